@@ -1,0 +1,86 @@
+"""Quotas and rates in force: the profile's values, and the levels of the buckets.
+
+A profile is a TOML file (design D9). `[quotas]` are plain numbers; `[buckets]` are `{burst, per_second}`.
+A name that a profile does not list has no limit. Levels live in memory: after a restart buckets are full.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from windlass.kernel.bucket import Bucket, Rate, full, take
+from windlass.kernel.clock import Instant
+
+PROFILES = Path(__file__).parent.parent / "profiles"
+BUILT_IN = ("local", "aws", "aws-2022")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile as read: `quotas` plain numbers, `buckets` rates, `delays` seconds by name."""
+
+    name: str
+    quotas: Mapping[str, float] = field(default_factory=dict)
+    buckets: Mapping[str, Rate] = field(default_factory=dict)
+    delays: Mapping[str, float] = field(default_factory=dict)
+
+
+def load_profile(name: str) -> Profile:
+    """A built-in profile by name, or a user's by its file. Raises ValueError with one line that says what is off."""
+    path = PROFILES / f"{name}.toml" if name in BUILT_IN else Path(name)
+    try:
+        read = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"no profile {name!r}: use one of {', '.join(BUILT_IN)}, or a TOML file") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"profile {path}: {error}") from error
+    return parse_profile(name, read)
+
+
+def parse_profile(name: str, read: Mapping[str, Any]) -> Profile:
+    """Each entry is a table with `value` (or `burst` and `per_second`), `unit`, `source` and `date`."""
+    unknown = sorted(set(read) - {"quotas", "buckets", "delays"})
+    if unknown:
+        raise ValueError(f"profile {name}: unknown section {unknown[0]!r}; there are quotas, buckets, delays")
+    try:
+        return Profile(
+            name=name,
+            quotas={key: float(entry["value"]) for key, entry in read.get("quotas", {}).items()},
+            buckets={
+                key: Rate(burst=int(entry["burst"]), per_second=int(entry["per_second"]))
+                for key, entry in read.get("buckets", {}).items()
+            },
+            delays={key: float(entry["value"]) for key, entry in read.get("delays", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"profile {name}: an entry lacks {error}") from error
+
+
+class Quotas:
+    """What limits one plane. Buckets are per account and Region."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._levels: dict[tuple[str, str, str], Bucket] = {}
+
+    def value(self, name: str) -> float | None:
+        """A plain quota; None when there is no limit."""
+        return self.profile.quotas.get(name)
+
+    def delay_s(self, name: str) -> float:
+        """A modelled delay in seconds; 0 when the profile has none."""
+        return self.profile.delays.get(name, 0.0)
+
+    def take(self, name: str, scope: tuple[str, str], count: int, now: Instant) -> bool:
+        """Take `count` tokens of that bucket of (account, region), or none. True without such a bucket."""
+        rate = self.profile.buckets.get(name)
+        if rate is None:
+            return True
+        key = (*scope, name)
+        level, taken = take(self._levels.get(key) or full(rate, now), rate, count, now)
+        self._levels[key] = level
+        return taken

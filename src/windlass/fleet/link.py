@@ -1,0 +1,5 @@
+"""Placeholder replaced by the fleet slice."""
+
+
+class Links:
+    """Sessions with nodes."""

@@ -1,0 +1,229 @@
+"""What the plane and its nodes say to each other. The only part of fleet/ that node/ may import.
+
+The plane offers the whole set of units a node should run, with a generation; on one session it sends the
+differences to the generation that the node acknowledged, and everything after a reconnect. The node sends
+what it observes, numbered, until the plane has made it durable (`Ack`). Messages are tagged msgpack; see
+link.py for the frames.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
+ContainerStatus = Literal["pending", "running", "stopped"]
+UnitStatus = Literal["pending", "running", "stopping", "stopped"]
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=False):
+    """Base of everything on the link."""
+
+
+class Ulimit(msgspec.Struct, frozen=True):
+    """`name` as ECS spells it: nofile, nproc, …; -1 is unlimited."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+class LogTarget(msgspec.Struct, frozen=True):
+    """Where stdout and stderr go: a CloudWatch Logs stream of that account and Region."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+
+
+class ContainerSpec(msgspec.Struct, frozen=True):
+    """One container: under the process runner `entry_point + command` is run on the host, without a shell."""
+
+    name: str
+    image: str = ""
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    working_directory: str = ""
+    user: str = ""
+    essential: bool = True
+    depends_on: tuple[tuple[str, Condition], ...] = ()
+    start_timeout_s: float | None = None
+    stop_timeout_s: float = 30.0
+    memory_mib: int | None = None
+    cpu_units: int = 0
+    ulimits: tuple[Ulimit, ...] = ()
+    log: LogTarget | None = None
+
+
+class FunctionSpec(msgspec.Struct, frozen=True):
+    """A Lambda execution environment. `code` is a file (zip) by its SHA-256 in the plane's blob directory."""
+
+    code_sha256: str
+    code_path: str
+    handler: str
+    runtime: str
+    memory_mib: int
+    timeout_s: float
+    init_timeout_s: float
+    environment: tuple[tuple[str, str], ...] = ()
+    log: LogTarget | None = None
+
+
+class UnitSpec(msgspec.Struct, frozen=True):
+    """What to run as one unit: an ECS task's containers, or one function environment."""
+
+    unit_id: str
+    kind: Literal["task", "function"]
+    containers: tuple[ContainerSpec, ...] = ()
+    function: FunctionSpec | None = None
+
+
+class Want(msgspec.Struct, frozen=True):
+    """One unit in a desired set: run it, or have it stopped. What is not in the set is removed."""
+
+    spec: UnitSpec
+    run: bool
+
+
+class ContainerState(msgspec.Struct, frozen=True):
+    """One container as the node sees it. Instants are nanoseconds since the epoch, 0 when not yet."""
+
+    name: str
+    status: ContainerStatus
+    exit_code: int | None = None
+    reason: str = ""
+    pid: int = 0
+    started_at: int = 0
+    stopped_at: int = 0
+
+
+class UnitState(msgspec.Struct, frozen=True):
+    """One unit as the node sees it. `reason` is AWS's stoppedReason when the node knows one.
+
+    `stop_code` is "EssentialContainerExited", "TaskFailedToStart", or "" when the plane asked for the stop.
+    `pull_*` bracket fetching the image or unpacking the code.
+    """
+
+    unit_id: str
+    status: UnitStatus
+    containers: tuple[ContainerState, ...] = ()
+    stop_code: str = ""
+    reason: str = ""
+    pull_started_at: int = 0
+    pull_stopped_at: int = 0
+    started_at: int = 0
+    stopping_at: int = 0
+    execution_stopped_at: int = 0
+    stopped_at: int = 0
+
+
+# node → plane
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """Opens a session: who the node is, what it has, which generation it holds, what runs there now."""
+
+    node_id: str
+    token: str
+    cpu_units: int
+    memory_mib: int
+    generation: int
+    units: tuple[UnitState, ...] = ()
+
+
+class Observed(Message, frozen=True, tag="observed"):
+    """States that changed, oldest first; `number` rises by one and is acknowledged by `Ack`."""
+
+    number: int
+    units: tuple[UnitState, ...]
+
+
+class LogLines(Message, frozen=True, tag="logs"):
+    """Output of one container or environment: (instant, line without its newline), acknowledged by `Ack`."""
+
+    number: int
+    target: LogTarget
+    lines: tuple[tuple[int, str], ...]
+
+
+class Accepted(Message, frozen=True, tag="accepted"):
+    """The node holds this generation of its desired set."""
+
+    generation: int
+
+
+class InvokeResult(Message, frozen=True, tag="result"):
+    """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable` says whether the
+
+    environment takes another event. Durations in nanoseconds; `init_ns` is 0 on a warm start.
+    """
+
+    request_id: str
+    unit_id: str
+    payload: bytes
+    error: str = ""
+    log_tail: bytes = b""
+    duration_ns: int = 0
+    init_ns: int = 0
+    memory_used_mib: int = 0
+    usable: bool = True
+
+
+class Beat(Message, frozen=True, tag="beat"):
+    """Nothing to say, still here."""
+
+
+# plane → node
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """Answers Hello. `observed` is the highest number the plane has made durable; `endpoint` is for tasks."""
+
+    epoch: int
+    observed: int
+    endpoint: str
+    lease_s: float
+
+
+class Desired(Message, frozen=True, tag="desired"):
+    """The set of that generation: `changed` units, and `gone` ids, since generation `since`; -1: all of it."""
+
+    generation: int
+    since: int
+    changed: tuple[Want, ...]
+    gone: tuple[str, ...] = ()
+
+
+class Ack(Message, frozen=True, tag="ack"):
+    """All observations and log lines up to this number are durable."""
+
+    number: int
+
+
+class Invoke(Message, frozen=True, tag="invoke"):
+    """One event for one environment. `deadline_ns` is an instant; `tail` asks for the log tail."""
+
+    request_id: str
+    unit_id: str
+    payload: bytes
+    deadline_ns: int
+    function_arn: str
+    tail: bool = False
+    client_context: str = ""
+
+
+class Refused(Message, frozen=True, tag="refused"):
+    """The session is not accepted (wrong token, another plane's epoch); the node says why and ends."""
+
+    why: str
+
+
+class Shutdown(Message, frozen=True, tag="shutdown"):
+    """Stop every unit, report, and end: a clean end of an embedded agent's plane."""
+
+
+FromNode: TypeAlias = Hello | Observed | LogLines | Accepted | InvokeResult | Beat
+FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Refused | Shutdown

@@ -1,0 +1,1 @@
+"""The kernel: time, chance, storage, loops. Knows nothing of AWS."""

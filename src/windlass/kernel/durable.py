@@ -1,0 +1,166 @@
+"""The log behind the store: group commit, replay, and what happens when the disk says no.
+
+Commits queue up while a batch is being written; the next batch takes them all (group commit), so one fsync
+serves as many calls as arrived meanwhile. When a batch fails, it and everything queued behind it is handed
+back to the store to be undone, waiters get `Retry`, and writes are refused until a probe succeeds.
+
+The `Log` protocol is what an engine must offer: SQLite now (log_sqlite.py), memory in simulation,
+PostgreSQL later. An engine keeps the newest value of each row, so replay is reading it and there is nothing
+to compact; docs/decisions/0002 weighs that against an append-only file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from windlass.kernel.faults import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The newest value of one row; `row` None deletes it."""
+
+    table: str
+    key: Any
+    row: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One transaction on its way to the log; `changes` is what the store needs to undo it."""
+
+    writes: tuple[Write, ...]
+    changes: object
+
+
+class Log(Protocol):
+    """A storage engine."""
+
+    threaded: bool
+    """Whether `write` blocks on a disk and so runs in the writer thread."""
+
+    def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
+        """Every stored row by table, decoded to the classes given; tables not named are left alone."""
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Make these durable, all or none. Raises OSError when it cannot. Later writes of a row win."""
+
+    def close(self) -> None: ...
+
+
+class MemoryLog:
+    """Keeps nothing: `--data memory` and simulated worlds."""
+
+    threaded = False
+
+    def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
+        return {}
+
+    def write(self, writes: Sequence[Write]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class DurableLog:
+    """Group commit in front of a Log. Lives on one loop; only the engine's `write` runs elsewhere."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.revision = 0
+        self._done = 0
+        self._queue: deque[Commit] = deque()
+        self._writing: list[Commit] = []
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._undo: Callable[[list[Commit]], None] = lambda commits: None
+        self._closed = False
+        self.failure: str | None = None
+        """Why writes are refused now; None when they are taken."""
+
+    def on_undo(self, undo: Callable[[list[Commit]], None]) -> None:
+        self._undo = undo
+
+    def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
+        return self._log.load(rows)
+
+    def check(self) -> None:
+        """Raise Retry when writes are refused."""
+        if self.failure is not None:
+            raise Retry(f"the log takes no writes: {self.failure}")
+
+    def append(self, commit: Commit) -> None:
+        self.revision += 1
+        if not self._log.threaded:
+            self._log.write(commit.writes)
+            self._done = self.revision
+            return
+        self._queue.append(commit)
+        if not self._writing:
+            self._next_batch()
+
+    async def durable(self) -> None:
+        """Return when all that was appended before this call is durable; Retry when it was undone."""
+        if self._done >= self.revision:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self.revision, waiter))
+        await waiter
+
+    async def probe(self) -> bool:
+        """Try to write again after a failure; True when writes are taken (again)."""
+        if self.failure is None:
+            return True
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._log.write, ())
+        except OSError as error:
+            self.failure = str(error)
+            return False
+        self.failure = None
+        return True
+
+    async def close(self) -> None:
+        """Wait for the last batch, then close the engine."""
+        while self._done < self.revision and self.failure is None:
+            await self.durable()
+        self._closed = True
+        self._log.close()
+
+    def _next_batch(self) -> None:
+        self._writing = list(self._queue)
+        self._queue.clear()
+        writes = [write for commit in self._writing for write in commit.writes]
+        future = asyncio.get_running_loop().run_in_executor(None, self._log.write, writes)
+        future.add_done_callback(self._batch_done)
+
+    def _batch_done(self, future: asyncio.Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._fail(error)
+            return
+        self._done += len(self._writing)
+        self._writing = []
+        while self._waiters and self._waiters[0][0] <= self._done:
+            waiter = self._waiters.popleft()[1]
+            if not waiter.done():
+                waiter.set_result(None)
+        if self._queue:
+            self._next_batch()
+
+    def _fail(self, error: BaseException) -> None:
+        """Hand back what is not durable. Revisions go on counting, so that no number is used twice."""
+        self.failure = str(error) or type(error).__name__
+        lost = [*self._writing, *self._queue]
+        self._writing = []
+        self._queue.clear()
+        self._done = self.revision
+        self._undo(lost)
+        waiters = list(self._waiters)
+        self._waiters.clear()
+        for _, waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(Retry(f"the log could not be written: {self.failure}"))

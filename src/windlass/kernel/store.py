@@ -1,0 +1,316 @@
+"""The store: tables of frozen rows in memory, with indexes, transactions, revisions and watches.
+
+One thread, one writer: a transaction is a `with` block without `await` in it, so it cannot interleave with
+another. Its writes are applied at once and handed to the durable log when the block ends; an exception in
+the block takes them all back. Until the log has them they can still be taken back (disk full), so nothing
+may leave the process before `await store.durable()`: the gateway waits before it answers, loops wait before
+they tell a node. See docs/decisions/0002.
+
+Rows are frozen dataclasses; a key is a string or a tuple of strings and integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
+
+from sortedcontainers import SortedDict
+
+from windlass.kernel.durable import Commit, DurableLog, Write
+from windlass.kernel.faults import Bug, Fault
+
+R = TypeVar("R")
+Key = Hashable
+Watcher = Callable[["Change"], None]
+
+
+@dataclass(frozen=True)
+class Index(Generic[R]):
+    """Rows found by a value of theirs.
+
+    `of` gives the value, or None for a row that is not in the index. With `order`, the rows of one value
+    are kept sorted by it (ties by key), so that `first`, `page` and `upto` cost O(log n).
+    """
+
+    of: Callable[[R], Hashable | None]
+    order: Callable[[R], Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Generic[R]):
+    """A table's declaration: its name in the log, its row class, its key, its indexes.
+
+    `durable=False` keeps a table out of the log: for what is gone after a restart by its nature, such as
+    node sessions.
+    """
+
+    name: str
+    row: type[R]
+    key: Callable[[R], Key]
+    indexes: Mapping[str, Index[R]] = field(default_factory=dict)
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row's change in one transaction: `old` is None for an insert, `new` for a delete."""
+
+    table: str
+    key: Key
+    old: Any
+    new: Any
+
+
+class _LiveIndex(Generic[R]):
+    """An index in use: value → bucket of keys, sorted when the index has an order."""
+
+    __slots__ = ("buckets", "of", "order")
+
+    def __init__(self, declared: Index[R]) -> None:
+        self.of = declared.of
+        self.order = declared.order
+        self.buckets: dict[Hashable, Any] = {}
+
+    def add(self, key: Key, row: R) -> None:
+        value = self.of(row)
+        if value is None:
+            return
+        bucket = self.buckets.get(value)
+        if bucket is None:
+            bucket = self.buckets[value] = {} if self.order is None else SortedDict()
+        bucket[key if self.order is None else (self.order(row), key)] = row
+
+    def remove(self, key: Key, row: R) -> None:
+        value = self.of(row)
+        if value is None:
+            return
+        bucket = self.buckets[value]
+        del bucket[key if self.order is None else (self.order(row), key)]
+        if not bucket:
+            del self.buckets[value]
+
+
+class View(Generic[R]):
+    """Reads of one table. Valid until the next `await`; take rows out of it, they never change."""
+
+    def __init__(self, table: Table[R]) -> None:
+        self._table = table
+        self._rows: dict[Key, R] = {}
+        self._indexes = {name: _LiveIndex(index) for name, index in table.indexes.items()}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, key: Key) -> R | None:
+        return self._rows.get(key)
+
+    def require(self, key: Key, fault: Callable[[], Fault] | None = None) -> R:
+        """The row, or the fault; without one a missing row is our bug."""
+        found = self._rows.get(key)
+        if found is None:
+            raise fault() if fault else Bug(f"no row {key!r} in {self._table.name}")
+        return found
+
+    def all(self) -> Iterator[R]:
+        """Every row, in no order that means anything. Costs a walk: not for requests."""
+        return iter(list(self._rows.values()))
+
+    def by(self, index: str, value: Hashable) -> list[R]:
+        """All rows with that value; in the index's order if it has one, else oldest key first."""
+        bucket = self._indexes[index].buckets.get(value)
+        return [] if bucket is None else list(bucket.values())
+
+    def count(self, index: str, value: Hashable) -> int:
+        bucket = self._indexes[index].buckets.get(value)
+        return 0 if bucket is None else len(bucket)
+
+    def values(self, index: str) -> list[Hashable]:
+        """The values that some row has."""
+        return list(self._indexes[index].buckets)
+
+    def first(self, index: str, value: Hashable) -> R | None:
+        """The first row in the index's order (or any, without one)."""
+        bucket = self._indexes[index].buckets.get(value)
+        if not bucket:
+            return None
+        return cast(
+            R, bucket.peekitem(0)[1] if isinstance(bucket, SortedDict) else next(iter(bucket.values()))
+        )
+
+    def page(self, index: str, value: Hashable, after: Any = None, limit: int | None = None) -> list[R]:
+        """Rows in order, from past `after` (an `(order, key)` pair as `place` gives it), at most `limit`."""
+        bucket = self._sorted(index, value)
+        if bucket is None:
+            return []
+        start = 0 if after is None else bucket.bisect_right(after)
+        stop = None if limit is None else start + limit
+        return [bucket[k] for k in bucket.islice(start, stop)]
+
+    def upto(self, index: str, value: Hashable, bound: Any, limit: int | None = None) -> list[R]:
+        """Rows whose order is at most `bound`, in order, at most `limit` of them."""
+        bucket = self._sorted(index, value)
+        found: list[R] = []
+        for order, key in bucket if bucket is not None else ():
+            if order > bound or (limit is not None and len(found) >= limit):
+                break
+            found.append(bucket[order, key])
+        return found
+
+    def place(self, index: str, row: R) -> tuple[Any, Key]:
+        """Where a row stands in an ordered index: what `page` takes as `after`."""
+        order = self._indexes[index].order
+        if order is None:
+            raise Bug(f"index {index} of {self._table.name} has no order")
+        return (order(row), self._table.key(row))
+
+    def _sorted(self, index: str, value: Hashable) -> Any:
+        live = self._indexes[index]
+        if live.order is None:
+            raise Bug(f"index {index} of {self._table.name} has no order")
+        return live.buckets.get(value)
+
+    def _set(self, key: Key, row: R | None) -> R | None:
+        """Put or take away one row; the only place where a table changes. Returns the old row."""
+        old = self._rows.pop(key, None) if row is None else self._rows.get(key)
+        if old is row:
+            return old
+        for index in self._indexes.values():
+            if old is not None:
+                index.remove(key, old)
+            if row is not None:
+                index.add(key, row)
+        if row is not None:
+            self._rows[key] = row
+        return old
+
+
+class TableTx(View[R]):
+    """Reads and writes of one table inside a transaction."""
+
+    def __init__(self, view: View[R], changes: list[Change]) -> None:
+        self._table = view._table
+        self._rows = view._rows
+        self._indexes = view._indexes
+        self._changes = changes
+
+    def put(self, row: R) -> R:
+        """Insert or replace; returns the row."""
+        key = self._table.key(row)
+        old = self._set(key, row)
+        if old is not row:
+            self._changes.append(Change(self._table.name, key, old, row))
+        return row
+
+    def delete(self, key: Key) -> R | None:
+        """Take the row away, if it is there; returns it."""
+        old = self._set(key, None)
+        if old is not None:
+            self._changes.append(Change(self._table.name, key, old, None))
+        return old
+
+
+class Transaction:
+    """What `with store.transact() as tx` gives: `tx[TASKS].put(row)`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.changes: list[Change] = []
+        self._open: dict[str, TableTx[Any]] = {}
+
+    def __getitem__(self, table: Table[R]) -> TableTx[R]:
+        found = self._open.get(table.name)
+        if found is None:
+            found = self._open[table.name] = TableTx(self._store.view(table), self.changes)
+        return found
+
+
+class Store:
+    """All tables of a plane, and the log behind them."""
+
+    def __init__(self, tables: tuple[Table[Any], ...], log: DurableLog) -> None:
+        self._views: dict[str, View[Any]] = {}
+        self._tables = {table.name: table for table in tables}
+        if len(self._tables) != len(tables):
+            raise Bug("two tables have one name", sorted(t.name for t in tables))
+        for table in tables:
+            self._views[table.name] = View(table)
+        self._log = log
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._open = False
+        log.on_undo(self._undo)
+        for name, rows in log.load({t.name: t.row for t in tables if t.durable}).items():
+            view = self._views[name]
+            key = self._tables[name].key
+            for row in rows:
+                view._set(key(row), row)
+
+    @property
+    def revision(self) -> int:
+        """Number of the last transaction that changed something."""
+        return self._log.revision
+
+    def view(self, table: Table[R]) -> View[R]:
+        found = self._views.get(table.name)
+        if found is None:
+            raise Bug(f"table {table.name} is not in this store")
+        return found
+
+    def __getitem__(self, table: Table[R]) -> View[R]:
+        """Read a table: `store[TASKS].get(key)`."""
+        return self.view(table)
+
+    @contextmanager
+    def transact(self) -> Iterator[Transaction]:
+        """One transaction. Raises Retry when the log takes no writes; see DurableLog.check."""
+        if self._open:
+            raise Bug("a transaction inside a transaction")
+        self._log.check()
+        tx = Transaction(self)
+        self._open = True
+        try:
+            yield tx
+        except BaseException:
+            self._take_back(tx.changes)
+            raise
+        finally:
+            self._open = False
+        if tx.changes:
+            self._commit(tx.changes)
+
+    async def durable(self) -> None:
+        """Return when everything written so far is on disk; raises Retry when it could not be."""
+        await self._log.durable()
+
+    def watch(self, tables: tuple[Table[Any], ...], watcher: Watcher) -> None:
+        """Call `watcher` after each commit, once per changed row of these tables (also when undone).
+
+        A watcher only notes that something is to do (wakes a loop, resolves a future); it never writes.
+        """
+        for table in tables:
+            self._watchers.setdefault(table.name, []).append(watcher)
+
+    def _commit(self, changes: list[Change]) -> None:
+        writes = tuple(Write(c.table, c.key, c.new) for c in changes if self._tables[c.table].durable)
+        self._log.append(Commit(writes, changes))
+        self._tell(changes)
+
+    def _undo(self, commits: list[Commit]) -> None:
+        """The log could not keep these (newest last): put everything back as it was before them."""
+        for commit in reversed(commits):
+            self._take_back(cast(list[Change], commit.changes))
+        for commit in reversed(commits):
+            undone = [
+                Change(c.table, c.key, c.new, c.old) for c in reversed(cast(list[Change], commit.changes))
+            ]
+            self._tell(undone)
+
+    def _take_back(self, changes: list[Change]) -> None:
+        for change in reversed(changes):
+            self._views[change.table]._set(change.key, change.old)
+
+    def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            for watcher in self._watchers.get(change.table, ()):
+                watcher(change)

@@ -1,0 +1,58 @@
+"""What the composition root gives to services, and what a service declares.
+
+A service is a package with an `__init__.py` that exports one `Service` value named SERVICE. Services never
+import each other; they meet in `calls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from windlass.aws.calls import Calls, Handler
+from windlass.aws.quotas import Quotas
+from windlass.fleet.link import Links
+from windlass.kernel.chance import Chance
+from windlass.kernel.clock import Clock
+from windlass.kernel.journal import Journal
+from windlass.kernel.spawn import Spawn
+from windlass.kernel.store import Store, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Everything a service may hold on to. All of it is injected; two planes can live in one process."""
+
+    clock: Clock
+    chance: Chance
+    store: Store
+    journal: Journal
+    spawn: Spawn
+    calls: Calls
+    links: Links
+    """Sessions with nodes: for what cannot be a row, such as the payload of an invoke."""
+    quotas: Quotas
+    blobs: Path | None
+    """Directory for large values by content (function code); None keeps them in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service's declaration: what it serves, what it stores, what runs."""
+
+    name: str
+    """botocore's client name."""
+    handlers: Mapping[str, Handler]
+    tables: tuple[Table[Any], ...] = ()
+    start: Callable[[Plane], Sequence[object]] = lambda plane: ()
+    """Make the running parts (loops, pools, waiting rooms), start their tasks with `plane.spawn`, return them."""
+    partial: Mapping[str, str] = field(default_factory=dict)
+    """Operation → what is missing, for those that are not full. Printed by `windlass coverage`."""
+    invalid: str = "ValidationException"
+    """Error code for parameters that break the model's constraints."""
+    throttled: str = "ThrottlingException"
+    """Error code when an API bucket is empty."""
+    buckets: Mapping[str, str] = field(default_factory=dict)
+    """Operation → name of the API bucket it draws one token from, in the profile's `[buckets]`."""
