@@ -60,7 +60,7 @@ class Call:
         return self.calls.part(kind)
 
 
-Handler: TypeAlias = Callable[[Call, Params], "Result | None | Awaitable[Result | None]"]
+Handler: TypeAlias = Callable[[Call, Params], "Result | Awaitable[Result | None] | None"]
 """A plain or async function; named like the operation in snake_case."""
 
 
@@ -145,7 +145,7 @@ class Calls:
         if inspect.isawaitable(result):
             result = await result
         await self._store.durable()
-        return cast("Result | None", result) or {}
+        return result or {}
 
     async def call(self, service: str, operation: str, params: Params, principal: Principal) -> Result:
         """Call an operation from inside the plane: no HTTP, no bytes, the same handler."""

@@ -30,7 +30,7 @@ class Profile:
 
 
 def load_profile(name: str) -> Profile:
-    """A built-in profile by name, or a user's by its file. Raises ValueError with one line that says what is off."""
+    """A built-in profile by name, or a user's by its file. Raises ValueError with one line for people."""
     path = PROFILES / f"{name}.toml" if name in BUILT_IN else Path(name)
     try:
         read = tomllib.loads(path.read_text())

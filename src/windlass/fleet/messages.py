@@ -189,7 +189,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
 
 
 class Desired(Message, frozen=True, tag="desired"):
-    """The set of that generation: `changed` units, and `gone` ids, since generation `since`; -1: all of it."""
+    """The set of that generation: what changed and what is gone since `since`; -1: this is all of it."""
 
     generation: int
     since: int

@@ -51,7 +51,7 @@ class WallClock:
 
     async def sleep_until(self, at: Instant) -> None:
         """Return at or after `at`; re-reads the clock, so that a jump of it is noticed."""
-        while (left := at - self.now()) > 0:
+        while (left := at - self.now()) > 0:  # noqa: ASYNC110 (time itself is what is waited for)
             await asyncio.sleep(min(left, RECHECK) / SECOND)
 
 

@@ -47,7 +47,7 @@ class Service:
     handlers: Mapping[str, Handler]
     tables: tuple[Table[Any], ...] = ()
     start: Callable[[Plane], Sequence[object]] = lambda plane: ()
-    """Make the running parts (loops, pools, waiting rooms), start their tasks with `plane.spawn`, return them."""
+    """Make the running parts (loops, pools, waiting rooms), start their tasks with `plane.spawn`."""
     partial: Mapping[str, str] = field(default_factory=dict)
     """Operation → what is missing, for those that are not full. Printed by `windlass coverage`."""
     invalid: str = "ValidationException"

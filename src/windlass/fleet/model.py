@@ -1,0 +1,71 @@
+"""Nodes and units as rows. A unit is one ECS task, Batch attempt or function environment on one node.
+
+Who writes what: the owning service inserts a Unit (state "waiting"), sets `desired`, and deletes the row
+when it has taken in the end (state "stopped" or "lost"). All other columns are written by fleet/ only, from
+what nodes report. A service watches UNITS and reads `state` and `observed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from windlass.fleet.messages import UnitSpec, UnitState
+from windlass.kernel.clock import Instant
+from windlass.kernel.store import Index, Table
+
+UnitPhase = Literal["waiting", "assigned", "starting", "running", "stopping", "stopped", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit. `cpu_units` (1,024 a vCPU) and `memory_mib` are what placement reserves."""
+
+    id: str
+    owner: str
+    """The owning service's name: "ecs", "lambda"."""
+    account: str
+    region: str
+    spec: UnitSpec
+    cpu_units: int
+    memory_mib: int
+    created_at: Instant
+    desired: Literal["run", "stop"] = "run"
+    state: UnitPhase = "waiting"
+    node_id: str = ""
+    observed: UnitState | None = None
+    """The node's last report; None before the first."""
+    why: str = ""
+    """Why it waits, or was lost: a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One agent. `unbounded` nodes (the embedded one) take units whatever they reserve: the host's own
+
+    scheduler shares the CPU, as the docs say. `generation` counts changes of its desired set.
+    """
+
+    id: str
+    cpu_units: int
+    memory_mib: int
+    unbounded: bool
+    token: str
+    connected: bool = False
+    generation: int = 0
+    observed_number: int = 0
+    """Highest `Observed.number` that is durable here."""
+
+
+UNITS: Table[Unit] = Table(
+    name="fleet.unit",
+    row=Unit,
+    key=lambda unit: unit.id,
+    indexes={
+        "state": Index(of=lambda unit: unit.state),
+        "node": Index(of=lambda unit: unit.node_id or None),
+        "owner": Index(of=lambda unit: unit.owner),
+    },
+)
+NODES: Table[Node] = Table(name="fleet.node", row=Node, key=lambda node: node.id)
+TABLES = (UNITS, NODES)

@@ -1,0 +1,64 @@
+"""Putting a plane together: what app.py and sim/world.py have in common.
+
+They differ in their edges only (loop, links, runners, log), which they hand in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from windlass.aws.calls import Calls
+from windlass.aws.quotas import Profile, Quotas
+from windlass.fleet import model as fleet_model
+from windlass.fleet.link import Links
+from windlass.kernel.chance import Chance
+from windlass.kernel.clock import Clock
+from windlass.kernel.durable import DurableLog
+from windlass.kernel.ids import Ids
+from windlass.kernel.journal import Journal
+from windlass.kernel.spawn import Spawn
+from windlass.kernel.store import Store, Table
+from windlass.services.plane import Plane, Service
+
+
+def assemble(
+    services: Sequence[Service],
+    *,
+    clock: Clock,
+    chance: Chance,
+    log: DurableLog,
+    links: Callable[[Store], Links],
+    profile: Profile,
+    endpoint: str,
+    blobs: Path | None,
+    on_crash: Callable[[str, BaseException], None],
+    extra_tables: tuple[Table[Any], ...] = (),
+) -> Plane:
+    """A plane with these services, loaded from the log; nothing runs yet. `start()` starts it."""
+    tables = tuple(table for service in services for table in service.tables)
+    store = Store((*fleet_model.TABLES, *extra_tables, *tables), log)
+    journal = Journal(clock.now)
+    calls = Calls(clock, store, journal, Ids(chance.stream("calls")), endpoint)
+    for service in services:
+        calls.add(service.name, service.handlers)
+    return Plane(
+        clock=clock,
+        chance=chance,
+        store=store,
+        journal=journal,
+        spawn=Spawn(on_crash),
+        calls=calls,
+        links=links(store),
+        quotas=Quotas(profile),
+        blobs=blobs,
+    )
+
+
+def start(plane: Plane, services: Sequence[Service]) -> None:
+    """Start the loops of the services and register their parts. Needs a running loop."""
+    plane.calls.add_part(plane.quotas)
+    for service in services:
+        for part in service.start(plane):
+            plane.calls.add_part(part)
