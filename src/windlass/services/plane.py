@@ -56,3 +56,5 @@ class Service:
     """Error code when an API bucket is empty."""
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Operation → name of the API bucket it draws one token from, in the profile's `[buckets]`."""
+    dropped_when_gone: frozenset[str] = frozenset()
+    """Operations that only wait (a parked ReceiveMessage) and end when their client has gone."""

@@ -1,0 +1,146 @@
+"""One request, one answer: route, authenticate, throttle, read, check, run, write.
+
+The whole way of a call through the front is `Gateway.answer`; the simulator comes in at `Gateway.call`,
+after the bytes. Knows services only by their declarations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from windlass.aws.auth import authenticate
+from windlass.aws.calls import Caller, Params, Result
+from windlass.aws.check import check
+from windlass.aws.models import Models
+from windlass.aws.protocols import PROTOCOLS
+from windlass.aws.route import Routed, guess_protocol, route
+from windlass.aws.wire import Request, Response
+from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.ids import Ids
+from windlass.services.plane import Plane, Service
+
+log = logging.getLogger("windlass.front")
+Gone = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """How the front treats callers: the mode of `--auth`, and the Region of requests that name none."""
+
+    auth: Literal["open", "sigv4"] = "open"
+    region: str = "us-east-1"
+
+
+class Gateway:
+    """Answers requests for one plane."""
+
+    def __init__(self, plane: Plane, services: Sequence[Service], door: FrontDoor | None = None) -> None:
+        self._plane = plane
+        self._services: Mapping[str, Service] = {service.name: service for service in services}
+        self._models = Models(self._services)
+        self._door = door or FrontDoor()
+        self._ids = Ids(plane.chance.stream("gateway"))
+
+    async def answer(self, request: Request, gone: Gone | None = None) -> Response:
+        """The response to one request; every failure is an answer too.
+
+        `gone()` returns when the client has closed the connection: a parked ReceiveMessage then ends.
+        """
+        request_id = self._ids.uuid()
+        routed: Routed | None = None
+        try:
+            routed = route(request, self._models)
+            caller, region = self._authenticate(request, routed)
+            self._throttle(routed.service, routed.operation, (caller.account, region))
+            params = self._read(request, routed)
+            self._check(routed.service, routed.operation, params)
+            run = self._plane.calls.run(
+                routed.service,
+                routed.operation,
+                params,
+                caller=caller,
+                region=region,
+                request_id=request_id,
+                endpoint=_endpoint(request),
+            )
+            result = await self._while_there(routed, run, gone)
+            return self._write(routed, result, request_id)
+        except Exception as error:
+            return self._refuse(request, routed, self._as_fault(error, routed, request_id), request_id)
+
+    async def _while_there(self, routed: Routed, run: Coroutine[Any, Any, Result], gone: Gone | None) -> Result:
+        """Run to the end, except that calls which only wait are dropped when nobody waits for them."""
+        if gone is None or routed.operation not in self._services[routed.service].dropped_when_gone:
+            return await run
+        work = self._plane.spawn.start(f"call {routed.operation}", run)
+        watch = self._plane.spawn.start("client there", gone())
+        try:
+            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise Fault("RequestAborted", "the client closed the connection")
+            return work.result()
+        finally:
+            work.cancel()
+            watch.cancel()
+
+    async def call(self, service: str, operation: str, params: Params, caller: Caller, region: str) -> Result:
+        """The same way without bytes: throttle, check, run. Raises Fault."""
+        self._throttle(service, operation, (caller.account, region))
+        self._check(service, operation, params)
+        return await self._plane.calls.run(service, operation, params, caller=caller, region=region)
+
+    def _authenticate(self, request: Request, routed: Routed) -> tuple[Caller, str]:
+        return authenticate(
+            request,
+            self._models.service(routed.service),
+            self._plane.store,
+            self._plane.clock.now(),
+            mode=self._door.auth,
+            default_region=self._door.region,
+        )
+
+    def _throttle(self, service: str, operation: str, scope: tuple[str, str]) -> None:
+        declared = self._services[service]
+        bucket = declared.buckets.get(operation)
+        if bucket is not None and not self._plane.quotas.take(bucket, scope, 1, self._plane.clock.now()):
+            raise Fault(declared.throttled, "Rate exceeded")
+
+    def _read(self, request: Request, routed: Routed) -> Params:
+        operation = self._models.operation(routed.service, routed.operation)
+        return PROTOCOLS[routed.protocol].read(request, operation, routed.path_labels)
+
+    def _check(self, service: str, operation: str, params: Params) -> None:
+        shape = self._models.operation(service, operation).input_shape
+        declared = self._services[service]
+        if shape is not None:
+            check(params, shape, declared.invalid, declared.own_checks)
+
+    def _write(self, routed: Routed, result: Result, request_id: str) -> Response:
+        operation = self._models.operation(routed.service, routed.operation)
+        return PROTOCOLS[routed.protocol].write(result, operation, request_id)
+
+    def _as_fault(self, error: Exception, routed: Routed | None, request_id: str) -> Fault:
+        """What the caller is told. Our own mistakes are logged with their story and answered 500."""
+        if isinstance(error, Fault):
+            return error
+        if isinstance(error, Retry):
+            return Fault("ServiceUnavailable", error.why, status=503)
+        where = f"{routed.service} {routed.operation}" if routed else "routing"
+        log.error("request %s (%s) failed", request_id, where, exc_info=error)
+        return Fault("InternalFailure", f"Windlass failed in {where}; request {request_id}", status=500)
+
+    def _refuse(self, request: Request, routed: Routed | None, fault: Fault, request_id: str) -> Response:
+        protocol = PROTOCOLS[routed.protocol if routed else guess_protocol(request)]
+        service = self._models.service(routed.service) if routed else None
+        operation = self._models.operation(routed.service, routed.operation) if routed else None
+        return protocol.write_fault(fault, service, operation, request_id)
+
+
+def _endpoint(request: Request) -> str | None:
+    """The base URL the client used, for queue URLs; a Host header that is no host is not echoed."""
+    host = request.headers.get("host", "")
+    return f"http://{host}" if host and all(c.isalnum() or c in ".-:[]" for c in host) else None

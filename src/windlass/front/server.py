@@ -1,0 +1,120 @@
+"""Sockets: an ASGI app between uvicorn and the gateway. The only place in front/ that knows HTTP bytes arrive
+
+in pieces. Bounds the body, notices a client that leaves, streams what streams.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from typing import Any
+
+import uvicorn
+
+from windlass.aws.wire import Request, Response
+
+BODY_BYTES_MAX = 70_167_211 + 65_536
+"""Largest request body: Lambda's CreateFunction limit (facts/lambda.md section 3) and some room."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Answer = Callable[[Request, Callable[[], Coroutine[Any, Any, None]]], Awaitable[Response]]
+"""Answers a request; may watch whether the client has gone meanwhile."""
+TOO_LARGE = Response(413, (("content-type", "text/plain"),), b"request body too large\n")
+
+
+class _ClientGone(Exception):
+    """The client closed the connection before it had sent everything."""
+
+
+def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An ASGI app that gives each request to `answer`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            body = await _body(scope, receive)
+        except _ClientGone:
+            return
+        if body is None:
+            await _send(send, TOO_LARGE)
+            return
+        await _send(send, await answer(_request(scope, body), lambda: _gone(receive)))
+
+    return app
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body; None when it is larger than allowed, before reading more of it."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > BODY_BYTES_MAX:
+            return None
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGone
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > BODY_BYTES_MAX:
+            return None
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    path = scope["raw_path"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], path, query, headers, body)
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if response.stream is None and response.status != 204:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if response.stream is None:
+        await send({"type": "http.response.body", "body": response.body})
+        return
+    async for piece in response.stream:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the composition root decides how the plane ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def make_server(answer: Answer) -> Server:
+    """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`."""
+    config = uvicorn.Config(
+        asgi(answer),
+        http="httptools",
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+    return Server(config)
