@@ -56,7 +56,7 @@ def a_plane(
         clock=clock or WallClock(),
         chance=Chance(seed),
         log=DurableLog(MemoryLog()),
-        links=lambda store: NoLinks(),
+        links=lambda store, journal, spawn: NoLinks(),
         profile=profile or Profile("test"),
         endpoint="http://127.0.0.1:4566",
         blobs=None,

@@ -37,6 +37,8 @@ class Unit:
     """The node's last report; None before the first."""
     why: str = ""
     """Why it waits, or was lost: a sentence for people."""
+    generation: int = 0
+    """The generation of its node's desired set that first held it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,21 @@ class Node:
     generation: int = 0
     observed_number: int = 0
     """Highest `Observed.number` that is durable here."""
+    accepted: int = 0
+    """Highest generation that it said it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One row, counting the starts of planes on this log: a node refuses a plane older than it has seen."""
+
+    id: str
+    number: int
+
+
+def _size_waiting(unit: Unit) -> tuple[int, int] | None:
+    """Waiting units by what they reserve: when one of a size does not fit, none of that size does."""
+    return (unit.cpu_units, unit.memory_mib) if unit.state == "waiting" else None
 
 
 UNITS: Table[Unit] = Table(
@@ -65,7 +82,9 @@ UNITS: Table[Unit] = Table(
         "state": Index(of=lambda unit: unit.state),
         "node": Index(of=lambda unit: unit.node_id or None),
         "owner": Index(of=lambda unit: unit.owner),
+        "waiting": Index(of=_size_waiting, order=lambda unit: unit.created_at),
     },
 )
 NODES: Table[Node] = Table(name="fleet.node", row=Node, key=lambda node: node.id)
-TABLES = (UNITS, NODES)
+EPOCHS: Table[Epoch] = Table(name="fleet.epoch", row=Epoch, key=lambda epoch: epoch.id)
+TABLES = (UNITS, NODES, EPOCHS)

@@ -29,7 +29,7 @@ def assemble(
     clock: Clock,
     chance: Chance,
     log: DurableLog,
-    links: Callable[[Store], Links],
+    links: Callable[[Store, Journal, Spawn], Links],
     profile: Profile,
     endpoint: str,
     blobs: Path | None,
@@ -40,6 +40,7 @@ def assemble(
     tables = tuple(table for service in services for table in service.tables)
     store = Store((*fleet_model.TABLES, *extra_tables, *tables), log)
     journal = Journal(clock.now)
+    spawn = Spawn(on_crash)
     calls = Calls(clock, store, journal, Ids(chance.stream("calls")), endpoint)
     for service in services:
         calls.add(service.name, service.handlers)
@@ -48,9 +49,9 @@ def assemble(
         chance=chance,
         store=store,
         journal=journal,
-        spawn=Spawn(on_crash),
+        spawn=spawn,
         calls=calls,
-        links=links(store),
+        links=links(store, journal, spawn),
         quotas=Quotas(profile),
         blobs=blobs,
     )

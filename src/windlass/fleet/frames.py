@@ -1,0 +1,94 @@
+"""Frames on a byte stream between plane and node, and what a transport is.
+
+A frame is a big-endian length of four bytes and one msgpack message (messages.py). Knows bytes and streams;
+not what the messages mean. Both ends use it: with messages.py it is all of fleet/ that node/ may import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import Protocol
+
+import msgspec
+
+from windlass.fleet.messages import FromNode, FromPlane
+
+FROM_NODE_BYTES_MAX = 16 * 2**20
+"""Longest message a node may send; a Hello with 10,000 units is about 3 MB."""
+FROM_PLANE_BYTES_MAX = 256 * 2**20
+"""Longest message a plane may send: a whole desired set of 10,000 units with large task definitions."""
+
+_LENGTH = struct.Struct(">I")
+_encoder = msgspec.msgpack.Encoder()
+_from_node = msgspec.msgpack.Decoder(FromNode)
+_from_plane = msgspec.msgpack.Decoder(FromPlane)
+
+
+class BadFrame(Exception):
+    """The peer sent something that is no message of ours; the session ends."""
+
+
+class Transport(Protocol):
+    """One session's way to the peer: whole messages, in order, until it breaks.
+
+    Which one it is (queue, Unix socket, later WebSocket or Ray actor) nobody above can tell.
+    """
+
+    async def send(self, body: bytes) -> None:
+        """Hand over one message; waits while the peer is slow. Raises ConnectionError when it is gone."""
+
+    async def receive(self) -> bytes | None:
+        """The next message; None when the peer has ended. Raises ConnectionError or BadFrame."""
+
+    def close(self) -> None:
+        """End the session; the peer's `receive` gives None. May be called twice."""
+
+
+def encode(message: FromNode | FromPlane) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_from_node(body: bytes) -> FromNode:
+    """Raises BadFrame."""
+    try:
+        return _from_node.decode(body)
+    except msgspec.DecodeError as error:
+        raise BadFrame(f"not a message from a node: {error}") from error
+
+
+def decode_from_plane(body: bytes) -> FromPlane:
+    """Raises BadFrame."""
+    try:
+        return _from_plane.decode(body)
+    except msgspec.DecodeError as error:
+        raise BadFrame(f"not a message from a plane: {error}") from error
+
+
+class StreamTransport:
+    """Frames on an asyncio stream: Unix and TCP sockets. `longest` bounds what the peer may send, in bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, longest: int) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._longest = longest
+
+    async def send(self, body: bytes) -> None:
+        if self._writer.is_closing():
+            raise ConnectionResetError("the stream is closed")
+        self._writer.write(_LENGTH.pack(len(body)) + body)
+        await self._writer.drain()
+
+    async def receive(self) -> bytes | None:
+        try:
+            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+            if length > self._longest:
+                raise BadFrame(f"a frame of {length} bytes; at most {self._longest} are taken")
+            return await self._reader.readexactly(length)
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise ConnectionResetError("the stream ended inside a frame") from error
+            return None
+
+    def close(self) -> None:
+        self._writer.close()
