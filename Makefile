@@ -1,0 +1,63 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-system demo test check format bench lock clean
+
+help:
+	@echo "make demo     install into $(VENV) and watch a queue, a schedule, a function and tasks drain a backlog"
+	@echo "make test     install everything and run all that CI runs"
+	@echo "make setup    install everything a developer needs into $(VENV)"
+	@echo "make check    format, lint, types, layout rules and unit tests (under a minute)"
+	@echo "make bench    measure the speeds we promise"
+
+# The locked dependencies carry hashes; the package itself is then installed without looking at any index.
+$(VENV)/ready-demo: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/ready-dev: requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	$(PIP) install --no-deps -e .
+	@touch $@ $(VENV)/ready-demo
+
+setup: $(VENV)/ready-dev
+
+# Nothing beyond Python is needed yet: the process runner uses the host as it is.
+setup-system:
+	@echo "no Debian packages are needed"
+
+demo: $(VENV)/ready-demo
+	$(BIN)/windlass demo backlog
+
+check: setup
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/pytest tests/tidy tests/unit -n 2
+
+test: check
+	$(BIN)/pytest tests -n 2 --dist worksteal --ignore=tests/tidy --ignore=tests/unit
+
+format: setup
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+bench: setup
+	$(BIN)/python -m bench
+
+# Needs pip-tools in the environment. Writes hashes and no index address.
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock:
+	$(LOCK) -o requirements.txt pyproject.toml
+	$(LOCK) --extra dev -o requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .windlass build dist
