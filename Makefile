@@ -15,16 +15,16 @@ help:
 	@echo "make bench    measure the speeds we promise"
 
 # The locked dependencies carry hashes; the package itself is then installed without looking at any index.
-$(VENV)/ready-demo: requirements.txt pyproject.toml
+$(VENV)/ready-demo: requirements-build.txt requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements.txt
-	$(PIP) install --no-deps -e .
+	$(PIP) install --require-hashes -r requirements-build.txt -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/ready-dev: requirements-dev.txt pyproject.toml
+$(VENV)/ready-dev: requirements-build.txt requirements-dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements-dev.txt
-	$(PIP) install --no-deps -e .
+	$(PIP) install --require-hashes -r requirements-build.txt -r requirements-dev.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/ready-demo
 
 setup: $(VENV)/ready-dev
