@@ -63,6 +63,19 @@ class Change:
     new: Any
 
 
+class _Above:
+    """Greater than every key: bounds a search in an ordered bucket from above."""
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+
+_ABOVE = _Above()
+
+
 class _LiveIndex(Generic[R]):
     """An index in use: value → bucket of keys, sorted when the index has an order."""
 
@@ -90,6 +103,15 @@ class _LiveIndex(Generic[R]):
         del bucket[key if self.order is None else (self.order(row), key)]
         if not bucket:
             del self.buckets[value]
+
+    def swap(self, key: Key, old: R, row: R) -> None:
+        """Replace a row; one that keeps its value and order stays where it is."""
+        value = self.of(row)
+        if value != self.of(old) or (self.order is not None and self.order(row) != self.order(old)):
+            self.remove(key, old)
+            self.add(key, row)
+        elif value is not None:
+            self.buckets[value][key if self.order is None else (self.order(row), key)] = row
 
 
 class View(Generic[R]):
@@ -158,6 +180,17 @@ class View(Generic[R]):
             found.append(bucket[order, key])
         return found
 
+    def count_upto(self, index: str, value: Hashable, bound: Any) -> int:
+        """How many rows have an order of at most `bound`; O(log n)."""
+        bucket = self._sorted(index, value)
+        return 0 if bucket is None else bucket.bisect_right((bound, _ABOVE))
+
+    def after(self, index: str, value: Hashable, bound: Any) -> R | None:
+        """The first row whose order is greater than `bound`; O(log n)."""
+        bucket = self._sorted(index, value)
+        place = 0 if bucket is None else bucket.bisect_right((bound, _ABOVE))
+        return None if bucket is None or place == len(bucket) else cast(R, bucket.peekitem(place)[1])
+
     def place(self, index: str, row: R) -> tuple[Any, Key]:
         """Where a row stands in an ordered index: what `page` takes as `after`."""
         order = self._indexes[index].order
@@ -177,10 +210,13 @@ class View(Generic[R]):
         if old is row:
             return old
         for index in self._indexes.values():
-            if old is not None:
+            if old is None:
+                if row is not None:
+                    index.add(key, row)
+            elif row is None:
                 index.remove(key, old)
-            if row is not None:
-                index.add(key, row)
+            else:
+                index.swap(key, old, row)
         if row is not None:
             self._rows[key] = row
         return old
