@@ -1,0 +1,148 @@
+"""A unit as its node holds it: what was asked, what is seen, what was already done about it.
+
+Rows and their moves, pure: each function returns the next row. Knows neither processes nor the plane. The
+part that the plane sees is `Held.state`; `observe` alone writes its unit-wide columns, from the containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from windlass.fleet.messages import ContainerState, UnitSpec, UnitState, Want
+from windlass.kernel.clock import Instant
+from windlass.kernel.faults import Bug
+
+TASK_FAILED_TO_START = "TaskFailedToStart"
+ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
+"""Stop codes; ECS API reference, Task.stopCode."""
+FAILED_TO_START_REASON = "Task failed to start"
+ESSENTIAL_EXITED_REASON = "Essential container in task exited"
+"""stoppedReason texts; ECS developer guide, stopped task error codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One unit on this node.
+
+    `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
+    went to a container, `killed` names those that got SIGKILL.
+    """
+
+    spec: UnitSpec
+    state: UnitState
+    asked: frozenset[str] = frozenset()
+    terminated: Mapping[str, Instant] = field(default_factory=dict)
+    killed: frozenset[str] = frozenset()
+
+    def container(self, name: str) -> ContainerState:
+        for container in self.state.containers:
+            if container.name == name:
+                return container
+        raise Bug(f"unit {self.spec.unit_id} has no container {name}", self)
+
+
+def fresh(spec: UnitSpec) -> Held:
+    """A unit that was just handed to this node: nothing of it runs yet."""
+    containers = tuple(ContainerState(container.name, "pending") for container in spec.containers)
+    return Held(spec, UnitState(spec.unit_id, "pending", containers))
+
+
+def asked(held: Held, name: str) -> Held:
+    """The runner was asked to start that container."""
+    return replace(held, asked=held.asked | {name})
+
+
+def started(held: Held, name: str, pid: int, at: Instant) -> Held:
+    """It runs. A container that already stopped stays stopped: reports may come late."""
+    container = held.container(name)
+    if container.status != "pending":
+        return held
+    running = msgspec.structs.replace(container, status="running", pid=pid, started_at=at)
+    return replace(_with(held, running), asked=held.asked - {name})
+
+
+def ended(held: Held, name: str, exit_code: int | None, reason: str, at: Instant) -> Held:
+    """It stopped, or never started (then `started_at` stays 0)."""
+    container = held.container(name)
+    if container.status == "stopped":
+        return held
+    stopped = msgspec.structs.replace(
+        container, status="stopped", exit_code=exit_code, reason=reason, stopped_at=at
+    )
+    return replace(_with(held, stopped), asked=held.asked - {name})
+
+
+def terminated(held: Held, name: str, at: Instant) -> Held:
+    """SIGTERM was sent to it."""
+    return replace(held, terminated={**held.terminated, name: at})
+
+
+def killed(held: Held, name: str) -> Held:
+    """SIGKILL was sent to it."""
+    return replace(held, killed=held.killed | {name})
+
+
+def reported(held: Held, state: UnitState) -> Held:
+    """A function host's own report takes the place of what was seen before."""
+    return replace(held, state=state)
+
+
+def ending(want: Want | None, held: Held) -> tuple[str, str] | None:
+    """Why the unit is to end: (stop code, reason), both "" when the plane asked for it; None: it goes on.
+
+    An essential container's end, with whatever exit code, ends the task (ECS API reference,
+    ContainerDefinition.essential); so does one that cannot start.
+    """
+    if held.state.stopping_at:
+        return held.state.stop_code, held.state.reason
+    stopped = {c.name: c for c in held.state.containers if c.status == "stopped"}
+    essential = [stopped[c.name] for c in held.spec.containers if c.essential and c.name in stopped]
+    if any(c.started_at == 0 for c in essential):
+        return TASK_FAILED_TO_START, FAILED_TO_START_REASON
+    if essential or (stopped and len(stopped) == len(held.state.containers)):
+        return ESSENTIAL_CONTAINER_EXITED, ESSENTIAL_EXITED_REASON
+    if want is None or not want.run:
+        return "", ""
+    return None
+
+
+def observe(want: Want | None, held: Held, now: Instant) -> Held:
+    """Write the unit-wide columns from the containers; the same object when nothing changed.
+
+    The unit is as far as its least advanced container (ECS: a task's status is the minimum of its
+    containers'), but "stopping" from the moment that its end is decided.
+    """
+    state = held.state
+    if held.spec.kind == "function" or state.status == "stopped":
+        return held
+    end = ending(want, held)
+    containers = state.containers
+    if all(c.status == "stopped" for c in containers):
+        status = "stopped"
+    elif end is not None:
+        status = "stopping"
+    else:
+        status = "pending" if any(c.status == "pending" for c in containers) else "running"
+    essential = {c.name for c in held.spec.containers if c.essential}
+    gone = [c.stopped_at for c in containers if c.name in essential and c.status == "stopped" and c.started_at]
+    everything_ran = all(c.started_at for c in containers)
+    after = msgspec.structs.replace(
+        state,
+        status=status,
+        stop_code=end[0] if end else "",
+        reason=end[1] if end else "",
+        started_at=max((c.started_at for c in containers), default=0) if everything_ran else 0,
+        stopping_at=state.stopping_at or (now if end else 0),
+        execution_stopped_at=min(gone, default=0),
+        stopped_at=now if status == "stopped" else 0,
+    )
+    return held if after == state else replace(held, state=after)
+
+
+def _with(held: Held, container: ContainerState) -> Held:
+    """The unit with that container's state in place of the old one."""
+    containers = tuple(container if c.name == container.name else c for c in held.state.containers)
+    return replace(held, state=msgspec.structs.replace(held.state, containers=containers))

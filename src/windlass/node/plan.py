@@ -1,0 +1,233 @@
+"""What to do next for a unit: the difference between what the plane wants and what runs, as actions.
+
+Decides the order of containers (dependsOn), what an end of one means for the others, and when patience
+with SIGTERM is over. Pure: time is an argument; knows no process, no loop, no plane. Asked again after
+every action and every event, it returns nothing more once the unit is as it should be.
+
+Known gaps: health checks (HEALTHY is refused by the ECS service before it gets here) and restart policies.
+Time is the host's: when that jumps back, a grace period is longer by as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from windlass.fleet.messages import Condition, ContainerSpec, ContainerState, Want
+from windlass.kernel.clock import Duration, Instant, seconds
+from windlass.node.held import Held, ending
+
+EXIT_CODE_NEVER_STARTED = 143
+"""What ECS reports for a container whose dependency failed; amazon-ecs-agent: engine/task_manager.go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the container: all that it depends on is as far as it must be."""
+
+    unit_id: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The container will never start: record it as stopped, with that exit code and reason."""
+
+    unit_id: str
+    container: str
+    exit_code: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Send SIGTERM; the container has its stopTimeout from then on."""
+
+    unit_id: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Send SIGKILL: the container's stopTimeout is over."""
+
+    unit_id: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartFunction:
+    """Hand the unit to the function host."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopFunction:
+    """Have the function host end the environment."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Forget the unit: it stopped, and the plane has taken that in."""
+
+    unit_id: str
+
+
+Action: TypeAlias = Start | Skip | Terminate | Kill | StartFunction | StopFunction | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Actions in their order, and when to ask again although nothing happened (None: no need)."""
+
+    actions: tuple[Action, ...] = ()
+    again: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A dependency is not there yet; `until` is when its startTimeout is over."""
+
+    until: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """A dependency can no longer be met."""
+
+    why: str
+
+
+def plan(want: Want | None, held: Held, now: Instant, stop_timeout_max: Duration | None = None) -> Plan:
+    """The next actions for one unit. `stop_timeout_max` shortens every stopTimeout (the agent shuts down).
+
+    Two containers, b depends on a (START): pending, pending → Start(a); a running → Start(b);
+    want stop → Terminate(b); b stopped → Terminate(a); a's stopTimeout over → Kill(a).
+    """
+    if held.spec.kind == "function":
+        return _plan_function(want, held)
+    if held.state.status == "stopped":
+        return Plan((Remove(held.spec.unit_id),)) if want is None else Plan()
+    if ending(want, held) is not None:
+        return _plan_end(held, now, stop_timeout_max)
+    return _plan_start(held, now)
+
+
+def _plan_function(want: Want | None, held: Held) -> Plan:
+    """A function host answers by reports; asking it twice for the same is harmless, and avoided."""
+    unit_id = held.spec.unit_id
+    if held.state.status == "stopped":
+        return Plan((Remove(unit_id),)) if want is None else Plan()
+    if want is not None and want.run:
+        return Plan() if held.asked else Plan((StartFunction(unit_id),))
+    return Plan() if held.terminated else Plan((StopFunction(unit_id),))
+
+
+def _plan_start(held: Held, now: Instant) -> Plan:
+    """Start what can start; give up on what never will."""
+    specs = {c.name: c for c in held.spec.containers}
+    states = {c.name: c for c in held.state.containers}
+    hopeless = _stuck(specs, states)
+    actions: list[Action] = []
+    again: Instant | None = None
+    for spec in held.spec.containers:
+        if states[spec.name].status != "pending" or spec.name in held.asked:
+            continue
+        verdicts = [_verdict(specs, states, name, condition, now) for name, condition in spec.depends_on]
+        never = [v.why for v in verdicts if isinstance(v, Never)]
+        if spec.name in hopeless:
+            never.append("its dependencies wait for each other")
+        if never:
+            reason = f"CannotStartContainerError: container {spec.name} cannot start: {never[0]}"
+            actions.append(Skip(held.spec.unit_id, spec.name, EXIT_CODE_NEVER_STARTED, reason))
+        elif waits := [v for v in verdicts if isinstance(v, Wait)]:
+            again = _earliest(again, *(w.until for w in waits))
+        else:
+            actions.append(Start(held.spec.unit_id, spec.name))
+    return Plan(tuple(actions), again)
+
+
+def _verdict(
+    specs: Mapping[str, ContainerSpec],
+    states: Mapping[str, ContainerState],
+    name: str,
+    condition: Condition,
+    now: Instant,
+) -> Wait | Never | None:
+    """Whether the dependency on `name` is met (None), may still be, or never will.
+
+    The rules are the ECS agent's (agent/engine/dependencygraph/graph.go); startTimeout belongs to the
+    dependency, runs from its start, and does not apply to START.
+    """
+    if name not in states:
+        return Never(f"it depends on {name}, which is not in the task")
+    dependency = states[name]
+    if condition == "HEALTHY":
+        return Never(f"it waits for {name} to be HEALTHY, and there are no health checks here")
+    if dependency.status == "stopped":
+        return _verdict_stopped(dependency, condition)
+    if condition == "START":
+        return None if dependency.status == "running" else Wait(None)
+    timeout = specs[name].start_timeout_s
+    if dependency.status == "pending" or not timeout:
+        return Wait(None)
+    deadline = dependency.started_at + seconds(timeout)
+    if now < deadline:
+        return Wait(deadline)
+    return Never(f"dependency {name} did not reach {condition} within its startTimeout of {timeout:g} s")
+
+
+def _verdict_stopped(dependency: ContainerState, condition: Condition) -> Never | None:
+    """What a stopped dependency means: a container that never started satisfies nothing."""
+    if not dependency.started_at or dependency.exit_code is None:
+        return Never(f"dependency {dependency.name} did not start")
+    if condition == "SUCCESS" and dependency.exit_code != 0:
+        return Never(f"dependency {dependency.name} has failed with exit code {dependency.exit_code}")
+    return None
+
+
+def _stuck(specs: Mapping[str, ContainerSpec], states: Mapping[str, ContainerState]) -> set[str]:
+    """Pending containers in a circle of dependencies, or behind one."""
+    pending = {name for name, state in states.items() if state.status == "pending"}
+    while free := {n for n in pending if not any(d in pending for d, _ in specs[n].depends_on)}:
+        pending -= free
+    return pending
+
+
+def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None) -> Plan:
+    """Stop what runs, dependents first: SIGTERM, stopTimeout, SIGKILL."""
+    unit_id = held.spec.unit_id
+    left = {c.name for c in held.state.containers if c.status == "running" or c.name in held.asked}
+    actions: list[Action] = []
+    again: Instant | None = None
+    for spec in held.spec.containers:
+        if held.container(spec.name).status == "pending" and spec.name not in left:
+            actions.append(Skip(unit_id, spec.name, None, ""))
+        if held.container(spec.name).status != "running" or spec.name in held.killed:
+            continue
+        if any(dependent in left for dependent in _dependents(held, spec.name)):
+            continue
+        sent_at = held.terminated.get(spec.name)
+        if sent_at is None:
+            actions.append(Terminate(unit_id, spec.name))
+            continue
+        grace = seconds(spec.stop_timeout_s)
+        deadline = sent_at + (grace if stop_timeout_max is None else min(grace, stop_timeout_max))
+        if now >= deadline:
+            actions.append(Kill(unit_id, spec.name))
+        else:
+            again = _earliest(again, deadline)
+    return Plan(tuple(actions), again)
+
+
+def _dependents(held: Held, name: str) -> Iterator[str]:
+    """Containers that depend on `name`, and so stop before it. In a circle nobody would stop: see _stuck."""
+    return (c.name for c in held.spec.containers if any(on == name for on, _ in c.depends_on))
+
+
+def _earliest(*instants: Instant | None) -> Instant | None:
+    return min((at for at in instants if at is not None), default=None)

@@ -1,0 +1,121 @@
+"""What the agent asks of those who really run things: `Runner` for tasks, `FunctionHost` for functions.
+
+Both take requests that return at once and answer by events, so that a runner may take its time (pulling an
+image) or answer on the spot. Protocols only; they are the one place where the simulator and tests put
+something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from windlass.fleet.messages import ContainerSpec, Invoke, InvokeResult, LogTarget, UnitSpec, UnitState
+from windlass.kernel.clock import Clock, Instant
+from windlass.kernel.spawn import Spawn
+
+
+class RunnerEvents(Protocol):
+    """Where a runner reports. Called on the loop's thread, also from inside `Runner.start`."""
+
+    def started(self, unit_id: str, container: str, pid: int, at: Instant) -> None:
+        """The container's command runs."""
+
+    def failed(self, unit_id: str, container: str, reason: str, at: Instant) -> None:
+        """The container could not be started; `reason` as ECS words it: "CannotStartContainerError: …"."""
+
+    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
+        """It ended at `at`; all its output was handed on, and nothing that it started still runs."""
+
+
+class LogStream(Protocol):
+    """One container's output on its way to a log stream."""
+
+    def write(self, line: str, at: Instant) -> bool:
+        """Take one line, without its newline. False: full; write no more until `on_room` is called.
+
+        A line given while full is still taken: whoever ignores the answer eats memory.
+        """
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Call this once when there is room again."""
+
+    def flush(self) -> None:
+        """Send what is there now, before anything that is reported from now on."""
+
+
+class LogSink(Protocol):
+    """Where output goes."""
+
+    def stream(self, target: LogTarget) -> LogStream:
+        """A new stream to that target; several may have one target."""
+
+
+class Runner(Protocol):
+    """Runs the containers of tasks."""
+
+    def attach(self, events: RunnerEvents, logs: LogSink) -> None:
+        """Called once, before anything else."""
+
+    def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        """Start it; answered by `started` or `failed`. `defaults` are environment variables that the
+
+        container gets unless its own environment has them.
+        """
+
+    def terminate(self, unit_id: str, container: str) -> None:
+        """Send SIGTERM to the container's command. Nothing happens when it has ended."""
+
+    def kill(self, unit_id: str, container: str) -> None:
+        """Kill the container and all that it started; answered by `exited` as any end."""
+
+    def remove(self, unit_id: str) -> None:
+        """The unit will not be asked about again: take away its files."""
+
+    async def close(self) -> None:
+        """Let go of timers and descriptors. Processes that still run are not touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What the agent gives a function host to work with."""
+
+    report: Callable[[UnitState], None]
+    """Say how a unit is now. "stopped" is the last thing said of a unit. May be called inside `start`."""
+    logs: LogSink
+    clock: Clock
+    spawn: Spawn
+    data: Path
+    """A directory of its own, emptied at the agent's start."""
+    endpoint: Callable[[], str]
+    """The plane's base URL now: for AWS_ENDPOINT_URL in environments."""
+    watch: Callable[[int, Callable[[int], None]], None]
+    """`watch(pid, on_exit)`: reap that child of this process and call with its exit code (128 + n for signal
+
+    n). Processes started by a function host must be watched here, because the agent is a child subreaper
+    and reaps whatever else becomes its child.
+    """
+
+
+class FunctionHost(Protocol):
+    """Runs function environments (units of kind "function"). Implemented by node/function_host.py."""
+
+    def attach(self, seat: Seat) -> None:
+        """Called once on the running loop, before anything else."""
+
+    def start(self, spec: UnitSpec) -> None:
+        """Make the environment; states are told through `Seat.report`."""
+
+    def stop(self, unit_id: str) -> None:
+        """End it: answered by a report "stopped". Unknown and ended units are reported stopped again."""
+
+    def remove(self, unit_id: str) -> None:
+        """The unit will not be asked about again: take away its files."""
+
+    async def invoke(self, invoke: Invoke) -> InvokeResult:
+        """Run one event in the environment; ends with a result in any case, never with an exception."""
+
+    async def close(self) -> None:
+        """Kill what still runs and let go of everything."""
