@@ -52,6 +52,8 @@ class Service:
     """Operation → what is missing, for those that are not full. Printed by `windlass coverage`."""
     invalid: str = "ValidationException"
     """Error code for parameters that break the model's constraints."""
+    own_checks: frozenset[str] = frozenset()
+    """Kinds of constraint that the service words itself: "required", "range", "enum", "pattern"."""
     throttled: str = "ThrottlingException"
     """Error code when an API bucket is empty."""
     buckets: Mapping[str, str] = field(default_factory=dict)
