@@ -56,7 +56,7 @@ class SqliteLog:
         except sqlite3.DatabaseError as error:
             os.close(self._lock)
             raise Damaged(
-                f"{self._path} is damaged ({error}); "
+                f"{self._path} is damaged ({_one_line(error)}); "
                 "restore a copy of the directory, or move it away to start empty"
             ) from error
 
@@ -69,7 +69,7 @@ class SqliteLog:
                 found[name] = [decode(value) for (value,) in query]
             except (msgspec.DecodeError, sqlite3.DatabaseError) as error:
                 raise Damaged(
-                    f"{self._path} holds a row of {name} that cannot be read ({error}); "
+                    f"{self._path} holds a row of {name} that cannot be read ({_one_line(error)}); "
                     "it was written by another version, or is damaged"
                 ) from error
         return found
@@ -110,6 +110,10 @@ class SqliteLog:
         db.executescript(_SCHEMA)
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         return db
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _lock(path: Path) -> int:

@@ -161,11 +161,25 @@ class View(Generic[R]):
             R, bucket.peekitem(0)[1] if isinstance(bucket, SortedDict) else next(iter(bucket.values()))
         )
 
-    def page(self, index: str, value: Hashable, after: Any = None, limit: int | None = None) -> list[R]:
-        """Rows in order, from past `after` (an `(order, key)` pair as `place` gives it), at most `limit`."""
+    def page(
+        self,
+        index: str,
+        value: Hashable,
+        after: Any = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[R]:
+        """Rows in order, from past `after` (an `(order, key)` pair as `place` gives it), at most `limit`.
+
+        With `reverse`, from the other end and down from `after`.
+        """
         bucket = self._sorted(index, value)
         if bucket is None:
             return []
+        if reverse:
+            end = len(bucket) if after is None else bucket.bisect_left(after)
+            begin = 0 if limit is None else max(0, end - limit)
+            return [bucket[k] for k in bucket.islice(begin, end, reverse=True)]
         start = 0 if after is None else bucket.bisect_right(after)
         stop = None if limit is None else start + limit
         return [bucket[k] for k in bucket.islice(start, stop)]

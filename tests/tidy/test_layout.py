@@ -1,0 +1,297 @@
+"""The build fails when the layout rules of docs/architecture.md are broken: an `ast` walk over src/."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "windlass"
+FILES = sorted(SRC.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text(), str(path)) for path in FILES}
+
+FILE_LINES_MAX = 500
+TEST_FILE_LINES_MAX = 800
+FUNCTION_LINES_MAX = 60
+
+LAYERS = ("kernel", "aws", "fleet", "services", "front", "app")
+ROOTS = {"app", "node.main", "proxy.main", "sim", "cli", "config"}
+"""Composition roots (and the settings and command line around them) may see everything."""
+NODE_MAY_SEE = ("kernel", "fleet.messages", "fleet.frames", "node")
+
+PURE = (
+    "aws/pattern.py",
+    "aws/schedule.py",
+    "aws/route.py",
+    "aws/check.py",
+    "fleet/place.py",
+    "fleet/transitions.py",
+    "kernel/bucket.py",
+    "kernel/machine.py",
+    "node/plan.py",
+    "services/ecs/task_status.py",
+    "services/ecs/task_definition.py",
+    "services/ecs/containers.py",
+    "services/sqs/queue.py",
+    "services/sqs/attributes.py",
+    "services/sqs/md5.py",
+    "services/lambda_/pool.py",
+    "services/lambda_/concurrency.py",
+    "services/lambda_/retries.py",
+    "services/lambda_/package.py",
+    "services/events/match.py",
+    "services/events/input.py",
+    "services/logs/filter_pattern.py",
+)
+
+BANNED_CALLS = {
+    "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.sleep",
+    "datetime.now", "datetime.utcnow", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.today",
+    "random.random", "random.choice", "random.randint", "random.Random", "random.uniform", "random.shuffle",
+    "uuid.uuid4", "uuid.uuid1", "os.urandom", "secrets.token_hex", "secrets.token_bytes", 
+    "secrets.token_urlsafe",
+    "asyncio.create_task", "asyncio.ensure_future", "asyncio.sleep", "loop.create_task", "threading.Thread",
+    "asyncio.to_thread",
+}  # fmt: skip
+CLOCKED = ("kernel", "node", "cli", "proxy", "sim/loop.py")
+"""Where time, chance, tasks and threads are made, or where no plane runs."""
+
+BAD_NAMES = re.compile(r"(^|_)(util|utils|helper|helpers|common|misc|base|manager)(_|$)", re.IGNORECASE)
+BAD_CLASS = re.compile(r"(Manager|Helper|Util|Utils|Misc)$")
+MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|pragma: no cover")
+
+
+def module(path: Path) -> str:
+    """src/windlass/aws/route.py → aws.route"""
+    parts = path.relative_to(SRC).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Our own modules that a file imports, without the `windlass.` in front."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                if name.name.startswith("windlass."):
+                    yield node.lineno, name.name.removeprefix("windlass.")
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("windlass"):
+            stem = node.module.removeprefix("windlass").lstrip(".")
+            for name in node.names:
+                full = f"{stem}.{name.name}" if stem else name.name
+                inside = SRC.joinpath(*full.split("."))
+                yield node.lineno, full if inside.with_suffix(".py").exists() or inside.is_dir() else stem
+
+
+def dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else "?"
+
+
+def layer(name: str) -> int | None:
+    head = name.split(".")[0]
+    return LAYERS.index(head) if head in LAYERS else None
+
+
+def test_imports_point_down() -> None:
+    """kernel ← aws ← fleet ← services ← front ← app; only composition roots see everything."""
+    wrong = []
+    for path, tree in TREES.items():
+        here = module(path)
+        if here.split(".")[0] in ROOTS or here in ROOTS or here == "":
+            continue
+        for line, there in imports(tree):
+            mine, theirs = layer(here), layer(there)
+            if mine is not None and (theirs is None or theirs > mine):
+                wrong.append(f"{here}:{line} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_node_sees_only_the_kernel_and_the_messages() -> None:
+    """The agent must start quickly and run where no plane is installed."""
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for path, tree in TREES.items()
+        if module(path).startswith("node")
+        for line, there in imports(tree)
+        if not any(there == seen or there.startswith(f"{seen}.") for seen in NODE_MAY_SEE)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_command_line_uses_the_public_api() -> None:
+    """cli/ talks to a plane over HTTP; it may start one (app) and read settings, and nothing else."""
+    allowed = ("cli", "app", "config", "aws.quotas", "sim", "services.catalogue", "front.coverage")
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for path, tree in TREES.items()
+        if module(path).startswith("cli")
+        for line, there in imports(tree)
+        if not any(there == seen or there.startswith(f"{seen}.") for seen in allowed)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_services_never_import_each_other() -> None:
+    """They meet in aws.calls; services/catalogue.py alone lists them."""
+    wrong = []
+    shared = {"services.plane", "services.assemble", "services"}
+    for path, tree in TREES.items():
+        here = module(path).split(".")
+        if here[0] != "services" or len(here) < 2 or here[1] == "catalogue":
+            continue
+        for line, there in imports(tree):
+            if there.startswith("services.") and there not in shared and there.split(".")[1] != here[1]:
+                wrong.append(f"{'.'.join(here)}:{line} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_know_no_loop_and_no_store(name: str) -> None:
+    """Planners import their model, kernel values and the standard library; never asyncio or the store."""
+    path = SRC / name
+    assert path.exists(), f"{name} is listed as pure and does not exist"
+    names = {
+        name.name for node in ast.walk(TREES[path]) if isinstance(node, ast.Import) for name in node.names
+    }
+    names |= {node.module or "" for node in ast.walk(TREES[path]) if isinstance(node, ast.ImportFrom)}
+    banned = {"asyncio", "threading", "time", "random", "windlass.kernel.durable", "windlass.kernel.spawn"}
+    assert not names & banned, f"{name} imports {names & banned}"
+    assert not [line for line, there in imports(TREES[path]) if there == "aws.calls"], f"{name} knows calls"
+
+
+def test_time_chance_and_tasks_are_injected() -> None:
+    """No wall clock, random, uuid, thread, sleep or task outside the kernel and the other processes."""
+    wrong = []
+    for path, tree in TREES.items():
+        place = path.relative_to(SRC).as_posix()
+        if place.startswith(CLOCKED):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and dotted(node.func) in BANNED_CALLS:
+                wrong.append(f"{place}:{node.lineno} calls {dotted(node.func)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_config_reads_the_environment() -> None:
+    """os.environ is for config.py, for the agent's children, and for what a function runs in."""
+    wrong = [
+        f"{path.relative_to(SRC)}:{node.lineno}"
+        for path, tree in TREES.items()
+        if path.relative_to(SRC).parts[0] not in ("node", "config.py", "cli")
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and dotted(node) == "os.environ")
+        or (isinstance(node, ast.Call) and dotted(node.func) == "os.getenv")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_shell() -> None:
+    """No shell strings anywhere: arguments are lists."""
+    wrong = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            shell = any(k.arg == "shell" and getattr(k.value, "value", False) for k in node.keywords)
+            if shell or dotted(node.func) in ("os.system", "os.popen", "asyncio.create_subprocess_shell"):
+                wrong.append(f"{path.relative_to(SRC)}:{node.lineno}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_files_and_functions_stay_small() -> None:
+    """At most 500 lines a file (tests 800), 60 lines a function."""
+    wrong = [
+        f"{path.relative_to(ROOT)} has {lines} lines"
+        for path in FILES
+        if (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX
+    ]
+    wrong += [
+        f"{path.relative_to(ROOT)} has {lines} lines"
+        for path in (ROOT / "tests").rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > TEST_FILE_LINES_MAX
+    ]
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                size = (node.end_lineno or node.lineno) - node.lineno + 1
+                if size > FUNCTION_LINES_MAX:
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name} has {size} lines")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_names_say_what_a_thing_is() -> None:
+    """Never manager, util, helper, common, misc, base: neither files nor classes."""
+    wrong = [str(path.relative_to(ROOT)) for path in FILES if BAD_NAMES.search(path.stem)]
+    wrong += [
+        f"{path.relative_to(ROOT)}: class {node.name}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and BAD_CLASS.search(node.name)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    """A docstring in each module, and one in each public class and function with more than a few lines."""
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path, tree in TREES.items()
+        if path.read_text().strip() and not ast.get_docstring(tree)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_is_left_half_done() -> None:
+    """No marks of unfinished work in src/."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in FILES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if MARKS.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_dead_modules() -> None:
+    """Every module is imported by another, or is started as a process."""
+    started = {"", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
+    used = {there for tree in TREES.values() for _, there in imports(tree)}
+    packages = {name.rsplit(".", 1)[0] for name in used if "." in name}
+    dead = [
+        name
+        for path in FILES
+        if (name := module(path)) not in used | packages | started and path.stem != "__init__"
+    ]
+    assert not dead, "\n".join(dead)
+
+
+def test_tests_wait_for_conditions() -> None:
+    """No skipped test, no expected failure, no sleep in tests/."""
+    banned = re.compile(r"pytest\.(mark\.)?(skip|xfail)|(?<!def )\b(time|asyncio)\.sleep\((?!0\))")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if banned.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_host_or_machine_is_named() -> None:
+    """Nothing committed names an index host or a path of the machine it was written on."""
+    banned = re.compile(r"--(extra-)?index-url|--find-links|(?<![\w.])/work/|/root/\.")
+    kept = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("requirements*.txt"), *FILES]
+    kept += [*(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").rglob("*.py"), ROOT / ".ci" / "run"]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in kept
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if banned.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,185 @@
+"""The log: group commit, replay after a kill, a disk that says no, a damaged directory."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from windlass.kernel.durable import DurableLog, Write
+from windlass.kernel.faults import Retry
+from windlass.kernel.log_sqlite import Damaged, SqliteLog
+from windlass.kernel.store import Store, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    key: tuple[str, int]
+    text: str
+    blob: bytes = b""
+
+
+NOTES = Table(name="note", row=Note, key=lambda note: note.key)
+
+
+class FailingLog:
+    """A disk that can be full."""
+
+    threaded = True
+
+    def __init__(self) -> None:
+        self.full = False
+        self.batches: list[int] = []
+
+    def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
+        return {}
+
+    def write(self, writes: Sequence[Write]) -> None:
+        if self.full:
+            raise OSError("no space left on device")
+        self.batches.append(len(writes))
+
+    def close(self) -> None:
+        pass
+
+
+def put(store: Store, number: int, text: str) -> None:
+    with store.transact() as tx:
+        tx[NOTES].put(Note(("a", number), text, b"\x00\xff"))
+
+
+def test_rows_come_back_after_a_restart(tmp_path: Path) -> None:
+    """Written, changed and deleted rows are as they were when the file is opened again."""
+
+    async def write() -> None:
+        log = DurableLog(SqliteLog(tmp_path))
+        store = Store((NOTES,), log)
+        for number in range(100):
+            put(store, number, "first")
+        put(store, 7, "ünï'\"cödé\n")
+        with store.transact() as tx:
+            tx[NOTES].delete(("a", 8))
+        await store.durable()
+        await log.close()
+
+    asyncio.run(write())
+    log = SqliteLog(tmp_path)
+    store = Store((NOTES,), DurableLog(log))
+    assert len(store[NOTES]) == 99
+    assert store[NOTES].get(("a", 7)) == Note(("a", 7), "ünï'\"cödé\n", b"\x00\xff")
+    assert store[NOTES].get(("a", 8)) is None
+    log.close()
+
+
+def test_a_copy_taken_from_a_crash_opens(tmp_path: Path) -> None:
+    """The directory as a killed process leaves it (log not folded in) has all that was durable."""
+
+    async def write() -> None:
+        store = Store((NOTES,), log := DurableLog(SqliteLog(tmp_path / "live")))
+        put(store, 1, "kept")
+        await store.durable()
+        shutil.copytree(tmp_path / "live", tmp_path / "copy")
+        await log.close()
+
+    asyncio.run(write())
+    log = SqliteLog(tmp_path / "copy")
+    assert [note.text for note in log.load({"note": Note})["note"]] == ["kept"]
+    log.close()
+
+
+def test_commits_share_batches() -> None:
+    """What arrives while a batch is being written goes into the next one, together."""
+
+    async def scenario() -> list[int]:
+        engine = FailingLog()
+        store = Store((NOTES,), DurableLog(engine))
+        for number in range(50):
+            put(store, number, "x")
+        await store.durable()
+        return engine.batches
+
+    assert asyncio.run(scenario()) == [1, 49]
+
+
+def test_a_full_disk_refuses_writes_and_takes_back_what_was_not_durable() -> None:
+    """1. A write is durable. 2. The disk fills. 3. Later writes are undone. 4. Reads go on. 5. Space is back."""
+
+    async def scenario() -> None:
+        engine = FailingLog()
+        log = DurableLog(engine)
+        store = Store((NOTES,), log)
+        put(store, 1, "kept")
+        await store.durable()
+        engine.full = True
+        put(store, 1, "lost")
+        put(store, 2, "lost")
+        with pytest.raises(Retry, match="no space"):
+            await store.durable()
+        assert store[NOTES].get(("a", 1)) == Note(("a", 1), "kept", b"\x00\xff")
+        assert store[NOTES].get(("a", 2)) is None
+        with pytest.raises(Retry, match="takes no writes"):
+            put(store, 3, "refused")
+        await store.durable()
+        assert not await log.probe()
+        engine.full = False
+        assert await log.probe()
+        put(store, 3, "taken")
+        await store.durable()
+        assert len(store[NOTES]) == 2
+
+    asyncio.run(scenario())
+
+
+def test_undone_changes_are_told_to_watchers() -> None:
+    """A watcher that saw a row come sees it go when the log could not keep it."""
+
+    async def scenario() -> list[tuple[Any, Any]]:
+        engine = FailingLog()
+        store = Store((NOTES,), DurableLog(engine))
+        heard: list[tuple[Any, Any]] = []
+        store.watch((NOTES,), lambda change: heard.append((change.old, change.new)))
+        engine.full = True
+        put(store, 1, "lost")
+        with pytest.raises(Retry):
+            await store.durable()
+        return heard
+
+    note = Note(("a", 1), "lost", b"\x00\xff")
+    assert asyncio.run(scenario()) == [(None, note), (note, None)]
+
+
+def test_two_planes_cannot_share_a_directory(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    with pytest.raises(Damaged, match="in use by another Windlass"):
+        SqliteLog(tmp_path)
+    log.close()
+    SqliteLog(tmp_path).close()
+
+
+@pytest.mark.parametrize("how", ["garbage", "torn"])
+def test_a_damaged_file_says_so(tmp_path: Path, how: str) -> None:
+    log = SqliteLog(tmp_path)
+    log.write([Write("note", ("a", n), Note(("a", n), "x" * 2000)) for n in range(200)])
+    log.close()
+    path = tmp_path / "windlass.db"
+    data = path.read_bytes()
+    path.write_bytes(b"garbage" * 1000 if how == "garbage" else data[:8192] + bytes(8192) + data[16384:])
+    with pytest.raises(Damaged, match="damaged") as caught:
+        SqliteLog(tmp_path).load({"note": Note})
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
+    SqliteLog(tmp_path).close()
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        db.execute("""INSERT INTO row VALUES ('note', '"k"', '{"nothing": 1}')""")
+    log = SqliteLog(tmp_path)
+    with pytest.raises(Damaged, match="cannot be read"):
+        log.load({"note": Note})
+    log.close()

@@ -1,0 +1,113 @@
+"""The reconcile loop and the supervisor of tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+
+import pytest
+
+from windlass.kernel.clock import HOUR, Instant, WallClock
+from windlass.kernel.faults import Bug, Retry
+from windlass.kernel.journal import Journal
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.spawn import Spawn
+
+
+def a_spawn(crashes: list[str]) -> Spawn:
+    return Spawn(lambda name, error: crashes.append(f"{name}: {error}"))
+
+
+def test_a_wake_up_brings_its_keys_and_many_share_a_pass() -> None:
+    """The first pass looks at everything; two wake-ups in one turn are one pass with both keys."""
+
+    async def scenario() -> list[frozenset[Hashable]]:
+        clock = WallClock()
+        passes: list[frozenset[Hashable]] = []
+        seen = asyncio.Event()
+
+        async def look(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            passes.append(keys)
+            seen.set()
+            return None
+
+        loop = Loop("test", clock, Journal(clock.now), look, period=HOUR)
+        spawn = a_spawn([])
+        spawn.start("loop", loop.run())
+        await seen.wait()
+        seen.clear()
+        loop.wake("a")
+        loop.wake("b")
+        await seen.wait()
+        await spawn.close()
+        return passes
+
+    assert asyncio.run(scenario()) == [frozenset(), frozenset("ab")]
+
+
+def test_a_retry_backs_off_and_keeps_its_keys() -> None:
+    """The world is wrong twice; the third pass still knows what was woken."""
+
+    async def scenario() -> list[frozenset[Hashable]]:
+        clock = WallClock()
+        passes: list[frozenset[Hashable]] = []
+        done = asyncio.Event()
+
+        async def look(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            passes.append(keys)
+            if len(passes) == 1:
+                loop.wake("a")
+            elif len(passes) < 4:
+                raise Retry("disk full")
+            else:
+                done.set()
+            return None
+
+        loop = Loop("test", clock, Journal(clock.now), look, period=HOUR)
+        spawn = a_spawn([])
+        spawn.start("loop", loop.run())
+        await done.wait()
+        await spawn.close()
+        return passes
+
+    assert asyncio.run(scenario()) == [frozenset(), frozenset("a"), frozenset("a"), frozenset("a")]
+
+
+def test_a_bug_ends_the_loop_loudly() -> None:
+    async def scenario() -> list[str]:
+        crashes: list[str] = []
+        clock = WallClock()
+
+        async def look(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            raise Bug("two rows disagree")
+
+        spawn = a_spawn(crashes)
+        task = spawn.start("loop", Loop("test", clock, Journal(clock.now), look, period=HOUR).run())
+        await asyncio.wait([task])
+        await spawn.close()
+        return crashes
+
+    assert asyncio.run(scenario()) == ["loop: two rows disagree"]
+
+
+def test_tasks_end_newest_first_and_none_is_left() -> None:
+    async def scenario() -> list[str]:
+        ended: list[str] = []
+
+        async def wait(name: str) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(name)
+
+        spawn = a_spawn([])
+        for name in ("first", "second", "third"):
+            spawn.start(name, wait(name))
+        await asyncio.sleep(0)
+        assert spawn.names() == ["first", "second", "third"]
+        await spawn.close()
+        with pytest.raises(RuntimeError, match="closing"):
+            spawn.start("late", wait("late"))
+        return ended
+
+    assert asyncio.run(scenario()) == ["third", "second", "first"]
