@@ -56,6 +56,7 @@ def page(
     limit: int,
     fault: Callable[[], Fault],
     where: Callable[[R], bool] = lambda row: True,
+    reverse: bool = False,
 ) -> tuple[list[R], str | None]:
     """At most `limit` rows of an ordered index, and the token of the next page if there is one.
 
@@ -63,7 +64,7 @@ def page(
     still have a next one, as AWS's may.
     """
     after = open_token(token, operation, filters, fault) if token else None
-    rows = view.page(index, value, after=after, limit=limit + 1)
+    rows = view.page(index, value, after=after, limit=limit + 1, reverse=reverse)
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
