@@ -301,6 +301,21 @@ class Store:
         """Number of the last transaction that changed something."""
         return self._log.revision
 
+    @property
+    def trouble(self) -> str | None:
+        """Why writes are refused now; None when they are taken."""
+        return self._log.failure
+
+    def clear(self, tables: tuple[Table[Any], ...]) -> int:
+        """Delete every row of these tables in one transaction; returns how many."""
+        count = 0
+        with self.transact() as tx:
+            for table in tables:
+                for row in tx[table].all():
+                    tx[table].delete(table.key(row))
+                    count += 1
+        return count
+
     def view(self, table: Table[R]) -> View[R]:
         found = self._views.get(table.name)
         if found is None:

@@ -1,0 +1,193 @@
+"""`/_windlass/…`: what the command line and the console ask for; JSON over the plane's own state.
+
+Answers loopback peers only (the server sees to that), whatever `--auth` says. Requests that change something
+must carry the header `x-windlass`, which a web page of another origin cannot send without asking first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from windlass import __version__
+from windlass.aws.wire import Request, Response
+from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.front.coverage import coverage
+from windlass.kernel.clock import Instant, in_seconds
+from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.journal import Entry
+from windlass.services.events.schedules import Schedules
+from windlass.services.plane import Plane, Service
+
+PREFIX = "/_windlass/"
+UNITS_PER_ANSWER_MAX = 10_000
+JOURNAL_PER_ANSWER_MAX = 1_000
+
+Answer: TypeAlias = "Any | Awaitable[Any]"
+Query: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the composition root knows and the plane does not."""
+
+    endpoint: str
+    runner: str
+    data: str
+    started_at: Instant
+    allow_reset: bool
+
+
+class Admin:
+    """Answers the requests under PREFIX."""
+
+    def __init__(self, plane: Plane, services: Sequence[Service], facts: Facts) -> None:
+        self._plane = plane
+        self._services = services
+        self._facts = facts
+        self._routes: dict[tuple[str, str], Callable[[Query], Answer]] = {
+            ("GET", "health"): self._health,
+            ("GET", "status"): self._status,
+            ("GET", "units"): self._units,
+            ("GET", "journal"): self._journal,
+            ("GET", "coverage"): self._coverage,
+            ("GET", "quotas"): self._quotas,
+            ("GET", "metrics"): self._metrics,
+            ("POST", "reset"): self._reset,
+            ("POST", "events/fire"): self._fire,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """One request under PREFIX; the caller has checked the peer."""
+        found = self._routes.get((request.method, request.path.removeprefix(PREFIX)))
+        if found is None:
+            return _json(404, {"message": f"no {request.method} {request.path} here"})
+        if request.method != "GET" and "x-windlass" not in request.headers:
+            return _json(403, {"message": "requests that change something must send the header x-windlass: 1"})
+        try:
+            answer = found(dict(parse_qsl(request.query)))
+            if isinstance(answer, Awaitable):
+                answer = await answer
+        except Fault as fault:
+            return _json(fault.status or 400, {"code": fault.code, "message": fault.message})
+        except (KeyError, ValueError) as error:
+            return _json(400, {"message": f"bad or missing parameter {error}"})
+        except Retry as error:
+            return _json(503, {"message": error.why})
+        return answer if isinstance(answer, Response) else _json(200, answer)
+
+    def _health(self, query: Query) -> Answer:
+        trouble = self._plane.store.trouble
+        body = {"status": "degraded" if trouble else "ready", "version": __version__, "trouble": trouble}
+        return _json(503 if trouble else 200, body)
+
+    def _status(self, query: Query) -> Answer:
+        store, facts = self._plane.store, self._facts
+        units = store[UNITS]
+        return {
+            "version": __version__,
+            "endpoint": facts.endpoint,
+            "profile": self._plane.quotas.profile.name,
+            "runner": facts.runner,
+            "data": facts.data,
+            "uptime_s": round(in_seconds(self._plane.clock.now() - facts.started_at), 1),
+            "revision": store.revision,
+            "trouble": store.trouble,
+            "units": {str(state): units.count("state", state) for state in units.values("state")},
+            "nodes": [
+                {"id": n.id, "connected": n.connected, "cpu_units": n.cpu_units, "memory_mib": n.memory_mib}
+                for n in store[NODES].all()
+            ],
+            "services": self._plane.calls.services(),
+        }
+
+    def _units(self, query: Query) -> Answer:
+        units = sorted(self._plane.store[UNITS].all(), key=lambda unit: (unit.created_at, unit.id))
+        return {"units": [_unit(unit) for unit in units[:UNITS_PER_ANSWER_MAX]], "total": len(units)}
+
+    def _journal(self, query: Query) -> Answer:
+        entries = self._plane.journal.since(int(query.get("since", "0")), JOURNAL_PER_ANSWER_MAX)
+        return {"entries": [_entry(entry) for entry in entries]}
+
+    def _coverage(self, query: Query) -> Answer:
+        only = [query["service"]] if "service" in query else []
+        return {"operations": [msgspec.to_builtins(row) for row in coverage(self._services, only)]}
+
+    def _quotas(self, query: Query) -> Answer:
+        profile = self._plane.quotas.profile
+        return {
+            "profile": profile.name,
+            "quotas": dict(profile.quotas),
+            "buckets": {k: {"burst": r.burst, "per_second": r.per_second} for k, r in profile.buckets.items()},
+            "delays": dict(profile.delays),
+        }
+
+    def _metrics(self, query: Query) -> Answer:
+        units = self._plane.store[UNITS]
+        lines = ["# HELP windlass_units Units by state.", "# TYPE windlass_units gauge"]
+        lines += [f'windlass_units{{state="{state}"}} {units.count("state", state)}' for state in units.values("state")]
+        lines += [
+            "# HELP windlass_transactions_total Transactions since the start.",
+            "# TYPE windlass_transactions_total counter",
+            f"windlass_transactions_total {self._plane.store.revision}",
+            "# HELP windlass_log_failing Whether the log takes no writes.",
+            "# TYPE windlass_log_failing gauge",
+            f"windlass_log_failing {int(self._plane.store.trouble is not None)}",
+        ]
+        text = "\n".join(lines) + "\n"
+        return Response(200, (("content-type", "text/plain; version=0.0.4"),), text.encode())
+
+    async def _reset(self, query: Query) -> Any:
+        """Clear every account's resources; what runs is stopped because nothing wants it any more."""
+        if not self._facts.allow_reset:
+            raise Fault("Refused", "start the plane with --allow-reset to allow this", status=403)
+        tables = [table for service in self._services for table in service.tables]
+        gone = self._plane.store.clear((*tables, UNITS))
+        await self._plane.store.durable()
+        return {"rows_deleted": gone}
+
+    async def _fire(self, query: Query) -> Any:
+        """Invoke a rule's targets now, as if its schedule had come round."""
+        schedules = self._plane.calls.part(Schedules)
+        await schedules.fire_now(query["account"], query["region"], query.get("bus", "default"), query["rule"])
+        return {"fired": query["rule"]}
+
+
+def _unit(unit: Unit) -> dict[str, Any]:
+    containers = unit.observed.containers if unit.observed else ()
+    logs = [c.log for c in unit.spec.containers] + ([unit.spec.function.log] if unit.spec.function else [])
+    return {
+        "id": unit.id,
+        "service": unit.owner,
+        "kind": unit.spec.kind,
+        "account": unit.account,
+        "region": unit.region,
+        "state": unit.state,
+        "node": unit.node_id,
+        "why": unit.why,
+        "created_at": in_seconds(unit.created_at),
+        "containers": [
+            {"name": c.name, "status": c.status, "exit_code": c.exit_code, "pid": c.pid, "reason": c.reason}
+            for c in containers
+        ],
+        "logs": [{"group": log.group, "stream": log.stream, "region": log.region} for log in logs if log],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "at": in_seconds(entry.at),
+        "source": entry.source,
+        "subject": entry.subject,
+        "what": entry.what,
+        "why": entry.why,
+    }
+
+
+def _json(status: int, body: object) -> Response:
+    return Response(status, (("content-type", "application/json"),), msgspec.json.encode(body))

@@ -1,0 +1,16 @@
+"""The services of this plane: the one list that names them all."""
+
+from __future__ import annotations
+
+from windlass.services import ecs, events, iam, lambda_, logs, sqs, sts
+from windlass.services.plane import Service
+
+SERVICES: tuple[Service, ...] = (
+    ecs.SERVICE,
+    events.SERVICE,
+    iam.SERVICE,
+    lambda_.SERVICE,
+    logs.SERVICE,
+    sqs.SERVICE,
+    sts.SERVICE,
+)
