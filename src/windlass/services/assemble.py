@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from windlass.aws import credentials
 from windlass.aws.calls import Calls
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
@@ -38,12 +39,13 @@ def assemble(
 ) -> Plane:
     """A plane with these services, loaded from the log; nothing runs yet. `start()` starts it."""
     tables = tuple(table for service in services for table in service.tables)
-    store = Store((*fleet_model.TABLES, *extra_tables, *tables), log)
+    store = Store((*credentials.TABLES, *fleet_model.TABLES, *extra_tables, *tables), log)
     journal = Journal(clock.now)
     spawn = Spawn(on_crash)
     calls = Calls(clock, store, journal, Ids(chance.stream("calls")), endpoint)
     for service in services:
         calls.add(service.name, service.handlers)
+    calls.add_part(chance)
     return Plane(
         clock=clock,
         chance=chance,
