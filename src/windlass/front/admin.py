@@ -67,7 +67,9 @@ class Admin:
         if found is None:
             return _json(404, {"message": f"no {request.method} {request.path} here"})
         if request.method != "GET" and "x-windlass" not in request.headers:
-            return _json(403, {"message": "requests that change something must send the header x-windlass: 1"})
+            return _json(
+                403, {"message": "requests that change something must send the header x-windlass: 1"}
+            )
         try:
             answer = found(dict(parse_qsl(request.query)))
             if isinstance(answer, Awaitable):
@@ -122,14 +124,19 @@ class Admin:
         return {
             "profile": profile.name,
             "quotas": dict(profile.quotas),
-            "buckets": {k: {"burst": r.burst, "per_second": r.per_second} for k, r in profile.buckets.items()},
+            "buckets": {
+                k: {"burst": r.burst, "per_second": r.per_second} for k, r in profile.buckets.items()
+            },
             "delays": dict(profile.delays),
         }
 
     def _metrics(self, query: Query) -> Answer:
         units = self._plane.store[UNITS]
         lines = ["# HELP windlass_units Units by state.", "# TYPE windlass_units gauge"]
-        lines += [f'windlass_units{{state="{state}"}} {units.count("state", state)}' for state in units.values("state")]
+        lines += [
+            f'windlass_units{{state="{state}"}} {units.count("state", state)}'
+            for state in units.values("state")
+        ]
         lines += [
             "# HELP windlass_transactions_total Transactions since the start.",
             "# TYPE windlass_transactions_total counter",
@@ -153,7 +160,9 @@ class Admin:
     async def _fire(self, query: Query) -> Any:
         """Invoke a rule's targets now, as if its schedule had come round."""
         schedules = self._plane.calls.part(Schedules)
-        await schedules.fire_now(query["account"], query["region"], query.get("bus", "default"), query["rule"])
+        await schedules.fire_now(
+            query["account"], query["region"], query.get("bus", "default"), query["rule"]
+        )
         return {"fired": query["rule"]}
 
 

@@ -72,7 +72,9 @@ class Gateway:
         except Exception as error:
             return self._refuse(request, routed, self._as_fault(error, routed, request_id), request_id)
 
-    async def _while_there(self, routed: Routed, run: Coroutine[Any, Any, Result], gone: Gone | None) -> Result:
+    async def _while_there(
+        self, routed: Routed, run: Coroutine[Any, Any, Result], gone: Gone | None
+    ) -> Result:
         """Run to the end, except that calls which only wait are dropped when nobody waits for them."""
         if gone is None or routed.operation not in self._services[routed.service].dropped_when_gone:
             return await run

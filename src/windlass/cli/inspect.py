@@ -1,0 +1,161 @@
+"""The commands that look at a plane: status, ps, logs, events, coverage, quotas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from windlass.cli.admin_client import AdminClient, aws_client
+from windlass.cli.output import age, clock_time, fail, show_json, show_table
+
+FOLLOW_PERIOD_S = 0.5
+
+
+def status(endpoint: str, as_json: bool) -> None:
+    found = AdminClient(endpoint).get("status")
+    if as_json:
+        show_json(found)
+        return
+    units = ", ".join(f"{count} {state}" for state, count in sorted(found["units"].items())) or "none"
+    nodes = ", ".join(
+        f"{n['id']} ({'connected' if n['connected'] else 'not connected'}, {n['cpu_units'] / 1024:g} vCPU, "
+        f"{n['memory_mib']} MiB)"
+        for n in found["nodes"]
+    )
+    rows = [
+        ("endpoint", found["endpoint"]),
+        ("version", found["version"]),
+        ("up for", age(found["uptime_s"])),
+        ("profile", found["profile"]),
+        ("runner", found["runner"]),
+        ("data", found["data"]),
+        ("nodes", nodes or "none"),
+        ("units", units),
+        ("services", " ".join(found["services"])),
+    ]
+    if found["trouble"]:
+        rows.append(("trouble", found["trouble"]))
+    show_table(("", ""), rows)
+
+
+def ps(endpoint: str, as_json: bool) -> None:
+    found = AdminClient(endpoint).get("units")
+    if as_json:
+        show_json(found)
+        return
+    now = time.time()
+    rows = [
+        (
+            unit["id"],
+            unit["service"],
+            f"{unit['account']}/{unit['region']}",
+            unit["state"],
+            age(now - unit["created_at"]),
+            unit["node"],
+            " ".join(_container(c) for c in unit["containers"]) or unit["why"],
+        )
+        for unit in found["units"]
+    ]
+    show_table(("UNIT", "SERVICE", "ACCOUNT", "STATE", "AGE", "NODE", "CONTAINERS"), rows)
+
+
+def _container(container: dict[str, Any]) -> str:
+    code = container["exit_code"]
+    return f"{container['name']}={container['status'] if code is None else f'exit {code}'}"
+
+
+def logs(endpoint: str, unit: str, follow: bool) -> None:
+    """Print the lines of every stream of that unit, oldest first; with `follow`, go on."""
+    streams = AdminClient(endpoint).get("streams", unit=unit.rsplit("/", 1)[-1])["streams"]
+    if not streams:
+        fail(f"no log stream belongs to {unit!r}; see windlass ps")
+    many = len(streams) > 1
+    tokens: dict[int, str] = {}
+    while True:
+        lines: list[tuple[float, str]] = []
+        for number, stream in enumerate(streams):
+            for at_ms, text in _new_lines(endpoint, stream, tokens, number):
+                lines.append((at_ms, f"{stream['stream']}  {text}" if many else text))
+        for at_ms, text in sorted(lines, key=lambda line: line[0]):
+            print(f"{clock_time(at_ms / 1000)}  {text}", flush=True)
+        if not follow:
+            return
+        time.sleep(FOLLOW_PERIOD_S)
+
+
+def _new_lines(
+    endpoint: str, stream: dict[str, str], tokens: dict[int, str], number: int
+) -> Iterator[tuple[float, str]]:
+    client: Any = aws_client("logs", endpoint, stream["account"], stream["region"])
+    while True:
+        after = {"nextToken": tokens[number]} if number in tokens else {}
+        page = client.get_log_events(
+            logGroupName=stream["group"], logStreamName=stream["stream"], startFromHead=True, **after
+        )
+        yield from ((event["timestamp"], event["message"].rstrip("\n")) for event in page["events"])
+        token = page["nextForwardToken"]
+        if tokens.get(number) == token or not page["events"]:
+            tokens[number] = token
+            return
+        tokens[number] = token
+
+
+def events(endpoint: str, follow: bool, as_json: bool) -> None:
+    client = AdminClient(endpoint)
+    since = 0
+    while True:
+        entries = client.get("journal", since=str(since))["entries"]
+        if as_json:
+            for entry in entries:
+                show_json(entry)
+        else:
+            rows = [(clock_time(e["at"]), e["source"], e["what"], e["subject"], e["why"]) for e in entries]
+            show_table(("TIME", "SOURCE", "WHAT", "SUBJECT", "WHY"), rows) if rows else None
+        since = entries[-1]["number"] if entries else since
+        if entries:
+            continue
+        if not follow:
+            return
+        time.sleep(FOLLOW_PERIOD_S)
+
+
+def show_coverage(services: list[str], as_json: bool, markdown: bool) -> None:
+    from windlass.front import coverage
+    from windlass.services.catalogue import SERVICES
+
+    known = {service.name for service in SERVICES}
+    if unknown := sorted(set(services) - known):
+        fail(f"no service {unknown[0]!r} here; there are {', '.join(sorted(known))}")
+    rows = coverage.coverage(SERVICES, services)
+    if markdown:
+        print(coverage.markdown(rows), end="")
+        return
+    if as_json:
+        show_json(
+            [
+                {"service": r.service, "operation": r.operation, "state": r.state, "missing": r.missing}
+                for r in rows
+            ]
+        )
+        return
+    show_table(
+        ("SERVICE", "OPERATION", "STATE", "MISSING"),
+        [(r.service, r.operation, r.state, r.missing) for r in rows],
+    )
+
+
+def quotas(endpoint: str, as_json: bool) -> None:
+    found = AdminClient(endpoint).get("quotas")
+    if as_json:
+        show_json(found)
+        return
+    rows = [(name, f"{value:g}", "") for name, value in sorted(found["quotas"].items())]
+    rows += [
+        (name, f"burst {b['burst']}", f"{b['per_second']}/s") for name, b in sorted(found["buckets"].items())
+    ]
+    rows += [(name, f"{value:g} s", "") for name, value in sorted(found["delays"].items())]
+    if not rows:
+        print(f"profile {found['profile']} limits nothing")
+        return
+    show_table(("NAME", "VALUE", "RATE"), rows)

@@ -1,0 +1,170 @@
+"""`windlass`: the commands and their options. What they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from windlass.cli.admin_client import Unreachable, default_endpoint
+from windlass.cli.output import fail
+
+app = typer.Typer(
+    help="An AWS compute plane for your own machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Endpoint = Annotated[str, typer.Option(help="URL of the plane.", default_factory=default_endpoint)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Runner(str, Enum):
+    auto = "auto"
+    process = "process"
+    oci = "oci"
+    docker = "docker"
+
+
+class Auth(str, Enum):
+    open = "open"
+    sigv4 = "sigv4"
+
+
+class LogFormat(str, Enum):
+    text = "text"
+    json = "json"
+
+
+class Demo(str, Enum):
+    backlog = "backlog"
+
+
+@app.command()
+def up(
+    data: Annotated[str, typer.Option(help="Where state is kept; 'memory' keeps nothing.")] = ".windlass",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)
+    ] = 4566,
+    profile: Annotated[
+        str, typer.Option(help="Quotas and delays: local, aws, aws-2022, or a file.")
+    ] = "local",
+    runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
+    auth: Annotated[Auth, typer.Option(help="open accepts any credentials; sigv4 verifies.")] = Auth.open,
+    agent: Annotated[bool, typer.Option(help="Run an agent on this machine.")] = True,
+    log_format: Annotated[LogFormat, typer.Option(help="Format of the plane's own log.")] = LogFormat.text,
+    allow_reset: Annotated[bool, typer.Option(help="Allow POST /_windlass/reset.")] = False,
+) -> None:
+    """Start a plane; prints one line when it serves, stops cleanly on Ctrl-C."""
+    from windlass.app import run
+    from windlass.config import Settings, Unusable
+
+    settings = Settings(
+        data=None if data == "memory" else Path(data).resolve(),
+        host=host,
+        port=port,
+        profile=profile,
+        runner=runner.value,
+        auth=auth.value,
+        agent=agent,
+        log_format=log_format.value,
+        allow_reset=allow_reset,
+    )
+    try:
+        code = run(settings, _say)
+    except Unusable as error:
+        fail(str(error), 2)
+    raise SystemExit(code)
+
+
+@app.command()
+def demo(
+    name: Annotated[Demo, typer.Argument(help="Which story to run.")],
+    runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
+) -> None:
+    """Run a real scenario end to end on a plane of its own and tell its story."""
+    from windlass.cli.demos import backlog
+
+    raise SystemExit({Demo.backlog: backlog.run}[name](runner.value))
+
+
+@app.command()
+def status(endpoint: Endpoint, as_json: AsJson = False) -> None:
+    """What the plane is, and how it is."""
+    from windlass.cli import inspect
+
+    inspect.status(endpoint, as_json)
+
+
+@app.command()
+def ps(endpoint: Endpoint, as_json: AsJson = False) -> None:
+    """The units that exist: tasks and function environments."""
+    from windlass.cli import inspect
+
+    inspect.ps(endpoint, as_json)
+
+
+@app.command()
+def logs(
+    unit: Annotated[str, typer.Argument(help="Task id or ARN, unit id, or function name.")],
+    endpoint: Endpoint,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Output of a task or a function."""
+    from windlass.cli import inspect
+
+    inspect.logs(endpoint, unit, follow)
+
+
+@app.command()
+def events(
+    endpoint: Endpoint,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What the plane decided, and why."""
+    from windlass.cli import inspect
+
+    inspect.events(endpoint, follow, as_json)
+
+
+@app.command()
+def coverage(
+    services: Annotated[list[str] | None, typer.Argument(help="Services; all when none is named.")] = None,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option(help="Print docs/coverage.md.")] = False,
+) -> None:
+    """Per operation: full, partial (and what is missing), or none. Needs no running plane."""
+    from windlass.cli import inspect
+
+    inspect.show_coverage(services or [], as_json, markdown)
+
+
+@app.command()
+def quotas(endpoint: Endpoint, as_json: AsJson = False) -> None:
+    """The profile's quotas, rates and delays in force."""
+    from windlass.cli import inspect
+
+    inspect.quotas(endpoint, as_json)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> None:
+    """Entry point of `windlass`."""
+    try:
+        app()
+    except Unreachable as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,64 @@
+"""How the command line shows things: colour and tables on a terminal, plain lines in a pipe, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """One line on stderr, then the end."""
+    print(f"windlass: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def show_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on a terminal; tab-separated lines without a head in a pipe."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_coloured(cell) for cell in row))
+    Console().print(table)
+
+
+def clock_time(at_s: float) -> str:
+    """An epoch time as local clock time with milliseconds."""
+    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def age(seconds: float) -> str:
+    """A duration in the largest two units: 75 → 1m15s."""
+    whole = int(max(0, seconds))
+    for size, unit, smaller, small_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // smaller}{small_unit}"
+    return f"{whole}s"
+
+
+_COLOURS = {
+    "running": "green", "full": "green", "ready": "green", "yes": "green",
+    "stopped": "dim", "none": "dim", "waiting": "yellow", "assigned": "yellow", "starting": "yellow",
+    "stopping": "yellow", "partial": "yellow", "lost": "red", "degraded": "red", "no": "red",
+}  # fmt: skip
+
+
+def _coloured(cell: str) -> str:
+    from rich.markup import escape
+
+    colour = _COLOURS.get(cell)
+    return f"[{colour}]{cell}[/]" if colour else escape(cell)
