@@ -127,7 +127,7 @@ def observe(want: Want | None, held: Held, now: Instant) -> Held:
     else:
         status = "pending" if any(c.status == "pending" for c in containers) else "running"
     essential = {c.name for c in held.spec.containers if c.essential}
-    gone = [c.stopped_at for c in containers if c.name in essential and c.status == "stopped" and c.started_at]
+    gone = [c.stopped_at for c in containers if c.name in essential and c.started_at and c.stopped_at]
     everything_ran = all(c.started_at for c in containers)
     after = msgspec.structs.replace(
         state,

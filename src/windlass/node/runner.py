@@ -7,7 +7,7 @@ something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,10 +33,11 @@ class RunnerEvents(Protocol):
 class LogStream(Protocol):
     """One container's output on its way to a log stream."""
 
-    def write(self, line: str, at: Instant) -> bool:
-        """Take one line, without its newline. False: full; write no more until `on_room` is called.
+    def write(self, lines: Sequence[str], at: Instant) -> bool:
+        """Take lines without their newlines; empty ones are dropped, as CloudWatch Logs takes none.
 
-        A line given while full is still taken: whoever ignores the answer eats memory.
+        False: full; write no more until `on_room` calls. Lines given while full are still taken, so
+        whoever ignores the answer eats memory.
         """
 
     def on_room(self, call: Callable[[], None]) -> None:

@@ -1,0 +1,127 @@
+"""A pipe's bytes as lines, read no faster than they are taken away.
+
+When the log stream has no room the pipe is not read: the task's writes then wait in the kernel, as with
+Docker's blocking log mode. Nothing is dropped but empty lines, and memory does not grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from windlass.kernel.clock import Clock
+from windlass.node.runner import LogStream
+
+LINE_BYTES_MAX = 256 * 1024 - 26
+"""Longer lines are cut here: a CloudWatch Logs event is 256 KiB with its 26 bytes of overhead."""
+READ_BYTES = 64 * 1024
+"""One read, and the usual capacity of a pipe."""
+LAST_READS_MAX = 64
+"""Reads after a container's end: 4 MiB, should a stranger hold its pipe and go on writing."""
+
+
+class Lines:
+    """Cuts bytes into lines; keeps an unfinished last line until it is finished or `rest` asks for it."""
+
+    def __init__(self) -> None:
+        self._partial = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that are finished now. b"a\\nb" → ["a"]; then b"c\\n" → ["bc"]."""
+        head, newline, tail = (self._partial + data).rpartition(b"\n")
+        if not newline:
+            self._partial = tail
+            return self._overlong()
+        self._partial = tail
+        lines = head.decode(errors="replace").split("\n")
+        if len(head) > LINE_BYTES_MAX // 3:  # only then may one of them be too long
+            lines = [piece for line in lines for piece in cut(line)]
+        return lines + self._overlong()
+
+    def rest(self) -> list[str]:
+        """The unfinished line, at the end of the output."""
+        partial, self._partial = self._partial, b""
+        return cut(partial.decode(errors="replace")) if partial else []
+
+    def _overlong(self) -> list[str]:
+        lines: list[str] = []
+        while len(self._partial) >= LINE_BYTES_MAX:
+            end = _character_start(self._partial, LINE_BYTES_MAX)
+            lines += cut(self._partial[:end].decode(errors="replace"))
+            self._partial = self._partial[end:]
+        return lines
+
+
+def cut(line: str) -> list[str]:
+    """The line in pieces of at most LINE_BYTES_MAX bytes of UTF-8, between characters."""
+    if len(line) <= LINE_BYTES_MAX // 4:
+        return [line]
+    pieces: list[str] = []
+    raw = line.encode()
+    while len(raw) > LINE_BYTES_MAX:
+        end = _character_start(raw, LINE_BYTES_MAX)
+        pieces.append(raw[:end].decode())
+        raw = raw[end:]
+    return [*pieces, raw.decode()]
+
+
+def _character_start(raw: bytes, at: int) -> int:
+    """The last start of a UTF-8 character at or before `at` (or `at` itself in what is no UTF-8)."""
+    for end in range(at, at - 4, -1):
+        if end >= len(raw) or raw[end] & 0xC0 != 0x80:
+            return end
+    return at
+
+
+class Output:
+    """Reads one pipe of a container into its log stream. Owns the descriptor."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, descriptor: int, stream: LogStream
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._descriptor = descriptor
+        self._stream = stream
+        self._lines = Lines()
+        self._open = True
+        os.set_blocking(descriptor, False)
+        loop.add_reader(descriptor, self._readable)
+
+    def finish(self) -> None:
+        """The container ended: take what is still in the pipe and close it."""
+        for _ in range(LAST_READS_MAX):
+            if not (self._open and self._read()):
+                break
+        self.close()
+        if rest := self._lines.rest():
+            self._stream.write(rest, self._clock.now())
+
+    def close(self) -> None:
+        """Let go of the pipe without reading on."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def _readable(self) -> None:
+        self._read()
+
+    def _read(self) -> bool:
+        """One read. False when there is nothing (now, or ever again)."""
+        try:
+            data = os.read(self._descriptor, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.remove_reader(self._descriptor)  # all writers are gone; an end is always readable
+            return False
+        lines = self._lines.feed(data)
+        if lines and not self._stream.write(lines, self._clock.now()):
+            self._loop.remove_reader(self._descriptor)
+            self._stream.on_room(self._resume)
+        return True
+
+    def _resume(self) -> None:
+        if self._open:
+            self._loop.add_reader(self._descriptor, self._readable)
