@@ -52,21 +52,23 @@ def encode(message: FromNode | FromPlane) -> bytes:
 def decode_from_node(body: bytes) -> FromNode:
     """Raises BadFrame."""
     try:
-        return _from_node.decode(body)
+        message: FromNode = _from_node.decode(body)
     except msgspec.DecodeError as error:
         raise BadFrame(f"not a message from a node: {error}") from error
+    return message
 
 
 def decode_from_plane(body: bytes) -> FromPlane:
     """Raises BadFrame."""
     try:
-        return _from_plane.decode(body)
+        message: FromPlane = _from_plane.decode(body)
     except msgspec.DecodeError as error:
         raise BadFrame(f"not a message from a plane: {error}") from error
+    return message
 
 
 class StreamTransport:
-    """Frames on an asyncio stream: Unix and TCP sockets. `longest` bounds what the peer may send, in bytes."""
+    """Frames on an asyncio stream: Unix and TCP sockets. The peer may send at most `longest` bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, longest: int) -> None:
         self._reader = reader

@@ -1,10 +1,31 @@
-"""Sessions with nodes. Knows sessions and messages; transports carry them (design D13)."""
+"""Sessions with nodes. Knows sessions and messages; transports carry them (design D13).
+
+Opening a session: the agent says Hello with its token, the plane answers Welcome or Refused, and from there
+on session.py. One session a node: a newer one ends the older. Known gap: the lease is one number for all
+nodes.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
-from windlass.fleet.messages import Invoke, InvokeResult
+from windlass.fleet import intake
+from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
+from windlass.fleet.messages import Hello, Invoke, InvokeResult, LogTarget, Refused, Shutdown, Welcome
+from windlass.fleet.model import NODES
+from windlass.fleet.session import LogSink, Session
+from windlass.kernel.clock import SECOND, Clock, Duration
+from windlass.kernel.faults import Bug, Fault, Retry
+from windlass.kernel.journal import Journal
+from windlass.kernel.spawn import Spawn
+from windlass.kernel.store import Store
+
+LEASE: Duration = 15 * SECOND
+"""A node that is silent for longer has lost its session; agents beat three times as often."""
+HELLO_WITHIN: Duration = 10 * SECOND
+"""A connection that has not said Hello by then is closed."""
 
 
 class Links(Protocol):
@@ -15,3 +36,153 @@ class Links(Protocol):
 
         Raises Retry when the node's session is lost before the result came.
         """
+
+
+class NodeLinks:
+    """All sessions of a plane. `start()` comes before the first `serve()`."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        spawn: Spawn,
+        *,
+        clock: Clock,
+        endpoint: str,
+        lease: Duration = LEASE,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._spawn = spawn
+        self._clock = clock
+        self._lease = lease
+        self._sessions: dict[str, Session] = {}
+        self._parts: dict[Session, list[asyncio.Task[None]]] = {}
+        self._log_sink: LogSink = _no_logs
+        self._epoch = 0
+        self.endpoint = endpoint
+        """Base URL that tasks and functions reach the plane by; may be set until the first session opens."""
+
+    def start(self) -> None:
+        """A new epoch begins: no session of an earlier start counts any more. Needs a running loop."""
+        self._epoch = intake.raise_epoch(self._store)
+
+    def on_log_lines(self, sink: LogSink) -> None:
+        """Send the output of tasks and functions there; the logs service registers itself."""
+        self._log_sink = sink
+
+    def connected(self) -> list[str]:
+        """Ids of the nodes that have a session."""
+        return sorted(self._sessions)
+
+    def held(self, node_id: str) -> Mapping[str, bool] | None:
+        """What the node was told: unit id → whether to run it. None without a session."""
+        session = self._sessions.get(node_id)
+        return None if session is None else session.held
+
+    def offer(self, node_id: str, unit_ids: Iterable[str]) -> None:
+        """Tell the node soon; without a session it hears everything when it has one again."""
+        session = self._sessions.get(node_id)
+        if session is not None:
+            session.offer(unit_ids)
+
+    async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
+        session = self._sessions.get(node_id)
+        if session is None:
+            raise Retry(f"node {node_id} is not connected")
+        return await session.invoke(invoke)
+
+    async def shut_down(self, node_id: str) -> None:
+        """Have the node stop all its units and end: only an embedded agent of a plane that ends cleanly."""
+        session = self._sessions.get(node_id)
+        if session is not None:
+            await session.send(Shutdown())
+
+    async def serve(self, transport: Transport) -> None:
+        """One session, from Hello to its end, whichever side ends it."""
+        if not self._epoch:
+            raise Bug("sessions are served before the links were started")
+        try:
+            session = await self._open(transport)
+        except (ConnectionError, BadFrame, Retry) as error:
+            self._journal.note("fleet", "link", "no session", str(error))
+            session = None
+        if session is None:
+            transport.close()
+            return
+        why = "the plane is closing"
+        try:
+            why = await session.listen(self._lease)
+        except (ConnectionError, BadFrame) as error:
+            why = str(error)
+        finally:
+            self._end(session, why)
+
+    async def _open(self, transport: Transport) -> Session | None:
+        """Greet the agent. None when it was refused or said nothing."""
+        try:
+            async with asyncio.timeout(HELLO_WITHIN / SECOND):
+                body = await transport.receive()
+        except TimeoutError:
+            return None
+        if body is None:
+            return None
+        try:
+            node_id = self._take_hello(body)
+        except intake.NodeRefused as refused:
+            self._journal.note("fleet", "link", "refused", str(refused))
+            await transport.send(encode(Refused(str(refused))))
+            return None
+        if node_id in self._sessions:
+            self._end(self._sessions[node_id], "the node opened a newer session", connected=True)
+        session = Session(node_id, transport, self._store, self._clock, self._journal, lambda: self._log_sink)
+        self._sessions[node_id] = session
+        try:
+            observed = self._store[NODES].require(node_id).observed_number
+            await session.send(Welcome(self._epoch, observed, self.endpoint, self._lease / SECOND))
+        except BaseException:
+            self._end(session, "it could not be greeted")
+            raise
+        self._parts[session] = [
+            self._start(session, "offers", session.offer_always()),
+            self._start(session, "reports", session.take_in_always()),
+        ]
+        self._journal.note("fleet", node_id, "connected")
+        return session
+
+    def _take_hello(self, body: bytes) -> str:
+        hello = decode_from_node(body)
+        if not isinstance(hello, Hello):
+            raise intake.NodeRefused("the first message is not Hello")
+        return intake.take_hello(self._store, hello).id
+
+    def _start(self, session: Session, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._spawn.start(f"node {session.node_id} {part}", _to_break(session, work))
+
+    def _end(self, session: Session, why: str, *, connected: bool = False) -> None:
+        """Forget the session; `connected`: a newer one takes its place."""
+        session.close(why)
+        for task in self._parts.pop(session, ()):
+            task.cancel()
+        if self._sessions.get(session.node_id) is not session:
+            return
+        del self._sessions[session.node_id]
+        self._journal.note("fleet", session.node_id, "session ended", why)
+        if connected:
+            return
+        try:
+            intake.take_disconnect(self._store, session.node_id)
+        except Retry as error:  # placement may choose it meanwhile, and offers when it is back
+            self._journal.note("fleet", session.node_id, "retry", error.why)
+
+
+async def _to_break(session: Session, work: Coroutine[Any, Any, None]) -> None:
+    """Work on a session until its connection breaks, which ends the session."""
+    try:
+        await work
+    except ConnectionError as error:
+        session.close(str(error))
+
+
+async def _no_logs(target: LogTarget, lines: tuple[tuple[int, str], ...]) -> None:
+    raise Fault("ServiceUnavailable", "this plane has no logs service")

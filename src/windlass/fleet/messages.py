@@ -155,6 +155,10 @@ class Accepted(Message, frozen=True, tag="accepted"):
     generation: int
 
 
+ENVIRONMENT_GONE = "EnvironmentGone"
+"""`InvokeResult.error` when the event was not delivered because there is no such environment any more."""
+
+
 class InvokeResult(Message, frozen=True, tag="result"):
     """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable` says whether the
 

@@ -85,6 +85,11 @@ UNITS: Table[Unit] = Table(
         "waiting": Index(of=_size_waiting, order=lambda unit: unit.created_at),
     },
 )
-NODES: Table[Node] = Table(name="fleet.node", row=Node, key=lambda node: node.id)
+NODES: Table[Node] = Table(
+    name="fleet.node",
+    row=Node,
+    key=lambda node: node.id,
+    indexes={"connected": Index(of=lambda node: node.connected or None)},
+)
 EPOCHS: Table[Epoch] = Table(name="fleet.epoch", row=Epoch, key=lambda epoch: epoch.id)
 TABLES = (UNITS, NODES, EPOCHS)

@@ -1,0 +1,204 @@
+"""The fleet's loop: assigns waiting units to nodes and keeps each node's desired set current.
+
+Woken by changes of units and nodes, with their keys, so that a pass costs what changed and not what exists;
+once a period it looks at everything. What a node should hold is computed from rows (desired.py); telling it
+is the links' business. Known gap: a node that never comes back keeps its units until `intake.abandon`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from windlass.fleet.desired import difference
+from windlass.fleet.model import NODES, UNITS, Node, Unit
+from windlass.fleet.place import NOTHING, Assign, Reserved, Unplaceable, place
+from windlass.fleet.transitions import assign, occupies, withdraw
+from windlass.kernel.clock import MINUTE, Clock, Duration, Instant
+from windlass.kernel.journal import Journal
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.store import Change, Store, Transaction
+
+PERIOD: Duration = MINUTE
+"""How often everything is looked at, in case a wake-up was lost."""
+UNITS_PER_TRANSACTION = 500
+"""Most units assigned in one transaction: bounds how long other work waits."""
+
+_ROOM = ("room",)
+Touched = dict[str, dict[str, None]]
+"""Node id → ids of units whose part in its desired set may have changed."""
+
+
+class Offers(Protocol):
+    """What the controller needs of the links."""
+
+    def offer(self, node_id: str, unit_ids: Iterable[str]) -> None:
+        """Tell the node soon what became of these units in its desired set."""
+
+    def held(self, node_id: str) -> Mapping[str, bool] | None:
+        """Unit id → whether it was told to run; None without a session."""
+
+
+class Controller:
+    """Run it with `spawn.start("fleet", controller.run())`."""
+
+    def __init__(self, store: Store, links: Offers, clock: Clock, journal: Journal) -> None:
+        self._store = store
+        self._links = links
+        self._journal = journal
+        self._reserved: dict[str, Reserved] = {}
+        self._loop = Loop("fleet", clock, journal, self._pass, period=PERIOD)
+        for unit in store[UNITS].all():
+            self._reserve(None, unit)
+        store.watch((UNITS,), self._on_unit)
+        store.watch((NODES,), self._on_node)
+
+    async def run(self) -> None:
+        await self._loop.run()
+
+    def reserved(self, node_id: str) -> Reserved:
+        """What the units on that node reserve together."""
+        return self._reserved.get(node_id, NOTHING)
+
+    # wake-ups
+
+    def _on_unit(self, change: Change) -> None:
+        old: Unit | None = change.old
+        new: Unit | None = change.new
+        self._reserve(old, new)
+        if new is not None and new.state == "waiting":
+            if old is None or old.state != "waiting" or old.desired != new.desired:
+                self._loop.wake(("unit", new.id))
+        elif old is not None and occupies(old) and (new is None or not occupies(new)):
+            self._wake_for_room()
+        for node_id in _nodes_of(old, new) if _concerns_node(old, new) else ():
+            self._loop.wake(("desired", node_id, change.key))
+
+    def _on_node(self, change: Change) -> None:
+        old: Node | None = change.old
+        new: Node | None = change.new
+        if new is not None and new.connected and (old is None or _room_of(old) != _room_of(new)):
+            self._wake_for_room()
+
+    def _wake_for_room(self) -> None:
+        if self._store[UNITS].count("state", "waiting"):
+            self._loop.wake(_ROOM)
+
+    def _reserve(self, old: Unit | None, new: Unit | None) -> None:
+        if old is not None and occupies(old):
+            self._reserved[old.node_id] = self.reserved(old.node_id).minus(old)
+        if new is not None and occupies(new):
+            self._reserved[new.node_id] = self.reserved(new.node_id).plus(new)
+
+    # a pass
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        waiting = self._waiting(keys)
+        self._apply_touched(self._touched(keys))
+        for start in range(0, len(waiting), UNITS_PER_TRANSACTION):
+            self._apply_placements(waiting[start : start + UNITS_PER_TRANSACTION])
+            await self._store.durable()
+        more = len(waiting) >= UNITS_PER_TRANSACTION and self._any_placed(waiting)
+        if more and (not keys or _ROOM in keys):
+            self._wake_for_room()
+        return None
+
+    def _waiting(self, keys: frozenset[Hashable]) -> list[str]:
+        """Ids of the units to place, oldest first: those that changed, or a page of each size."""
+        view = self._store[UNITS]
+        found: dict[str, Unit] = {}
+        if not keys or _ROOM in keys:
+            for size in view.values("waiting"):
+                found |= {u.id: u for u in view.page("waiting", size, limit=UNITS_PER_TRANSACTION)}
+        for key in keys:
+            match key:
+                case ("unit", str(unit_id)):
+                    unit = view.get(unit_id)
+                    if unit is not None and unit.state == "waiting":
+                        found[unit_id] = unit
+        return [u.id for u in sorted(found.values(), key=lambda unit: (unit.created_at, unit.id))]
+
+    def _any_placed(self, unit_ids: list[str]) -> bool:
+        units = (self._store[UNITS].get(unit_id) for unit_id in unit_ids)
+        return any(unit is None or unit.state != "waiting" for unit in units)
+
+    def _touched(self, keys: frozenset[Hashable]) -> Touched:
+        touched: Touched = {}
+        if not keys:
+            return self._drifted()
+        for key in sorted(k for k in keys if isinstance(k, tuple) and k[0] == "desired"):
+            _, node_id, unit_id = key
+            touched.setdefault(node_id, {})[unit_id] = None
+        return touched
+
+    def _drifted(self) -> Touched:
+        """Everything that a connected node holds and should not, or the other way round."""
+        touched: Touched = {}
+        for node in sorted(self._store[NODES].by("connected", True), key=lambda node: node.id):
+            held = self._links.held(node.id)
+            if held is None:
+                continue
+            units: dict[str, Unit | None] = dict.fromkeys(held)
+            units |= {unit.id: unit for unit in self._store[UNITS].by("node", node.id)}
+            drift = difference(held, units)
+            if drift:
+                ids = (*(want.spec.unit_id for want in drift.changed), *drift.gone)
+                touched[node.id] = dict.fromkeys(ids)
+        return touched
+
+    def _apply_touched(self, touched: Touched) -> None:
+        if not touched:
+            return
+        with self._store.transact() as tx:
+            for node_id in touched:
+                if tx[NODES].get(node_id) is not None:
+                    _next_generation(tx, node_id)
+        for node_id, unit_ids in touched.items():
+            self._links.offer(node_id, unit_ids)
+
+    def _apply_placements(self, unit_ids: list[str]) -> None:
+        """Read again, decide, write: one transaction, so nothing can have changed between."""
+        offers: Touched = {}
+        with self._store.transact() as tx:
+            units = [u for i in unit_ids if (u := tx[UNITS].get(i)) is not None and u.state == "waiting"]
+            for unit in units:
+                if unit.desired == "stop":
+                    tx[UNITS].put(withdraw(unit))
+            wanted = [unit for unit in units if unit.desired == "run"]
+            nodes = sorted(tx[NODES].by("connected", True), key=lambda node: node.id)
+            generations: dict[str, int] = {}
+            for unit, placement in zip(wanted, place(wanted, nodes, self._reserved), strict=True):
+                match placement:
+                    case Assign(unit_id, node_id):
+                        if node_id not in generations:
+                            generations[node_id] = _next_generation(tx, node_id)
+                        tx[UNITS].put(assign(unit, node_id, generations[node_id]))
+                        offers.setdefault(node_id, {})[unit_id] = None
+                    case Unplaceable(unit_id, reason) if reason != unit.why:
+                        tx[UNITS].put(replace(unit, why=reason))
+                        self._journal.note("fleet", unit_id, "waits", reason)
+        for node_id, ids in offers.items():
+            self._links.offer(node_id, ids)
+
+
+def _next_generation(tx: Transaction, node_id: str) -> int:
+    node = tx[NODES].require(node_id)
+    return tx[NODES].put(replace(node, generation=node.generation + 1)).generation
+
+
+def _room_of(node: Node) -> tuple[bool, bool, int, int]:
+    return (node.connected, node.unbounded, node.cpu_units, node.memory_mib)
+
+
+def _nodes_of(old: Unit | None, new: Unit | None) -> list[str]:
+    return sorted({unit.node_id for unit in (old, new) if unit is not None and unit.node_id})
+
+
+def _concerns_node(old: Unit | None, new: Unit | None) -> bool:
+    """Whether the change alters a desired set, other than by the assignment that this loop itself made."""
+    if old is None or new is None:
+        return True
+    if old.node_id and not new.node_id:  # an assignment was undone by the log
+        return True
+    return old.desired != new.desired or (old.state == "lost") != (new.state == "lost")

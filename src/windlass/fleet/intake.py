@@ -1,0 +1,129 @@
+"""What nodes say, made rows: one transaction per message.
+
+A message may come twice (a node repeats what was not acknowledged) and may come from an agent that has
+forgotten things. Knows rows and messages; not sessions or transports. Nothing here waits for the log:
+link.py does, before it answers.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import replace
+
+from windlass.fleet.messages import Hello, Observed
+from windlass.fleet.model import EPOCHS, NODES, UNITS, Epoch, Node, Unit
+from windlass.fleet.transitions import apply_observed, lose, occupies
+from windlass.kernel.store import Store, Transaction
+
+
+class NodeRefused(Exception):
+    """The agent may not open a session; the message says why."""
+
+
+def raise_epoch(store: Store) -> int:
+    """The number of this start of the plane on its log; no session has survived the start."""
+    with store.transact() as tx:
+        last = tx[EPOCHS].get("plane")
+        epoch = tx[EPOCHS].put(Epoch("plane", 1 if last is None else last.number + 1))
+        for node in tx[NODES].by("connected", True):
+            tx[NODES].put(replace(node, connected=False))
+    return epoch.number
+
+
+def register(store: Store, node_id: str, token: str, *, unbounded: bool) -> Node:
+    """Let an agent with that token be that node. What is known of the node from before is kept."""
+    with store.transact() as tx:
+        known = tx[NODES].get(node_id) or Node(node_id, 0, 0, unbounded, token)
+        return tx[NODES].put(replace(known, unbounded=unbounded, token=token))
+
+
+def take_hello(store: Store, hello: Hello) -> Node:
+    """A session opens: the node's row as it now is. Raises NodeRefused.
+
+    The node begins a new generation, so that it takes the whole set that follows, whatever it held.
+    """
+    with store.transact() as tx:
+        node = tx[NODES].get(hello.node_id)
+        if node is None:
+            raise NodeRefused(f"no node {hello.node_id!r} is registered here")
+        if not hmac.compare_digest(node.token.encode(), hello.token.encode()):
+            raise NodeRefused(f"wrong token for node {hello.node_id!r}")
+        _forget(tx, node, hello)
+        for report in hello.units:
+            unit = tx[UNITS].get(report.unit_id)
+            if unit is not None and unit.node_id == node.id:
+                tx[UNITS].put(apply_observed(unit, report))
+        return tx[NODES].put(
+            replace(
+                node,
+                cpu_units=hello.cpu_units,
+                memory_mib=hello.memory_mib,
+                connected=True,
+                generation=max(node.generation, hello.generation) + 1,
+            )
+        )
+
+
+def _forget(tx: Transaction, node: Node, hello: Hello) -> None:
+    """Units that the node once had and now does not know are lost.
+
+    A unit is held for certain when the node accepted its generation, or has reported on it; one that was
+    merely offered is offered again.
+    """
+    accepted = max(node.accepted, hello.generation)
+    known = {report.unit_id for report in hello.units}
+    for unit in tx[UNITS].by("node", node.id):
+        held = unit.generation <= accepted or unit.observed is not None
+        if held and occupies(unit) and unit.id not in known:
+            tx[UNITS].put(lose(unit, f"the agent of node {node.id} came back without it"))
+
+
+def take_observed(store: Store, node_id: str, message: Observed) -> list[Unit]:
+    """Unit states from a report, with its number; nothing when it was taken in before.
+
+    Returns the units that changed. A report on a unit that has no row any more, or is another node's, says
+    nothing: the node is told to forget it by its desired set.
+    """
+    with store.transact() as tx:
+        node = tx[NODES].require(node_id)
+        if message.number <= node.observed_number:
+            return []
+        changed: list[Unit] = []
+        for report in message.units:
+            unit = tx[UNITS].get(report.unit_id)
+            if unit is None or unit.node_id != node_id:
+                continue
+            after = apply_observed(unit, report)
+            if after is not unit:
+                changed.append(tx[UNITS].put(after))
+        tx[NODES].put(replace(node, observed_number=message.number))
+    return changed
+
+
+def take_number(store: Store, node_id: str, number: int) -> None:
+    """All messages of the node up to that number are taken in (log lines have no row here)."""
+    with store.transact() as tx:
+        node = tx[NODES].require(node_id)
+        if number > node.observed_number:
+            tx[NODES].put(replace(node, observed_number=number))
+
+
+def take_accepted(store: Store, node_id: str, generation: int) -> None:
+    """The node holds that generation, and with it every unit of it."""
+    with store.transact() as tx:
+        node = tx[NODES].require(node_id)
+        if generation > node.accepted:
+            tx[NODES].put(replace(node, accepted=generation))
+
+
+def take_disconnect(store: Store, node_id: str) -> None:
+    """The node's session has ended. Its units go on; nobody knows how."""
+    with store.transact() as tx:
+        tx[NODES].put(replace(tx[NODES].require(node_id), connected=False))
+
+
+def abandon(store: Store, node_id: str, why: str) -> list[Unit]:
+    """The node will not come back: all that it had is lost."""
+    with store.transact() as tx:
+        units = [unit for unit in tx[UNITS].by("node", node_id) if occupies(unit)]
+        return [tx[UNITS].put(lose(unit, why)) for unit in units]

@@ -1,0 +1,249 @@
+"""One session with one node: what was told, what was said, what is awaited.
+
+Out: the whole desired set first, then one difference at a time, the next when the last was accepted, so
+that a burst of changes becomes few messages. In: reports and log lines, in order, made durable in groups and
+then acknowledged; when the log refuses, they stay unacknowledged here and are taken in again. Nothing is
+sent before what it rests on is durable. Knows transports as `Transport` only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeAlias
+
+from windlass.fleet import intake
+from windlass.fleet.desired import Difference, difference, whole
+from windlass.fleet.frames import Transport, decode_from_node, encode
+from windlass.fleet.messages import (
+    Accepted,
+    Ack,
+    Beat,
+    Desired,
+    FromPlane,
+    Hello,
+    Invoke,
+    InvokeResult,
+    LogLines,
+    LogTarget,
+    Observed,
+)
+from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.kernel.clock import SECOND, Clock, Duration
+from windlass.kernel.faults import Bug, Fault, Retry
+from windlass.kernel.journal import Journal
+from windlass.kernel.store import Store
+
+INVOKES_PENDING_MAX = 10_000
+"""Invokes in flight on one session; one more is refused with Retry."""
+INBOX_MESSAGES_MAX = 10_000
+"""Unacknowledged messages held; beyond, the node is not listened to until some are durable."""
+BACK_OFF: Duration = SECOND
+"""How long to wait before the log is asked again."""
+
+LogSink: TypeAlias = Callable[[LogTarget, tuple[tuple[int, str], ...]], Awaitable[None]]
+"""Takes output lines. What it wrote to the store is durable before the node hears so: it need not wait."""
+
+
+class Session:
+    """An open session: the node has said Hello and its row knows it."""
+
+    def __init__(
+        self,
+        node_id: str,
+        transport: Transport,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        log_sink: Callable[[], LogSink],
+    ) -> None:
+        self.node_id = node_id
+        self.held: dict[str, bool] = {}
+        """What the node was told: unit id → whether to run it."""
+        self._transport = transport
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._log_sink = log_sink
+        self._generation = -1
+        self._awaited: int | None = None
+        """The generation that was sent and is not accepted yet."""
+        self._dirty: dict[str, None] = {}
+        self._offered = asyncio.Event()
+        self._inbox: deque[Observed | LogLines | Accepted] = deque()
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
+
+    # out
+
+    def offer(self, unit_ids: Iterable[str]) -> None:
+        """What the node should hold of these units may have changed."""
+        self._dirty |= dict.fromkeys(unit_ids)
+        self._offered.set()
+
+    async def offer_always(self) -> None:
+        """For ever: tell the node what it should hold, as that changes."""
+        await self._patiently(self._offer_whole)
+        while True:
+            await self._offered.wait()
+            self._offered.clear()
+            if self._awaited is None and self._dirty:
+                await self._patiently(self._offer_difference)
+
+    async def _offer_whole(self) -> None:
+        units = self._store[UNITS].by("node", self.node_id)
+        self._dirty.clear()
+        wants = whole(units)
+        generation = self._store[NODES].require(self.node_id).generation
+        message = encode(Desired(generation, since=-1, changed=wants))
+        await self._store.durable()
+        self._note_sent(generation, Difference(wants, ()))
+        await self._transport.send(message)
+
+    async def _offer_difference(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        try:
+            news = difference(self.held, {unit_id: self._own(unit_id) for unit_id in dirty})
+            if not news:
+                return
+            generation = self._store[NODES].require(self.node_id).generation
+            if generation <= self._generation:
+                raise Bug("a desired set changed within its generation", self.node_id, generation, news)
+            message = encode(Desired(generation, self._generation, news.changed, news.gone))
+            await self._store.durable()
+        except Retry:
+            self.offer(dirty)
+            raise
+        self._note_sent(generation, news)
+        await self._transport.send(message)
+
+    def _own(self, unit_id: str) -> Unit | None:
+        unit = self._store[UNITS].get(unit_id)
+        return unit if unit is not None and unit.node_id == self.node_id else None
+
+    def _note_sent(self, generation: int, news: Difference) -> None:
+        self._generation = self._awaited = generation
+        self.held |= {want.spec.unit_id: want.run for want in news.changed}
+        for unit_id in news.gone:
+            del self.held[unit_id]
+
+    async def invoke(self, invoke: Invoke) -> InvokeResult:
+        """Send one event and wait for its result. Raises Retry when the session ends before."""
+        if len(self._invokes) >= INVOKES_PENDING_MAX:
+            raise Retry(f"node {self.node_id} has {INVOKES_PENDING_MAX} invokes in flight")
+        if invoke.request_id in self._invokes:
+            raise Bug("two invokes in flight have one request id", invoke.request_id)
+        result: asyncio.Future[InvokeResult] = asyncio.get_running_loop().create_future()
+        self._invokes[invoke.request_id] = result
+        try:
+            await self.send(invoke)
+            return await result
+        except ConnectionError as error:
+            raise Retry(f"the session with node {self.node_id} broke") from error
+        finally:
+            del self._invokes[invoke.request_id]
+
+    async def send(self, message: FromPlane) -> None:
+        """Send once all that was written so far is durable."""
+        body = encode(message)
+        await self._store.durable()
+        await self._transport.send(body)
+
+    def close(self, why: str) -> None:
+        """End the session: whoever waits for an invoke gets Retry."""
+        self._transport.close()
+        for result in self._invokes.values():
+            if not result.done():
+                result.set_exception(Retry(f"node {self.node_id}: {why}"))
+
+    # in
+
+    async def listen(self, lease: Duration) -> str:
+        """Until the node ends or is silent for longer than its lease; returns why it was."""
+        while True:
+            try:
+                async with asyncio.timeout(lease / SECOND):
+                    body = await self._transport.receive()
+            except TimeoutError:
+                return f"nothing heard for {lease / SECOND:g} s"
+            if body is None:
+                return "the agent ended the session"
+            match decode_from_node(body):
+                case Beat():
+                    pass
+                case InvokeResult() as result:
+                    self._resolve(result)
+                case Accepted() as accepted:
+                    self._note_accepted(accepted.generation)
+                    self._put_in(accepted)
+                case Observed() | LogLines() as message:
+                    self._put_in(message)
+                case Hello():
+                    return "the agent said Hello twice"
+            while len(self._inbox) >= INBOX_MESSAGES_MAX:
+                self._taken.clear()
+                await self._taken.wait()
+
+    def _resolve(self, result: InvokeResult) -> None:
+        waiter = self._invokes.get(result.request_id)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(result)
+
+    def _note_accepted(self, generation: int) -> None:
+        if self._awaited is not None and generation >= self._awaited:
+            self._awaited = None
+            self._offered.set()
+
+    def _put_in(self, message: Observed | LogLines | Accepted) -> None:
+        self._inbox.append(message)
+        self._arrived.set()
+
+    async def take_in_always(self) -> None:
+        """For ever: make what arrived durable, then acknowledge it."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._inbox:
+                await self._patiently(self._take_in)
+
+    async def _take_in(self) -> None:
+        """All that is in the inbox. It leaves it only when durable, so a Retry repeats it."""
+        batch = tuple(self._inbox)
+        last = 0
+        for message in batch:
+            match message:
+                case Observed(number=last):
+                    intake.take_observed(self._store, self.node_id, message)
+                case LogLines(number=last):
+                    await self._take_lines(message)
+                case Accepted(generation):
+                    intake.take_accepted(self._store, self.node_id, generation)
+        await self._store.durable()
+        for _ in batch:
+            self._inbox.popleft()
+        self._taken.set()
+        if last:
+            await self._transport.send(encode(Ack(last)))
+
+    async def _take_lines(self, message: LogLines) -> None:
+        node = self._store[NODES].require(self.node_id)
+        if message.number <= node.observed_number:
+            return
+        try:
+            await self._log_sink()(message.target, message.lines)
+        except Fault as fault:  # the log group is gone, say: the lines have nowhere to go
+            subject = f"{message.target.group}:{message.target.stream}"
+            self._journal.note("fleet", subject, "lines dropped", f"{len(message.lines)}: {fault.message}")
+        intake.take_number(self._store, self.node_id, message.number)
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it, again and again while the log takes no writes."""
+        while True:
+            try:
+                await work()
+                return
+            except Retry as error:
+                self._journal.note("fleet", self.node_id, "retry", error.why)
+                await self._clock.sleep_until(error.at or self._clock.now() + BACK_OFF)

@@ -1,0 +1,270 @@
+"""A simulated node: takes desired sets, and tells the story that a real agent would, after modelled delays.
+
+It speaks the link's messages like node/agent.py, numbers its reports and repeats what was not acknowledged,
+so the plane cannot tell. Its memory survives a broken session, as a real agent's does; `forget()` is the
+agent that lost its disk. Known gaps: containers of one unit start and stop together; no output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from windlass.fleet.frames import Transport, decode_from_plane, encode
+from windlass.fleet.messages import (
+    Accepted,
+    Ack,
+    Beat,
+    ContainerState,
+    ContainerStatus,
+    Desired,
+    Hello,
+    Invoke,
+    InvokeResult,
+    Observed,
+    Refused,
+    Shutdown,
+    UnitSpec,
+    UnitState,
+    UnitStatus,
+    Want,
+    Welcome,
+)
+from windlass.kernel.clock import SECOND, Clock, Duration
+from windlass.kernel.faults import Bug
+from windlass.kernel.spawn import Spawn
+
+SIGTERM_EXIT = 143
+"""Exit code of a process that SIGTERM ended: 128 + 15."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long a unit takes for each part of its life. `run` None: until it is told to stop."""
+
+    provision: Duration = 0
+    pull: Duration = 0
+    start: Duration = 0
+    run: Duration | None = None
+    stop: Duration = 0
+    exit_code: int = 0
+
+
+class SimulatedNode:
+    """One node. `course` says how each unit's life goes. Open sessions with `connect`."""
+
+    def __init__(
+        self, node_id: str, token: str, clock: Clock, spawn: Spawn, course: Callable[[UnitSpec], Course]
+    ) -> None:
+        self.node_id = node_id
+        self.token = token
+        self.cpu_units = 4096
+        self.memory_mib = 16384
+        self.refused = ""
+        """Why the plane would not have it; "" otherwise."""
+        self._clock = clock
+        self._spawn = spawn
+        self._course = course
+        self._epoch = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Lose everything that the agent keeps on disk."""
+        self.states: dict[str, UnitState] = {}
+        self.generation = 0
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._wants: dict[str, Want] = {}
+        self._number = 0
+        self._unacknowledged: deque[Observed] = deque()
+        self._news: dict[str, None] = {}
+        self._told = asyncio.Event()
+
+    async def connect(self, transport: Transport) -> None:
+        """One session, to its end."""
+        states = tuple(self.states.values())
+        await transport.send(
+            encode(Hello(self.node_id, self.token, self.cpu_units, self.memory_mib, self.generation, states))
+        )
+        parts: list[asyncio.Task[None]] = []
+        try:
+            while (body := await transport.receive()) is not None:
+                message = decode_from_plane(body)
+                if isinstance(message, Welcome):
+                    await self._resume(message, transport)
+                    parts = [
+                        self._spawn.start(f"{self.node_id} reports", self._report_always(transport)),
+                        self._spawn.start(
+                            f"{self.node_id} beats", self._beat_always(transport, message.lease_s)
+                        ),
+                    ]
+                elif isinstance(message, Refused):
+                    self.refused = message.why
+                    return
+                else:
+                    await self._obey(message, transport)
+        except ConnectionError:
+            pass
+        finally:
+            for part in parts:
+                part.cancel()
+            transport.close()
+
+    async def _resume(self, welcome: Welcome, transport: Transport) -> None:
+        """Repeat what the plane has not made durable; go on counting past what it has seen."""
+        if welcome.epoch < self._epoch:
+            raise Bug("an older plane answered", self.node_id, welcome.epoch, self._epoch)
+        self._epoch = welcome.epoch
+        self._acknowledge(welcome.observed)
+        self._number = max(self._number, welcome.observed)
+        for report in self._unacknowledged:
+            await transport.send(encode(report))
+
+    async def _obey(
+        self, message: Desired | Ack | Invoke | Shutdown | Welcome | Refused, transport: Transport
+    ) -> None:
+        match message:
+            case Desired():
+                self._take(message)
+                await transport.send(encode(Accepted(self.generation)))
+            case Ack(number):
+                self._acknowledge(number)
+            case Invoke():
+                answer = InvokeResult(message.request_id, message.unit_id, message.payload)
+                await transport.send(encode(answer))
+            case Shutdown():
+                for unit_id in list(self._wants):
+                    self._stop(unit_id)
+
+    # desired
+
+    def _take(self, desired: Desired) -> None:
+        """Become what the plane wants; an older generation, or one that leaves a gap, changes nothing."""
+        if desired.generation < self.generation or desired.since not in (-1, self.generation):
+            return
+        self.generation = desired.generation
+        gone = desired.gone
+        if desired.since == -1:
+            named = {want.spec.unit_id for want in desired.changed}
+            gone = tuple(unit_id for unit_id in self.states if unit_id not in named)
+        for unit_id in gone:
+            self._remove(unit_id)
+        for want in desired.changed:
+            unit_id = want.spec.unit_id
+            self._wants[unit_id] = want
+            if unit_id not in self.states:
+                self.states[unit_id] = UnitState(unit_id, "pending")
+                if want.run:
+                    self._begin(unit_id, self._live(want.spec))
+            if not want.run:
+                self._stop(unit_id)
+
+    def _remove(self, unit_id: str) -> None:
+        self._wants.pop(unit_id, None)
+        self._news.pop(unit_id, None)
+        self.states.pop(unit_id, None)
+        life = self._lives.pop(unit_id, None)
+        if life is not None:
+            life.cancel()
+
+    def _stop(self, unit_id: str) -> None:
+        if self.states[unit_id].status not in ("stopping", "stopped"):
+            self._begin(unit_id, self._die(self._wants[unit_id].spec))
+
+    def _begin(self, unit_id: str, life: Coroutine[Any, Any, None]) -> None:
+        """A new course of life for the unit, in place of the one it was on."""
+        before = self._lives.get(unit_id)
+        if before is not None:
+            before.cancel()
+        self._lives[unit_id] = self._spawn.start(f"{self.node_id} {unit_id}", life)
+
+    async def _live(self, spec: UnitSpec) -> None:
+        course = self._course(spec)
+        await self._pass_time(course.provision)
+        self._become(spec, "pending", pull_started_at=self._clock.now())
+        await self._pass_time(course.pull)
+        pulled_at = self._clock.now()
+        await self._pass_time(course.start)
+        self._become(spec, "running", pull_stopped_at=pulled_at, started_at=self._clock.now())
+        if course.run is not None:
+            await self._pass_time(course.run)
+            self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
+
+    async def _die(self, spec: UnitSpec) -> None:
+        self._become(spec, "stopping", stopping_at=self._clock.now())
+        await self._pass_time(self._course(spec).stop)
+        self._end(spec, SIGTERM_EXIT, stop_code="")
+
+    def _end(self, spec: UnitSpec, exit_code: int, stop_code: str) -> None:
+        now = self._clock.now()
+        self._become(
+            spec,
+            "stopped",
+            exit_code=exit_code,
+            stop_code=stop_code,
+            reason="Essential container in task exited" if stop_code else "",
+            execution_stopped_at=now,
+            stopped_at=now,
+        )
+
+    async def _pass_time(self, duration: Duration) -> None:
+        if duration:
+            await self._clock.sleep_until(self._clock.now() + duration)
+
+    def _become(
+        self, spec: UnitSpec, status: UnitStatus, exit_code: int | None = None, **changes: int | str
+    ) -> None:
+        state = self.states[spec.unit_id]
+        inner: ContainerStatus = "running" if state.status == "running" else "pending"
+        if status in ("running", "stopped"):
+            inner = status
+        now = self._clock.now()
+        containers = tuple(
+            ContainerState(
+                container.name,
+                inner,
+                exit_code=exit_code,
+                started_at=int(changes.get("started_at", state.started_at)),
+                stopped_at=now if status == "stopped" else 0,
+            )
+            for container in spec.containers
+        )
+        self.states[spec.unit_id] = msgspec.structs.replace(
+            state, status=status, containers=containers, **changes
+        )
+        self._news[spec.unit_id] = None
+        self._told.set()
+
+    # observed
+
+    async def _report_always(self, transport: Transport) -> None:
+        """For ever: all that changed since the last report, as one."""
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            if not self._news:
+                continue
+            self._number += 1
+            report = Observed(self._number, tuple(self.states[unit_id] for unit_id in self._news))
+            self._news.clear()
+            self._unacknowledged.append(report)
+            try:
+                await transport.send(encode(report))
+            except ConnectionError:
+                return
+
+    async def _beat_always(self, transport: Transport, lease_s: float) -> None:
+        while True:
+            await self._clock.sleep_until(self._clock.now() + round(lease_s / 3 * SECOND))
+            try:
+                await transport.send(encode(Beat()))
+            except ConnectionError:
+                return
+
+    def _acknowledge(self, number: int) -> None:
+        while self._unacknowledged and self._unacknowledged[0].number <= number:
+            self._unacknowledged.popleft()
