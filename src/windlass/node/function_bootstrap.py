@@ -1,0 +1,348 @@
+"""The Python runtime inside a Lambda environment: loads the handler, then event by event calls it.
+
+Runs in the function's own process, with the user's code, under the interpreter of the function's runtime
+(3.8 and later, so no newer syntax). Every import here is paid by every cold start: `_socket` instead of
+`socket`, `json` because events need it, all else only when something went wrong or the user's code asks for
+it. Must not import anything of Windlass. Behaviour and wording follow AWS's own
+aws-lambda-python-runtime-interface-client.
+Known gaps: no X-Ray, no JSON log format, a log message of several lines becomes several log events.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would be a slow import
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    Handler = Callable[[Any, "LambdaContext"], Any]
+    Headers = dict[str, str]
+
+_CONTEXT_FIELDS = ("custom", "env", "client")
+
+
+class Lost(Exception):
+    """The agent is gone: nothing is left to do."""
+
+
+class RuntimeClient:
+    """The Runtime API over one kept connection; just as much HTTP as that API needs."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._host = address
+        self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        self._socket.connect((host, int(port)))
+        self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+
+    def next(self) -> tuple[Headers, bytes]:
+        """Wait for an event: (headers with lower-case names, body)."""
+        _, headers, body = self._call("GET", "/runtime/invocation/next", b"")
+        return headers, body
+
+    def respond(self, request_id: str, body: bytes) -> None:
+        self._call("POST", "/runtime/invocation/" + request_id + "/response", body)
+
+    def fail(self, request_id: str, body: bytes, error_type: str) -> None:
+        self._call("POST", "/runtime/invocation/" + request_id + "/error", body, error_type)
+
+    def fail_init(self, body: bytes, error_type: str) -> None:
+        self._call("POST", "/runtime/init/error", body, error_type)
+
+    def _call(self, method: str, path: str, body: bytes, error_type: str = "") -> tuple[int, Headers, bytes]:
+        head = f"{method} /2018-06-01{path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n"
+        if error_type:
+            head += "Lambda-Runtime-Function-Error-Type: " + error_type + "\r\n"
+        try:
+            self._socket.sendall((head + "\r\n").encode("latin-1", "replace") + body)
+            return self._read()
+        except OSError as error:
+            raise Lost from error
+
+    def _read(self) -> tuple[int, Headers, bytes]:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._receive()
+        head, _, body = data.partition(b"\r\n\r\n")
+        lines = head.decode("utf-8").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
+        parts = [body]
+        missing = int(headers["content-length"]) - len(body)
+        while missing > 0:
+            parts.append(self._receive())
+            missing -= len(parts[-1])
+        return int(lines[0].split(" ")[1]), headers, b"".join(parts)
+
+    def _receive(self) -> bytes:
+        data = self._socket.recv(262144)
+        if not data:
+            raise Lost
+        return data
+
+
+class Identity:
+    """`context.identity`: set only for calls of the mobile SDKs with Cognito, so always empty here."""
+
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+    def __init__(self) -> None:
+        self.cognito_identity_id = None
+        self.cognito_identity_pool_id = None
+
+
+class Client:
+    __slots__ = ("app_package_name", "app_title", "app_version_code", "app_version_name", "installation_id")
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        for name in self.__slots__:
+            setattr(self, name, given.get(name))
+
+
+class ClientContext:
+    """`context.client_context`: what the caller put into X-Amz-Client-Context."""
+
+    __slots__ = _CONTEXT_FIELDS
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.custom = given.get("custom")
+        self.env = given.get("env")
+        self.client = Client(given["client"]) if given.get("client") else None
+
+
+class LambdaContext:
+    """The second argument of a handler; attributes as AWS documents them for Python."""
+
+    def __init__(self, headers: Headers) -> None:
+        environ = os.environ
+        self.aws_request_id = headers.get("lambda-runtime-aws-request-id", "")
+        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
+        self.tenant_id = None
+        given = headers.get("lambda-runtime-client-context")
+        self.client_context = ClientContext(json.loads(given)) if given else None
+        self.identity = Identity()
+        self._epoch_deadline_time_in_ms = int(headers["lambda-runtime-deadline-ms"])
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
+
+    def log(self, message: object) -> None:
+        sys.stdout.write(str(message))
+
+    def __repr__(self) -> str:
+        fields = ",".join(f"{name}={value}" for name, value in sorted(vars(self).items()))
+        return f"LambdaContext([{fields}])"
+
+
+class InitFault(Exception):
+    """The handler cannot be had: AWS's error type, message and trace."""
+
+    def __init__(self, error_type: str, message: str, trace: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.message = message
+        self.trace = list(trace)
+
+
+def load_handler(name: str) -> Handler:
+    """The function that `name` ("module.function", "folder/module.function") says."""
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        why = "not enough values to unpack (expected 2, got 1)"
+        raise InitFault("Runtime.MalformedHandlerName", f"Bad handler '{name}': {why}")
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        message = f"Cannot use built-in module {module_name} as a handler module"
+        raise InitFault("Runtime.BuiltInModuleConflict", message)
+    try:
+        module = import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        message = f"Unable to import module '{module_name}': {error}"
+        raise InitFault("Runtime.ImportModuleError", message) from error
+    except SyntaxError as error:
+        trace = [f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}']
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise InitFault("Runtime.UserCodeSyntaxError", message, trace) from error
+    try:
+        handler: Handler = getattr(module, function_name)
+    except AttributeError:
+        message = f"Handler '{function_name}' missing on module '{module_name}'"
+        raise InitFault("Runtime.HandlerNotFound", message) from None
+    return handler
+
+
+def import_module(name: str) -> Any:
+    """As importlib's, without importing that."""
+    __import__(name)
+    return sys.modules[name]
+
+
+class LoggingOnImport:
+    """Sets the root logger up as AWS does, but only once somebody imports `logging`: it is a slow import.
+
+    A finder that steps aside at the first `import logging` and puts itself around the real loader.
+    """
+
+    def __init__(self, request: dict[str, str]) -> None:
+        self._request = request
+        self._loader: Any = None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                self._loader, spec.loader = spec.loader, self  # type: ignore[assignment]
+                return spec
+        return None
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        set_up_logging(module, self._request)
+
+
+def set_up_logging(logging: Any, request: dict[str, str]) -> None:
+    """AWS's format on the root logger; `request` holds the request id of the event at hand."""
+
+    def add_request_id(record: Any) -> bool:
+        record.aws_request_id = request["id"]
+        return True
+
+    form = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+    formatter = logging.Formatter(form, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    handler.addFilter(add_request_id)
+    logging.root.addHandler(handler)
+
+
+def encode_other(value: Any) -> object:
+    """JSON for what `json` does not know: Decimal as a number, as AWS's encoder does."""
+    decimal = sys.modules.get("decimal")
+    if decimal is not None and isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def error_body(message: str, error_type: str, trace: list[str], request_id: str) -> bytes:
+    fields = {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": trace}
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def log_error(message: str, error_type: str, trace: list[str]) -> None:
+    """The unhandled error as AWS's runtime prints it; no-break spaces keep the indent in consoles."""
+    lines = [f"[ERROR] {error_type}: {message}" if message else f"[ERROR] {error_type}"]
+    if trace:
+        lines.append("Traceback (most recent call last):")
+        for entry in trace:
+            for line in entry.rstrip("\n").split("\n"):
+                bare = line.lstrip(" ")
+                lines.append("\u00a0" * (len(line) - len(bare)) + bare)
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def stack_trace(error: BaseException) -> list[str]:
+    """The frames of the user's code, outermost first, each as `traceback` formats it."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [i for i, frame in enumerate(frames) if frame.filename == __file__]
+    start = mine[-1] + 1 if mine else 0
+    while start < len(frames) and "importlib" in frames[start].filename:
+        start += 1
+    return traceback.format_list(frames[start:])
+
+
+def handle(handler: Handler, headers: Headers, body: bytes, request: dict[str, str]) -> tuple[bytes, str]:
+    """Call the handler once: (result bytes, "") or (error bytes, error type)."""
+    request_id = request["id"]
+    try:
+        try:
+            event = json.loads(body)
+        except ValueError as error:
+            raise InitFault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
+        result = handler(event, LambdaContext(headers))
+        try:
+            return json.dumps(result, ensure_ascii=False, default=encode_other).encode("utf-8"), ""
+        except (TypeError, ValueError, RecursionError) as error:
+            message = f"Unable to marshal response: {error}"
+            raise InitFault("Runtime.MarshalError", message) from error
+    except InitFault as fault:
+        log_error(fault.message, fault.error_type, fault.trace)
+        return error_body(fault.message, fault.error_type, fault.trace, request_id), fault.error_type
+    except Exception as error:
+        name, trace = type(error).__name__, stack_trace(error)
+        log_error(str(error), name, trace)
+        return error_body(str(error), name, trace, request_id), name
+
+
+def initialise(client: RuntimeClient, name: str) -> Handler:
+    """Load the handler, or report why not and end with status 1, as AWS's runtime does."""
+    try:
+        return load_handler(name)
+    except InitFault as fault:
+        message, error_type, trace = fault.message, fault.error_type, fault.trace
+    except Exception as error:
+        message, error_type, trace = str(error), type(error).__name__, stack_trace(error)
+    log_error(message, error_type, trace)
+    sys.stdout.flush()
+    client.fail_init(error_body(message, error_type, trace, ""), error_type)
+    sys.exit(1)
+
+
+def serve(client: RuntimeClient, handler: Handler, request: dict[str, str]) -> NoReturn:
+    """Event after event, until the agent is gone."""
+    process = os.getpid()
+    while True:
+        headers, body = client.next()
+        request["id"] = request_id = headers["lambda-runtime-aws-request-id"]
+        os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
+        result, error_type = handle(handler, headers, body, request)
+        if os.getpid() != process:  # the handler forked and this is the child: the line is the parent's
+            os._exit(0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if error_type:
+            client.fail(request_id, result, error_type)
+        else:
+            client.respond(request_id, result)
+
+
+def write_by_line(stream: Any) -> None:
+    """Hand each line on at once: what a killed function printed must be in its log."""
+    stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def main(libraries: list[str]) -> None:
+    """Run the runtime. `libraries` are directories with packages for every function, such as boto3."""
+    write_by_line(sys.stdout)
+    write_by_line(sys.stderr)
+    sys.argv[1:] = []
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    sys.path += [path for path in libraries if path not in sys.path]
+    request = {"id": ""}
+    sys.meta_path.insert(0, LoggingOnImport(request))
+    try:
+        client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+        serve(client, initialise(client, os.environ["_HANDLER"]), request)
+    except Lost:
+        os._exit(0)

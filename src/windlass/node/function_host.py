@@ -1,0 +1,124 @@
+"""The function host of a node: makes environments for units, hands events to them, ends them.
+
+Unpacks code once per content; asks once per runtime which interpreter runs it. Reports each unit's state to
+the agent. Knows nothing of functions as such: a unit's spec is all it gets.
+Known gaps: only Python; /tmp is the host's, shared; environments end with their agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
+from windlass.node.function_code import BadCode, unpacked
+from windlass.node.function_environment import FunctionEnvironment, gone
+from windlass.node.function_process import Interpreter, find_interpreter
+from windlass.node.runner import Seat
+
+T = TypeVar("T")
+
+
+class LambdaHost:
+    """Implements `FunctionHost` with one process per environment."""
+
+    def __init__(self) -> None:
+        self._seat: Seat | None = None
+        self._environments: dict[str, FunctionEnvironment] = {}
+        self._states: dict[str, UnitState] = {}
+        self._interpreters: dict[str, asyncio.Future[Interpreter]] = {}
+        self._codes: dict[str, asyncio.Future[Path]] = {}
+
+    def attach(self, seat: Seat) -> None:
+        self._seat = seat
+
+    def start(self, spec: UnitSpec) -> None:
+        """Make the environment; a unit that is there already is left alone."""
+        if spec.unit_id in self._states:
+            return
+        ended = partial(self._ended, spec.unit_id)
+        environment = FunctionEnvironment(spec, self._here, ended)
+        self._environments[spec.unit_id] = environment
+        self._states[spec.unit_id] = UnitState(spec.unit_id, "pending", pull_started_at=self._now())
+        self._here.spawn.start(f"function {spec.unit_id}", self._begin(environment))
+
+    def stop(self, unit_id: str) -> None:
+        """End the environment at once: without extensions Lambda gives no time for a farewell."""
+        environment = self._environments.get(unit_id)
+        if environment is not None:
+            environment.end("stopped")
+        elif unit_id in self._states:
+            self._here.report(self._states[unit_id])
+        else:
+            self._here.report(UnitState(unit_id, "stopped", stopped_at=self._now()))
+
+    def remove(self, unit_id: str) -> None:
+        self._states.pop(unit_id, None)
+
+    async def invoke(self, invoke: Invoke) -> InvokeResult:
+        environment = self._environments.get(invoke.unit_id)
+        return gone(invoke) if environment is None else await environment.invoke(invoke)
+
+    async def close(self) -> None:
+        """Kill all environments; returns when their processes are gone."""
+        for environment in list(self._environments.values()):
+            environment.end("the agent ends")
+
+    async def _begin(self, environment: FunctionEnvironment) -> None:
+        spec = environment.spec
+        function = spec.function
+        assert function is not None
+        try:
+            root = await self._code(function)
+            interpreter = await self._interpreter(function.runtime)
+            self._note(spec.unit_id, pull_stopped_at=self._now())
+            if spec.unit_id in self._environments:
+                await environment.begin(interpreter, root)
+        except (OSError, BadCode) as error:
+            environment.end(f"the environment could not be started: {error}")
+            return
+        if spec.unit_id in self._environments:
+            self._note(spec.unit_id, status="running", started_at=self._now())
+            self._here.report(self._states[spec.unit_id])
+        else:  # it was stopped meanwhile
+            environment.end()
+
+    def _ended(self, unit_id: str, why: str) -> None:
+        if self._environments.pop(unit_id, None) is None:
+            return
+        self._note(unit_id, status="stopped", reason=why, stopped_at=self._now())
+        self._here.report(self._states[unit_id])
+
+    async def _code(self, function: FunctionSpec) -> Path:
+        work = partial(unpacked, self._here.data, function.code_sha256, Path(function.code_path))
+        return await self._once(self._codes, function.code_sha256, work)
+
+    async def _interpreter(self, runtime: str) -> Interpreter:
+        return await self._once(self._interpreters, runtime, partial(find_interpreter, runtime))
+
+    async def _once(self, answers: dict[str, asyncio.Future[T]], key: str, work: Callable[[], T]) -> T:
+        """Do the blocking work once however many ask; a failure is not kept."""
+        answer = answers.get(key)
+        if answer is None:
+            answer = answers[key] = asyncio.get_running_loop().run_in_executor(None, work)
+        try:
+            return await asyncio.shield(answer)
+        except BaseException:
+            answers.pop(key, None)
+            raise
+
+    def _note(self, unit_id: str, **columns: object) -> None:
+        self._states[unit_id] = msgspec.structs.replace(self._states[unit_id], **columns)
+
+    @property
+    def _here(self) -> Seat:
+        assert self._seat is not None, "attach comes first"
+        return self._seat
+
+    def _now(self) -> int:
+        return self._here.clock.now()

@@ -1,0 +1,104 @@
+"""What the platform itself writes into a function's log, and the payloads of failures that it detects.
+
+Pure: text from numbers. Wording is AWS's "new style" (recorded in late 2025): the status of a failed
+invocation stands in its REPORT line. docs/aws/lambda.md section "Logs".
+Known gap: no JSON log format; the INIT_START line's runtime version ARN names our interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+
+from windlass.kernel.clock import MILLISECOND, Duration
+
+LOG_TAIL_BYTES_MAX = 4096
+"""Bytes of log in X-Amz-Log-Result; Lambda API, Invoke."""
+
+
+def init_start(version: str, asked: str) -> str:
+    """`version` is the interpreter that runs, "3.11.7"; `asked` the function's runtime, "python3.12"."""
+    line = f"INIT_START Runtime Version: python:{version}\tRuntime Version ARN: windlass:python{version}"
+    if asked.startswith("python") and not version.startswith(asked.removeprefix("python") + "."):
+        line += f"\tWindlass: {asked} is not installed, running under python{version}"
+    return line
+
+
+def init_report(init: Duration, status: str) -> str:
+    """Written only when an initialisation failed. `status` is "timeout", or "error" and its type."""
+    return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: init\tStatus: {status}"
+
+
+def start(request_id: str) -> str:
+    return f"START RequestId: {request_id} Version: $LATEST"
+
+
+def end(request_id: str) -> str:
+    return f"END RequestId: {request_id}"
+
+
+def report(
+    request_id: str, duration: Duration, init: Duration, memory_mib: int, used_mib: int, status: str = ""
+) -> str:
+    """The REPORT line. Billed: whole milliseconds, rounded up, the initialisation included (since 2025-08).
+
+    `init` is 0 on a warm start, `status` empty for success and for errors that the handler raised.
+    """
+    fields = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {_ms(duration)} ms",
+        f"Billed Duration: {-(-(duration + init) // MILLISECOND)} ms",
+        f"Memory Size: {memory_mib} MB",
+        f"Max Memory Used: {min(used_mib, memory_mib)} MB",
+    ]
+    if init:
+        fields.append(f"Init Duration: {_ms(init)} ms")
+    if status:
+        fields.append(f"Status: {status}")
+    return "\t".join(fields) + "\t"
+
+
+def timed_out(request_id: str, timeout_s: float) -> bytes:
+    return sandbox_fault(
+        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds"
+    )
+
+
+def exited(request_id: str, code: int) -> bytes:
+    """`code` is the exit status, 128 + n for signal n.
+
+    >>> exited("r", 137)[53:]
+    b'Error: Runtime exited with error: signal: killed"}'
+    """
+    return sandbox_fault("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(code)}")
+
+
+def exit_reason(code: int) -> str:
+    """A status over 128 is taken for a signal: a runtime that exits with such a status itself is rare."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    if code <= _SIGNAL_BASE:
+        return f"Runtime exited with error: exit status {code}"
+    number = code - _SIGNAL_BASE
+    return f"Runtime exited with error: signal: {_SIGNALS.get(number, number)}"
+
+
+def sandbox_fault(error_type: str, message: str) -> bytes:
+    fields = {"errorType": error_type, "errorMessage": message}
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _ms(duration: Duration) -> str:
+    return f"{duration / MILLISECOND:.2f}"
+
+
+_SIGNAL_BASE = 128
+_SIGNALS = {
+    4: "illegal instruction",
+    6: "aborted",
+    7: "bus error",
+    8: "floating point exception",
+    9: "killed",
+    11: "segmentation fault",
+    15: "terminated",
+}
+"""As the Go runtime of AWS's agent spells them."""

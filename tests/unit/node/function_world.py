@@ -1,0 +1,154 @@
+"""A function host on a real loop with real processes, and packages made from source text."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from windlass.fleet.messages import (
+    FunctionSpec,
+    Invoke,
+    InvokeResult,
+    LogTarget,
+    UnitSpec,
+    UnitState,
+)
+from windlass.kernel.clock import WallClock
+from windlass.kernel.spawn import Spawn
+from windlass.node.function_host import LambdaHost
+from windlass.node.runner import Seat
+
+TARGET = LogTarget("123456789012", "eu-west-1", "/aws/lambda/f", "2026/01/01/[$LATEST]abc")
+
+
+@dataclass
+class Lines:
+    """A log sink that keeps everything; `full` makes it ask the writer to wait."""
+
+    lines: list[str] = field(default_factory=list)
+    full: bool = False
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+
+    def stream(self, target: LogTarget) -> Lines:
+        return self
+
+    def write(self, line: str, at: int) -> bool:
+        self.lines.append(line)
+        return not self.full
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        self.waiting.append(call)
+
+    def flush(self) -> None:
+        pass
+
+
+@dataclass
+class World:
+    """The host, what it reported and what was logged."""
+
+    host: LambdaHost
+    directory: Path
+    log: Lines
+    states: dict[str, UnitState] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    count: int = 0
+
+    def start(
+        self,
+        files: Mapping[str, str] | str,
+        *,
+        handler: str = "app.handler",
+        timeout_s: float = 3,
+        init_timeout_s: float = 10,
+        memory_mib: int = 128,
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> str:
+        """Start an environment with these files ({"app.py": source}); returns its unit id."""
+        self.count += 1
+        unit_id = f"u{self.count}"
+        archive = a_package(self.directory / f"{unit_id}.zip", files)
+        function = FunctionSpec(
+            code_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+            code_path=str(archive),
+            handler=handler,
+            runtime="python3.11",
+            memory_mib=memory_mib,
+            timeout_s=timeout_s,
+            init_timeout_s=init_timeout_s,
+            environment=(("AWS_LAMBDA_FUNCTION_NAME", "f"), *environment),
+            log=TARGET,
+        )
+        self.host.start(UnitSpec(unit_id=unit_id, kind="function", function=function))
+        return unit_id
+
+    async def invoke(self, unit_id: str, event: Any = None, *, request_id: str = "r1") -> InvokeResult:
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+        invoke = Invoke(request_id, unit_id, payload, deadline_ns=0, function_arn=arn, tail=True)
+        async with asyncio.timeout(20):
+            return await self.host.invoke(invoke)
+
+    async def until(self, unit_id: str, status: str) -> UnitState:
+        """Wait for that report."""
+        async with asyncio.timeout(20):
+            while unit_id not in self.states or self.states[unit_id].status != status:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.states[unit_id]
+
+    def report(self, state: UnitState) -> None:
+        self.states[state.unit_id] = state
+        self.changed.set()
+
+
+def a_package(path: Path, files: Mapping[str, str] | str) -> Path:
+    """A zip file; plain text becomes app.py."""
+    members = {"app.py": files} if isinstance(files, str) else files
+    with zipfile.ZipFile(path, "w") as package:
+        for name, text in members.items():
+            package.writestr(name, text)
+    return path
+
+
+def watch(pid: int, on_exit: Callable[[int], None]) -> None:
+    """As the agent's: reap the child and tell its exit code."""
+    loop = asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+
+    def ended() -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        on_exit(code if code >= 0 else 128 - code)
+
+    loop.add_reader(descriptor, ended)
+
+
+@asynccontextmanager
+async def a_world(directory: Path, endpoint: str = "http://127.0.0.1:1") -> AsyncIterator[World]:
+    """A host that is ready; at the end everything it started must be gone."""
+    host = LambdaHost()
+    world = World(host, directory, Lines())
+
+    def on_crash(name: str, error: BaseException) -> None:
+        raise AssertionError(f"{name} crashed") from error
+
+    spawn = Spawn(on_crash)
+    code = directory / "code"
+    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, watch))
+    try:
+        yield world
+    finally:
+        await host.close()
+        for unit_id in list(world.states):
+            await world.until(unit_id, "stopped")
+        await spawn.close()
