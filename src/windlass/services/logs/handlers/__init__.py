@@ -1,0 +1,1 @@
+"""Handlers of CloudWatch Logs, one module per group of actions."""
