@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.aws import credentials
+from windlass.aws.bus import Bus
 from windlass.aws.calls import Calls
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
@@ -62,6 +63,7 @@ def assemble(
 def start(plane: Plane, services: Sequence[Service]) -> None:
     """Start the loops of the services and register their parts. Needs a running loop."""
     plane.calls.add_part(plane.quotas)
+    plane.calls.add_part(Bus())
     for service in services:
         for part in service.start(plane):
             plane.calls.add_part(part)

@@ -1,0 +1,90 @@
+"""Which launch type or capacity provider each task of a call gets. Pure.
+
+Rules: ECS API reference, RunTask and CapacityProviderStrategyItem; the providers are FARGATE and
+FARGATE_SPOT. Known gap: providers on Auto Scaling groups do not exist yet and are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.kernel.faults import Fault
+from windlass.services.ecs import limits
+from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE
+
+Strategy = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How one task is launched; `provider` is "" for a plain launch type."""
+
+    launch_type: str
+    provider: str = ""
+
+
+def check_providers(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, if each is a provider that exists. Raises InvalidParameterException."""
+    for name in names:
+        if name not in CAPACITY_PROVIDERS:
+            raise _invalid(
+                f"The specified capacity provider '{name}' was not found. Windlass has "
+                f"{' and '.join(CAPACITY_PROVIDERS)}."
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def check_strategy(strategy: Strategy, associated: Collection[str]) -> tuple[Mapping[str, Any], ...]:
+    """The strategy, if it could place tasks. Raises InvalidParameterException."""
+    if len(strategy) > limits.STRATEGY_ITEMS_MAX:
+        raise _invalid(f"A capacity provider strategy can have at most {limits.STRATEGY_ITEMS_MAX} items.")
+    names = check_providers([item["capacityProvider"] for item in strategy])
+    if len(names) < len(strategy):
+        raise _invalid("A capacity provider may appear only once in a capacity provider strategy.")
+    if not set(names) <= set(associated):
+        raise _invalid(
+            "The specified capacity provider strategy cannot contain a capacity provider that is not "
+            "associated with the cluster. Associate the capacity provider with the cluster and try again."
+        )
+    if sum(item.get("base", 0) > 0 for item in strategy) > 1:
+        raise _invalid("Only one capacity provider in a capacity provider strategy can have a base defined.")
+    if len(strategy) > 1 and not any(item.get("weight", 0) for item in strategy):
+        raise _invalid(
+            "A capacity provider strategy with several providers needs one with a weight greater than zero."
+        )
+    return tuple(strategy)
+
+
+def places(launch_type: str | None, strategy: Strategy, count: int) -> list[Place]:
+    """One place per task. Neither launch type nor strategy means EC2 (RunTask)."""
+    if launch_type is not None or not strategy:
+        return [Place(launch_type or "EC2")] * count
+    return [Place(FARGATE, provider) for provider in spread(strategy, count)]
+
+
+def spread(strategy: Strategy, count: int) -> list[str]:
+    """A provider for each of `count` tasks: the base first, then by weight.
+
+    Each further task goes to the provider that is furthest below its share; ties go to the earlier item.
+
+    >>> spread([{"capacityProvider": "A", "base": 1, "weight": 1}, {"capacityProvider": "B", "weight": 3}], 5)
+    ['A', 'B', 'B', 'A', 'B']
+    """
+    chosen: list[str] = []
+    for item in strategy:
+        chosen += [item["capacityProvider"]] * min(item.get("base", 0), count - len(chosen))
+    weights = {item["capacityProvider"]: item.get("weight", 0) for item in strategy}
+    if len(strategy) == 1:
+        return chosen + [strategy[0]["capacityProvider"]] * (count - len(chosen))
+    given = dict.fromkeys(weights, 0)
+    while len(chosen) < count:
+        name = min((n for n in weights if weights[n]), key=lambda n: (given[n] + 1) / weights[n])
+        given[name] += 1
+        chosen.append(name)
+    return chosen
+
+
+def _invalid(message: str) -> Fault:
+    return Fault("InvalidParameterException", message)

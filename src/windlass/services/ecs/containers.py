@@ -1,0 +1,156 @@
+"""From a task definition and a call's overrides to what a node runs. Pure.
+
+Decides a container's command, environment, limits and log stream. Rules: ECS API reference, TaskOverride
+and ContainerOverride. Must not know where the task will run.
+
+Our own decisions: without an awslogs configuration the output goes to the group `/ecs/<family>`, so that
+`windlass logs` works for every task; every container gets the plane's endpoint, the Region and credentials
+unless its definition sets those names itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.fleet.messages import ContainerSpec, LogTarget, Ulimit, UnitSpec
+
+STOP_TIMEOUT_S = 30.0
+"""Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
+DEFAULT_LOG_PREFIX = "ecs"
+
+ContainerShape = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a task's containers are told about the world."""
+
+    account: str
+    region: str
+    endpoint: str
+    access_key: str
+    secret_key: str
+    session_token: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        told = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+        return {**told, "AWS_SESSION_TOKEN": self.session_token} if self.session_token else told
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What placement sets aside for a task: CPU units and MiB."""
+
+    cpu_units: int
+    memory_mib: int
+
+
+def overridden(definition: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The definition's containers with a call's overrides: environments merge by name, the rest replaces."""
+    by_name = {change["name"]: change for change in overrides.get("containerOverrides", ())}
+    return [
+        _override(container, by_name.get(container["name"], {}))
+        for container in definition["containerDefinitions"]
+    ]
+
+
+def _override(container: ContainerShape, change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(container)
+    for member in ("command", "cpu", "memory", "memoryReservation", "resourceRequirements"):
+        if member in change:
+            merged[member] = change[member]
+    if change.get("environment"):
+        pairs = {**_pairs(container["environment"]), **_pairs(change["environment"])}
+        merged["environment"] = [{"name": name, "value": value} for name, value in pairs.items()]
+    return merged
+
+
+def unit_spec(
+    task_id: str,
+    family: str,
+    containers: Sequence[ContainerShape],
+    task_memory_mib: int | None,
+    around: Surroundings,
+) -> UnitSpec:
+    """The whole task for a node; `containers` are those of `overridden`."""
+    told = around.environment
+    return UnitSpec(
+        unit_id=task_id,
+        kind="task",
+        containers=tuple(
+            _container_spec(container, task_memory_mib, told, log_target(container, family, task_id, around))
+            for container in containers
+        ),
+    )
+
+
+def _container_spec(
+    container: ContainerShape, task_memory_mib: int | None, told: Mapping[str, str], log: LogTarget
+) -> ContainerSpec:
+    environment = {**told, **_pairs(container["environment"])}
+    return ContainerSpec(
+        name=container["name"],
+        image=container["image"],
+        entry_point=tuple(container.get("entryPoint", ())),
+        command=tuple(container.get("command", ())),
+        environment=tuple(environment.items()),
+        working_directory=container.get("workingDirectory", ""),
+        user=container.get("user", ""),
+        essential=container["essential"],
+        depends_on=tuple((on["containerName"], on["condition"]) for on in container.get("dependsOn", ())),
+        start_timeout_s=container.get("startTimeout"),
+        stop_timeout_s=float(container.get("stopTimeout", STOP_TIMEOUT_S)),
+        memory_mib=container.get("memory", task_memory_mib),
+        cpu_units=container["cpu"],
+        ulimits=tuple(
+            Ulimit(limit["name"], limit["softLimit"], limit["hardLimit"])
+            for limit in container.get("ulimits", ())
+        ),
+        log=log,
+    )
+
+
+def log_target(container: ContainerShape, family: str, task_id: str, around: Surroundings) -> LogTarget:
+    """Where the container's output goes. Stream `<prefix>/<container>/<task id>` (LogConfiguration).
+
+    Without a prefix AWS uses the Docker container id; a task's container has no other id here than the
+    task's and its own name, so the stream is `<container>/<task id>` then.
+    """
+    name = container["name"]
+    log = container.get("logConfiguration", {})
+    if log.get("logDriver") != "awslogs":
+        stream = f"{DEFAULT_LOG_PREFIX}/{name}/{task_id}"
+        return LogTarget(around.account, around.region, f"/ecs/{family}", stream)
+    options = log["options"]
+    prefix = options.get("awslogs-stream-prefix", "")
+    stream = "/".join(filter(None, (prefix, name, task_id)))
+    return LogTarget(around.account, options["awslogs-region"], options["awslogs-group"], stream)
+
+
+def reserve(cpu: str, memory: str, containers: Sequence[ContainerShape]) -> Reserve:
+    """The task's own sizes, else the sum of its containers': reservations where set (ContainerDefinition).
+
+    >>> reserve("", "", [{"cpu": 10, "memory": 128, "memoryReservation": 64}, {"cpu": 5, "memory": 32}])
+    Reserve(cpu_units=15, memory_mib=96)
+    """
+    return Reserve(
+        cpu_units=int(cpu) if cpu else sum(container["cpu"] for container in containers),
+        memory_mib=int(memory) if memory else sum(map(_container_memory, containers)),
+    )
+
+
+def _container_memory(container: ContainerShape) -> int:
+    return int(container.get("memoryReservation", container.get("memory", 0)))
+
+
+def _pairs(environment: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {pair["name"]: pair.get("value", "") for pair in environment}

@@ -1,0 +1,93 @@
+"""The ECS loops: what nodes report becomes the tasks' status; what is long over is forgotten.
+
+`Observer` is woken by changes of units and works on those alone. `Retention` sleeps until the next row's
+time has come. Neither decides anything: task_status.py and limits.py do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from windlass.aws.credentials import CREDENTIALS
+from windlass.fleet.model import UNITS, Unit
+from windlass.kernel.clock import HOUR, MINUTE, Duration, Instant
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.store import Change, Transaction
+from windlass.services.ecs import limits, task_status
+from windlass.services.ecs.launch import OWNER
+from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS, Task
+from windlass.services.plane import Plane
+
+OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
+"""How often every unit is looked at, in case a wake-up was lost."""
+RETENTION_PERIOD: Duration = HOUR
+BATCH_MAX = 500
+"""Rows per transaction, so that no pass holds up calls for long."""
+
+
+class Observer:
+    """Writes every observed column of tasks, and takes away the units of those that have stopped."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
+        plane.store.watch((UNITS,), self._changed)
+
+    def _changed(self, change: Change) -> None:
+        unit: Unit | None = change.new
+        if unit is not None and unit.owner == OWNER:
+            self.loop.wake(change.key)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        store = self._plane.store
+        ids = sorted(map(str, keys)) if keys else [unit.id for unit in store[UNITS].by("owner", OWNER)]
+        if len(ids) > BATCH_MAX:
+            self.loop.wake(*ids[BATCH_MAX:])
+        with store.transact() as tx:
+            for unit_id in ids[:BATCH_MAX]:
+                unit = tx[UNITS].get(unit_id)
+                if unit is not None:
+                    self._observe(tx, unit, now)
+        return None
+
+    def _observe(self, tx: Transaction, unit: Unit, now: Instant) -> None:
+        task = tx[TASKS].get(unit.id)
+        if task is None:
+            tx[UNITS].delete(unit.id)
+            return
+        after = task_status.derive(task, unit, now)
+        tx[TASKS].put(after)
+        if after.last_status == "STOPPED":
+            tx[UNITS].delete(unit.id)
+            tx[CREDENTIALS].delete(after.access_key)
+        if after.last_status != task.last_status:
+            self._plane.journal.note(OWNER, after.arn, after.last_status, after.stopped_reason)
+
+
+class Retention:
+    """Forgets stopped tasks an hour after their end, old client tokens, and deleted definitions."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self.loop = Loop("ecs.retention", plane.clock, plane.journal, self._pass, period=RETENTION_PERIOD)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        full = False
+        with self._plane.store.transact() as tx:
+            tasks = tx[TASKS].upto("stopped", "yes", now - limits.STOPPED_KEPT, BATCH_MAX)
+            for task in tasks:
+                tx[TASKS].delete(task.id)
+            tokens = tx[RUN_TOKENS].upto("age", "all", now - limits.CLIENT_TOKEN_KEPT, BATCH_MAX)
+            for token in tokens:
+                tx[RUN_TOKENS].delete((token.account, token.region, token.token))
+            for row in tx[DEFINITIONS].upto("deleting", "yes", now - limits.STOPPED_KEPT, BATCH_MAX):
+                if not tx[TASKS].count("definition", row.arn):
+                    tx[DEFINITIONS].delete((row.account, row.region, row.family, row.revision))
+            full = BATCH_MAX in (len(tasks), len(tokens))
+            oldest = tx[TASKS].first("stopped", "yes")
+        return now if full else _due([oldest] if oldest is not None else [])
+
+
+def _due(stopped: Iterable[Task]) -> Instant | None:
+    """When the first of these tasks may be forgotten."""
+    return min((task.stopped_at + limits.STOPPED_KEPT for task in stopped), default=None)

@@ -1,0 +1,180 @@
+"""ECS rows as the API shows them. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from windlass.aws.calls import Result
+from windlass.kernel.clock import Instant, in_seconds
+from windlass.kernel.store import View
+from windlass.services.ecs import references
+from windlass.services.ecs.model import Cluster, Container, Tags, Task, TaskDefinition
+
+COUNTED_LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL")
+
+
+def tags(row: Tags) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in row.items()]
+
+
+def failure(arn: str, reason: str, detail: str = "") -> dict[str, str]:
+    """One entry of a `failures` list (ECS API reference, Failure)."""
+    shown = {"arn": arn, "reason": reason}
+    return {**shown, "detail": detail} if detail else shown
+
+
+def cluster(row: Cluster, tasks: View[Task], include: Iterable[str] = ()) -> Result:
+    """A cluster with its live counters; `include` as in DescribeClusters."""
+    counts = {
+        (kind, phase): tasks.count("phase", (row.account, row.region, row.name, kind, phase))
+        for kind in COUNTED_LAUNCH_TYPES
+        for phase in ("running", "pending")
+    }
+    wanted = set(include)
+    shown: Result = {
+        "clusterArn": row.arn,
+        "clusterName": row.name,
+        "status": row.status,
+        "registeredContainerInstancesCount": 0,
+        "runningTasksCount": sum(count for (_, phase), count in counts.items() if phase == "running"),
+        "pendingTasksCount": sum(count for (_, phase), count in counts.items() if phase == "pending"),
+        "activeServicesCount": 0,
+        "statistics": _statistics(counts) if "STATISTICS" in wanted else [],
+        "tags": tags(row.tags) if "TAGS" in wanted else [],
+        "settings": settings(row) if "SETTINGS" in wanted else [],
+        "capacityProviders": list(row.capacity_providers),
+        "defaultCapacityProviderStrategy": [dict(item) for item in row.default_strategy],
+    }
+    if "CONFIGURATIONS" in wanted and row.configuration is not None:
+        shown["configuration"] = dict(row.configuration)
+    if "ATTACHMENTS" in wanted:
+        shown["attachments"] = []
+    return shown
+
+
+def settings(row: Cluster) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in row.settings.items()]
+
+
+def _statistics(counts: Mapping[tuple[str, str], int]) -> list[dict[str, str]]:
+    """Names as in the ECS API reference, Cluster, statistics."""
+    figures = {
+        "runningEC2TasksCount": counts["EC2", "running"],
+        "runningFargateTasksCount": counts["FARGATE", "running"],
+        "runningExternalTasksCount": counts["EXTERNAL", "running"],
+        "pendingEC2TasksCount": counts["EC2", "pending"],
+        "pendingFargateTasksCount": counts["FARGATE", "pending"],
+        "pendingExternalTasksCount": counts["EXTERNAL", "pending"],
+        "activeEC2ServiceCount": 0,
+        "activeFargateServiceCount": 0,
+        "activeExternalServiceCount": 0,
+        "drainingEC2ServiceCount": 0,
+        "drainingFargateServiceCount": 0,
+        "drainingExternalServiceCount": 0,
+    }
+    return [{"name": name, "value": str(value)} for name, value in figures.items()]
+
+
+def task_definition(row: TaskDefinition) -> Result:
+    shown: Result = {
+        "taskDefinitionArn": row.arn,
+        "family": row.family,
+        "revision": row.revision,
+        "status": row.status,
+        **row.definition,
+        "compatibilities": list(row.compatibilities),
+        "registeredAt": in_seconds(row.registered_at),
+        "registeredBy": row.registered_by,
+    }
+    _put_instants(
+        shown, {"deregisteredAt": row.deregistered_at or 0, "deleteRequestedAt": row.delete_requested_at or 0}
+    )
+    return shown
+
+
+def task(row: Task, *, with_tags: bool) -> Result:
+    """A task as RunTask, StopTask and DescribeTasks show it."""
+    cluster_arn = references.cluster_arn(row.account, row.region, row.cluster)
+    arn = row.arn
+    shown: Result = {
+        "taskArn": arn,
+        "clusterArn": cluster_arn,
+        "taskDefinitionArn": row.definition_arn,
+        "group": row.group,
+        "launchType": row.launch_type,
+        "desiredStatus": row.desired_status,
+        "lastStatus": row.last_status,
+        "version": row.version,
+        "createdAt": in_seconds(row.created_at),
+        "containers": [container(c, row, arn) for c in row.containers],
+        "overrides": {"containerOverrides": [], **row.overrides},
+        "attachments": [],
+        "attributes": [],
+        "inferenceAccelerators": [],
+        "enableExecuteCommand": False,
+        "healthStatus": "UNKNOWN",
+        "tags": tags(row.tags) if with_tags else [],
+    }
+    for name, text in (
+        ("capacityProviderName", row.capacity_provider),
+        ("platformVersion", row.platform_version),
+        ("startedBy", row.started_by),
+        ("cpu", row.cpu),
+        ("memory", row.memory),
+        ("stopCode", row.stop_code),
+        ("stoppedReason", row.stopped_reason),
+    ):
+        if text:
+            shown[name] = text
+    if row.platform_version:
+        shown["platformFamily"] = "Linux"
+    if row.ephemeral_gib is not None:
+        shown["ephemeralStorage"] = {"sizeInGiB": row.ephemeral_gib}
+    if row.connected_at:
+        shown["connectivity"] = "CONNECTED"
+    _put_instants(
+        shown,
+        {
+            "connectivityAt": row.connected_at,
+            "pullStartedAt": row.pull_started_at,
+            "pullStoppedAt": row.pull_stopped_at,
+            "startedAt": row.started_at,
+            "stoppingAt": row.stopping_at,
+            "executionStoppedAt": row.execution_stopped_at,
+            "stoppedAt": row.stopped_at,
+        },
+    )
+    return shown
+
+
+def container(row: Container, within: Task, task_arn: str) -> Result:
+    shown: Result = {
+        "containerArn": references.container_arn(
+            within.account, within.region, within.cluster, within.id, row.id
+        ),
+        "taskArn": task_arn,
+        "name": row.name,
+        "image": row.image,
+        "lastStatus": row.last_status,
+        "networkBindings": [],
+        "networkInterfaces": [],
+        "healthStatus": "UNKNOWN",
+        "cpu": row.cpu,
+    }
+    for name, text in (("memory", row.memory), ("memoryReservation", row.memory_reservation)):
+        if text is not None:
+            shown[name] = text
+    if row.last_status != "PENDING":
+        shown["runtimeId"] = row.runtime_id
+    if row.exit_code is not None:
+        shown["exitCode"] = row.exit_code
+    if row.reason:
+        shown["reason"] = row.reason
+    return shown
+
+
+def _put_instants(shown: dict[str, Any], instants: Mapping[str, Instant]) -> None:
+    for name, instant in instants.items():
+        if instant:
+            shown[name] = in_seconds(instant)

@@ -1,0 +1,87 @@
+"""ECS tags of clusters, task definitions and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from windlass.aws.calls import Call, Params, Result
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Table
+from windlass.services.ecs import describe, lookup, references, tagging
+from windlass.services.ecs.lookup import Reads
+from windlass.services.ecs.model import CLUSTERS, DEFINITIONS, TASKS, Cluster, Task, TaskDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A row that has tags, and the table that it is in."""
+
+    table: Table[Any]
+    row: Cluster | TaskDefinition | Task
+
+
+def tag_resource(call: Call, params: Params) -> Result:
+    """ECS TagResource: adds, and replaces values of keys that are there."""
+    added = tagging.read(params["tags"])
+    with call.store.transact() as tx:
+        found = _resource(tx, call, params["resourceArn"])
+        tx[found.table].put(replace(found.row, tags=tagging.limited({**found.row.tags, **added})))
+    return {}
+
+
+def untag_resource(call: Call, params: Params) -> Result:
+    """ECS UntagResource: keys that are not there are no error."""
+    gone = set(params["tagKeys"])
+    with call.store.transact() as tx:
+        found = _resource(tx, call, params["resourceArn"])
+        kept = {key: value for key, value in found.row.tags.items() if key not in gone}
+        tx[found.table].put(replace(found.row, tags=kept))
+    return {}
+
+
+def list_tags_for_resource(call: Call, params: Params) -> Result:
+    """ECS ListTagsForResource."""
+    return {"tags": describe.tags(_resource(call.store, call, params["resourceArn"]).row.tags)}
+
+
+def _resource(reads: Reads, call: Call, arn: str) -> Tagged:
+    """The tagged row of an ARN. Raises InvalidParameterException when there is none."""
+    read = references.read_arn(arn)
+    if read is None:
+        raise Fault("InvalidParameterException", f"Invalid ARN: {arn}")
+    find = _FIND.get(read[2])
+    if find is None:
+        raise Fault("InvalidParameterException", f"Windlass has no ECS resource of the kind {read[2]}.")
+    return find(reads, call, arn)
+
+
+def _cluster(reads: Reads, call: Call, arn: str) -> Tagged:
+    return Tagged(CLUSTERS, lookup.cluster(reads, call.scope, arn))
+
+
+def _definition(reads: Reads, call: Call, arn: str) -> Tagged:
+    named = references.family_and_revision(arn, call.scope)
+    row = lookup.definition(reads, call.scope, arn) if named is not None and named[1] is not None else None
+    if row is None:
+        raise Fault(
+            "InvalidParameterException", "The specified task definition is inactive or does not exist."
+        )
+    return Tagged(DEFINITIONS, row)
+
+
+def _task(reads: Reads, call: Call, arn: str) -> Tagged:
+    name = references.in_scope(arn, "task", call.scope) or ""
+    within, _, _ = name.rpartition("/")
+    row = lookup.task(reads, lookup.cluster(reads, call.scope, within or None), arn)
+    if row is None:
+        raise Fault("InvalidParameterException", "The specified task is stopped or does not exist.")
+    return Tagged(TASKS, row)
+
+
+_FIND: dict[str, Callable[[Reads, Call, str], Tagged]] = {
+    "cluster": _cluster,
+    "task-definition": _definition,
+    "task": _task,
+}

@@ -1,0 +1,223 @@
+"""ECS tasks: RunTask, StopTask, DescribeTasks, ListTasks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from windlass.aws import credentials, paging
+from windlass.aws.arn import arn, parse
+from windlass.aws.calls import Call, Params, Result
+from windlass.aws.quotas import Quotas
+from windlass.fleet.model import UNITS
+from windlass.kernel.chance import Chance
+from windlass.kernel.clock import DAY, Duration
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import describe, launch, limits, lookup, references
+from windlass.services.ecs.containers import Surroundings
+from windlass.services.ecs.handlers import listing
+from windlass.services.ecs.model import (
+    CLUSTERS,
+    FARGATE,
+    RUN_TOKENS,
+    TASKS,
+    RunToken,
+    Task,
+    TaskDefinition,
+    fargate_bucket,
+)
+
+ROLE_CREDENTIALS_KEPT: Duration = 365 * DAY
+"""How long a task's credentials live at most; they end with the task. Until there is a credentials endpoint
+they cannot be renewed inside the task, so they must outlast it."""
+PLAIN_SECRET = "windlass"
+"""The secret of a task without a role: good under `--auth open` only."""
+
+
+def run_task(call: Call, params: Params) -> Result:
+    """ECS RunTask. One transaction writes the tasks and the units that the fleet is to run."""
+    token = params.get("clientToken", "")
+    if len(token) > limits.CLIENT_TOKEN_LENGTH_MAX:
+        raise _invalid(f"clientToken can have at most {limits.CLIENT_TOKEN_LENGTH_MAX} characters.")
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        if token and (seen := tx[RUN_TOKENS].get((*call.scope, token))) is not None:
+            return _again(tx, call, seen, params)
+        definition = _runnable(tx, call, params["taskDefinition"])
+        order = launch.order(params, cluster, definition)
+        _take_quotas(tx, call, order)
+        tx[CLUSTERS].put(cluster)
+        tasks = []
+        told = _surroundings(tx, call, launch.task_role(order, definition))
+        for task, unit in launch.rows(order, cluster, definition, told, call.now, call.ids):
+            tasks.append(tx[TASKS].put(task))
+            tx[UNITS].put(unit)
+        if token:
+            ids = tuple(task.id for task in tasks)
+            seen = RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now)
+            tx[RUN_TOKENS].put(seen)
+    return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": []}
+
+
+def stop_task(call: Call, params: Params) -> Result:
+    """ECS StopTask. Marks the task; the node sends SIGTERM, then SIGKILL after the stop timeout (30 s).
+
+    Stopping a task that stops already, or has stopped, changes nothing and succeeds.
+    """
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        task = lookup.task(tx, cluster, params["task"])
+        if task is None:
+            raise _invalid("The referenced task was not found.")
+        if task.desired_status == "RUNNING":
+            task = tx[TASKS].put(
+                replace(
+                    task,
+                    desired_status="STOPPED",
+                    stop_code="UserInitiated",
+                    stopped_reason=params.get("reason") or "Task stopped by user",
+                    version=task.version + 1,
+                )
+            )
+            unit = tx[UNITS].require(task.id)
+            tx[UNITS].put(replace(unit, desired="stop"))
+    return {"task": describe.task(task, with_tags=True)}
+
+
+def describe_tasks(call: Call, params: Params) -> Result:
+    """ECS DescribeTasks. What is not there is a failure MISSING, not an error."""
+    if not params["tasks"]:
+        raise _invalid("Tasks cannot be empty.")
+    if len(params["tasks"]) > limits.DESCRIBE_MAX:
+        raise _invalid(f"tasks can have at most {limits.DESCRIBE_MAX} items.")
+    cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
+    with_tags = "TAGS" in params.get("include", ())
+    found, failures = [], []
+    for reference in params["tasks"]:
+        task = lookup.task(call.store, cluster, reference)
+        if task is not None:
+            found.append(describe.task(task, with_tags=with_tags))
+            continue
+        named = reference.startswith("arn:")
+        missing = reference if named else references.task_arn(*call.scope, cluster.name, reference)
+        failures.append(describe.failure(missing, "MISSING"))
+    return {"tasks": found, "failures": failures}
+
+
+def list_tasks(call: Call, params: Params) -> Result:
+    """ECS ListTasks: of one cluster and desired status (RUNNING unless asked), newest last."""
+    cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
+    index, value = _listing_index(params)
+    launch_type, desired = params.get("launchType"), params.get("desiredStatus", "RUNNING")
+    rows, token = paging.page(
+        call.store[TASKS],
+        index,
+        (*call.scope, cluster.name, desired, *value),
+        operation="ListTasks",
+        filters=(*call.scope, cluster.name, desired, index, value, launch_type),
+        token=params.get("nextToken"),
+        limit=listing.limit(params),
+        fault=listing.bad_token,
+        where=lambda task: launch_type is None or task.launch_type == launch_type,
+    )
+    return listing.answer("taskArns", [task.arn for task in rows], token)
+
+
+def _listing_index(params: Params) -> tuple[str, tuple[str, ...]]:
+    """The index that a ListTasks call walks, and its value past cluster and desired status."""
+    for member, fault in _NOT_LISTED.items():
+        if params.get(member):
+            raise fault(str(params[member]))
+    if params.get("startedBy"):
+        if params.get("family"):
+            raise _invalid("startedBy must be the only filter.")
+        return "started_by", (params["startedBy"],)
+    if params.get("family"):
+        return "family", (params["family"],)
+    return "cluster", ()
+
+
+_NOT_LISTED: dict[str, Callable[[str], Fault]] = {
+    "serviceName": lambda name: Fault("ServiceNotFoundException", "Service not found."),
+    "containerInstance": lambda name: _invalid(f"Referenced container instance {name} not found."),
+    "daemonName": lambda name: Fault("ClientException", "Windlass does not have daemons."),
+}
+"""Filters by what does not exist here yet, so that no such thing can be found."""
+
+
+def _runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
+    found = lookup.definition(tx, call.scope, reference)
+    if found is None:
+        raise Fault("ClientException", "TaskDefinition not found.")
+    if found.status != "ACTIVE":
+        raise Fault("ClientException", "TaskDefinition is inactive")
+    return found
+
+
+def _again(tx: Transaction, call: Call, seen: RunToken, params: Params) -> Result:
+    """The answer to a clientToken that was used before."""
+    if seen.fingerprint != _fingerprint(params):
+        arns = [references.task_arn(*call.scope, seen.cluster, task) for task in seen.tasks]
+        raise Fault(
+            "ConflictException",
+            "The clientToken was used before with other parameters.",
+            members={"resourceIds": arns},
+        )
+    tasks: list[Task] = [task for id in seen.tasks if (task := tx[TASKS].get(id)) is not None]
+    return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": []}
+
+
+def _fingerprint(params: Params) -> str:
+    asked = {name: value for name, value in params.items() if name != "clientToken"}
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+
+
+def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
+    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none per bucket."""
+    quotas = call.part(Quotas)
+    wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
+    for bucket, count in wanted.items():
+        most = quotas.value(f"fargate.{bucket}.tasks")
+        if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
+            raise Fault(
+                "ClientException",
+                "You've reached the limit on the number of tasks you can run concurrently",
+            )
+    for bucket, count in wanted.items():
+        if not quotas.take(f"fargate.{bucket}", call.scope, count, call.now):
+            raise Fault("ThrottlingException", "Rate exceeded")
+
+
+def _surroundings(tx: Transaction, call: Call, role: str) -> Callable[[str], Surroundings]:
+    """What each task is told. With a task role it gets that role's credentials, which end with it."""
+    named = parse(role) if role else None
+    endpoint = call.calls.endpoint
+    if named is None or not named.resource.startswith("role/"):
+        plain = Surroundings(*call.scope, endpoint, access_key=call.account, secret_key=PLAIN_SECRET)
+        return lambda task_id: plain
+    account, role_name = named.account, named.resource.rpartition("/")[2]
+    role_id = f"AROA{call.ids.upper(17)}"
+
+    def told(task_id: str) -> Surroundings:
+        issued = credentials.issue(
+            tx,
+            call.ids,
+            call.part(Chance),
+            account=account,
+            arn=arn("sts", "", account, f"assumed-role/{role_name}/{task_id}"),
+            user_id=f"{role_id}:{task_id}",
+            now=call.now,
+            expires_at=call.now + ROLE_CREDENTIALS_KEPT,
+        )
+        return Surroundings(*call.scope, endpoint, issued.access_key, issued.secret, issued.session_token)
+
+    return told
+
+
+def _invalid(message: str) -> Fault:
+    return Fault("InvalidParameterException", message)

@@ -1,0 +1,288 @@
+"""What a RunTask call makes: its rules, then its Task and Unit rows. Pure but for the ids it is given.
+
+Rules: ECS API reference, RunTask. Wordings are AWS's where they are known (docs/aws/ecs.md).
+Known gap: placement constraints and strategies are taken and not honoured; there is one embedded node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from windlass.fleet.model import Unit
+from windlass.kernel.clock import Instant
+from windlass.kernel.faults import Fault
+from windlass.kernel.ids import Ids
+from windlass.services.ecs import capacity, containers, limits, sizes, tagging, task_definition
+from windlass.services.ecs.capacity import Place
+from windlass.services.ecs.containers import Surroundings
+from windlass.services.ecs.model import FARGATE, Cluster, Container, Shape, Task, TaskDefinition
+
+FARGATE_PLATFORM = "1.4.0"
+"""What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
+FARGATE_PLATFORMS = ("LATEST", "1.4.0", "1.3.0")
+FARGATE_STORAGE_GIB = 20
+"""GiB that a Fargate task has when it asks for none; ECS API reference, EphemeralStorage."""
+OWNER = "ecs"
+MANAGED_TAG = "aws:ecs:clusterName"
+"""What enableECSManagedTags adds to a task run by itself; ECS Developer Guide, tagging."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A RunTask call that may be carried out: one place per task, everything else in common."""
+
+    places: Sequence[Place]
+    overrides: Shape
+    cpu: str
+    memory: str
+    group: str
+    started_by: str
+    tags: Mapping[str, str]
+    platform_version: str
+    ephemeral_gib: int | None
+
+
+def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Order:
+    """Check the call against its cluster and definition. Raises what RunTask raises."""
+    _check_not_here(params)
+    count = params.get("count", 1)
+    if not 1 <= count <= limits.RUN_COUNT_MAX:
+        raise _invalid(f"Count must be between 1 and {limits.RUN_COUNT_MAX}.")
+    placed = _places(params, cluster, count)
+    launch_type = placed[0].launch_type
+    if launch_type not in definition.compatibilities:
+        raise _invalid(f"Task definition does not support launch_type {launch_type}.")
+    _check_network(params, definition)
+    _check_placement(params, launch_type)
+    overrides = _overrides(params.get("overrides", {}), definition)
+    cpu = str(overrides.get("cpu", definition.definition.get("cpu", "")))
+    memory = str(overrides.get("memory", definition.definition.get("memory", "")))
+    if launch_type == FARGATE and not sizes.is_fargate_size(int(cpu), int(memory)):
+        raise Fault("ClientException", task_definition.fargate_size_fault(int(cpu), int(memory)))
+    return Order(
+        places=placed,
+        overrides=overrides,
+        cpu=cpu,
+        memory=memory,
+        group=_group(params, definition),
+        started_by=_started_by(params),
+        tags=_tags(params, cluster, definition),
+        platform_version=_platform_version(params.get("platformVersion"), launch_type),
+        ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
+    )
+
+
+def rows(
+    made: Order,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    surroundings: Callable[[str], Surroundings],
+    now: Instant,
+    ids: Ids,
+) -> list[tuple[Task, Unit]]:
+    """The Task and Unit rows of an order; `surroundings` tells what the task of that id is told."""
+    shapes = containers.overridden(definition.definition, made.overrides)
+    reserve = containers.reserve(made.cpu, made.memory, shapes)
+    memory = int(made.memory) if made.memory else None
+    written = []
+    for place in made.places:
+        task_id = ids.hex(32)
+        around = surroundings(task_id)
+        unit = Unit(
+            id=task_id,
+            owner=OWNER,
+            account=cluster.account,
+            region=cluster.region,
+            spec=containers.unit_spec(task_id, definition.family, shapes, memory, around),
+            cpu_units=reserve.cpu_units,
+            memory_mib=reserve.memory_mib,
+            created_at=now,
+        )
+        task = _task(task_id, made, place, cluster, definition, shapes, now, ids)
+        written.append((replace(task, access_key=around.access_key) if around.session_token else task, unit))
+    return written
+
+
+def _task(
+    task_id: str,
+    made: Order,
+    place: Place,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    shapes: Sequence[Mapping[str, Any]],
+    now: Instant,
+    ids: Ids,
+) -> Task:
+    return Task(
+        id=task_id,
+        account=cluster.account,
+        region=cluster.region,
+        cluster=cluster.name,
+        definition_arn=definition.arn,
+        family=definition.family,
+        group=made.group,
+        launch_type=place.launch_type,
+        capacity_provider=place.provider,
+        containers=tuple(
+            Container(
+                id=ids.uuid(),
+                name=shape["name"],
+                image=shape["image"],
+                runtime_id=f"{task_id}-{ids.digits(10)}",
+                cpu=str(shape["cpu"]),
+                memory=str(shape["memory"]) if "memory" in shape else None,
+                memory_reservation=str(shape["memoryReservation"]) if "memoryReservation" in shape else None,
+                essential=shape["essential"],
+            )
+            for shape in shapes
+        ),
+        created_at=now,
+        platform_version=made.platform_version,
+        started_by=made.started_by,
+        cpu=made.cpu,
+        memory=made.memory,
+        ephemeral_gib=made.ephemeral_gib,
+        overrides=made.overrides,
+        tags=made.tags,
+    )
+
+
+def task_role(made: Order, definition: TaskDefinition) -> str:
+    """The ARN of the role that the task acts as, or ""."""
+    return str(made.overrides.get("taskRoleArn", definition.definition.get("taskRoleArn", "")))
+
+
+def _check_not_here(params: Mapping[str, Any]) -> None:
+    """Refuse what would silently be left out."""
+    if params.get("enableExecuteCommand"):
+        raise _missing("Windlass does not have ECS Exec (enableExecuteCommand) yet.")
+    if params.get("volumeConfigurations"):
+        raise _missing("Windlass has no EBS volumes (volumeConfigurations).")
+    if params.get("launchType") == "MANAGED_INSTANCES":
+        raise _missing("Windlass does not have the launch type MANAGED_INSTANCES.")
+
+
+def _places(params: Mapping[str, Any], cluster: Cluster, count: int) -> list[Place]:
+    strategy = params.get("capacityProviderStrategy", ())
+    launch_type = params.get("launchType")
+    if strategy and launch_type:
+        raise _invalid(
+            "Specifying both a launch type and capacity provider strategy is not supported. "
+            "Remove one and try again."
+        )
+    if strategy:
+        capacity.check_strategy(strategy, cluster.capacity_providers)
+    return capacity.places(launch_type, strategy or cluster.default_strategy, count)
+
+
+def _check_network(params: Mapping[str, Any], definition: TaskDefinition) -> None:
+    awsvpc = task_definition.network_mode(definition.definition) == "awsvpc"
+    network = params.get("networkConfiguration", {}).get("awsvpcConfiguration")
+    if network is None and awsvpc:
+        raise _invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
+    if network is None:
+        return
+    if not awsvpc:
+        raise _invalid(
+            "Network Configuration is not valid for the given networkMode of this task definition."
+        )
+    if not network["subnets"]:
+        raise _invalid("subnets can not be empty.")
+    if len(network["subnets"]) > limits.SUBNETS_MAX:
+        raise _invalid(f"subnets can have at most {limits.SUBNETS_MAX} items.")
+    if len(network.get("securityGroups", ())) > limits.SECURITY_GROUPS_MAX:
+        raise _invalid(f"securityGroups can have at most {limits.SECURITY_GROUPS_MAX} items.")
+
+
+def _check_placement(params: Mapping[str, Any], launch_type: str) -> None:
+    constraints = params.get("placementConstraints", ())
+    strategies = params.get("placementStrategy", ())
+    if launch_type == FARGATE and constraints:
+        raise _invalid("Placement constraints are not supported with FARGATE launch type.")
+    if launch_type == FARGATE and strategies:
+        raise _invalid("Placement strategies are not supported with FARGATE launch type.")
+    if len(constraints) > limits.CONSTRAINTS_MAX:
+        raise _invalid(f"placementConstraints can have at most {limits.CONSTRAINTS_MAX} items.")
+    if len(strategies) > limits.STRATEGIES_MAX:
+        raise _invalid(f"placementStrategy can have at most {limits.STRATEGIES_MAX} items.")
+
+
+def _overrides(given: Shape, definition: TaskDefinition) -> dict[str, Any]:
+    """The overrides with sizes normalised, as a task shows them."""
+    if not given:
+        return {}
+    if len(msgspec.json.encode(given).decode()) > limits.OVERRIDES_LENGTH_MAX:
+        raise _invalid(f"Overrides can be at most {limits.OVERRIDES_LENGTH_MAX} characters of JSON.")
+    names = {container["name"] for container in definition.definition["containerDefinitions"]}
+    for change in given.get("containerOverrides", ()):
+        if change.get("name") not in names:
+            raise _invalid(
+                f"Override for container named {change.get('name')} is not a container in the TaskDefinition."
+            )
+        if change.get("environmentFiles"):
+            raise Fault("ClientException", "Windlass has no S3 to read environmentFiles from.")
+    made = dict(given)
+    for member, read in (("cpu", sizes.cpu_units), ("memory", sizes.memory_mib)):
+        if member in given:
+            value = read(given[member])
+            if value is None or value <= 0:
+                raise _invalid(f"Invalid '{member}' override: {given[member]}")
+            made[member] = str(value)
+    return made
+
+
+def _group(params: Mapping[str, Any], definition: TaskDefinition) -> str:
+    group = str(params.get("group") or f"family:{definition.family}")
+    if group.startswith("service:"):
+        raise _invalid("Task groups that begin with service: belong to services.")
+    if len(group) > limits.NAME_LENGTH_MAX:
+        raise _invalid(f"group can have at most {limits.NAME_LENGTH_MAX} characters.")
+    return group
+
+
+def _started_by(params: Mapping[str, Any]) -> str:
+    started_by = str(params.get("startedBy", ""))
+    if len(started_by) > limits.STARTED_BY_LENGTH_MAX:
+        raise _invalid(f"startedBy can have at most {limits.STARTED_BY_LENGTH_MAX} characters.")
+    return started_by
+
+
+def _tags(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Mapping[str, str]:
+    """The call's own tags win over those of the definition."""
+    if params.get("propagateTags") == "SERVICE":
+        raise _invalid("propagateTags SERVICE is only for tasks of a service.")
+    propagated = definition.tags if params.get("propagateTags") == "TASK_DEFINITION" else {}
+    tags = tagging.limited({**propagated, **tagging.read(params.get("tags", ()))})
+    return {**tags, MANAGED_TAG: cluster.name} if params.get("enableECSManagedTags") else tags
+
+
+def _platform_version(asked: str | None, launch_type: str) -> str:
+    if launch_type != FARGATE:
+        if asked:
+            raise _invalid("The platform version must be null when specifying an EC2 launch type.")
+        return ""
+    if asked is not None and asked not in FARGATE_PLATFORMS:
+        raise Fault("PlatformUnknownException", f"The platform version {asked} does not exist.")
+    return FARGATE_PLATFORM if asked in (None, "LATEST") else str(asked)
+
+
+def _ephemeral_gib(overrides: Shape, definition: TaskDefinition, launch_type: str) -> int | None:
+    storage = overrides.get("ephemeralStorage", definition.definition.get("ephemeralStorage"))
+    if storage is None:
+        return FARGATE_STORAGE_GIB if launch_type == FARGATE else None
+    low, high = task_definition.EPHEMERAL_GIB
+    if not low <= storage["sizeInGiB"] <= high:
+        raise _invalid(f"Ephemeral storage must be between {low} and {high} GiB.")
+    return int(storage["sizeInGiB"])
+
+
+def _invalid(message: str) -> Fault:
+    return Fault("InvalidParameterException", message)
+
+
+def _missing(message: str) -> Fault:
+    return Fault("UnsupportedFeatureException", message)

@@ -1,0 +1,46 @@
+"""ECS limits: number, unit, source. "UNVERIFIED" in docs/aws/ecs.md marks those without an AWS page."""
+
+from __future__ import annotations
+
+from windlass.kernel.clock import HOUR, Duration
+
+RUN_COUNT_MAX = 10
+"""Tasks per RunTask call; ECS API reference, RunTask, count."""
+CLIENT_TOKEN_LENGTH_MAX = 64
+"""Characters; ECS API reference, RunTask, clientToken."""
+CLIENT_TOKEN_KEPT: Duration = 24 * HOUR
+"""How long RunTask remembers a clientToken: our choice."""
+STARTED_BY_LENGTH_MAX = 128
+"""Characters; ECS API reference, RunTask, startedBy."""
+OVERRIDES_LENGTH_MAX = 8_192
+"""Characters of JSON; ECS API reference, RunTask, overrides."""
+SUBNETS_MAX = 16
+"""Per awsvpcConfiguration; ECS API reference, AwsVpcConfiguration."""
+SECURITY_GROUPS_MAX = 5
+"""Per awsvpcConfiguration; ECS API reference, AwsVpcConfiguration."""
+CONSTRAINTS_MAX = 10
+"""Placement constraints of a task; ECS API reference, RunTask."""
+STRATEGIES_MAX = 5
+"""Placement strategy rules of a task; ECS API reference, RunTask."""
+STRATEGY_ITEMS_MAX = 20
+"""Items of a capacity provider strategy; ECS API reference, RunTask."""
+DESCRIBE_MAX = 100
+"""Tasks or clusters per Describe call; ECS API reference."""
+PAGE_MAX = 100
+"""Results per List page, and the default; ECS API reference."""
+SETTINGS_PAGE_MAX = 10
+"""Results per ListAccountSettings page; ECS API reference, ListAccountSettings."""
+DELETE_DEFINITIONS_MAX = 10
+"""Task definitions per DeleteTaskDefinitions call; ECS API reference."""
+CONTAINERS_MAX = 10
+"""Containers per task definition; ECS service quotas."""
+DEFINITION_BYTES_MAX = 64 * 1024
+"""Bytes of a task definition's JSON; ECS service quotas."""
+NAME_LENGTH_MAX = 255
+"""Characters of a cluster, family or container name; ECS API reference."""
+TAGS_MAX = 50
+"""Tags per resource; ECS API reference, Tag."""
+STOPPED_KEPT: Duration = HOUR
+"""How long a stopped task stays describable; ECS API reference, DescribeTasks."""
+REASON_LENGTH_MAX = 1_024
+"""Characters of a container's reason; ECS API reference, Container."""

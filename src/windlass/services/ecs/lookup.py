@@ -1,0 +1,70 @@
+"""Rows that a caller names, with AWS's answer when they are not there.
+
+The cluster `default` exists in every account and Region without being created, as the AWS console makes it:
+until something is written to it, it is only a value here; RunTask stores it. Once deleted it stays deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Store, Transaction
+from windlass.services.ecs import references
+from windlass.services.ecs.model import (
+    CAPACITY_PROVIDERS,
+    CLUSTERS,
+    DEFAULT_CLUSTER,
+    DEFINITIONS,
+    TASKS,
+    Cluster,
+    Task,
+    TaskDefinition,
+)
+
+Reads: TypeAlias = Store | Transaction
+Scope: TypeAlias = tuple[str, str]
+
+
+def default_cluster(scope: Scope) -> Cluster:
+    """The cluster `default` as the console makes it."""
+    return Cluster(*scope, name=DEFAULT_CLUSTER, capacity_providers=CAPACITY_PROVIDERS)
+
+
+def any_cluster(reads: Reads, scope: Scope, reference: str | None) -> Cluster | None:
+    """The cluster of that name or ARN, deleted ones included; None when there never was one."""
+    name = references.in_scope(reference or DEFAULT_CLUSTER, "cluster", scope)
+    if name is None:
+        return None
+    found = reads[CLUSTERS].get((*scope, name))
+    return default_cluster(scope) if found is None and name == DEFAULT_CLUSTER else found
+
+
+def cluster(reads: Reads, scope: Scope, reference: str | None) -> Cluster:
+    """The ACTIVE cluster of that name or ARN; `default` when none is named."""
+    found = any_cluster(reads, scope, reference)
+    if found is None:
+        raise Fault("ClusterNotFoundException", "Cluster not found.")
+    if found.status == "INACTIVE":
+        raise Fault("ClusterNotFoundException", "The referenced cluster was inactive.")
+    return found
+
+
+def definition(reads: Reads, scope: Scope, reference: str) -> TaskDefinition | None:
+    """The revision named by `family:revision` or ARN, or a family's latest ACTIVE one."""
+    named = references.family_and_revision(reference, scope)
+    if named is None:
+        return None
+    family, revision = named
+    if revision is not None:
+        return reads[DEFINITIONS].get((*scope, family, revision))
+    latest = reads[DEFINITIONS].page("family", (*scope, "ACTIVE", family), limit=1, reverse=True)
+    return latest[0] if latest else None
+
+
+def task(reads: Reads, within: Cluster, reference: str) -> Task | None:
+    """The task of that id or ARN in that cluster."""
+    scope = (within.account, within.region)
+    task_id = references.task_id(reference, within.name, scope)
+    found = reads[TASKS].get(task_id) if task_id else None
+    return found if found is not None and found.cluster_key == (*scope, within.name) else None

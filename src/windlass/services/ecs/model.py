@@ -1,0 +1,298 @@
+"""ECS rows: clusters, task definition families and revisions, tasks, settings.
+
+Who writes what: handlers insert rows and write what is wanted (a task's `desired_status`, its reason and its
+tags); controller.py writes every observed column of a task (`last_status`, its containers' states, all
+timestamps but `created_at`) and ends what has ended: it sets `desired_status` to STOPPED when a task stops
+by itself. `desired_status` never goes back to RUNNING, so the two writers cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from windlass.kernel.clock import Instant
+from windlass.kernel.store import Index, Table
+from windlass.services.ecs import references
+
+Shape: TypeAlias = Mapping[str, Any]
+"""A structure kept as the API gives and takes it."""
+Tags: TypeAlias = Mapping[str, str]
+DesiredStatus: TypeAlias = Literal["RUNNING", "STOPPED"]
+
+DEFAULT_CLUSTER = "default"
+FARGATE = "FARGATE"
+FARGATE_SPOT = "FARGATE_SPOT"
+CAPACITY_PROVIDERS = (FARGATE, FARGATE_SPOT)
+"""The providers that AWS gives to every account; those on Auto Scaling groups do not exist here yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster. A deleted one stays as INACTIVE, as in AWS, until it is created again."""
+
+    account: str
+    region: str
+    name: str
+    status: Literal["ACTIVE", "INACTIVE"] = "ACTIVE"
+    settings: Mapping[str, str] = field(default_factory=dict)
+    configuration: Shape | None = None
+    capacity_providers: tuple[str, ...] = ()
+    default_strategy: tuple[Shape, ...] = ()
+    tags: Tags = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return references.cluster_arn(self.account, self.region, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A task definition family: it remembers its last revision, so that none is ever used twice."""
+
+    account: str
+    region: str
+    name: str
+    last_revision: int = 0
+    active: int = 0
+    """ACTIVE revisions."""
+    inactive: int = 0
+    """INACTIVE revisions; those being deleted count as neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """One revision. `definition` holds every registered field, normalised (task_definition.py)."""
+
+    account: str
+    region: str
+    family: str
+    revision: int
+    definition: Shape
+    compatibilities: tuple[str, ...]
+    registered_at: Instant
+    registered_by: str
+    status: Literal["ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS"] = "ACTIVE"
+    deregistered_at: Instant | None = None
+    delete_requested_at: Instant | None = None
+    tags: Tags = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return references.definition_arn(self.account, self.region, self.family, self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a task. `cpu`, `memory` and `memory_reservation` are text, as the API shows them."""
+
+    id: str
+    name: str
+    image: str
+    runtime_id: str
+    cpu: str = "0"
+    memory: str | None = None
+    memory_reservation: str | None = None
+    essential: bool = True
+    last_status: Literal["PENDING", "RUNNING", "STOPPED"] = "PENDING"
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task; the unit that runs it has the same id."""
+
+    id: str
+    account: str
+    region: str
+    cluster: str
+    """The cluster's name."""
+    definition_arn: str
+    family: str
+    group: str
+    launch_type: str
+    containers: tuple[Container, ...]
+    created_at: Instant
+    capacity_provider: str = ""
+    platform_version: str = ""
+    started_by: str = ""
+    cpu: str = ""
+    memory: str = ""
+    ephemeral_gib: int | None = None
+    overrides: Shape = field(default_factory=dict)
+    access_key: str = ""
+    """The access key made for the task's role; it ends with the task."""
+    tags: Tags = field(default_factory=dict)
+    desired_status: DesiredStatus = "RUNNING"
+    last_status: str = "PROVISIONING"
+    version: int = 1
+    connected_at: Instant = 0
+    pull_started_at: Instant = 0
+    pull_stopped_at: Instant = 0
+    started_at: Instant = 0
+    stopping_at: Instant = 0
+    execution_stopped_at: Instant = 0
+    stopped_at: Instant = 0
+    stop_code: str = ""
+    stopped_reason: str = ""
+
+    @property
+    def arn(self) -> str:
+        return references.task_arn(self.account, self.region, self.cluster, self.id)
+
+    @property
+    def cluster_key(self) -> tuple[str, str, str]:
+        return (self.account, self.region, self.cluster)
+
+    @property
+    def phase(self) -> Literal["pending", "running", "stopped"]:
+        """What the cluster's counters make of it: all before RUNNING is pending."""
+        if self.last_status == "STOPPED":
+            return "stopped"
+        return "running" if self.started_at else "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class RunToken:
+    """A clientToken that RunTask has seen: the call's fingerprint and the tasks it made."""
+
+    account: str
+    region: str
+    token: str
+    fingerprint: str
+    cluster: str
+    tasks: tuple[str, ...]
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSetting:
+    """One setting of one principal; `principal` is "" for the account's default."""
+
+    account: str
+    region: str
+    principal: str
+    name: str
+    value: str
+
+
+def _bucket(task: Task) -> tuple[str, str, str] | None:
+    """(account, region, "on_demand" or "spot") of a Fargate task that has not stopped."""
+    if task.launch_type != FARGATE or task.last_status == "STOPPED":
+        return None
+    return (task.account, task.region, fargate_bucket(task.capacity_provider))
+
+
+def fargate_bucket(provider: str) -> str:
+    """Which Fargate quota a task draws on: On-Demand and Spot are apart (ECS Developer Guide, throttling)."""
+    return "spot" if provider == FARGATE_SPOT else "on_demand"
+
+
+CLUSTERS: Table[Cluster] = Table(
+    name="ecs.cluster",
+    row=Cluster,
+    key=lambda cluster: (cluster.account, cluster.region, cluster.name),
+    indexes={
+        "active": Index(
+            of=lambda cluster: (cluster.account, cluster.region) if cluster.status == "ACTIVE" else None,
+            order=lambda cluster: cluster.name,
+        ),
+    },
+)
+
+FAMILIES: Table[Family] = Table(
+    name="ecs.family",
+    row=Family,
+    key=lambda family: (family.account, family.region, family.name),
+    indexes={
+        "ACTIVE": Index(
+            of=lambda family: (family.account, family.region) if family.active else None,
+            order=lambda family: family.name,
+        ),
+        "INACTIVE": Index(
+            of=lambda family: (
+                (family.account, family.region) if family.inactive and not family.active else None
+            ),
+            order=lambda family: family.name,
+        ),
+        "ALL": Index(
+            of=lambda family: (family.account, family.region) if family.active or family.inactive else None,
+            order=lambda family: family.name,
+        ),
+    },
+)
+
+DEFINITIONS: Table[TaskDefinition] = Table(
+    name="ecs.task_definition",
+    row=TaskDefinition,
+    key=lambda row: (row.account, row.region, row.family, row.revision),
+    indexes={
+        "status": Index(
+            of=lambda row: (row.account, row.region, row.status),
+            order=lambda row: (row.family, row.revision),
+        ),
+        "family": Index(
+            of=lambda row: (row.account, row.region, row.status, row.family),
+            order=lambda row: (row.family, row.revision),
+        ),
+        "deleting": Index(
+            of=lambda row: "yes" if row.delete_requested_at is not None else None,
+            order=lambda row: row.delete_requested_at,
+        ),
+    },
+)
+
+TASKS: Table[Task] = Table(
+    name="ecs.task",
+    row=Task,
+    key=lambda task: task.id,
+    indexes={
+        "cluster": Index(
+            of=lambda task: (*task.cluster_key, task.desired_status), order=lambda task: task.created_at
+        ),
+        "family": Index(
+            of=lambda task: (*task.cluster_key, task.desired_status, task.family),
+            order=lambda task: task.created_at,
+        ),
+        "started_by": Index(
+            of=lambda task: (
+                (*task.cluster_key, task.desired_status, task.started_by) if task.started_by else None
+            ),
+            order=lambda task: task.created_at,
+        ),
+        "phase": Index(of=lambda task: (*task.cluster_key, task.launch_type, task.phase)),
+        "fargate": Index(of=_bucket),
+        "provider": Index(
+            of=lambda task: (
+                (*task.cluster_key, task.capacity_provider)
+                if task.capacity_provider and task.last_status != "STOPPED"
+                else None
+            )
+        ),
+        "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
+        "stopped": Index(
+            of=lambda task: "yes" if task.last_status == "STOPPED" else None,
+            order=lambda task: task.stopped_at,
+        ),
+    },
+)
+
+RUN_TOKENS: Table[RunToken] = Table(
+    name="ecs.run_token",
+    row=RunToken,
+    key=lambda row: (row.account, row.region, row.token),
+    indexes={"age": Index(of=lambda row: "all", order=lambda row: row.at)},
+)
+
+SETTINGS: Table[AccountSetting] = Table(
+    name="ecs.account_setting",
+    row=AccountSetting,
+    key=lambda row: (row.account, row.region, row.principal, row.name),
+    indexes={
+        "scope": Index(of=lambda row: (row.account, row.region), order=lambda row: (row.name, row.principal)),
+    },
+)
+
+TABLES = (CLUSTERS, FAMILIES, DEFINITIONS, TASKS, RUN_TOKENS, SETTINGS)

@@ -1,0 +1,43 @@
+"""What the operations of ECS that Windlass has do not do: data for `windlass coverage`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PARTIAL: Mapping[str, str] = {
+    "CreateCluster": (
+        "containerInsights and configuration are stored, not acted on; serviceConnectDefaults and "
+        "providers other than FARGATE and FARGATE_SPOT are refused"
+    ),
+    "UpdateCluster": "as CreateCluster",
+    "UpdateClusterSettings": "containerInsights is stored, not acted on",
+    "PutClusterCapacityProviders": "FARGATE and FARGATE_SPOT only",
+    "RegisterTaskDefinition": (
+        "secrets, environmentFiles, enabled restart policies, HEALTHY dependencies and MANAGED_INSTANCES "
+        "are refused; requiresAttributes is not computed; stored and not acted on by the process runner: "
+        "image, networkMode, portMappings, volumes, mountPoints, volumesFrom, linuxParameters, healthCheck, "
+        "links, hostname, DNS members, extraHosts, dockerSecurityOptions, dockerLabels, systemControls, "
+        "resourceRequirements, privileged, readonlyRootFilesystem, interactive, pseudoTerminal, "
+        "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
+        "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
+        "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
+        "log drivers other than awslogs and awslogs options other than group, region and stream prefix"
+    ),
+    "RunTask": (
+        "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; the embedded node "
+        "serves every launch type; stored or taken and not acted on: networkConfiguration (one host "
+        "network, no network interface attachment), placementConstraints, placementStrategy, "
+        "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
+        "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted"
+    ),
+    "DescribeTasks": (
+        "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings; "
+        "healthStatus is UNKNOWN"
+    ),
+    "ListTasks": "serviceName, containerInstance and daemonName find nothing: there are none yet",
+    "TagResource": "clusters, task definitions and tasks only",
+    "UntagResource": "clusters, task definitions and tasks only",
+    "ListTagsForResource": "clusters, task definitions and tasks only",
+    "PutAccountSetting": "stored, not acted on",
+    "PutAccountSettingDefault": "stored, not acted on",
+}

@@ -1,0 +1,131 @@
+"""A task's status from its unit: what DescribeTasks says of what a node reports. Pure.
+
+The stages are those of the ECS Developer Guide, "task lifecycle"; they only go forward, whatever order the
+reports come in. Nothing here runs ACTIVATING, DEACTIVATING or DEPROVISIONING: those are steps of load
+balancers and network interfaces, which a task does not have yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from windlass.fleet.messages import ContainerState, UnitState
+from windlass.fleet.model import Unit, UnitPhase
+from windlass.kernel.clock import Instant
+from windlass.services.ecs import limits
+from windlass.services.ecs.model import Container, Task
+
+LIFECYCLE = (
+    "PROVISIONING",
+    "PENDING",
+    "ACTIVATING",
+    "RUNNING",
+    "DEACTIVATING",
+    "STOPPING",
+    "DEPROVISIONING",
+    "STOPPED",
+)
+RANK: Mapping[str, int] = {status: rank for rank, status in enumerate(LIFECYCLE)}
+
+STATUS_OF: Mapping[UnitPhase, str] = {
+    "waiting": "PROVISIONING",
+    "assigned": "PENDING",
+    "starting": "PENDING",
+    "running": "RUNNING",
+    "stopping": "STOPPING",
+    "stopped": "STOPPED",
+    "lost": "STOPPED",
+}
+_CONTAINER_STATUS: Mapping[str, Literal["PENDING", "RUNNING", "STOPPED"]] = {
+    "pending": "PENDING",
+    "running": "RUNNING",
+    "stopped": "STOPPED",
+}
+_CONTAINER_RANK = {"PENDING": 0, "RUNNING": 1, "STOPPED": 2}
+
+LOST_REASON = "Host of the task was lost."
+LOST_CODE = "TerminationNotice"
+"""For a host that went away (ECS API reference, Task, stopCode)."""
+
+_EMPTY = UnitState(unit_id="", status="pending")
+
+
+def derive(task: Task, unit: Unit, now: Instant) -> Task:
+    """The task as it stands after that report; the same row when nothing changed.
+
+    `version` rises by one whenever something changed that a state change event would show.
+    """
+    status = later(task.last_status, STATUS_OF[unit.state])
+    seen = unit.observed or _EMPTY
+    after = replace(
+        task,
+        last_status=status,
+        containers=_containers(task.containers, seen.containers, ended=status == "STOPPED"),
+        connected_at=task.connected_at or (now if RANK[status] >= RANK["PENDING"] and unit.node_id else 0),
+        pull_started_at=task.pull_started_at or seen.pull_started_at,
+        pull_stopped_at=task.pull_stopped_at or seen.pull_stopped_at,
+        started_at=task.started_at or seen.started_at or (now if status == "RUNNING" else 0),
+        stopping_at=task.stopping_at or seen.stopping_at,
+        execution_stopped_at=task.execution_stopped_at or seen.execution_stopped_at,
+    )
+    if RANK[status] >= RANK["STOPPING"]:
+        after = _ended(after, unit, seen, now)
+    return after if after == task else replace(after, version=task.version + 1)
+
+
+def later(one: str, other: str) -> str:
+    """The further of two stages of the lifecycle."""
+    return max(one, other, key=RANK.__getitem__)
+
+
+def _ended(task: Task, unit: Unit, seen: UnitState, now: Instant) -> Task:
+    """A task that stops or has stopped. What was said first about why stays (StopTask's, or the node's)."""
+    code, reason = task.stop_code, task.stopped_reason
+    if not code:
+        code, reason = _cause(unit, seen)
+    stopped = task.last_status == "STOPPED"
+    return replace(
+        task,
+        desired_status="STOPPED",
+        stop_code=code,
+        stopped_reason=reason,
+        stopping_at=task.stopping_at or seen.stopped_at or now,
+        stopped_at=task.stopped_at or ((seen.stopped_at or now) if stopped else 0),
+    )
+
+
+def _cause(unit: Unit, seen: UnitState) -> tuple[str, str]:
+    """(stopCode, stoppedReason) of an end that nobody asked for."""
+    if unit.state == "lost":
+        return LOST_CODE, unit.why or LOST_REASON
+    if not seen.stop_code:
+        return "", seen.reason or unit.why
+    if not seen.reason and seen.stop_code == "EssentialContainerExited":
+        return seen.stop_code, "Essential container in task exited"
+    return seen.stop_code, seen.reason or unit.why
+
+
+def _containers(
+    containers: tuple[Container, ...], states: tuple[ContainerState, ...], *, ended: bool
+) -> tuple[Container, ...]:
+    by_name = {state.name: state for state in states}
+    return tuple(_container(container, by_name.get(container.name), ended) for container in containers)
+
+
+def _container(container: Container, state: ContainerState | None, ended: bool) -> Container:
+    """One container; all of a stopped task's containers have stopped, reported or not."""
+    if state is None:
+        return replace(container, last_status="STOPPED") if ended else container
+    reported: Literal["PENDING", "RUNNING", "STOPPED"] = (
+        "STOPPED" if ended else _CONTAINER_STATUS[state.status]
+    )
+    if _CONTAINER_RANK[reported] < _CONTAINER_RANK[container.last_status]:
+        return container
+    return replace(
+        container,
+        last_status=reported,
+        exit_code=state.exit_code if container.exit_code is None else container.exit_code,
+        reason=container.reason or state.reason[: limits.REASON_LENGTH_MAX],
+    )
