@@ -48,7 +48,8 @@ class AdminClient:
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
-                f"no plane answers at {self.endpoint} ({reason}); start one with `windlass up`, or give --endpoint"
+                f"no plane answers at {self.endpoint} ({reason}); "
+                "start one with `windlass up`, or give --endpoint"
             ) from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,24 +23,24 @@ Endpoint = Annotated[str, typer.Option(help="URL of the plane.", default_factory
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class Runner(str, Enum):
+class Runner(StrEnum):
     auto = "auto"
     process = "process"
     oci = "oci"
     docker = "docker"
 
 
-class Auth(str, Enum):
+class Auth(StrEnum):
     open = "open"
     sigv4 = "sigv4"
 
 
-class LogFormat(str, Enum):
+class LogFormat(StrEnum):
     text = "text"
     json = "json"
 
 
-class Demo(str, Enum):
+class Demo(StrEnum):
     backlog = "backlog"
 
 

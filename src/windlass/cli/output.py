@@ -1,4 +1,4 @@
-"""How the command line shows things: colour and tables on a terminal, plain lines in a pipe, JSON on request."""
+"""How the command line shows things: tables and colour on a terminal, plain lines in a pipe, or JSON."""
 
 from __future__ import annotations
 

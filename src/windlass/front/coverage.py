@@ -48,8 +48,8 @@ def markdown(rows: Sequence[Covered]) -> str:
     lines = [
         "# Coverage",
         "",
-        "Written by `windlass coverage --markdown`; a test compares it with the code. An operation that is not",
-        "listed as full or partial is refused with HTTP 501 and its name.",
+        "Written by `windlass coverage --markdown`; a test compares it with the code. An operation that is",
+        "neither full nor partial is refused with HTTP 501 and its name.",
     ]
     for service in dict.fromkeys(row.service for row in rows):
         mine = [row for row in rows if row.service == service]

@@ -6,12 +6,13 @@ in pieces. Bounds the body, notices a client that leaves, streams what streams.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import uvicorn
 
 from windlass.aws.wire import Request, Response
+from windlass.front.admit import refused
 
 BODY_BYTES_MAX = 70_167_211 + 65_536
 """Largest request body: Lambda's CreateFunction limit (facts/lambda.md section 3) and some room."""
@@ -34,6 +35,10 @@ def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        headers = _headers(scope)
+        if refusal := refused(scope["raw_path"].decode("latin-1"), headers, _peer(scope)):
+            await _send(send, Response(403, (("content-type", "text/plain"),), f"{refusal}\n".encode()))
+            return
         try:
             body = await _body(scope, receive)
         except _ClientGone:
@@ -41,7 +46,7 @@ def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         if body is None:
             await _send(send, TOO_LARGE)
             return
-        await _send(send, await answer(_request(scope, body), lambda: _gone(receive)))
+        await _send(send, await answer(_request(scope, headers, body), lambda: _gone(receive)))
 
     return app
 
@@ -66,11 +71,20 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _request(scope: Scope, body: bytes) -> Request:
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _headers(scope: Scope) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _request(scope: Scope, headers: Mapping[str, str], body: bytes) -> Request:
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
     return Request(scope["method"], path, query, headers, body)
@@ -115,6 +129,6 @@ def make_server(answer: Answer) -> Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=2,
     )
     return Server(config)

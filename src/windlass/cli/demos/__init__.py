@@ -1,0 +1,1 @@
+"""Real scenarios, told as stories: `windlass demo NAME`."""
