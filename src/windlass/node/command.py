@@ -21,24 +21,26 @@ from pathlib import Path
 from windlass.fleet.messages import ContainerSpec, Ulimit
 from windlass.node.proc import CONTAINER_MARK, UNIT_MARK
 
-_PRLIMIT_OPTIONS = {
-    "core": "core",
-    "cpu": "cpu",
-    "data": "data",
-    "fsize": "fsize",
-    "locks": "locks",
-    "memlock": "memlock",
-    "msgqueue": "msgqueue",
-    "nice": "nice",
-    "nofile": "nofile",
-    "nproc": "nproc",
-    "rss": "rss",
-    "rtprio": "rtprio",
-    "rttime": "rttime",
-    "sigpending": "sigpending",
-    "stack": "stack",
-}
-"""ECS UlimitName → prlimit(1) option: every one of ECS's has one."""
+ULIMITS = frozenset(
+    (
+        "core",
+        "cpu",
+        "data",
+        "fsize",
+        "locks",
+        "memlock",
+        "msgqueue",
+        "nice",
+        "nofile",
+        "nproc",
+        "rss",
+        "rtprio",
+        "rttime",
+        "sigpending",
+        "stack",
+    )
+)
+"""ECS UlimitName; prlimit(1) has an option of the same name for each."""
 
 
 class CannotStart(Exception):
@@ -59,7 +61,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to execute. `identity` is set when the starter is to change the user (None: as it is, or by argv)."""
+    """What to execute. `identity`: whom the starter is to become first; None when `argv` sees to that."""
 
     executable: str
     argv: tuple[str, ...]
@@ -79,7 +81,8 @@ def prepare(
     words = (*spec.entry_point, *spec.command)
     if not words:
         raise CannotStart("no command specified, and the process runner knows no image to take one from")
-    environment = {UNIT_MARK: unit_id, CONTAINER_MARK: spec.name, **defaults, **dict(spec.environment)}
+    marks = {UNIT_MARK: unit_id, CONTAINER_MARK: spec.name}
+    environment = {**marks, **defaults, **dict(spec.environment), **marks}  # marks at the front, and ours
     if any("\0" in word for word in (*words, *environment, *environment.values())):
         raise CannotStart("a NUL character in the command or the environment")
     if any(not name or "=" in name for name in environment):
@@ -156,10 +159,9 @@ def _limited(ulimits: tuple[Ulimit, ...]) -> tuple[str, ...]:
         raise CannotStart("ulimits need prlimit (util-linux) on this host")
     options: list[str] = []
     for ulimit in ulimits:
-        option = _PRLIMIT_OPTIONS.get(ulimit.name)
-        if option is None:
+        if ulimit.name not in ULIMITS:
             raise CannotStart(f"unknown ulimit {ulimit.name}")
-        options.append(f"--{option}={_number(ulimit.soft)}:{_number(ulimit.hard)}")
+        options.append(f"--{ulimit.name}={_number(ulimit.soft)}:{_number(ulimit.hard)}")
     return (tool, *options, "--")
 
 

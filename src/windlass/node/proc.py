@@ -104,3 +104,11 @@ def _read_all(descriptor: int) -> bytes:
     while part := os.read(descriptor, 65536):
         parts.append(part)
     return b"".join(parts)
+
+
+def proportional_kib(pid: int) -> int:
+    """The process's proportional set size in KiB (/proc/PID/smaps_rollup); 0 when it cannot be read."""
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1])
+    return 0
