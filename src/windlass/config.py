@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from windlass.front.admit import is_local
 
 RUNNERS = ("auto", "process", "oci", "docker")
 
@@ -33,7 +34,7 @@ class Settings:
 
 def check_settings(settings: Settings) -> None:
     """Raise Unusable for what is refused on purpose."""
-    if settings.auth == "open" and not _is_loopback(settings.host):
+    if settings.auth == "open" and not is_local(settings.host):
         raise Unusable(
             f"--auth open accepts any credentials and is refused on {settings.host}; "
             "use --auth sigv4, or listen on 127.0.0.1"
@@ -42,12 +43,3 @@ def check_settings(settings: Settings) -> None:
         raise Unusable(f"unknown runner {settings.runner!r}; there are {', '.join(RUNNERS)}")
     if settings.runner in ("oci", "docker"):
         raise Unusable(f"the {settings.runner} runner is not built yet; use --runner process")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

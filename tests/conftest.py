@@ -1,0 +1,63 @@
+"""Fixtures that every kind of test may use: a running plane, and clients of an account of one's own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.process import PlaneProcess
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
+    """One plane for all tests of this worker; each test has an account of its own on it."""
+    running = PlaneProcess(tmp_path_factory.mktemp("plane") / "data").start()
+    yield running
+    assert running.stop() == 0, running.errors.read_text()[-3000:]
+    assert "crashed" not in running.errors.read_text()
+
+
+@pytest.fixture
+def endpoint(plane: PlaneProcess) -> str:
+    return plane.endpoint
+
+
+@pytest.fixture
+def account() -> str:
+    """A 12-digit account that no other test uses."""
+    worker = zlib.crc32(os.environ.get("PYTEST_XDIST_WORKER", "main").encode()) % 100_000
+    return f"1{worker:05d}{next(_numbers):06d}"
+
+
+@pytest.fixture
+def client(plane: PlaneProcess, account: str) -> Callable[..., Any]:
+    """`client("sqs")`: a boto3 client of the test's account, without retries."""
+
+    def make(service: str, **config: Any) -> Any:
+        return plane.client(service, account, **config)
+
+    return make
+
+
+@pytest.fixture
+def own_plane(tmp_path: Path) -> Iterator[Callable[..., PlaneProcess]]:
+    """Planes that a test may kill: `own_plane("--profile", "aws")`; stopped afterwards, agents too."""
+    made: list[PlaneProcess] = []
+
+    def make(*options: str, data: Path | None = None) -> PlaneProcess:
+        made.append(PlaneProcess(data or tmp_path / f"plane{len(made)}", *options))
+        return made[-1].start()
+
+    yield make
+    for running in made:
+        if running.process is None:  # the test killed it: its agent still runs
+            running.start()
+        running.stop()

@@ -1,0 +1,73 @@
+"""A plane as users run it: `windlass up` as a child process, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+READY = "windlass ready on "
+REGION = "eu-west-1"
+ENDS_WITHIN_S = 60
+
+
+class PlaneProcess:
+    """Start it, kill it, start it again on the same data."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data = data
+        self.options = options
+        self.process: subprocess.Popen[str] | None = None
+        self.endpoint = ""
+        self.errors = data.parent / f"{data.name}.stderr"
+
+    def start(self, port: int = 0) -> PlaneProcess:
+        command = [sys.executable, "-m", "windlass", "up", "--port", str(port), "--data", str(self.data)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        with self.errors.open("a") as errors:
+            self.process = subprocess.Popen(
+                [*command, *self.options], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith(READY), f"the plane said {line!r} and {self.errors.read_text()[-3000:]}"
+        self.endpoint = line.removeprefix(READY).strip()
+        return self
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint.rsplit(":", 1)[1])
+
+    def kill(self) -> None:
+        """SIGKILL to the plane; its agent goes on."""
+        assert self.process is not None
+        self.process.kill()
+        self._reap()
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self._reap()
+
+    def _reap(self) -> int:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        code = self.process.wait(ENDS_WITHIN_S)
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    def client(self, service: str, account: str, region: str = REGION, **config: Any) -> Any:
+        """A boto3 client of that account; errors are not retried unless `config` says so."""
+        settings = {"retries": {"max_attempts": 0}, "parameter_validation": True} | config
+        session = boto3.session.Session(aws_access_key_id=account, aws_secret_access_key="test")
+        return session.client(
+            service, endpoint_url=self.endpoint, region_name=region, config=Config(**settings)
+        )
