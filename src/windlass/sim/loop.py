@@ -15,7 +15,7 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 from windlass.kernel.clock import SECOND, Duration
@@ -57,7 +57,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run the world until `main` ends; what is left over is cancelled, and the loop is closed."""
         try:
-            return self.run_until_complete(main)
+            result: T = self.run_until_complete(main)
+            return result
         finally:
             self._cancel_all()
             self.close()
@@ -68,7 +69,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self.elapsed / SECOND
 
     def call_soon(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
@@ -77,8 +78,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self._set(self.elapsed + max(0, round(delay * SECOND)), callback, args, context)
@@ -86,8 +87,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self._set(max(self.elapsed, round(when * SECOND)), callback, args, context)
@@ -122,7 +123,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 self._jump()
             for _ in range(len(self._ready)):
                 handle = self._ready.popleft()
-                if not handle._cancelled:  # type: ignore[attr-defined]
+                if not handle._cancelled:
                     handle._run()
             if self._crash is not None:
                 crash, self._crash = self._crash, None
@@ -162,9 +163,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers.clear()
 
     async def shutdown_asyncgens(self) -> None:
-        pass
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         pass
 
     def create_future(self) -> asyncio.Future[Any]:
