@@ -48,11 +48,18 @@ def _expiry(row: Credentials) -> str | None:
     return "temporary" if row.temporary else None
 
 
+def _holder(row: Credentials) -> str | None:
+    return None if row.temporary else row.arn
+
+
 CREDENTIALS: Table[Credentials] = Table(
     "aws_credentials",
     Credentials,
     key=lambda row: row.access_key,
-    indexes={"expiry": Index(of=_expiry, order=lambda row: row.expires_at)},
+    indexes={
+        "expiry": Index(of=_expiry, order=lambda row: row.expires_at),
+        "holder": Index(of=_holder, order=lambda row: row.created_at),
+    },
 )
 
 TABLES = (CREDENTIALS,)
@@ -93,11 +100,11 @@ def issue(
     return tx[CREDENTIALS].put(row)
 
 
-def create_access_key(
-    tx: Transaction, ids: Ids, chance: Chance, *, account: str, arn: str, user_id: str, now: Instant
+def access_key(
+    ids: Ids, chance: Chance, *, account: str, arn: str, user_id: str, now: Instant
 ) -> Credentials:
-    """A long-lived key (AKIA…) of an IAM user or of root."""
-    row = Credentials(
+    """A new long-lived key (AKIA…) of an IAM user or of root; the caller puts it into the table."""
+    return Credentials(
         access_key=f"AKIA{ids.upper(16)}",
         secret=_secret(chance),
         account=account,
@@ -105,7 +112,6 @@ def create_access_key(
         user_id=user_id,
         created_at=now,
     )
-    return tx[CREDENTIALS].put(row)
 
 
 def root_arn(account: str) -> str:
@@ -116,13 +122,12 @@ def root_credentials(
     store: Store, ids: Ids, chance: Chance, now: Instant, account: str = DEFAULT_ACCOUNT
 ) -> Credentials:
     """The root key of `--auth sigv4`: made at the first start, the same one afterwards."""
-    for row in store[CREDENTIALS].all():
-        if row.arn == root_arn(account) and row.active and not row.temporary:
+    for row in store[CREDENTIALS].by("holder", root_arn(account)):
+        if row.active:
             return row
     with store.transact() as tx:
-        return create_access_key(
-            tx, ids, chance, account=account, arn=root_arn(account), user_id=account, now=now
-        )
+        key = access_key(ids, chance, account=account, arn=root_arn(account), user_id=account, now=now)
+        return tx[CREDENTIALS].put(key)
 
 
 def caller_of(access_key: str, store: Store) -> Caller:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.build import NOW, REGION, a_plane
 
 from windlass.aws.auth import FAULTS, auth_fault, authenticate, family_of
-from windlass.aws.credentials import CREDENTIALS, Credentials, create_access_key, issue, root_credentials
+from windlass.aws.credentials import CREDENTIALS, Credentials, access_key, issue, root_credentials
 from windlass.aws.sigv4 import Refused, canonical_path, canonical_query, read_auth, stamp, verify
 from windlass.aws.wire import Request
 from windlass.kernel.clock import HOUR, MINUTE, SECOND
@@ -85,16 +85,15 @@ def a_store() -> Store:
 
 def with_key(store: Store, **changes: Any) -> Credentials:
     plane = a_plane()
+    row = access_key(
+        Ids(plane.chance.stream("t")),
+        plane.chance,
+        account="111122223333",
+        arn="arn:u",
+        user_id="AIDA",
+        now=NOW,
+    )
     with store.transact() as tx:
-        row = create_access_key(
-            tx,
-            Ids(plane.chance.stream("t")),
-            plane.chance,
-            account="111122223333",
-            arn="arn:u",
-            user_id="AIDA",
-            now=NOW,
-        )
         return tx[CREDENTIALS].put(replace(row, **changes))
 
 

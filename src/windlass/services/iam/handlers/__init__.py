@@ -1,0 +1,1 @@
+"""Handlers of IAM, one module per group of actions."""

@@ -1,0 +1,1 @@
+"""Handlers of STS, one module per group of actions."""
