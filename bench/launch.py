@@ -1,0 +1,94 @@
+"""Launching tasks with the process runner: RunTask to RUNNING, beside the bare spawn rate of the same command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.load import call, json_request, run
+from bench.planes import plane_command, server
+from bench.result import Result
+
+TASKS = 300
+COMMAND = ["sleep", "600"]
+TARGET = "AmazonEC2ContainerServiceV20141113"
+ENDS_WITHIN_S = 120
+
+
+def results() -> Iterator[Result]:
+    bare = _bare()
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        server(*plane_command(Path(scratch) / "data")) as (endpoint, _),
+    ):
+        rate = asyncio.run(_launch(endpoint))
+    note = f"{TASKS} tasks of {' '.join(COMMAND)}; bare: subprocess.Popen of it"
+    yield Result("tasks launched to RUNNING", rate, "/s", promise=100, bare=bare, note=note)
+    yield Result("launch rate over bare spawn rate", rate / bare, "x", promise=0.25)
+
+
+def _bare() -> float:
+    """Processes a second from a plain Python loop."""
+    began = time.perf_counter()
+    children = [
+        subprocess.Popen(COMMAND, stdout=subprocess.DEVNULL, start_new_session=True) for _ in range(TASKS)
+    ]
+    took = time.perf_counter() - began
+    for child in children:
+        child.kill()
+    for child in children:
+        child.wait()
+    return TASKS / took
+
+
+def _ecs(endpoint: str, operation: str, body: dict[str, object]) -> bytes:
+    return json_request(endpoint, "ecs", f"{TARGET}.{operation}", "1.1", body)
+
+
+async def _launch(endpoint: str) -> float:
+    """Tasks a second from the first RunTask call to the last task RUNNING, by AWS's own timestamps."""
+    definition: dict[str, object] = {
+        "family": "bench",
+        "containerDefinitions": [{"name": "c", "image": "host", "command": COMMAND, "memory": 64, "cpu": 1}],
+    }
+    await call(endpoint, _ecs(endpoint, "CreateCluster", {"clusterName": "default"}))
+    await call(endpoint, _ecs(endpoint, "RegisterTaskDefinition", definition))
+    request = _ecs(endpoint, "RunTask", {"taskDefinition": "bench", "count": 10})
+    began = time.time()
+    load = await run(endpoint, lambda number: request, TASKS // 10, 4)
+    assert not load.failed
+    tasks = await _all_running(endpoint)
+    rate = len(tasks) / (max(task["startedAt"] for task in tasks) - began)
+    for task in tasks:
+        await call(endpoint, _ecs(endpoint, "StopTask", {"task": task["taskArn"]}))
+    return rate
+
+
+async def _all_running(endpoint: str) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while time.monotonic() < deadline:
+        arns: list[str] = []
+        token: dict[str, object] = {}
+        while True:
+            _, body = await call(endpoint, _ecs(endpoint, "ListTasks", dict(token)))
+            page = json.loads(body)
+            arns += page["taskArns"]
+            if not page.get("nextToken"):
+                break
+            token = {"nextToken": page["nextToken"]}
+        tasks: list[dict[str, Any]] = []
+        for start in range(0, len(arns), 100):
+            _, body = await call(
+                endpoint, _ecs(endpoint, "DescribeTasks", {"tasks": arns[start : start + 100]})
+            )
+            tasks += json.loads(body)["tasks"]
+        if len(tasks) == TASKS and all(task["lastStatus"] == "RUNNING" for task in tasks):
+            return tasks
+        await asyncio.sleep(0.2)
+    raise RuntimeError("not all tasks became RUNNING")
