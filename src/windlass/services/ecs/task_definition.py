@@ -66,7 +66,10 @@ def register(params: Mapping[str, Any]) -> Registered:
             raise refuse(f"Windlass does not have the launch type {wanted}.")
         if faults[wanted]:
             raise refuse(faults[wanted])
-    return Registered(definition, tuple(kind for kind in LAUNCH_TYPES if not faults[kind]))
+    compatibilities = tuple(kind for kind in LAUNCH_TYPES if not faults[kind])
+    if not compatibilities:
+        raise refuse(faults["EC2"])
+    return Registered(definition, compatibilities)
 
 
 def network_mode(definition: Definition) -> str:

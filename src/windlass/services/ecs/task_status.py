@@ -72,7 +72,7 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
     )
     if RANK[status] >= RANK["STOPPING"]:
         after = _ended(after, unit, seen, now)
-    return after if after == task else replace(after, version=task.version + 1)
+    return task if after == task else replace(after, version=task.version + 1)
 
 
 def later(one: str, other: str) -> str:

@@ -1,0 +1,132 @@
+"""Builders for ECS: `a_container("app")`, `a_definition()`, `a_task()`, and a plane with ECS started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call, start_services
+from windlass.aws.quotas import Profile
+from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
+from windlass.fleet.model import UNITS, Unit
+from windlass.services.ecs import SERVICE
+from windlass.services.ecs.model import TASKS, Container, Task
+from windlass.services.plane import Plane
+
+SUBNET = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+
+
+def a_container(name: str = "app", **members: Any) -> dict[str, Any]:
+    """A container definition as a caller writes it."""
+    return {"name": name, "image": "busybox", "memory": 128, "command": ["true"], **members}
+
+
+def a_definition(**members: Any) -> dict[str, Any]:
+    """RegisterTaskDefinition's parameters for a task of one container."""
+    return {"family": "work", "containerDefinitions": [a_container()], **members}
+
+
+def a_fargate_definition(**members: Any) -> dict[str, Any]:
+    containers = [{"name": "app", "image": "busybox"}]
+    sizes = {"cpu": "256", "memory": "512", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"]}
+    return {"family": "work", "containerDefinitions": containers, **sizes, **members}
+
+
+def a_task(task_id: str = "t1", containers: tuple[str, ...] = ("app",), **members: Any) -> Task:
+    made = Task(
+        id=task_id,
+        account=ACCOUNT,
+        region=REGION,
+        cluster="default",
+        definition_arn=f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/work:1",
+        family="work",
+        group="family:work",
+        launch_type="EC2",
+        containers=tuple(Container(f"c-{name}", name, "busybox", f"r-{name}") for name in containers),
+        created_at=NOW,
+    )
+    return replace(made, **members)
+
+
+def a_task_unit(task: Task, state: Any, observed: UnitState | None = None, **members: Any) -> Unit:
+    """The unit of that task, as the fleet's controller would leave it."""
+    unit = Unit(
+        id=task.id,
+        owner="ecs",
+        account=task.account,
+        region=task.region,
+        spec=UnitSpec(task.id, "task"),
+        cpu_units=0,
+        memory_mib=0,
+        created_at=task.created_at,
+        state=state,
+        node_id="" if state == "waiting" else "n1",
+        observed=observed,
+    )
+    return replace(unit, **members)
+
+
+class Ecs:
+    """A started plane with ECS alone; the test plays the fleet."""
+
+    def __init__(self, profile: Profile | None = None) -> None:
+        self.clock = SetClock()
+        self.plane: Plane = a_plane(SERVICE, clock=self.clock, profile=profile)
+        start_services(self.plane, [SERVICE])
+
+    async def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return await call(self.plane, "ecs", operation, **params)
+
+    async def a_running_definition(self, **members: Any) -> str:
+        registered = await self.call("RegisterTaskDefinition", **a_definition(**members))
+        return str(registered["taskDefinition"]["taskDefinitionArn"])
+
+    async def run_one(self, **params: Any) -> str:
+        """Run one task and return its id."""
+        started = await self.call("RunTask", **{"taskDefinition": "work", **params})
+        return str(started["tasks"][0]["taskArn"]).rpartition("/")[2]
+
+    async def report(self, task_id: str, state: Any, **observed: Any) -> None:
+        """The fleet says so of the unit; returns when ECS has taken it in."""
+        told = asyncio.Event()
+        stop = self.watch_task(task_id, told)
+        with self.plane.store.transact() as tx:
+            unit = tx[UNITS].require(task_id)
+            status = state if state in ("running", "stopping", "stopped") else "pending"
+            seen = UnitState(task_id, status, **observed) if observed or state != "lost" else unit.observed
+            tx[UNITS].put(replace(unit, state=state, node_id="n1", observed=seen))
+        await asyncio.wait_for(told.wait(), 5)
+        stop()
+
+    def watch_task(self, task_id: str, told: asyncio.Event) -> Callable[[], None]:
+        following = [True]
+
+        def changed(change: Any) -> None:
+            if following[0] and change.key == task_id:
+                told.set()
+
+        self.plane.store.watch((TASKS,), changed)
+        return lambda: following.__setitem__(0, False)
+
+
+def with_ecs(scenario: Callable[[Ecs], Awaitable[None]], profile: Profile | None = None) -> None:
+    """Run a scenario on a fresh plane, and close it."""
+
+    async def run() -> None:
+        ecs = Ecs(profile)
+        try:
+            await scenario(ecs)
+        finally:
+            await ecs.plane.spawn.close()
+
+    asyncio.run(run())
+
+
+def exited(name: str = "app", code: int = 0, **members: Any) -> ContainerState:
+    return ContainerState(name, "stopped", exit_code=code, **members)
+
+
+def running(name: str = "app", **members: Any) -> ContainerState:
+    return ContainerState(name, "running", **members)

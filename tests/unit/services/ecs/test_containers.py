@@ -1,0 +1,129 @@
+"""From definitions and overrides to what a node runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ecs_build import a_container, a_definition
+from windlass.fleet.messages import ContainerSpec, LogTarget, Ulimit
+from windlass.services.ecs.containers import Reserve, Surroundings, overridden, reserve, unit_spec
+from windlass.services.ecs.task_definition import register
+
+AROUND = Surroundings("123456789012", "eu-west-1", "http://plane", "123456789012", "windlass")
+TOLD = {
+    "AWS_ENDPOINT_URL": "http://plane",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "123456789012",
+    "AWS_SECRET_ACCESS_KEY": "windlass",
+}
+
+
+def built(
+    container: dict[str, Any], overrides: dict[str, Any] | None = None, memory: int | None = None
+) -> ContainerSpec:
+    """The one container of a task with that definition and those overrides."""
+    definition = register(a_definition(containerDefinitions=[container])).definition
+    changes = {"containerOverrides": [{"name": container["name"], **(overrides or {})}]}
+    spec = unit_spec("t1", "work", overridden(definition, changes), memory, AROUND)
+    assert (spec.unit_id, spec.kind) == ("t1", "task")
+    return spec.containers[0]
+
+
+def test_every_member_that_acts() -> None:
+    """All of a container definition that the process runner honours reaches the node."""
+    spec = built(
+        a_container(
+            entryPoint=["sh", "-c"],
+            command=["exit 3"],
+            environment=[{"name": "A", "value": "1"}],
+            workingDirectory="/tmp",
+            user="nobody",
+            stopTimeout=5,
+            startTimeout=7,
+            cpu=10,
+            ulimits=[{"name": "nofile", "softLimit": 10, "hardLimit": 20}],
+        )
+    )
+    assert spec == ContainerSpec(
+        name="app",
+        image="busybox",
+        entry_point=("sh", "-c"),
+        command=("exit 3",),
+        environment=(*TOLD.items(), ("A", "1")),
+        working_directory="/tmp",
+        user="nobody",
+        essential=True,
+        start_timeout_s=7,
+        stop_timeout_s=5.0,
+        memory_mib=128,
+        cpu_units=10,
+        ulimits=(Ulimit("nofile", 10, 20),),
+        log=LogTarget("123456789012", "eu-west-1", "/ecs/work", "ecs/app/t1"),
+    )
+
+
+def test_overrides() -> None:
+    """Environments merge by name; command, cpu and memory replace; the rest stays."""
+    spec = built(
+        a_container(environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+        {
+            "command": ["false"],
+            "cpu": 99,
+            "memory": 64,
+            "environment": [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}],
+        },
+    )
+    assert spec.command == ("false",)
+    assert (spec.cpu_units, spec.memory_mib) == (99, 64)
+    assert dict(spec.environment) == {**TOLD, "A": "1", "B": "3", "C": "4"}
+
+
+def test_the_users_environment_wins() -> None:
+    """A definition that points elsewhere is left alone."""
+    spec = built(a_container(environment=[{"name": "AWS_ENDPOINT_URL", "value": "http://other"}]))
+    assert dict(spec.environment)["AWS_ENDPOINT_URL"] == "http://other"
+
+
+def test_a_role_brings_a_session_token() -> None:
+    """Temporary credentials are of no use without their token."""
+    around = Surroundings("1", "r", "http://plane", "ASIA", "secret", "token")
+    assert around.environment["AWS_SESSION_TOKEN"] == "token"
+    assert "AWS_SESSION_TOKEN" not in AROUND.environment
+
+
+def test_a_task_limit_stands_in_for_the_containers() -> None:
+    """Without a limit of its own a container may use what the task has."""
+    container = {"name": "app", "image": "busybox", "memoryReservation": 16}
+    assert built(container, memory=512).memory_mib == 512
+    assert built(container).memory_mib is None
+
+
+@pytest.mark.parametrize(
+    ("options", "group", "stream", "region"),
+    [
+        ({"awslogs-stream-prefix": "p"}, "g", "p/app/t1", "us-east-1"),
+        ({}, "g", "app/t1", "us-east-1"),
+    ],
+)
+def test_awslogs(options: dict[str, str], group: str, stream: str, region: str) -> None:
+    """The stream is prefix/container/task, in the group and Region that the options name."""
+    options = {"awslogs-group": "g", "awslogs-region": "us-east-1", **options}
+    spec = built(a_container(logConfiguration={"logDriver": "awslogs", "options": options}))
+    assert spec.log == LogTarget("123456789012", region, group, stream)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "expected"),
+    [
+        ("", "", Reserve(30, 164)),
+        ("256", "512", Reserve(256, 512)),
+        ("", "512", Reserve(30, 512)),
+    ],
+)
+def test_reserve(cpu: str, memory: str, expected: Reserve) -> None:
+    """The task's own size, else the sum: reservations where there are any."""
+    shapes = [{"cpu": 10, "memory": 100}, {"cpu": 20, "memory": 128, "memoryReservation": 64}]
+    assert reserve(cpu, memory, shapes) == expected
