@@ -124,7 +124,7 @@ def in_fleet(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
         if fleet.crashes:
             raise fleet.crashes[0]
 
-    VirtualLoop().run(main())
+    VirtualLoop.make().run(main())
 
 
 async def settle(seconds: float = 1.0) -> None:

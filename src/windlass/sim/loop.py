@@ -36,14 +36,13 @@ class Forbidden(RuntimeError):
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
-    """Run one world with `run(main)`; use each loop once.
-
-    `shuffle` is the seed of the order in which timers of one instant run; None keeps the order of setting.
-    """
+    """Make one with `VirtualLoop.make()`, run one world with `run(main)`; use each loop once."""
 
     def __init__(self, shuffle: int | None = None) -> None:
         self.elapsed: Duration = 0
         """Virtual nanoseconds since the loop was made."""
+        self.on_jump: Callable[[], None] | None = None
+        """Called when all that happens at one instant has happened, before time moves on."""
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[int, float, int, asyncio.TimerHandle]] = []
         self._count = 0
@@ -53,6 +52,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._crash: BaseException | None = None
         self._closed = False
         self._running = False
+
+    @classmethod
+    def make(cls, shuffle: int | None = None) -> VirtualLoop:
+        """A loop at time zero.
+
+        `shuffle` is the seed of the order in which timers of one instant run; None keeps the order of setting.
+        """
+        return cls(shuffle)  # not abstract: what asyncio declares and we lack is forbidden below
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run the world until `main` ends; what is left over is cancelled, and the loop is closed."""
@@ -131,6 +138,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _jump(self) -> None:
         """To the next timer, and make all timers of that instant ready."""
+        if self.on_jump is not None:
+            self.on_jump()
         while self._timers and self._timers[0][3].cancelled():
             heapq.heappop(self._timers)
         if not self._timers:
@@ -148,6 +157,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             task.cancel()
         if left:
             self.run_until_complete(asyncio.wait(left))
+
+    def crash(self, error: BaseException) -> None:
+        """End the world with this error as soon as what runs now returns."""
+        self._crash = self._crash or error
 
     # bookkeeping that asyncio asks of a loop
 
@@ -193,7 +206,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """A callback raised, or a task's exception was never looked at: the world stops with it."""
         error = context.get("exception")
-        self._crash = error if isinstance(error, BaseException) else RuntimeError(context["message"])
+        self.crash(error if isinstance(error, BaseException) else RuntimeError(context["message"]))
 
 
 def _forbid(what: str) -> Callable[..., NoReturn]:

@@ -1,0 +1,70 @@
+"""What must be true of a fleet whenever nothing is in motion: checked between the instants of a world.
+
+Each check takes rows and says what is wrong, as sentences; none is right. They are pure, so they hold for a
+real plane's rows too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from windlass.fleet.messages import UnitState
+from windlass.fleet.model import Node, Unit
+from windlass.fleet.place import Reserved
+from windlass.fleet.transitions import occupies
+
+
+def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:
+    """A unit has a node exactly from its assignment on, and the node exists."""
+    return [
+        f"unit {unit.id} is {unit.state} on node {unit.node_id!r}"
+        for unit in units
+        if (unit.state == "waiting" and unit.node_id) or (occupies(unit) and unit.node_id not in nodes)
+    ]
+
+
+def doubled(held: Mapping[str, Mapping[str, UnitState]]) -> list[str]:
+    """No unit lives on two nodes. `held`: node id → unit id → state as the node itself has it."""
+    places: dict[str, list[str]] = {}
+    for node_id, states in held.items():
+        for unit_id, state in states.items():
+            if state.status != "stopped":
+                places.setdefault(unit_id, []).append(node_id)
+    return [f"unit {unit_id} lives on {ids}" for unit_id, ids in places.items() if len(ids) > 1]
+
+
+def miscounted(units: Iterable[Unit], counted: Callable[[str], Reserved]) -> list[str]:
+    """What the controller counts as reserved on each node is the sum over its units."""
+    sums: dict[str, list[int]] = {}
+    for unit in units:
+        if occupies(unit):
+            of_node = sums.setdefault(unit.node_id, [0, 0, 0])
+            of_node[0] += unit.cpu_units
+            of_node[1] += unit.memory_mib
+            of_node[2] += 1
+    return [
+        f"node {node_id}: counted {counted(node_id)}, its units reserve {of_node}"
+        for node_id, of_node in sums.items()
+        if counted(node_id) != Reserved(*of_node)
+    ]
+
+
+def overfull(nodes: Iterable[Node], counted: Callable[[str], Reserved]) -> list[str]:
+    """No bounded node has more reserved than it has."""
+    return [
+        f"node {node.id} has {node.cpu_units} CPU units, {node.memory_mib} MiB; reserved {counted(node.id)}"
+        for node in nodes
+        if not node.unbounded
+        and (counted(node.id).cpu_units > node.cpu_units or counted(node.id).memory_mib > node.memory_mib)
+    ]
+
+
+def misindexed(units: Sequence[Unit], count_by_state: Callable[[str], int]) -> list[str]:
+    """The index of states counts each unit once."""
+    states = Counter(unit.state for unit in units)
+    return [
+        f"{count} units are {state}, the index has {count_by_state(state)}"
+        for state, count in sorted(states.items())
+        if count != count_by_state(state)
+    ]

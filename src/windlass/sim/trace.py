@@ -1,0 +1,49 @@
+"""What happened in a world, and when: every journal entry and every change of a unit's state.
+
+The hash says whether two runs are the same run; the lines say where they part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from windlass.fleet.model import UNITS, Unit
+from windlass.kernel.clock import Instant
+from windlass.kernel.journal import Entry
+from windlass.services.plane import Plane
+
+LINES_MAX = 100_000
+"""Lines kept for people; the hash covers all of them."""
+
+
+class Trace:
+    """Follows one plane from the start."""
+
+    def __init__(self, plane: Plane, epoch: Instant) -> None:
+        self.lines: list[str] = []
+        self._epoch = epoch
+        self._clock = plane.clock
+        self._digest = hashlib.sha256()
+        plane.journal.follow(self._on_entry)
+        plane.store.watch((UNITS,), lambda change: self._on_unit(change.old, change.new))
+
+    def hash(self) -> str:
+        """SHA-256 of all lines so far, in hex."""
+        return self._digest.hexdigest()
+
+    def _on_entry(self, entry: Entry) -> None:
+        self._note(entry.at, f"{entry.source} {entry.subject}: {entry.what} {entry.why}")
+
+    def _on_unit(self, old: Unit | None, new: Unit | None) -> None:
+        unit = new or old
+        assert unit is not None
+        if old is None or new is None or (old.state, old.desired) != (new.state, new.desired):
+            state = f"{unit.state} (wanted: {unit.desired})" if new is not None else "deleted"
+            where = f" on {unit.node_id}" if unit.node_id else ""
+            self._note(self._clock.now(), f"unit {unit.id}: {state}{where}")
+
+    def _note(self, at: Instant, what: str) -> None:
+        line = f"{at - self._epoch} {what}"
+        self._digest.update(line.encode() + b"\n")
+        if len(self.lines) < LINES_MAX:
+            self.lines.append(line)

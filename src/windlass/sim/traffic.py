@@ -1,0 +1,54 @@
+"""Clients of a simulated world: what they ask for, and how they take no for an answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from windlass.kernel.clock import MILLISECOND, Duration, Instant
+from windlass.kernel.faults import Fault
+from windlass.sim.world import World
+
+TASKS_PER_CALL_MAX = 10
+"""Tasks that one RunTask call may start; ECS API reference, RunTask, count."""
+AGAIN_AFTER: Duration = 50 * MILLISECOND
+"""How soon a client that was throttled asks again: as often as one Fargate token comes in."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What a client was told, and when."""
+
+    accepted: list[tuple[Instant, int]] = field(default_factory=list)
+    """(instant, number of tasks) of each call that succeeded."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Error code and message → how often."""
+
+    def accepted_by(self, at: Instant) -> int:
+        """Tasks that were accepted up to and at that instant."""
+        return sum(count for when, count in self.accepted if when <= at)
+
+
+async def ask_for_tasks(
+    world: World, answers: Answers, *, tasks: int, per_call: int, definition: str, cluster: str = "default"
+) -> None:
+    """Start so many Fargate tasks through RunTask, as fast as the buckets let it; never give up."""
+    left = tasks
+    while left:
+        count = min(left, per_call, TASKS_PER_CALL_MAX)
+        try:
+            await world.call(
+                "ecs",
+                "RunTask",
+                cluster=cluster,
+                taskDefinition=definition,
+                count=count,
+                launchType="FARGATE",
+                networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+            )
+        except Fault as fault:
+            answers.refused[f"{fault.code}: {fault.message}"] += 1
+            await world.pass_time(AGAIN_AFTER)
+        else:
+            answers.accepted.append((world.clock.now(), count))
+            left -= count

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from tests.fleet_build import a_node, a_state, a_unit
+
+from windlass.fleet.place import NOTHING, Reserved
+from windlass.sim import checks
+
+
+def test_unplaced() -> None:
+    """A waiting unit with a node, and a running one without, are found."""
+    nodes = {"n1": a_node("n1")}
+    right = [a_unit("u1"), a_unit("u2", state="running", node_id="n1"), a_unit("u3", state="stopped")]
+    assert checks.unplaced(right, nodes) == []
+    wrong = [a_unit("u1", node_id="n1"), a_unit("u2", state="running", node_id="gone")]
+    assert len(checks.unplaced(wrong, nodes)) == 2
+
+
+def test_doubled() -> None:
+    """A unit that lives on two nodes is found; one that has stopped on the first is not."""
+    here = {"u1": a_state("u1", "running")}
+    assert checks.doubled({"a": here, "b": here}) == ["unit u1 lives on ['a', 'b']"]
+    assert checks.doubled({"a": {"u1": a_state("u1", "stopped")}, "b": here}) == []
+
+
+def test_counts() -> None:
+    """Wrong reservations, overfull nodes and a wrong index are found."""
+    units = [a_unit("u1", state="running", node_id="n1"), a_unit("u2")]
+    right = Reserved(256, 512, 1)
+    assert checks.miscounted(units, lambda node_id: right) == []
+    assert len(checks.miscounted(units, lambda node_id: NOTHING)) == 1
+    assert checks.overfull([a_node("n1", cpu=256)], lambda node_id: right) == []
+    assert len(checks.overfull([a_node("n1", cpu=255)], lambda node_id: right)) == 1
+    assert checks.misindexed(units, lambda state: 1) == []
+    assert len(checks.misindexed(units, lambda state: 2)) == 2
