@@ -85,6 +85,26 @@ def killed(held: Held, name: str) -> Held:
     return replace(held, killed=held.killed | {name})
 
 
+def recovered(state: UnitState) -> Held:
+    """A unit of an agent that died: all that is left of it is how it ended."""
+    return Held(UnitSpec(state.unit_id, "task"), state)
+
+
+def end(held: Held, reason: str, now: Instant) -> Held:
+    """The node itself ends the unit; one that is ending already keeps its reason."""
+    if held.state.stopping_at or held.state.status == "stopped":
+        return held
+    return replace(held, state=msgspec.structs.replace(held.state, stopping_at=now, reason=reason))
+
+
+def refused(held: Held, reason: str, now: Instant) -> Held:
+    """The node cannot run the unit at all."""
+    state = msgspec.structs.replace(
+        held.state, status="stopped", stop_code=TASK_FAILED_TO_START, reason=reason, stopped_at=now
+    )
+    return replace(held, state=state)
+
+
 def reported(held: Held, state: UnitState) -> Held:
     """A function host's own report takes the place of what was seen before."""
     return replace(held, state=state)

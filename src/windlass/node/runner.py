@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from windlass.fleet.messages import ContainerSpec, Invoke, InvokeResult, LogTarget, UnitSpec, UnitState
 from windlass.kernel.clock import Clock, Instant
@@ -79,6 +79,10 @@ class Runner(Protocol):
         """Let go of timers and descriptors. Processes that still run are not touched."""
 
 
+Watch: TypeAlias = Callable[[int, Callable[[int], None]], None]
+"""`watch(pid, on_exit)`: call once with the child's exit code; see children.py."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """What the agent gives a function host to work with."""
@@ -92,7 +96,7 @@ class Seat:
     """A directory of its own, emptied at the agent's start."""
     endpoint: Callable[[], str]
     """The plane's base URL now: for AWS_ENDPOINT_URL in environments."""
-    watch: Callable[[int, Callable[[int], None]], None]
+    watch: Watch
     """`watch(pid, on_exit)`: reap that child of this process and call with its exit code (128 + n for signal
 
     n). Processes started by a function host must be watched here, because the agent is a child subreaper

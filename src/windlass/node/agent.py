@@ -1,0 +1,314 @@
+"""The agent: makes what runs on this node what the plane wants, and reports what it sees.
+
+Holds the desired set and the units; asks plan.py about each unit that something happened to, and hands the
+actions to the runner or the function host. Everything that happens in one turn of the loop is worked off
+together: one ledger write, one report. Knows the messages of the link, but no socket: session.py does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from windlass.fleet.messages import Desired, Hello, Invoke, InvokeResult, UnitState, Want
+from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
+from windlass.kernel.spawn import Spawn
+from windlass.node import held as moves
+from windlass.node.held import Held
+from windlass.node.ledger import Ledger
+from windlass.node.logs import Logs
+from windlass.node.outbox import Outbox
+from windlass.node.plan import (
+    Action,
+    Kill,
+    Remove,
+    Skip,
+    Start,
+    StartFunction,
+    StopFunction,
+    Terminate,
+    plan,
+)
+from windlass.node.runner import FunctionHost, Runner, Seat, Watch
+
+STARTS_PER_TURN = 8
+"""A start takes about a millisecond; so often the loop gets to its pipes, ends and messages meanwhile."""
+SHUTDOWN_GRACE_MAX: Duration = seconds(10)
+"""When the agent itself ends, no stopTimeout is longer."""
+SHUTDOWN_REASON = "Host agent stopped"
+
+log = logging.getLogger("windlass.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this node is, to the plane. `token` is secret: never logged."""
+
+    node_id: str
+    token: str
+    cpu_units: int
+    memory_mib: int
+
+
+class Agent:
+    """Implements runner.RunnerEvents. Without `host_functions`, units of kind "function" are refused."""
+
+    def __init__(self, identity: Identity, clock: Clock, runner: Runner, ledger: Ledger) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._runner = runner
+        self._functions: FunctionHost | None = None
+        self._ledger = ledger
+        self.outbox = Outbox()
+        self._logs = Logs(self._loop, self.outbox)
+        self.generation = 0
+        self.endpoint = ""
+        """The plane's base URL, from its last Welcome."""
+        self._wants: dict[str, Want] = {}
+        self._held: dict[str, Held] = {}
+        self._reported: dict[str, UnitState] = {}
+        self._woken: dict[str, None] = {}
+        self._turn: asyncio.Handle | None = None
+        self._budget = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ending: asyncio.Future[None] | None = None
+        runner.attach(self, self._logs)
+
+    def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
+        """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
+        self._functions = host
+        endpoint = partial(getattr, self, "endpoint")
+        host.attach(Seat(self.reported, self._logs, self._clock, spawn, data, endpoint, watch))
+
+    # what the plane says
+
+    def hello(self) -> Hello:
+        """Opens a session: everything that is held here."""
+        me = self._identity
+        units = tuple(held.state for held in self._held.values())
+        return Hello(me.node_id, me.token, me.cpu_units, me.memory_mib, self.generation, units)
+
+    def accept(self, desired: Desired) -> bool:
+        """Take a desired set. False: it is not built on what is held here, so the whole set is needed.
+
+        An older generation than the one held is ignored; a set that comes twice changes nothing. Raises
+        OSError, with nothing taken, when it cannot be written down.
+        """
+        if desired.generation < self.generation or self._ending is not None:
+            return True
+        if desired.since not in (-1, self.generation):
+            return False
+        self._hold([want for want in desired.changed if want.spec.unit_id not in self._held])
+        if desired.since == -1:
+            touched = dict.fromkeys((*self._wants, *self._held))
+            self._wants.clear()
+        else:
+            touched = dict.fromkeys(desired.gone)
+            for unit_id in desired.gone:
+                self._wants.pop(unit_id, None)
+        self._wants.update((want.spec.unit_id, want) for want in desired.changed)
+        self.generation = desired.generation
+        self._wake(*touched, *(want.spec.unit_id for want in desired.changed))
+        return True
+
+    async def invoke(self, invoke: Invoke) -> InvokeResult:
+        """Hand an event to its environment."""
+        if self._functions is None:
+            payload = b'{"errorMessage":"this node runs no functions"}'
+            return InvokeResult(invoke.request_id, invoke.unit_id, payload, "Unhandled", usable=False)
+        return await self._functions.invoke(invoke)
+
+    def recover(self, states: Iterable[UnitState]) -> None:
+        """Hold what an agent before this one ran, as it ended. Called before the first session."""
+        for state in states:
+            self._held[state.unit_id] = moves.recovered(state)
+            self._reported[state.unit_id] = state
+
+    async def shut_down(self) -> None:
+        """Stop everything, with at most ten seconds of grace; returns when all units have stopped."""
+        if self._ending is None:
+            self._ending = self._loop.create_future()
+            now = self._clock.now()
+            for unit_id, held in self._held.items():
+                self._held[unit_id] = moves.end(held, SHUTDOWN_REASON, now)
+            self._wake(*self._held)
+        self._look_for_end()
+        await asyncio.shield(self._ending)
+        self._logs.flush()
+
+    async def close(self) -> None:
+        """Let go of everything; what still runs goes on."""
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
+        if self._functions is not None:
+            await self._functions.close()
+        await self._runner.close()
+        self._logs.close()
+
+    # what runners say
+
+    def started(self, unit_id: str, container: str, pid: int, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.started(held, container, pid, at))
+
+    def failed(self, unit_id: str, container: str, reason: str, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.ended(held, container, None, reason, at))
+
+    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.ended(held, container, exit_code, reason, at))
+
+    def reported(self, state: UnitState) -> None:
+        """A function host tells how a unit is."""
+        held = self._held.get(state.unit_id)
+        if held is not None and held.state.status != "stopped":
+            self._set(moves.reported(held, state))
+
+    # the loop
+
+    def _hold(self, wants: list[Want]) -> None:
+        """Write units down before the plane hears that they are held here."""
+        units = [moves.fresh(want.spec) for want in wants]
+        if units:
+            self._ledger.note(unit.state for unit in units)
+            self._held.update((unit.spec.unit_id, unit) for unit in units)
+
+    def _set(self, held: Held) -> None:
+        self._held[held.spec.unit_id] = held
+        self._wake(held.spec.unit_id)
+
+    def _wake(self, *unit_ids: str) -> None:
+        """Look at these units in the next turn of the loop."""
+        self._woken.update(dict.fromkeys(unit_ids))
+        if self._turn is None and self._woken:
+            self._turn = self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        """One turn: plan and act for every woken unit, then write down and report what changed."""
+        now = self._clock.now()
+        woken, self._woken = self._woken, {}
+        self._budget = STARTS_PER_TURN
+        removed: list[str] = []
+        for unit_id in woken:
+            if unit_id in self._held and self._settle(unit_id, now):
+                removed.append(unit_id)
+        self._turn = None
+        self._report(woken)
+        if removed:
+            self._write(partial(self._ledger.remove, removed))
+        self._wake(*self._woken)
+        self._look_for_end()
+
+    def _settle(self, unit_id: str, now: Instant) -> bool:
+        """Act for one unit until there is nothing to do now. True: it is forgotten."""
+        cap = None if self._ending is None else SHUTDOWN_GRACE_MAX
+        while True:
+            want = self._want(unit_id)
+            self._held[unit_id] = moves.observe(want, self._held[unit_id], now)
+            todo = plan(want, self._held[unit_id], now, cap)
+            for action in todo.actions:
+                if isinstance(action, Start) and not self._budget:
+                    self._woken[unit_id] = None  # in the next turn
+                    return False
+                self._act(action, now)
+                if isinstance(action, Remove):
+                    return True
+            if not todo.actions:
+                self._woken.pop(unit_id, None)  # whatever was told during the actions is worked off
+                self._set_timer(unit_id, todo.again, now)
+                return False
+
+    def _want(self, unit_id: str) -> Want | None:
+        """What the plane wants of the unit; nothing shall run once the agent itself ends."""
+        if self._ending is not None:
+            return Want(self._held[unit_id].spec, run=False)
+        return self._wants.get(unit_id)
+
+    def _act(self, action: Action, now: Instant) -> None:
+        held = self._held[action.unit_id]
+        match action:
+            case Start(unit_id, name):
+                self._budget -= 1
+                self._held[unit_id] = moves.asked(held, name)
+                spec = next(c for c in held.spec.containers if c.name == name)
+                defaults = {"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}
+                self._runner.start(unit_id, spec, defaults)
+            case Skip(unit_id, name, exit_code, reason):
+                self._held[unit_id] = moves.ended(held, name, exit_code, reason, now)
+            case Terminate(unit_id, name):
+                self._held[unit_id] = moves.terminated(held, name, now)
+                self._runner.terminate(unit_id, name)
+            case Kill(unit_id, name):
+                self._held[unit_id] = moves.killed(held, name)
+                self._runner.kill(unit_id, name)
+            case Remove(unit_id):
+                self._forget(held)
+            case _:
+                self._act_on_function(action, held, now)
+
+    def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
+        """Functions are their host's; without one the unit ends with a reason."""
+        unit_id = action.unit_id
+        if self._functions is None:
+            self._held[unit_id] = moves.refused(held, "this node runs no functions", now)
+        elif isinstance(action, StartFunction):
+            self._held[unit_id] = moves.asked(held, "")
+            self._functions.start(held.spec)
+        else:
+            self._held[unit_id] = moves.terminated(held, "", now)
+            self._functions.stop(unit_id)
+
+    def _forget(self, held: Held) -> None:
+        unit_id = held.spec.unit_id
+        if held.spec.kind == "function" and self._functions is not None:
+            self._functions.remove(unit_id)
+        del self._held[unit_id]
+        self._reported.pop(unit_id, None)
+        self._set_timer(unit_id, None, 0)
+
+    def _report(self, unit_ids: Iterable[str]) -> None:
+        """Tell the plane and the ledger what changed; files of what stopped are not needed any more."""
+        changed: list[UnitState] = []
+        for unit_id in unit_ids:
+            held = self._held.get(unit_id)
+            if held is None or self._reported.get(unit_id) == held.state:
+                continue
+            changed.append(held.state)
+            self._reported[unit_id] = held.state
+            if held.state.status == "stopped":
+                self._set_timer(unit_id, None, 0)
+                if held.spec.kind == "task":
+                    self._runner.remove(unit_id)
+        if changed:
+            self._write(partial(self._ledger.note, changed))
+            self.outbox.put_states(changed)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """A ledger that cannot be written stops no task; only the next agent would know too little."""
+        try:
+            write()
+        except OSError as error:
+            log.error("the ledger cannot be written: %s", error)
+
+    def _set_timer(self, unit_id: str, at: Instant | None, now: Instant) -> None:
+        """Look at the unit again at that instant, and at no other."""
+        timer = self._timers.pop(unit_id, None)
+        if timer is not None:
+            timer.cancel()
+        if at is not None:
+            self._timers[unit_id] = self._loop.call_later(max(0, at - now) / SECOND, self._wake, unit_id)
+
+    def _look_for_end(self) -> None:
+        """Whether a shutdown is complete."""
+        if self._ending is None or self._ending.done():
+            return
+        if all(held.state.status == "stopped" for held in self._held.values()):
+            self._ending.set_result(None)

@@ -1,0 +1,103 @@
+"""Starts an embedded agent beside a plane, or finds the one that is running already.
+
+For the plane's composition root. The agent is a detached process: it lives on when the plane is killed, and
+the next plane finds it here. No shell, no polling: the agent says that it is up through a pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from windlass.node.children import Children
+from windlass.node.tenancy import is_taken, tenant
+
+START_WITHIN_S = 10.0
+
+
+class AgentFailed(Exception):
+    """The agent did not start, or is not the one that was asked for; one line that says why."""
+
+
+async def ensure_agent(
+    data: Path,
+    *,
+    socket: Path,
+    token_file: Path,
+    node_id: str,
+    on_exit: Callable[[int], None] = lambda code: None,
+) -> int:
+    """Return the pid of the agent in `data` once it runs: the one that is there, or a new one.
+
+    `on_exit` is called on the running loop when that agent ends (its exit code, 255 for an agent that
+    another plane started). Raises AgentFailed.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pid = _running(data, socket.absolute())
+    if pid is None:
+        pid = await _start(data, socket, token_file, node_id)
+    Children(asyncio.get_running_loop()).watch(pid, on_exit)
+    return pid
+
+
+def _running(data: Path, socket: Path) -> int | None:
+    """The agent that has the directory now."""
+    if not is_taken(data):
+        return None
+    found = tenant(data)
+    if found is None:
+        raise AgentFailed(f"an agent has {data}, but does not say which; end it and try again")
+    if found.socket != str(socket):
+        raise AgentFailed(
+            f"agent {found.pid} has {data} and looks for its plane at {found.socket}; end it first"
+        )
+    return found.pid
+
+
+async def _start(data: Path, socket: Path, token_file: Path, node_id: str) -> int:
+    """A new agent, up and running."""
+    ready, told = os.pipe()
+    options = {"--data": data, "--socket": socket, "--token-file": token_file, "--node-id": node_id}
+    try:
+        popen = _spawn(data, [str(word) for option in options.items() for word in option], told)
+    finally:
+        os.close(told)
+    if await _read(ready) != b"ready\n":
+        popen.kill()
+        popen.wait()
+        raise AgentFailed(f"the agent did not start; see {data / 'agent.log'}")
+    popen.returncode = 0  # it is not ours to wait for: Children reaps it
+    return popen.pid
+
+
+def _spawn(data: Path, words: list[str], told: int) -> subprocess.Popen[bytes]:
+    """The process. What it says before it has a log of its own goes to that log too."""
+    with (data / "agent.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "windlass.node.main", *words, "--ready-fd", str(told)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=[told],
+        )
+
+
+async def _read(descriptor: int) -> bytes:
+    """What the agent says, at most START_WITHIN_S later; empty when it ended or said nothing."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        async with asyncio.timeout(START_WITHIN_S):
+            await readable.wait()
+        return os.read(descriptor, 64)
+    except TimeoutError:
+        return b""
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

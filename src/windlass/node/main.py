@@ -1,0 +1,185 @@
+"""The agent's composition root: `python -m windlass.node.main --data DIR --socket PATH …`.
+
+One process of its own. It outlives its plane: when that is gone, tasks go on and the agent tries the socket
+until a plane answers. SIGTERM and the plane's Shutdown end it the same way: tasks are stopped, their end is
+reported, the process ends. SIGKILL leaves tasks running until the next agent ends them (recover.py).
+Imports little: every node pays for it. Nothing of AWS is known here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
+from windlass.kernel.clock import WallClock
+from windlass.kernel.spawn import Spawn
+from windlass.node.agent import Agent, Identity
+from windlass.node.children import Children, become_subreaper
+from windlass.node.function_host import LambdaHost
+from windlass.node.ledger import FileLedger
+from windlass.node.process_runner import ProcessRunner
+from windlass.node.recover import kill_leftovers, stopped
+from windlass.node.session import Connect, Sessions
+from windlass.node.tenancy import Taken, move_in
+
+LAST_REPORTS_WITHIN_S = 3.0
+"""How long an agent that ends waits for the plane to take its last reports; the ledger has them anyway."""
+EXIT_TAKEN = 3
+"""Exit code when another agent has the directory."""
+
+log = logging.getLogger("windlass.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line. `ready` is a descriptor to write a line to once the agent is up; -1: none."""
+
+    data: Path
+    socket: Path
+    token_file: Path
+    node_id: str
+    ready: int
+
+
+def main(arguments: list[str]) -> int:
+    """Run an agent until it is told to end; returns the exit code."""
+    options = parse(arguments)
+    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=options.data / "agent.log",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    try:
+        lock, at_home = move_in(options.data, options.node_id, options.socket)
+    except Taken as taken:
+        log.error("%s", taken)
+        return EXIT_TAKEN
+    try:
+        return asyncio.run(_serve(options, at_home))
+    finally:
+        os.close(lock)
+
+
+def parse(arguments: list[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m windlass.node.main", description="A Windlass agent.")
+    parser.add_argument("--data", type=Path, required=True, help="this agent's own directory")
+    parser.add_argument("--socket", type=Path, required=True, help="the plane's Unix socket")
+    parser.add_argument("--token-file", type=Path, required=True, help="file with this node's token")
+    parser.add_argument("--node-id", required=True)
+    parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told when it is up")
+    found = parser.parse_args(arguments)
+    return Options(
+        found.data.absolute(),
+        found.socket.absolute(),
+        found.token_file.absolute(),
+        found.node_id,
+        found.ready_fd,
+    )
+
+
+async def _serve(options: Options, at_home: bool) -> int:
+    """Put the agent together and run it until it is told to end."""
+    loop = asyncio.get_running_loop()
+    clock = WallClock()
+    told_to_end = asyncio.Event()
+    crashed: list[str] = []
+
+    def on_crash(name: str, error: BaseException) -> None:
+        log.critical("%s crashed", name, exc_info=error)
+        crashed.append(name)
+        told_to_end.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    _raise_descriptor_limit()
+    if not become_subreaper():
+        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
+    spawn = Spawn(on_crash)
+    children = Children(loop)
+    ledger = FileLedger(options.data / "ledger")
+    runner = ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
+    agent = Agent(_identity(options), clock, runner, ledger)
+    await _recover(agent, ledger, clock, at_home)
+    functions = options.data / "functions"
+    functions.mkdir(mode=0o711, exist_ok=True)
+    agent.host_functions(LambdaHost(), spawn, functions, children.watch)
+    sessions = Sessions(agent, _connector(options.socket), clock, spawn, told_to_end.set)
+    spawn.start("sessions", sessions.run())
+    log.info("agent %s is up, pid %d", options.node_id, os.getpid())
+    _say_ready(options.ready)
+    await told_to_end.wait()
+    await _end(agent, sessions)
+    await agent.close()
+    await spawn.close()
+    children.close()
+    ledger.close()
+    return 1 if crashed else 0
+
+
+async def _recover(agent: Agent, ledger: FileLedger, clock: WallClock, at_home: bool) -> None:
+    """Settle what an agent before this one left. In a copied directory nothing is ours to kill."""
+    records = ledger.records()
+    running = [r for r in records if r.state is not None and r.state.status != "stopped"]
+    count = await kill_leftovers(running, clock) if at_home else 0
+    states = [stopped(r.state, clock.now()) for r in records if r.state is not None]
+    ledger.note(states)
+    agent.recover(states)
+    if running:
+        log.warning("an agent before this one left %d units, %d processes were killed", len(running), count)
+
+
+async def _end(agent: Agent, sessions: Sessions) -> None:
+    """Stop what runs, and let the plane know if there is one."""
+    log.info("stopping all units")
+    await agent.shut_down()
+    if sessions.connected:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_REPORTS_WITHIN_S):
+                await agent.outbox.empty()
+    log.info("the agent ends, %d reports are not acknowledged", len(agent.outbox))
+
+
+def _identity(options: Options) -> Identity:
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Identity(
+        node_id=options.node_id,
+        token=options.token_file.read_text().strip(),
+        cpu_units=(os.cpu_count() or 1) * 1024,
+        memory_mib=memory // 2**20,
+    )
+
+
+def _connector(path: Path) -> Connect:
+    async def connect() -> Transport:
+        reader, writer = await asyncio.open_unix_connection(path)
+        return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
+
+    return connect
+
+
+def _raise_descriptor_limit() -> None:
+    """Three descriptors a container: the usual 1,024 would end at 300. Tasks inherit the raised limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _say_ready(descriptor: int) -> None:
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.write(descriptor, b"ready\n")
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

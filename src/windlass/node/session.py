@@ -1,0 +1,168 @@
+"""The node's side of its session with the plane: opens it, keeps it, opens it again.
+
+Everything that runs here goes on without it. Knows transports and the order of messages; what they mean is
+the agent's business. A plane with a lower epoch than one seen before is an old one that came back, and is
+not listened to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
+from windlass.fleet.messages import (
+    Accepted,
+    Ack,
+    Beat,
+    Desired,
+    FromNode,
+    Invoke,
+    Refused,
+    Shutdown,
+    Welcome,
+)
+from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration
+from windlass.kernel.spawn import Spawn
+from windlass.node.agent import Agent
+
+BACK_OFF_FIRST: Duration = 20 * MILLISECOND
+BACK_OFF_MAX: Duration = SECOND
+"""Between attempts to reach the plane: on one machine an attempt costs nothing."""
+REFUSED_WAIT: Duration = 5 * SECOND
+"""A plane that refused this node will most likely do so again."""
+BEATS_PER_LEASE = 3
+
+Connect: TypeAlias = Callable[[], Awaitable[Transport]]
+"""Opens a way to the plane; raises OSError when there is none now."""
+
+log = logging.getLogger("windlass.agent")
+
+
+class SessionRefused(Exception):
+    """The plane does not want this node, or this node does not want that plane."""
+
+
+class Sessions:
+    """One session after the other. `on_shutdown` is called when the plane asks the node to end."""
+
+    def __init__(
+        self, agent: Agent, connect: Connect, clock: Clock, spawn: Spawn, on_shutdown: Callable[[], None]
+    ) -> None:
+        self._agent = agent
+        self._connect = connect
+        self._clock = clock
+        self._spawn = spawn
+        self._on_shutdown = on_shutdown
+        self._epoch = 0
+        self.connected = False
+
+    async def run(self) -> None:
+        """For ever."""
+        delay = BACK_OFF_FIRST
+        while True:
+            try:
+                await self._session(await self._connect())
+                why = "the plane ended the session"
+            except SessionRefused as refused:
+                why, delay = str(refused), REFUSED_WAIT
+            except (OSError, BadFrame) as error:
+                why = str(error)
+            if self.connected:
+                self.connected, delay = False, BACK_OFF_FIRST
+                log.info("session ended: %s", why)
+            elif delay == REFUSED_WAIT:
+                log.error("no session: %s", why)
+            await self._clock.sleep_until(self._clock.now() + delay)
+            delay = min(BACK_OFF_MAX, delay * 2)
+
+    async def _session(self, transport: Transport) -> None:
+        """One session, from Hello to its end."""
+        try:
+            await transport.send(encode(self._agent.hello()))
+            welcome = self._greeted(await transport.receive())
+            self._agent.endpoint = welcome.endpoint
+            self._agent.outbox.begin(welcome.observed)
+            self.connected = True
+            log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
+            prompt: deque[FromNode] = deque()
+            sender = self._spawn.start(
+                "session sender", self._send_always(transport, prompt, welcome.lease_s)
+            )
+            try:
+                while (body := await transport.receive()) is not None:
+                    if not self._take(body, prompt):
+                        return
+            finally:
+                sender.cancel()
+        finally:
+            transport.close()
+
+    def _greeted(self, body: bytes | None) -> Welcome:
+        """The plane's answer to Hello."""
+        if body is None:
+            raise ConnectionResetError("the plane ended the session before it began")
+        match decode_from_plane(body):
+            case Welcome() as welcome if welcome.epoch >= self._epoch:
+                self._epoch = welcome.epoch
+                return welcome
+            case Welcome(epoch):
+                raise SessionRefused(f"a plane of epoch {epoch} is older than one of epoch {self._epoch}")
+            case Refused(why):
+                raise SessionRefused(f"the plane refused this node: {why}")
+            case other:
+                raise BadFrame(f"{type(other).__name__} instead of Welcome")
+
+    def _take(self, body: bytes, prompt: deque[FromNode]) -> bool:
+        """One message. False: the session has to begin anew."""
+        match decode_from_plane(body):
+            case Desired() as desired:
+                if not self._agent.accept(desired):
+                    log.info("a difference to generation %d, which is not held here", desired.since)
+                    return False
+                self._prompt(prompt, Accepted(self._agent.generation))
+            case Ack(number):
+                self._agent.outbox.acknowledge(number)
+            case Invoke() as invoke:
+                self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
+            case Shutdown():
+                self._on_shutdown()
+            case Refused(why):
+                raise SessionRefused(f"the plane refused this node: {why}")
+            case Welcome():
+                raise BadFrame("Welcome twice")
+        return True
+
+    async def _invoke(self, invoke: Invoke, prompt: deque[FromNode]) -> None:
+        """The result goes out on the session that the event came in on, or nowhere: who asked is gone."""
+        self._prompt(prompt, await self._agent.invoke(invoke))
+
+    def _prompt(self, prompt: deque[FromNode], message: FromNode) -> None:
+        """Send this before what waits in the outbox."""
+        prompt.append(message)
+        self._agent.outbox.woken.set()
+
+    async def _send_always(self, transport: Transport, prompt: deque[FromNode], lease_s: float) -> None:
+        """Until the connection breaks. Says at least something often enough to keep the lease."""
+        outbox = self._agent.outbox
+        try:
+            while True:
+                message = prompt.popleft() if prompt else outbox.take()
+                if message is None:
+                    outbox.woken.clear()
+                    message = await self._woken_or_beat(lease_s / BEATS_PER_LEASE)
+                if message is not None:
+                    await transport.send(encode(message))
+        except ConnectionError:
+            transport.close()
+
+    async def _woken_or_beat(self, within_s: float) -> Beat | None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._agent.outbox.woken.wait()
+        except TimeoutError:
+            return Beat()
+        return None

@@ -1,0 +1,76 @@
+"""Who owns an agent's data directory: one agent at a time, and only where it was made.
+
+The lock is on a file and ends with the process that holds it, however that ends. Beside it lies who the
+agent is, for those who look for it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+
+class Taken(Exception):
+    """Another agent has the directory."""
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """The agent that has, or last had, the directory. `home` is the directory's own number on its disk:
+
+    in a copied directory it differs, and what is noted there about processes is somebody else's.
+    """
+
+    pid: int
+    node_id: str
+    socket: str
+    home: str
+
+
+def move_in(data: Path, node_id: str, socket: Path) -> tuple[int, bool]:
+    """Take the directory: (descriptor that holds the lock, whether the last tenant lived right here).
+
+    Raises Taken.
+    """
+    descriptor = os.open(data / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise Taken(f"another agent has {data}") from None
+    last = tenant(data)
+    fresh = data / "agent.json.new"
+    fresh.write_bytes(msgspec.json.encode(Tenant(os.getpid(), node_id, str(socket), _home(data))) + b"\n")
+    fresh.replace(data / "agent.json")
+    (data / "agent.pid").write_text(f"{os.getpid()}\n")
+    return descriptor, last is None or last.home == _home(data)
+
+
+def tenant(data: Path) -> Tenant | None:
+    """What the last agent there said of itself."""
+    try:
+        return msgspec.json.decode((data / "agent.json").read_bytes(), type=Tenant)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def is_taken(data: Path) -> bool:
+    """Whether an agent has the directory now."""
+    try:
+        descriptor = os.open(data / "agent.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _home(data: Path) -> str:
+    stat = data.stat()
+    return f"{stat.st_dev}:{stat.st_ino}"
