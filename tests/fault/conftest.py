@@ -1,0 +1,1 @@
+"""Fault tests use planes of their own, which they kill."""
