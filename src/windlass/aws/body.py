@@ -45,22 +45,26 @@ def _decoded(
     framed = request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
     if not coding and not framed:
         return request
-    codings = [one.strip().lower() for one in coding.split(",") if one.strip()]
+    codings = [one.strip() for one in coding.split(",") if one.strip()]
     if framed and "aws-chunked" not in codings:
         codings.append("aws-chunked")
     body = request.body
     kept: list[str] = []
     for name in reversed(codings):
-        if name in decoders:
-            body = decoders[name](body, limit)
-        elif name != "identity" and not keep_unknown:
+        decode = decoders.get(name.lower())
+        if decode is not None:
+            body = decode(body, limit)
+        elif name.lower() != "identity" and not keep_unknown:
             raise Fault(
                 "UnsupportedMediaTypeException", f"Content-Encoding {name} is not supported", status=415
             )
         else:
             kept.insert(0, name)
-    gone = {"content-encoding", "content-length", "x-amz-decoded-content-length", "x-amz-content-sha256"}
+    if body is request.body:
+        return request
+    gone = {"content-encoding", "x-amz-decoded-content-length", "x-amz-content-sha256"}
     headers = {name: value for name, value in request.headers.items() if name not in gone}
+    headers["content-length"] = str(len(body))
     if kept:
         headers["content-encoding"] = ",".join(kept)
     return replace(request, headers=headers, body=body)

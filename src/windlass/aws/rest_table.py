@@ -2,7 +2,7 @@
 
 Paths are split before they are decoded, so an ARN with `%2F` in it stays one label. Where several operations
 share a path, the one wins that states more: literal segments, literals of the query string (`?acl`), then
-required arguments and headers that are there (S3's PutObject, UploadPart and CopyObject).
+required arguments and headers that are there (S3's PutObject, UploadPart and CopyObject), then the newer.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class Pattern:
     arguments: frozenset[str]
     headers: frozenset[str]
     """Required members of the query string and of the headers, by wire name."""
+    deprecated: bool
 
-    def weight(self, names: frozenset[str], headers: Mapping[str, str]) -> tuple[int, int, bool, int]:
+    def weight(self, names: frozenset[str], headers: Mapping[str, str]) -> tuple[int, int, bool, int, bool]:
         """How well it fits a request whose path and literals fit; the greatest wins."""
         missing = len(self.arguments - names) + sum(name not in headers for name in self.headers)
         stated = sum(not is_label(segment) for segment in self.segments)
-        return (stated, len(self.literals), not missing, len(self.arguments) + len(self.headers) - missing)
+        present = len(self.arguments) + len(self.headers) - missing
+        return (stated, len(self.literals), not missing, present, not self.deprecated)
 
 
 def is_label(segment: str) -> bool:
@@ -142,6 +144,7 @@ def pattern_of(operation: OperationModel) -> Pattern:
         },
         arguments=bound("querystring"),
         headers=frozenset(name.lower() for name in bound("header")),
+        deprecated=bool(operation.deprecated),
     )
 
 

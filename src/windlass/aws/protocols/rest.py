@@ -46,6 +46,8 @@ class Inputs:
     payload: str | None
     payload_shape: Shape | None
     """The payload member's shape; None when the body holds all unbound members."""
+    payload_required: bool
+    """An empty body is then an empty payload rather than none."""
     body_members: frozenset[str]
 
 
@@ -60,8 +62,14 @@ def inputs(operation: OperationModel) -> Inputs:
             readers.append(_BINDINGS[where](name, member, members))
             uses_query = uses_query or where == "querystring"
     payload = shape.serialization.get("payload") if shape is not None else None
-    unbound = frozenset(name for name, member in members.items() if location(member) is None)
-    return Inputs(tuple(readers), uses_query, payload, members[payload] if payload else None, unbound)
+    return Inputs(
+        readers=tuple(readers),
+        uses_query=uses_query,
+        payload=payload,
+        payload_shape=members[payload] if payload else None,
+        payload_required=shape is not None and payload in shape.required_members,
+        body_members=frozenset(name for name, member in members.items() if location(member) is None),
+    )
 
 
 def read_inputs(bound: Inputs, request: Request, labels: Mapping[str, str]) -> dict[str, Any]:

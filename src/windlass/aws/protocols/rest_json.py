@@ -45,7 +45,7 @@ def _read_body(bound: Inputs, body: bytes, operation: OperationModel) -> dict[st
         return {name: value for name, value in found.items() if name in bound.body_members}
     match bound.payload_shape.type_name:
         case "blob":
-            return {bound.payload: body} if body else {}
+            return {bound.payload: body} if body or bound.payload_required else {}
         case "string":
             return {bound.payload: _text(body)} if body else {}
     return {bound.payload: json_reader(bound.payload_shape)(decode_json(body))} if body.strip() else {}

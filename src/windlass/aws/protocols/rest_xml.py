@@ -55,7 +55,7 @@ def _read_body(bound: Inputs, body: bytes, operation: OperationModel) -> dict[st
         return {name: value for name, value in found.items() if name in bound.body_members}
     match bound.payload_shape.type_name:
         case "blob":
-            return {bound.payload: body} if body else {}
+            return {bound.payload: body} if body or bound.payload_required else {}
         case "string":
             return {bound.payload: body.decode(errors="replace")} if body else {}
     return {bound.payload: _reader(bound.payload_shape)([parse_xml(body)])} if body.strip() else {}
