@@ -1,4 +1,4 @@
-"""Launching tasks with the process runner: RunTask to RUNNING, beside the bare spawn rate of the same command."""
+"""Launching tasks with the process runner: RunTask to RUNNING, beside the bare spawn rate."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def _launch(endpoint: str) -> float:
     load = await run(endpoint, lambda number: request, TASKS // 10, 4)
     assert not load.failed
     tasks = await _all_running(endpoint)
-    rate = len(tasks) / (max(task["startedAt"] for task in tasks) - began)
+    rate: float = len(tasks) / (max(task["startedAt"] for task in tasks) - began)
     for task in tasks:
         await call(endpoint, _ecs(endpoint, "StopTask", {"task": task["taskArn"]}))
     return rate

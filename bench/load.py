@@ -1,4 +1,4 @@
-"""A lean HTTP client: prepared requests over keep-alive connections, so that the server is what is measured."""
+"""A lean HTTP client: prepared requests over keep-alive connections; the server is what is measured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def json_request(endpoint: str, service: str, target: str, version: str, body: d
         f"POST / HTTP/1.1\r\nHost: {urlsplit(endpoint).netloc}\r\n"
         f"Content-Type: application/x-amz-json-{version}\r\nX-Amz-Target: {target}\r\n"
         f"X-Amz-Date: {DAY}T000000Z\r\n"
-        f"Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0' * 64}\r\n"
         f"Content-Length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload

@@ -69,15 +69,12 @@ async def _drain(endpoint: str, queue: str, count: int) -> tuple[Load, Load, int
     answers: list[bytes] = []
     received = await run(endpoint, lambda number: receive, count, CONNECTIONS, answers.append)
     full = [m for answer in answers if len(m := json.loads(answer).get("Messages", [])) == 10]
-    deletes = [
-        json_request(
-            endpoint, "sqs", "AmazonSQS.DeleteMessageBatch", "1.0",
-            {
-                "QueueUrl": queue,
-                "Entries": [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)],
-            },
-        )
-        for messages in full
-    ]  # fmt: skip
+    deletes = [_delete(endpoint, queue, messages) for messages in full]
     deleted = await run(endpoint, deletes.__getitem__, len(deletes), CONNECTIONS)
     return received, deleted, count - len(full)
+
+
+def _delete(endpoint: str, queue: str, messages: list[dict[str, str]]) -> bytes:
+    entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+    body: dict[str, object] = {"QueueUrl": queue, "Entries": entries}
+    return json_request(endpoint, "sqs", "AmazonSQS.DeleteMessageBatch", "1.0", body)

@@ -22,7 +22,7 @@ def limit_files(plane: PlaneProcess, size: int) -> None:
 
 
 def test_a_full_disk_refuses_writes_and_recovers(own_plane: Callable[..., PlaneProcess]) -> None:
-    """1. A message is sent. 2. The disk fills. 3. Sends get 503, reads go on. 4. Space is back. 5. Nothing is lost."""
+    """1. A message is sent. 2. The disk fills. 3. Sends get 503, reads go on. 4. Space is back."""
     plane = own_plane()
     sqs = plane.client("sqs", ACCOUNT)
     queue = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -39,7 +39,7 @@ def statuses(ecs: Any, arns: list[str]) -> list[str]:
 
 
 def test_running_tasks_go_on_and_their_end_is_known(own_plane: Make, tmp_path: Path) -> None:
-    """1. Three tasks run. 2. The plane is killed. 3. One ends meanwhile. 4. The next plane knows all three."""
+    """1. Three tasks run. 2. The plane is killed. 3. One ends. 4. The next plane knows all three."""
     plane = own_plane()
     ecs = plane.client("ecs", ACCOUNT)
     gate = tmp_path / "gate"
