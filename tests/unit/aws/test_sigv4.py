@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.build import NOW, REGION, a_plane
 
+from tests.build import NOW, REGION, a_plane
 from windlass.aws.auth import FAULTS, auth_fault, authenticate, family_of
 from windlass.aws.credentials import CREDENTIALS, Credentials, access_key, issue, root_credentials
 from windlass.aws.sigv4 import Refused, canonical_path, canonical_query, read_auth, stamp, verify

@@ -92,7 +92,8 @@ def _check_duration(call: Call, asked_s: int, role_max_s: int) -> None:
     if ":assumed-role/" in call.caller.arn and asked_s > CHAINED_SESSION_S_MAX:
         raise Fault(
             "ValidationError",
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role "
+            "chaining",
         )
     if asked_s > role_max_s:
         raise Fault(
