@@ -1,0 +1,73 @@
+"""AWS Lambda: functions that really run, one event per environment.
+
+Functions are rows; environments are units of the fleet; which environment is busy is known in memory only.
+docs/aws/lambda.md says what there is and what there is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from windlass.services.lambda_.code import CodeStore
+from windlass.services.lambda_.controller import Controller
+from windlass.services.lambda_.events import EventQueue
+from windlass.services.lambda_.handlers import concurrency, functions, invocations, policies, tags
+from windlass.services.lambda_.invoke import Invoker
+from windlass.services.lambda_.model import FUNCTIONS, TABLES
+from windlass.services.plane import Plane, Service
+
+
+def start(plane: Plane) -> Sequence[object]:
+    """Make and start Lambda's parts. Packages that no function names any more are deleted first."""
+    code = CodeStore(None if plane.blobs is None else plane.blobs / "lambda")
+    stored = list(plane.store[FUNCTIONS].all())
+    code.sweep({s.code_sha256 for f in stored for s in (f.wanted, f.served) if s is not None})
+    controller = Controller(plane, code)
+    invoker = Invoker(plane, controller.environments)
+    events = EventQueue(plane, invoker)
+    controller.start()
+    plane.spawn.start("lambda.events", events.run())
+    return (code, invoker, events)
+
+
+_CONFIGURATION = (
+    "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
+    "layers, images, VPC, file systems, dead-letter queues, versions, SnapStart, JSON logs"
+)
+
+SERVICE = Service(
+    name="lambda",
+    handlers={
+        "CreateFunction": functions.create_function,
+        "UpdateFunctionCode": functions.update_function_code,
+        "UpdateFunctionConfiguration": functions.update_function_configuration,
+        "GetFunction": functions.get_function,
+        "GetFunctionConfiguration": functions.get_function_configuration,
+        "ListFunctions": functions.list_functions,
+        "DeleteFunction": functions.delete_function,
+        "GetAccountSettings": functions.get_account_settings,
+        "Invoke": invocations.invoke,
+        "AddPermission": policies.add_permission,
+        "GetPolicy": policies.get_policy,
+        "RemovePermission": policies.remove_permission,
+        "TagResource": tags.tag_resource,
+        "UntagResource": tags.untag_resource,
+        "ListTags": tags.list_tags,
+        "PutFunctionConcurrency": concurrency.put_function_concurrency,
+        "GetFunctionConcurrency": concurrency.get_function_concurrency,
+        "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+    },
+    tables=TABLES,
+    start=start,
+    partial={
+        "CreateFunction": f"Python .zip packages in the request only; {_CONFIGURATION}",
+        "UpdateFunctionCode": "packages in the request only; no S3, images, Publish",
+        "UpdateFunctionConfiguration": _CONFIGURATION,
+        "GetFunction": "Code has no Location; only $LATEST exists",
+        "GetFunctionConfiguration": "only $LATEST exists",
+        "ListFunctions": "MasterRegion is ignored",
+        "Invoke": "only $LATEST exists; no destinations or dead-letter queue for events that fail for good",
+        "AddPermission": "stored and read back; nothing is authorized by it; only $LATEST exists",
+    },
+    throttled="TooManyRequestsException",
+)

@@ -1,0 +1,201 @@
+"""The edge between Lambda and the fleet: starts environments as units, knows which are there, lets them go.
+
+Pools are in memory; rows say which environments exist. What is no more wanted is only noted here, because
+that happens in places that must not write; the controller stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from windlass.aws.calls import Principal
+from windlass.aws.credentials import Credentials, issue
+from windlass.fleet.model import NODES, UNITS, Node, Unit
+from windlass.kernel.clock import SECOND
+from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.ids import Ids
+from windlass.kernel.store import Change, Transaction
+from windlass.services.lambda_.code import CodeStore
+from windlass.services.lambda_.limits import CREDENTIALS_LIFE, START_WAIT
+from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, Environment, Function
+from windlass.services.lambda_.pool import Pool, Warm
+from windlass.services.lambda_.unit import OWNER, environment_unit
+from windlass.services.plane import Plane
+
+ENDED = ("stopped", "lost")
+
+
+class Environments:
+    """All environments of this plane. `wake` is told the ids of units that the controller should look at."""
+
+    def __init__(self, plane: Plane, code: CodeStore, wake: Callable[[str], None]) -> None:
+        self._plane = plane
+        self._code = code
+        self._wake = wake
+        self._ids = Ids(plane.chance.stream("lambda.environment"))
+        self._pools: dict[str, Pool] = {}
+        self._starting: dict[str, asyncio.Future[Unit]] = {}
+        self._connecting: dict[str, list[asyncio.Future[None]]] = {}
+        self.unwanted: set[str] = set()
+        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((NODES,), self._on_node)
+        self._load()
+
+    def pool(self, uid: str) -> Pool:
+        """The pool of the function with that uid."""
+        found = self._pools.get(uid)
+        if found is None:
+            found = self._pools[uid] = Pool()
+        return found
+
+    def pools(self) -> list[tuple[str, Pool]]:
+        return list(self._pools.items())
+
+    async def start(self, function: Function) -> Warm:
+        """Start an environment of what the function serves; returns when it takes an event.
+
+        Raises Fault ServiceException when none could be had in START_WAIT.
+        """
+        unit_id = self._ids.hex(32)
+        role_id = await self._role_id(function)
+        started: asyncio.Future[Unit] = asyncio.get_running_loop().create_future()
+        self._starting[unit_id] = started
+        try:
+            with self._plane.store.transact() as tx:
+                unit = self._put(tx, function, unit_id, role_id)
+            async with asyncio.timeout(START_WAIT / SECOND):
+                unit = await started
+        except TimeoutError:
+            waiting = self._plane.store[UNITS].get(unit_id)
+            self.unwant([unit_id])
+            raise _no_environment(waiting.why if waiting else "", START_WAIT // SECOND) from None
+        except BaseException:
+            self.unwant([unit_id])
+            raise
+        finally:
+            del self._starting[unit_id]
+        if unit.state in ENDED:
+            raise _no_environment(unit.why or (unit.observed.reason if unit.observed else ""))
+        warm = Warm(unit_id, unit.node_id, function.served_generation, unit.created_at)
+        self.pool(function.uid).started(warm)
+        return warm
+
+    async def connected(self, node_id: str) -> None:
+        """Return when the node has a session; Retry when it stays away."""
+        node = self._plane.store[NODES].get(node_id)
+        if node is not None and node.connected:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connecting.setdefault(node_id, []).append(waiter)
+        try:
+            async with asyncio.timeout(START_WAIT / SECOND):
+                await waiter
+        except TimeoutError:
+            raise Retry(f"node {node_id} is not connected") from None
+
+    def unwant(self, unit_ids: Iterable[str]) -> None:
+        """Have these stopped; nobody gets an event to them any more."""
+        for unit_id in unit_ids:
+            self.unwanted.add(unit_id)
+            self._wake(unit_id)
+
+    def forget_pool(self, uid: str) -> None:
+        """The function is gone: stop all of its environments."""
+        pool = self._pools.pop(uid, None)
+        if pool is not None:
+            self.unwant(pool.everything())
+
+    def forget(self, unit_id: str, uid: str) -> None:
+        """The environment is gone."""
+        self.unwanted.discard(unit_id)
+        pool = self._pools.get(uid)
+        if pool is not None:
+            pool.drop(unit_id)
+
+    def _load(self) -> None:
+        """After a restart: take over what runs and is of use, have the rest stopped."""
+        store, now = self._plane.store, self._plane.clock.now()
+        for row in sorted(store[ENVIRONMENTS].all(), key=lambda row: (row.created_at, row.unit_id)):
+            unit = store[UNITS].get(row.unit_id)
+            function = store[FUNCTIONS].first("uid", row.uid)
+            useful = row.endpoint == self._plane.calls.endpoint and function is not None
+            if unit is not None and unit.state == "running" and unit.desired == "run" and useful:
+                warm = Warm(row.unit_id, unit.node_id, row.generation, row.created_at)
+                self.pool(row.uid).adopt(warm, now)
+            else:
+                self.unwanted.add(row.unit_id)
+
+    def _put(self, tx: Transaction, function: Function, unit_id: str, role_id: str) -> Unit:
+        now, endpoint = self._plane.clock.now(), self._plane.calls.endpoint
+        assert function.served is not None
+        path = self._code.path(function.served.code_sha256)
+        unit = environment_unit(
+            function,
+            unit_id,
+            self._credentials(tx, function, role_id),
+            endpoint=endpoint,
+            code_path="" if path is None else str(path.absolute()),
+            now=now,
+        )
+        tx[ENVIRONMENTS].put(
+            Environment(unit_id, function.uid, function.served_generation, endpoint, created_at=now)
+        )
+        return tx[UNITS].put(unit)
+
+    def _credentials(self, tx: Transaction, function: Function, role_id: str) -> Credentials:
+        """A session of the execution role, named like the function, as AWS does it."""
+        assert function.served is not None
+        now = self._plane.clock.now()
+        account, role = _role(function.served.role)
+        return issue(
+            tx,
+            self._ids,
+            self._plane.chance,
+            account=account,
+            arn=f"arn:aws:sts::{account}:assumed-role/{role}/{function.name}",
+            user_id=f"{role_id}:{function.name}",
+            now=now,
+            expires_at=now + CREDENTIALS_LIFE,
+        )
+
+    async def _role_id(self, function: Function) -> str:
+        """The role's unique id (AROA…); its name when IAM does not know the role."""
+        assert function.served is not None
+        account, role = _role(function.served.role)
+        principal = Principal(account, function.region, "lambda.amazonaws.com")
+        try:
+            answer = await self._plane.calls.call("iam", "GetRole", {"RoleName": role}, principal)
+        except Fault:
+            return role
+        return str(answer["Role"]["RoleId"])
+
+    def _on_unit(self, change: Change) -> None:
+        unit: Unit | None = change.new
+        if unit is None or unit.owner != OWNER:
+            return
+        started = self._starting.get(unit.id)
+        if started is not None and not started.done() and unit.state in ("running", *ENDED):
+            started.set_result(unit)
+        if unit.state in ENDED:
+            self._wake(unit.id)
+
+    def _on_node(self, change: Change) -> None:
+        node: Node | None = change.new
+        if node is None or not node.connected:
+            return
+        for waiter in self._connecting.pop(node.id, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _role(role_arn: str) -> tuple[str, str]:
+    """(account, name) of a role's ARN; a path is not part of the name."""
+    return role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+
+
+def _no_environment(why: str, waited_s: int = 0) -> Fault:
+    waited = f" within {waited_s} s" if waited_s else ""
+    return Fault(
+        "ServiceException", f"No execution environment could be started{waited}: {why or 'no node took it'}"
+    )

@@ -1,0 +1,106 @@
+"""Invoke."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+
+from windlass.aws.calls import Call, Params, Result
+from windlass.fleet.messages import InvokeResult
+from windlass.kernel.faults import Fault, Retry
+from windlass.services.lambda_.events import EventQueue
+from windlass.services.lambda_.handlers.functions import require
+from windlass.services.lambda_.invoke import Event, Invoker
+from windlass.services.lambda_.limits import (
+    ASYNC_PAYLOAD_BYTES_MAX,
+    CLIENT_CONTEXT_BYTES_MAX,
+    SYNC_PAYLOAD_BYTES_MAX,
+)
+from windlass.services.lambda_.model import ASYNC_EVENTS, LATEST, AsyncEvent, Function
+from windlass.services.lambda_.package import invalid
+
+
+async def invoke(call: Call, params: Params) -> Result:
+    """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing."""
+    function = require(call, params)
+    if params.get("DurableExecutionName"):
+        raise invalid("Windlass does not have durable functions yet: leave out DurableExecutionName")
+    if params.get("TenantId"):
+        raise invalid("Windlass does not have tenant isolation yet: leave out TenantId")
+    kind = params.get("InvocationType", "RequestResponse")
+    payload = bytes(params.get("Payload") or b"")
+    check_payload(payload, ASYNC_PAYLOAD_BYTES_MAX if kind == "Event" else SYNC_PAYLOAD_BYTES_MAX)
+    context = decode_client_context(params.get("ClientContext", ""))
+    match kind:
+        case "DryRun":
+            return {"StatusCode": 204, "Payload": b""}
+        case "Event":
+            return _queue(call, function, payload or b"{}", context)
+    event = Event(call.request_id, payload or b"{}", context, tail=params.get("LogType") == "Tail")
+    try:
+        result = await call.part(Invoker).invoke(function, event)
+    except Retry as error:
+        raise Fault("ServiceException", f"The execution environment was lost: {error.why}") from error
+    return describe_result(result, tail=event.tail)
+
+
+def describe_result(result: InvokeResult, *, tail: bool) -> Result:
+    described: Result = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": LATEST}
+    if result.error:
+        described["FunctionError"] = result.error
+    if tail:
+        described["LogResult"] = base64.b64encode(result.log_tail).decode()
+    return described
+
+
+def check_payload(payload: bytes, most: int) -> None:
+    """Raise the fault for what is too large or no JSON; nothing at all is taken for {}."""
+    if len(payload) > most:
+        raise Fault(
+            "RequestTooLargeException",
+            f"Request must be smaller than {most} bytes for the InvokeFunction operation",
+            status=413,
+        )
+    try:
+        if payload:
+            msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Fault(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+        ) from error
+
+
+def decode_client_context(given: str) -> str:
+    """The JSON text in X-Amz-Client-Context, on one line; empty for none."""
+    if not given:
+        return ""
+    try:
+        raw = base64.b64decode(given, validate=True)
+        if len(raw) > CLIENT_CONTEXT_BYTES_MAX:
+            raise invalid(f"The client context is larger than {CLIENT_CONTEXT_BYTES_MAX} bytes")
+        return msgspec.json.encode(msgspec.json.decode(raw)).decode()
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Fault(
+            "InvalidRequestContentException", "Client context must be a valid Base64 encoded JSON"
+        ) from error
+
+
+def _queue(call: Call, function: Function, payload: bytes, context: str) -> Result:
+    """Make the event durable; the queue takes it from there."""
+    event = AsyncEvent(
+        id=call.request_id,
+        account=function.account,
+        region=function.region,
+        function=function.name,
+        payload=payload,
+        client_context=context,
+        received_at=call.now,
+        due_at=call.now,
+    )
+    with call.store.transact() as tx:
+        tx[ASYNC_EVENTS].put(event)
+    call.part(EventQueue).queued(event)
+    return {"StatusCode": 202, "Payload": b""}

@@ -1,0 +1,143 @@
+"""The hot path: one event to one environment, and its result.
+
+Admission → an idle environment or a new one → the node → the result. Writes nothing for a warm start. Knows
+neither who calls nor why; handlers/invocations.py and events.py do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
+from windlass.kernel.clock import SECOND
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Change
+from windlass.services.lambda_.concurrency import Reason, Usage, account_limit, admit
+from windlass.services.lambda_.environments import Environments
+from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
+from windlass.services.lambda_.model import FUNCTIONS, Function
+from windlass.services.lambda_.pool import Start, Use, Warm
+from windlass.services.plane import Plane
+
+ENVIRONMENTS_TRIED_MAX = 5
+"""Environments found dead before an invocation gives up."""
+SCALING_BUCKET = "lambda.environment_starts"
+"""New environments of one function: 1,000 per 10 s; Lambda developer guide, "Lambda function scaling"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What to invoke with. `tail` asks for the end of the log."""
+
+    request_id: str
+    payload: bytes
+    client_context: str = ""
+    tail: bool = False
+
+
+class Invoker:
+    """Invokes functions of one plane, and counts what runs."""
+
+    def __init__(self, plane: Plane, environments: Environments) -> None:
+        self._plane = plane
+        self._environments = environments
+        self._limit = account_limit(plane.quotas)
+        self._running: Counter[str] = Counter()
+        self._unreserved: Counter[tuple[str, str]] = Counter()
+        self._reserved: Counter[tuple[str, str]] = Counter()
+        for function in plane.store[FUNCTIONS].all():
+            self._reserved[function.account, function.region] += function.reserved or 0
+        plane.store.watch((FUNCTIONS,), self._on_function)
+
+    async def invoke(self, function: Function, event: Event) -> InvokeResult:
+        """Run the event; its result may be a function error.
+
+        Raises Fault (TooManyRequestsException, ServiceException, ResourceConflictException while Pending)
+        and Retry when the node was lost on the way: the event may have run then.
+        """
+        if function.served is None:
+            raise Fault(
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in the following "
+                f"state: {function.state}",
+            )
+        scope = (function.account, function.region)
+        counted = 1 if function.reserved is None else 0
+        self._admit(function, scope)
+        self._running[function.uid] += 1
+        self._unreserved[scope] += counted
+        try:
+            return await self._run(function, event)
+        finally:
+            self._unreserved[scope] -= counted
+            self._running[function.uid] -= 1
+            if not self._running[function.uid]:
+                del self._running[function.uid]
+
+    def running(self, uid: str) -> int:
+        """Events of that function that run now."""
+        return self._running[uid]
+
+    def _admit(self, function: Function, scope: tuple[str, str]) -> None:
+        usage = Usage(self._running[function.uid], self._unreserved[scope], self._reserved[scope])
+        reason = admit(function.reserved, usage, self._limit)
+        if reason is not None:
+            raise throttled(reason)
+
+    async def _run(self, function: Function, event: Event) -> InvokeResult:
+        for _ in range(ENVIRONMENTS_TRIED_MAX):
+            environment = await self._environment(function)
+            result = await self._hand_over(function, environment, event)
+            if result.error != ENVIRONMENT_GONE:
+                return result
+        raise Fault("ServiceException", "The execution environments of the function end before they run")
+
+    async def _environment(self, function: Function) -> Warm:
+        now = self._plane.clock.now()
+        pool = self._environments.pool(function.uid)
+        match pool.choose(function.served_generation, now, ENVIRONMENT_LIFE):
+            case Use(environment):
+                return environment
+            case Start():
+                scope = (function.account, f"{function.region}/{function.name}")
+                if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, now):
+                    raise throttled("FunctionInvocationRateLimitExceeded")
+                return await self._environments.start(function)
+
+    async def _hand_over(self, function: Function, environment: Warm, event: Event) -> InvokeResult:
+        """Give it to the environment. One whose end is unknown gets no other event."""
+        assert function.served is not None
+        pool = self._environments.pool(function.uid)
+        invoke = Invoke(
+            request_id=event.request_id,
+            unit_id=environment.unit_id,
+            payload=event.payload,
+            deadline_ns=self._plane.clock.now() + function.served.timeout_s * SECOND,
+            function_arn=function.arn,
+            tail=event.tail,
+            client_context=event.client_context,
+        )
+        try:
+            await self._environments.connected(environment.node_id)
+            result = await self._plane.links.invoke(environment.node_id, invoke)
+        except BaseException:
+            pool.drop(environment.unit_id)
+            self._environments.unwant([environment.unit_id])
+            raise
+        if result.usable:
+            pool.finished(environment.unit_id, self._plane.clock.now())
+        else:
+            pool.drop(environment.unit_id)
+        return result
+
+    def _on_function(self, change: Change) -> None:
+        for function, sign in ((change.old, -1), (change.new, 1)):
+            if function is not None and function.reserved:
+                self._reserved[function.account, function.region] += sign * function.reserved
+
+
+def throttled(reason: Reason) -> Fault:
+    return Fault(
+        "TooManyRequestsException", "Rate Exceeded.", status=429, members={"Reason": reason, "Type": "User"}
+    )

@@ -1,0 +1,79 @@
+"""Which function a request means: a name, a partial ARN or an ARN, each perhaps with a qualifier.
+
+Pure. Wording as AWS answers; docs/aws/lambda.md. Known gap: there are no versions and aliases, so every
+qualifier but $LATEST is one that does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from windlass.aws.arn import arn
+from windlass.kernel.faults import Fault
+from windlass.services.lambda_.model import LATEST
+
+_FORM = re.compile(
+    r"(?:arn:aws[a-zA-Z-]*:lambda:)?"
+    r"(?:(?P<region>[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_]+)"
+    r"(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A function of the caller's; `qualifier` is empty when none was given."""
+
+    account: str
+    region: str
+    name: str
+    qualifier: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        tail = f":{self.qualifier}" if self.qualifier else ""
+        return arn("lambda", self.region, self.account, f"function:{self.name}{tail}")
+
+
+def resolve(text: str, qualifier: str | None, account: str, region: str, caller: str = "") -> Reference:
+    """What `FunctionName` and `Qualifier` mean for a caller in that account and Region.
+
+    "f", "123456789012:function:f:$LATEST" and whole ARNs → Reference. Faults: other Region, other account,
+    two different qualifiers, a version or alias.
+    """
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise Fault("InvalidParameterValueException", f"{text} is not a function name or ARN")
+    inner = form["qualifier"]
+    if inner and qualifier and inner != qualifier:
+        raise Fault(
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.",
+        )
+    if form["region"] and form["region"] != region:
+        raise Fault(
+            "ResourceNotFoundException",
+            f"Functions from '{form['region']}' are not reachable in this region ('{region}')",
+        )
+    found = Reference(form["account"] or account, region, form["name"], inner or qualifier or "")
+    if found.account != account:
+        raise Fault(
+            "AccessDeniedException",
+            f"User: {caller} is not authorized to perform this action on resource: {found.arn} "
+            "because no resource-based policy allows it",
+            status=403,
+        )
+    if found.qualifier not in ("", LATEST):
+        raise not_found(found)
+    return found
+
+
+def not_found(reference: Reference) -> Fault:
+    return Fault("ResourceNotFoundException", f"Function not found: {reference.arn}")

@@ -1,0 +1,108 @@
+"""Which environment takes the next event: the idle one used last, or a new one when all are busy.
+
+One Pool per function, in memory: which environments exist are rows, which are busy is not. Decides from what
+it was told; holds no clock, store or loop. Costs O(1) per event. Whether an event may run at all is
+concurrency.py's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from windlass.kernel.clock import Duration, Instant
+from windlass.kernel.faults import Bug
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """An environment as the pool knows it: `generation` of the settings it was made from."""
+
+    unit_id: str
+    node_id: str
+    generation: int
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Give the event to this environment; it is busy from now on."""
+
+    environment: Warm
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All are busy: start another."""
+
+
+Choice: TypeAlias = Use | Start
+
+
+class Pool:
+    """The environments of one function."""
+
+    def __init__(self) -> None:
+        self._idle: dict[str, tuple[Warm, Instant]] = {}
+        """By unit id, the one used last at the end, with the instant since when it is idle."""
+        self._busy: dict[str, Warm] = {}
+
+    def __len__(self) -> int:
+        return len(self._idle) + len(self._busy)
+
+    def choose(self, generation: int, now: Instant, life: Duration) -> Choice:
+        """Use the most recently used idle environment of that generation, not older than `life`.
+
+        Idle a (used first), b (used last) → Use(b); none idle → Start.
+        """
+        for unit_id in reversed(self._idle):
+            environment, _ = self._idle[unit_id]
+            if environment.generation == generation and now - environment.created_at < life:
+                del self._idle[unit_id]
+                self._busy[unit_id] = environment
+                return Use(environment)
+        return Start()
+
+    def started(self, environment: Warm) -> None:
+        """A new one is ready, and busy with the event that it was started for."""
+        if environment.unit_id in self._idle or environment.unit_id in self._busy:
+            raise Bug("an environment was started twice", environment)
+        self._busy[environment.unit_id] = environment
+
+    def adopt(self, environment: Warm, now: Instant) -> None:
+        """One that was there before this plane: idle as far as we know."""
+        self._idle[environment.unit_id] = (environment, now)
+
+    def finished(self, unit_id: str, now: Instant) -> None:
+        """Its event is done and it takes another. Nothing happens to one that is gone meanwhile."""
+        environment = self._busy.pop(unit_id, None)
+        if environment is not None:
+            self._idle[unit_id] = (environment, now)
+
+    def drop(self, unit_id: str) -> None:
+        """It is gone, or about to be."""
+        self._idle.pop(unit_id, None)
+        self._busy.pop(unit_id, None)
+
+    def spare(self, generation: int, now: Instant, idle: Duration, life: Duration) -> list[str]:
+        """Take out the idle environments that are of no use: idle too long, too old, or of old settings."""
+        found = [
+            unit_id
+            for unit_id, (environment, since) in self._idle.items()
+            if now - since >= idle
+            or now - environment.created_at >= life
+            or environment.generation != generation
+        ]
+        self._forget(found)
+        return found
+
+    def everything(self) -> list[str]:
+        """Take out all of them: the function is gone."""
+        found = [*self._idle, *self._busy]
+        self._forget(found)
+        return found
+
+    def _forget(self, unit_ids: Iterable[str]) -> None:
+        for unit_id in unit_ids:
+            self.drop(unit_id)

@@ -1,0 +1,144 @@
+"""A request's configuration to Settings, or the fault that says why not.
+
+Pure. Checks what the model does not state; the model's own constraints were checked before. What AWS has
+and Windlass does not is refused here, in one place, with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from windlass.aws.calls import Params
+from windlass.kernel.faults import Fault
+from windlass.services.lambda_.limits import (
+    ENVIRONMENT_BYTES_MAX,
+    ENVIRONMENT_NAMES_RESERVED,
+    MEMORY_MIB_MAX,
+    RUNTIMES,
+    RUNTIMES_ENDED,
+    TIMEOUT_S_MAX,
+)
+from windlass.services.lambda_.model import Settings
+from windlass.services.lambda_.package import invalid
+
+_ABSENT: Mapping[str, str] = {
+    "Layers": "layers",
+    "VpcConfig": "VPC configurations",
+    "DeadLetterConfig": "dead-letter queues of functions",
+    "FileSystemConfigs": "file systems",
+    "ImageConfig": "container images",
+    "KMSKeyArn": "customer keys",
+    "SourceKMSKeyArn": "customer keys",
+    "CodeSigningConfigArn": "code signing",
+    "CapacityProviderConfig": "managed instances",
+    "DurableConfig": "durable functions",
+    "TenancyConfig": "tenant isolation",
+    "PublishTo": "function versions",
+    "Publish": "function versions",
+}
+"""Parameters that ask for what is not there. Empty values ask for nothing."""
+
+
+def refuse_absent(params: Params) -> None:
+    """Raise the fault for the first parameter that asks for something that Windlass does not have."""
+    for member, what in _ABSENT.items():
+        if asks(params.get(member)):
+            raise invalid(f"Windlass does not have {what} for Lambda functions yet: leave out {member}")
+    if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
+        raise invalid("Windlass does not have SnapStart yet: leave it out, or use ApplyOn None")
+    if params.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
+        raise invalid("Windlass writes function logs as text only: LogFormat must be Text")
+    if params.get("PackageType", "Zip") != "Zip":
+        raise invalid("Windlass runs .zip packages only, no container images yet: PackageType must be Zip")
+
+
+def refuse_foreign_code(code: Params) -> None:
+    """Raise the fault for code that is not in the request."""
+    if code.get("ImageUri"):
+        raise invalid("Windlass runs .zip packages only, no container images yet: use ZipFile")
+    if any(code.get(member) for member in ("S3Bucket", "S3Key", "S3ObjectVersion")):
+        raise invalid("Windlass does not take function code from S3 yet: send it as ZipFile")
+
+
+def asks(value: Any) -> bool:
+    """Whether a value asks for anything: {"SubnetIds": []}, "" and False do not."""
+    return any(asks(inner) for inner in value.values()) if isinstance(value, Mapping) else bool(value)
+
+
+def created(params: Params, code_sha256: str, code_size: int) -> Settings:
+    """The settings of a new function."""
+    if not params.get("Runtime") or not params.get("Handler"):
+        raise invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    fresh = Settings(
+        role=params["Role"],
+        handler=params["Handler"],
+        runtime=params["Runtime"],
+        code_sha256=code_sha256,
+        code_size=code_size,
+    )
+    return updated(fresh, params)
+
+
+def updated(settings: Settings, params: Params) -> Settings:
+    """The settings with those of the request in place; each member of a request replaces the whole value."""
+    runtime = params.get("Runtime", settings.runtime)
+    check_runtime(runtime)
+    environment = settings.environment
+    if "Environment" in params:
+        given: Mapping[str, str] = params["Environment"].get("Variables") or {}
+        check_environment(given)
+        environment = tuple(sorted(given.items()))
+    return replace(
+        settings,
+        runtime=runtime,
+        role=params.get("Role", settings.role),
+        handler=params.get("Handler", settings.handler),
+        description=params.get("Description", settings.description),
+        timeout_s=_at_most(params.get("Timeout", settings.timeout_s), TIMEOUT_S_MAX, "timeout"),
+        memory_mib=_at_most(params.get("MemorySize", settings.memory_mib), MEMORY_MIB_MAX, "memorySize"),
+        environment=environment,
+        architecture=(params.get("Architectures") or [settings.architecture])[0],
+        ephemeral_mib=params.get("EphemeralStorage", {}).get("Size", settings.ephemeral_mib),
+        tracing=params.get("TracingConfig", {}).get("Mode", settings.tracing),
+        log_group=params.get("LoggingConfig", {}).get("LogGroup", settings.log_group),
+    )
+
+
+def check_runtime(runtime: str) -> None:
+    if runtime in RUNTIMES:
+        return
+    if runtime in RUNTIMES_ENDED:
+        raise invalid(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
+            "functions. We recommend you use a supported runtime while creating or updating functions."
+        )
+    raise invalid(f"Windlass runs Python functions only ({', '.join(RUNTIMES)}), not {runtime} yet")
+
+
+def check_environment(given: Mapping[str, str]) -> None:
+    start = "Lambda was unable to configure your environment variables because the environment variables "
+    reserved = sorted(ENVIRONMENT_NAMES_RESERVED & given.keys())
+    if reserved:
+        raise invalid(
+            f"{start}you have provided contains reserved keys that are currently not supported for "
+            f"modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+    measured = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > ENVIRONMENT_BYTES_MAX:
+        raise invalid(f"{start}you have provided exceeded the 4KB limit. String measured: {measured}")
+
+
+def _at_most(value: int, most: int, member: str) -> int:
+    """Maxima that the model leaves open."""
+    if value > most:
+        raise Fault(
+            "ValidationException",
+            f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {most}",
+        )
+    return value
