@@ -1,0 +1,1 @@
+"""Handlers of EventBridge, one module per group of actions."""

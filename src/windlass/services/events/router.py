@@ -1,0 +1,135 @@
+"""From an event on a bus to deliveries: matches, makes the input, writes rows.
+
+A part; the handlers of PutEvents, the schedules, other services' notices and deliveries to a bus all come
+through here. Rules are indexed for each bus on its first event, and again after a change of its rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.aws.bus import Notice
+from windlass.aws.pattern import Pattern
+from windlass.kernel.clock import Clock, Instant
+from windlass.kernel.faults import Retry
+from windlass.kernel.ids import Ids
+from windlass.kernel.journal import Journal
+from windlass.kernel.store import Change, Store, Transaction
+from windlass.services.events import input
+from windlass.services.events.event import encode, envelope, iso_seconds
+from windlass.services.events.match import RuleIndex
+from windlass.services.events.model import (
+    DEFAULT_BUS,
+    DELIVERIES,
+    RULES,
+    TARGETS,
+    BusKey,
+    Delivery,
+    Rule,
+)
+from windlass.services.events.targets import wants_event
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """One event that came to a bus."""
+
+    bus: BusKey
+    event: Mapping[str, Any]
+    hops: int = 0
+
+
+class Router:
+    """Keeps the indexes of rules; the only writer of new deliveries."""
+
+    def __init__(self, store: Store, clock: Clock, journal: Journal, ids: Ids) -> None:
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._ids = ids
+        self._indexes: dict[BusKey, RuleIndex] = {}
+        self._known: dict[BusKey, dict[str, Pattern]] = {}
+        store.watch((RULES,), self._rules_changed)
+
+    def route(self, arrived: Iterable[Routed], now: Instant) -> int:
+        """Write a delivery for each target of each rule that matches; returns how many. One transaction."""
+        wanted = [
+            (one, rule) for one in arrived for rule in self._index(one.bus).matching(one.event)
+        ]  # fmt: skip
+        if not wanted:
+            return 0
+        with self._store.transact() as tx:
+            return sum(self.hand_out(tx, rule, one.event, now, one.hops) for one, rule in wanted)
+
+    def hand_out(
+        self, tx: Transaction, rule: Rule, event: Mapping[str, Any], now: Instant, hops: int = 0
+    ) -> int:
+        """Write the deliveries of one event to the targets of one rule, in the caller's transaction."""
+        targets = tx[TARGETS].by("rule", rule.key)
+        text = encode(event) if targets else ""
+        for target in targets:
+            payload = input.payload(
+                target.spec,
+                event,
+                rule_name=rule.name,
+                rule_arn=rule.arn,
+                ingested=iso_seconds(now),
+            )
+            if payload is None and not wants_event(target.spec):
+                payload = ""
+            tx[DELIVERIES].put(
+                Delivery(
+                    id=self._ids.uuid(),
+                    account=rule.account,
+                    region=rule.region,
+                    rule_name=rule.name,
+                    rule_arn=rule.arn,
+                    spec=target.spec,
+                    event=text,
+                    payload=payload,
+                    created_at=now,
+                    next_at=now,
+                    hops=hops,
+                )
+            )
+        return len(targets)
+
+    def notice(self, notice: Notice) -> None:
+        """Route another service's event on the account's default bus, at once and as far as possible:
+
+        when the log takes no writes it is dropped, as AWS promises no more than best effort for these.
+        """
+        bus = (notice.account, notice.region, DEFAULT_BUS)
+        index = self._index(bus)
+        if not index.compiled:
+            return
+        event = envelope(
+            id=self._ids.uuid(),
+            detail_type=notice.detail_type,
+            source=notice.source,
+            account=notice.account,
+            region=notice.region,
+            at=notice.at,
+            resources=notice.resources,
+            detail=notice.detail,
+        )
+        try:
+            self.route((Routed(bus, event),), self._clock.now())
+        except Retry as error:
+            self._journal.note("events", notice.source, "dropped an event", error.why)
+
+    def _index(self, bus: BusKey) -> RuleIndex:
+        found = self._indexes.get(bus)
+        if found is None:
+            rules: Sequence[Rule] = self._store[RULES].by("bus", bus)
+            found = self._indexes[bus] = RuleIndex(rules, self._known.get(bus, {}))
+            self._known[bus] = found.compiled
+        return found
+
+    def _rules_changed(self, change: Change) -> None:
+        """A fire only moves `next_fire`, which does not matter to matching."""
+        old, new = change.old, change.new
+        if old is None or new is None or (old.pattern, old.state) != (new.pattern, new.state):
+            self._indexes.pop((new or old).bus_key, None)

@@ -1,0 +1,184 @@
+"""Kinds of targets: which ARNs we can deliver to, what each must be given, and the call it becomes. Pure.
+
+A kind is a row of KINDS; a delivery becomes one call of an operation in process, on behalf of the account
+and Region of the target's ARN. Kinds that are not listed are refused by PutTargets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.aws.arn import Arn, parse
+from windlass.services.events.limits import TASK_COUNT_MAX
+from windlass.services.events.model import Delivery
+
+_OVERRIDES = frozenset(
+    {"containerOverrides", "cpu", "memory", "ephemeralStorage", "executionRoleArn", "taskRoleArn"}
+)
+_STARTED_BY_CHARS_MAX = 36  # ECS API reference, RunTask, startedBy
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call: operation of a service with its parameters."""
+
+    service: str
+    name: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of target: the start of its ARN's resource, its own check, and how to call it."""
+
+    service: str
+    resource: str
+    problem: Callable[[Mapping[str, Any], Arn], str | None]
+    operations: Callable[[Delivery, Arn, str], tuple[Operation, ...]]
+    """Delivery, ARN and payload → calls, one after the other; the last one's answer counts."""
+
+
+def kind_of(target_arn: str) -> tuple[Kind, Arn] | None:
+    """The kind of an ARN, or None."""
+    parsed = parse(target_arn)
+    for kind in KINDS if parsed else ():
+        if parsed and parsed.service == kind.service and parsed.resource.startswith(kind.resource):
+            return kind, parsed
+    return None
+
+
+def problem(spec: Mapping[str, Any]) -> str | None:
+    """What is wrong with a target's ARN and parameters, in AWS's words; None when nothing is."""
+    if parse(spec["Arn"]) is None:
+        return f"Parameter {spec['Arn']} is not valid. Reason: Provided Arn is not in correct format."
+    found = kind_of(spec["Arn"])
+    if found is None:
+        return f"Windlass cannot deliver to {spec['Arn']}: targets are {', '.join(SUPPORTED)}."
+    kind, parsed = found
+    return kind.problem(spec, parsed)
+
+
+def wants_event(spec: Mapping[str, Any]) -> bool:
+    """Whether an event without input is handed over whole: not to ECS (Events API reference, PutTargets)."""
+    found = kind_of(spec["Arn"])
+    return found is None or found[0].service != "ecs"
+
+
+def _lambda(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    params = {"FunctionName": str(target), "InvocationType": "Event", "Payload": payload.encode()}
+    return (Operation("lambda", "Invoke", params),)
+
+
+def _sqs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    params = {"QueueUrl": queue_url(target), "MessageBody": payload}
+    group = delivery.spec.get("SqsParameters", {}).get("MessageGroupId")
+    if group is not None:
+        params["MessageGroupId"] = group
+    if target.resource.endswith(".fifo"):
+        params["MessageDeduplicationId"] = delivery.id
+    return (Operation("sqs", "SendMessage", params),)
+
+
+def queue_url(queue: Arn) -> str:
+    """A URL that SQS takes for this queue: it reads the last two parts of the path."""
+    return f"http://sqs/{queue.account}/{queue.resource}"
+
+
+def _ecs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    """RunTask. The token makes a repeated attempt start nothing twice; a new attempt has a new token."""
+    given: Mapping[str, Any] = delivery.spec["EcsParameters"]
+    params: dict[str, Any] = {
+        "cluster": str(target),
+        "taskDefinition": given["TaskDefinitionArn"],
+        "count": given.get("TaskCount", 1),
+        "startedBy": f"events-rule/{delivery.rule_name}"[:_STARTED_BY_CHARS_MAX],
+        "clientToken": f"{delivery.id}-{delivery.attempts}",
+    }
+    for name in _ECS_PLAIN:
+        if name in given:
+            params[name[0].lower() + name[1:]] = given[name]
+    if "EnableECSManagedTags" in given:
+        params["enableECSManagedTags"] = given["EnableECSManagedTags"]
+    network = given.get("NetworkConfiguration", {}).get("awsvpcConfiguration")
+    if network is not None:
+        lower = {name[0].lower() + name[1:]: value for name, value in network.items()}
+        params["networkConfiguration"] = {"awsvpcConfiguration": lower}
+    if "Tags" in given:
+        params["tags"] = [{"key": tag["Key"], "value": tag["Value"]} for tag in given["Tags"]]
+    overrides = _overrides(payload)
+    if overrides:
+        params["overrides"] = overrides
+    return (Operation("ecs", "RunTask", params),)
+
+
+_ECS_PLAIN = (
+    "LaunchType",
+    "PlatformVersion",
+    "Group",
+    "CapacityProviderStrategy",
+    "EnableExecuteCommand",
+    "PlacementConstraints",
+    "PlacementStrategy",
+    "PropagateTags",
+    "ReferenceId",
+)
+
+
+def _overrides(payload: str) -> dict[str, Any]:
+    """The task overrides in the input: `{"containerOverrides": [...]}`; anything else is left out."""
+    try:
+        read = json.loads(payload) if payload else {}
+    except ValueError:
+        return {}
+    return {name: read[name] for name in read if name in _OVERRIDES} if isinstance(read, dict) else {}
+
+
+def _bus(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    """Buses are fed by the router, not by a call: see deliver.py."""
+    return ()
+
+
+def _logs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    """One stream for each rule."""
+    group = target.resource.removeprefix("log-group:").removesuffix(":*")
+    place = {"logGroupName": group, "logStreamName": delivery.rule_name}
+    event = {"timestamp": delivery.created_at // 1_000_000, "message": payload}
+    return (
+        Operation("logs", "CreateLogStream", place),
+        Operation("logs", "PutLogEvents", place | {"logEvents": [event]}),
+    )
+
+
+def _fine(spec: Mapping[str, Any], target: Arn) -> str | None:
+    return None
+
+
+def _ecs_problem(spec: Mapping[str, Any], target: Arn) -> str | None:
+    if "EcsParameters" not in spec:
+        return f"Parameter(s) EcsParameters must be specified for target: {spec['Id']}."
+    if "RoleArn" not in spec:
+        return f"RoleArn is required for target {spec['Arn']}."
+    count = spec["EcsParameters"].get("TaskCount", 1)
+    if count > TASK_COUNT_MAX:
+        return f"Parameter TaskCount is not valid for target {spec['Id']}: at most {TASK_COUNT_MAX}."
+    return None
+
+
+def _sqs_problem(spec: Mapping[str, Any], target: Arn) -> str | None:
+    group = spec.get("SqsParameters", {}).get("MessageGroupId")
+    if target.resource.endswith(".fifo") and not group:
+        return f"Parameter(s) SqsParameters must be specified for target: {spec['Id']}."
+    return None
+
+
+KINDS = (
+    Kind("lambda", "function:", _fine, _lambda),
+    Kind("sqs", "", _sqs_problem, _sqs),
+    Kind("ecs", "cluster/", _ecs_problem, _ecs),
+    Kind("events", "event-bus/", _fine, _bus),
+    Kind("logs", "log-group:", _fine, _logs),
+)
+SUPPORTED = ("Lambda functions", "SQS queues", "ECS clusters", "event buses", "CloudWatch log groups")
