@@ -94,7 +94,7 @@ class Ecs:
         stop = self.watch_task(task_id, told)
         with self.plane.store.transact() as tx:
             unit = tx[UNITS].require(task_id)
-            status = state if state in ("running", "stopping", "stopped") else "pending"
+            status: Any = state if state in ("running", "stopping", "stopped") else "pending"
             seen = UnitState(task_id, status, **observed) if observed or state != "lost" else unit.observed
             tx[UNITS].put(replace(unit, state=state, node_id="n1", observed=seen))
         await asyncio.wait_for(told.wait(), 5)

@@ -69,9 +69,10 @@ class Retention:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self.loop = Loop("ecs.retention", plane.clock, plane.journal, self._pass, period=RETENTION_PERIOD)
+        self.loop = Loop("ecs.retention", plane.clock, plane.journal, self.forget, period=RETENTION_PERIOD)
 
-    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+    async def forget(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        """One pass; returns when the next stopped task may be forgotten."""
         full = False
         with self._plane.store.transact() as tx:
             tasks = tx[TASKS].upto("stopped", "yes", now - limits.STOPPED_KEPT, BATCH_MAX)

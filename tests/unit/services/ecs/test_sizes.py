@@ -34,7 +34,15 @@ def test_cpu_text(text: str, units: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "mib"),
-    [("512", 512), ("2GB", 2048), ("2 gb", 2048), ("0.5GB", 512), ("30 GB", 30720), ("x", None), ("1 MB", None)],
+    [
+        ("512", 512),
+        ("2GB", 2048),
+        ("2 gb", 2048),
+        ("0.5GB", 512),
+        ("30 GB", 30720),
+        ("x", None),
+        ("1 MB", None),
+    ],
 )
 def test_memory_text(text: str, mib: int | None) -> None:
     """A task's memory is MiB, or GB of 1,024 MiB."""

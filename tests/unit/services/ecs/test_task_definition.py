@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.ecs_build import a_container, a_definition, a_fargate_definition
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import task_definition
+from windlass.services.ecs import sizes
 from windlass.services.ecs.task_definition import find_cycle, register
 
 AWSLOGS = {"awslogs-group": "g", "awslogs-region": "eu-west-1"}
@@ -202,11 +203,11 @@ GRAPHS = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("ab
 @given(GRAPHS)
 def test_cycles(waits_for: dict[str, list[str]]) -> None:
     """A cycle that is found is one; when none is found the containers can be put in order."""
-    graph = {name: [on for on in waits_for.get(name, [])] for name in "abcdef"}
+    graph = {name: list(waits_for.get(name, [])) for name in "abcdef"}
     cycle = find_cycle(graph)
     if cycle:
         assert cycle[0] == cycle[-1]
-        assert all(after in graph[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in graph[before] for before, after in itertools.pairwise(cycle))
         return
     left = dict(graph)
     while left:
@@ -220,7 +221,7 @@ def test_cycles(waits_for: dict[str, list[str]]) -> None:
 def test_fargate_pairs(cpu: int, memory: int) -> None:
     """Whatever the pair: it is in AWS's table and registers, or the refusal names it."""
     params = a_fargate_definition(cpu=str(cpu), memory=str(memory))
-    if task_definition.sizes.is_fargate_size(cpu, memory):
+    if sizes.is_fargate_size(cpu, memory):
         assert "FARGATE" in register(params).compatibilities
         return
     with pytest.raises(Fault, match=f"given values: {cpu} CPU, {memory} memory"):

@@ -1,0 +1,49 @@
+"""ECS rows through the log: what was stored is what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.build import NOW
+from tests.ecs_build import SUBNET, a_fargate_definition, a_task
+from windlass.fleet import model as fleet_model
+from windlass.kernel.durable import DurableLog
+from windlass.kernel.log_sqlite import SqliteLog
+from windlass.kernel.store import Store
+from windlass.services.ecs import model
+from windlass.services.ecs.task_definition import register
+
+
+def test_rows_survive_a_restart(tmp_path: Path) -> None:
+    """Each table's row, with all that it may hold, is the same after the file is opened again."""
+    registered = register(a_fargate_definition())
+    rows: dict[Any, Any] = {
+        model.CLUSTERS: model.Cluster(
+            "1", "r", "main", settings={"a": "b"}, configuration={"x": {"y": True}},
+            capacity_providers=("FARGATE",), default_strategy=({"capacityProvider": "FARGATE", "weight": 1},),
+        ),
+        model.FAMILIES: model.Family("1", "r", "work", 3, 2, 1),
+        model.DEFINITIONS: model.TaskDefinition(
+            "1", "r", "work", 3, registered.definition, registered.compatibilities, NOW, "me", tags={"a": "b"}
+        ),
+        model.TASKS: a_task(containers=("app", "side"), overrides={"cpu": "1", "network": SUBNET}),
+        model.RUN_TOKENS: model.RunToken("1", "r", "t", "f", "main", ("t1", "t2"), NOW),
+        model.SETTINGS: model.AccountSetting("1", "r", "", "taskLongArnFormat", "enabled"),
+    }  # fmt: skip
+
+    async def write() -> None:
+        log = DurableLog(SqliteLog(tmp_path))
+        store = Store((*model.TABLES, *fleet_model.TABLES), log)
+        with store.transact() as tx:
+            for table, row in rows.items():
+                tx[table].put(row)
+        await store.durable()
+        await log.close()
+
+    asyncio.run(write())
+    again = Store((*model.TABLES, *fleet_model.TABLES), DurableLog(SqliteLog(tmp_path)))
+    assert set(rows) == set(model.TABLES)
+    for table, row in rows.items():
+        assert list(again[table].all()) == [row]

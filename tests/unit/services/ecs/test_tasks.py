@@ -1,0 +1,392 @@
+"""RunTask, StopTask, DescribeTasks and ListTasks, in process; the test plays the fleet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ecs_build import (
+    SUBNET,
+    Ecs,
+    a_container,
+    a_definition,
+    a_fargate_definition,
+    exited,
+    running,
+    with_ecs,
+)
+from windlass.aws.credentials import CREDENTIALS
+from windlass.aws.quotas import Profile
+from windlass.fleet.model import UNITS
+from windlass.kernel.bucket import Rate
+from windlass.kernel.clock import HOUR, MINUTE
+from windlass.kernel.faults import Fault
+from windlass.services.ecs.controller import Retention
+from windlass.services.ecs.model import RUN_TOKENS, TASKS
+
+ARN = "arn:aws:ecs:eu-west-1:123456789012:task/default/"
+
+
+async def refused(ecs: Ecs, operation: str, **params: Any) -> Fault:
+    with pytest.raises(Fault) as caught:
+        await ecs.call(operation, **params)
+    return caught.value
+
+
+async def described(ecs: Ecs, task: str, **params: Any) -> dict[str, Any]:
+    [found] = (await ecs.call("DescribeTasks", tasks=[task], **params))["tasks"]
+    return dict(found)
+
+
+def test_a_task_from_start_to_end() -> None:
+    """(1) PROVISIONING with a unit; (2) PENDING; (3) RUNNING; (4) STOPPED with exit code; unit gone."""
+
+    async def scenario(ecs: Ecs) -> None:
+        definition = await ecs.a_running_definition()
+        task = await ecs.run_one(startedBy="me")
+        first = await described(ecs, task)
+        assert (first["lastStatus"], first["desiredStatus"]) == ("PROVISIONING", "RUNNING")
+        assert first["taskDefinitionArn"] == definition
+        assert (first["startedBy"], first["group"]) == ("me", "family:work")
+        unit = ecs.plane.store[UNITS].require(task)
+        assert (unit.owner, unit.spec.kind, unit.desired) == ("ecs", "task", "run")
+        await ecs.report(task, "assigned")
+        assert (await described(ecs, task))["lastStatus"] == "PENDING"
+        await ecs.report(task, "running", containers=(running(),), started_at=ecs.clock.time)
+        up = await described(ecs, task)
+        assert (up["lastStatus"], up["containers"][0]["lastStatus"]) == ("RUNNING", "RUNNING")
+        assert up["startedAt"] == ecs.clock.time / 1e9
+        end = {"containers": (exited(code=7),), "stop_code": "EssentialContainerExited"}
+        await ecs.report(task, "stopped", **end)
+        over = await described(ecs, task)
+        assert (over["lastStatus"], over["desiredStatus"]) == ("STOPPED", "STOPPED")
+        assert (over["stopCode"], over["containers"][0]["exitCode"]) == ("EssentialContainerExited", 7)
+        assert over["version"] == 4
+        assert ecs.plane.store[UNITS].get(task) is None
+
+    with_ecs(scenario)
+
+
+def test_ten_tasks_at_once() -> None:
+    """Seed 004: ten tasks of ten containers in one call, all of them different."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(f"c{n}") for n in range(10)])
+        tasks = (await ecs.call("RunTask", taskDefinition="work", count=10))["tasks"]
+        containers = {c["containerArn"] for task in tasks for c in task["containers"]}
+        assert (len({t["taskArn"] for t in tasks}), len(containers)) == (10, 100)
+        for count in (0, 11, -1):
+            fault = await refused(ecs, "RunTask", taskDefinition="work", count=count)
+            assert fault.code == "InvalidParameterException"
+
+    with_ecs(scenario)
+
+
+def test_stopping() -> None:
+    """StopTask marks task and unit with the caller's reason; again, and after the end, it succeeds."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        task = await ecs.run_one()
+        stopped = (await ecs.call("StopTask", task=task, reason="enough"))["task"]
+        assert (stopped["desiredStatus"], stopped["lastStatus"]) == ("STOPPED", "PROVISIONING")
+        assert ecs.plane.store[UNITS].require(task).desired == "stop"
+        again = (await ecs.call("StopTask", task=ARN + task, reason="again"))["task"]
+        assert (again["stoppedReason"], again["version"]) == ("enough", stopped["version"])
+        await ecs.report(task, "stopped", containers=(exited(code=143),))
+        over = (await ecs.call("StopTask", task=task))["task"]
+        assert (over["lastStatus"], over["stopCode"], over["stoppedReason"]) == (
+            "STOPPED",
+            "UserInitiated",
+            "enough",
+        )
+        fault = await refused(ecs, "StopTask", task="0" * 32)
+        assert (fault.code, fault.message) == (
+            "InvalidParameterException",
+            "The referenced task was not found.",
+        )
+
+    with_ecs(scenario)
+
+
+def test_describing_what_is_not_there() -> None:
+    """Unknown ids, other clusters and other accounts are failures MISSING beside what is found."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        await ecs.call("CreateCluster", clusterName="other")
+        task = await ecs.run_one()
+        strange = [ARN.replace("eu-west-1", "us-east-1") + task, ARN.replace("default", "other") + task]
+        answer = await ecs.call("DescribeTasks", tasks=[task, "gone", *strange])
+        assert len(answer["tasks"]) == 1
+        assert answer["failures"] == [{"arn": arn, "reason": "MISSING"} for arn in (f"{ARN}gone", *strange)]
+        assert not (await ecs.call("DescribeTasks", cluster="other", tasks=[task]))["tasks"]
+        assert (await refused(ecs, "DescribeTasks", tasks=[])).message == "Tasks cannot be empty."
+        fault = await refused(ecs, "DescribeTasks", tasks=["t"] * 101)
+        assert fault.code == "InvalidParameterException"
+
+    with_ecs(scenario)
+
+
+def test_listing() -> None:
+    """Each filter, both desired statuses, pages of one."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        await ecs.a_running_definition(family="other")
+        mine = await ecs.run_one(startedBy="me")
+        other = await ecs.run_one(taskDefinition="other", launchType="EXTERNAL")
+        over = await ecs.run_one()
+        await ecs.report(over, "stopped")
+
+        async def ids(**params: Any) -> list[str]:
+            found = (await ecs.call("ListTasks", **params))["taskArns"]
+            return [arn.removeprefix(ARN) for arn in found]
+
+        assert sorted(await ids()) == sorted([mine, other])
+        assert await ids(desiredStatus="STOPPED") == [over]
+        assert await ids(desiredStatus="PENDING") == []
+        assert await ids(family="other") == [other]
+        assert await ids(startedBy="me") == [mine]
+        assert await ids(launchType="EXTERNAL") == [other]
+        assert await ids(launchType="FARGATE") == []
+        page = await ecs.call("ListTasks", maxResults=1)
+        rest = await ecs.call("ListTasks", maxResults=1, nextToken=page["nextToken"])
+        assert sorted(page["taskArns"] + rest["taskArns"]) == sorted([ARN + mine, ARN + other])
+        assert "nextToken" not in rest
+        for params, code in (
+            ({"serviceName": "web"}, "ServiceNotFoundException"),
+            ({"containerInstance": "i"}, "InvalidParameterException"),
+            ({"daemonName": "d"}, "ClientException"),
+            ({"startedBy": "me", "family": "work"}, "InvalidParameterException"),
+            ({"nextToken": page["nextToken"], "family": "work"}, "InvalidParameterException"),
+        ):
+            assert (await refused(ecs, "ListTasks", **params)).code == code
+
+    with_ecs(scenario)
+
+
+def test_client_tokens() -> None:
+    """The same call again gives the same tasks; another call with the token is a conflict that names them."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        asked = {"taskDefinition": "work", "count": 2, "clientToken": "once"}
+        first = await ecs.call("RunTask", **asked)
+        again = await ecs.call("RunTask", **asked)
+        arns = [task["taskArn"] for task in first["tasks"]]
+        assert [task["taskArn"] for task in again["tasks"]] == arns
+        assert len(ecs.plane.store[TASKS]) == 2
+        fault = await refused(ecs, "RunTask", **{**asked, "count": 1})
+        assert (fault.code, fault.members) == ("ConflictException", {"resourceIds": arns})
+        fault = await refused(ecs, "RunTask", taskDefinition="work", clientToken="t" * 65)
+        assert fault.code == "InvalidParameterException"
+        await ecs.plane.calls.part(Retention).forget(ecs.clock.time + 24 * HOUR, frozenset())
+        assert len(ecs.plane.store[RUN_TOKENS]) == 0
+
+    with_ecs(scenario)
+
+
+FARGATE: dict[str, Any] = {"launchType": "FARGATE", "networkConfiguration": SUBNET}
+ONE_OF_TEN = {"capacityProvider": "FARGATE", "weight": 1}
+SEVENTEEN = {"awsvpcConfiguration": {"subnets": ["s"] * 17}}
+SIX_GROUPS = {"awsvpcConfiguration": {"subnets": ["s"], "securityGroups": ["g"] * 6}}
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no definition": ({"taskDefinition": "x"}, "ClientException", "TaskDefinition not found."),
+    "no cluster": ({"cluster": "x"}, "ClusterNotFoundException", "Cluster not found."),
+    "not made for it": (
+        {"taskDefinition": "plain", "launchType": "FARGATE"},
+        "InvalidParameterException",
+        "Task definition does not support launch_type FARGATE.",
+    ),
+    "no network": (
+        {"launchType": "FARGATE"},
+        "InvalidParameterException",
+        "must be provided when networkMode",
+    ),
+    "network for nothing": (
+        {"taskDefinition": "plain", "networkConfiguration": SUBNET},
+        "InvalidParameterException",
+        "not valid for the given networkMode",
+    ),
+    "no subnets": (
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": []}}},
+        "InvalidParameterException",
+        "subnets can not be empty.",
+    ),
+    "too many subnets": ({"networkConfiguration": SEVENTEEN}, "InvalidParameterException", "at most 16"),
+    "too many groups": ({"networkConfiguration": SIX_GROUPS}, "InvalidParameterException", "at most 5"),
+    "two ways to launch": (
+        {**FARGATE, "capacityProviderStrategy": [ONE_OF_TEN]},
+        "InvalidParameterException",
+        "both a launch type and capacity provider strategy",
+    ),
+    "another provider": (
+        {"capacityProviderStrategy": [{"capacityProvider": "asg"}]},
+        "InvalidParameterException",
+        "'asg' was not found",
+    ),
+    "exec": ({**FARGATE, "enableExecuteCommand": True}, "UnsupportedFeatureException", "ECS Exec"),
+    "volumes": ({**FARGATE, "volumeConfigurations": [{"name": "v"}]}, "UnsupportedFeatureException", "EBS"),
+    "managed": ({"launchType": "MANAGED_INSTANCES"}, "UnsupportedFeatureException", "MANAGED_INSTANCES"),
+    "platform": ({**FARGATE, "platformVersion": "9"}, "PlatformUnknownException", "9"),
+    "platform on EC2": (
+        {"taskDefinition": "plain", "platformVersion": "LATEST"},
+        "InvalidParameterException",
+        "platform version must be null",
+    ),
+    "constraints": (
+        {**FARGATE, "placementConstraints": [{"type": "distinctInstance"}]},
+        "InvalidParameterException",
+        "not supported with FARGATE",
+    ),
+    "strategy": (
+        {**FARGATE, "placementStrategy": [{"type": "random"}]},
+        "InvalidParameterException",
+        "not supported with FARGATE",
+    ),
+    "too many constraints": (
+        {"taskDefinition": "plain", "placementConstraints": [{"type": "distinctInstance"}] * 11},
+        "InvalidParameterException",
+        "at most 10",
+    ),
+    "unknown override": (
+        {**FARGATE, "overrides": {"containerOverrides": [{"name": "x"}]}},
+        "InvalidParameterException",
+        "Override for container named x is not a container in the TaskDefinition.",
+    ),
+    "large overrides": (
+        {**FARGATE, "overrides": {"containerOverrides": [{"name": "app", "command": ["x" * 8192]}]}},
+        "InvalidParameterException",
+        "8192",
+    ),
+    "odd size": ({**FARGATE, "overrides": {"cpu": "512"}}, "ClientException", "512 CPU, 512 memory"),
+    "no size": ({**FARGATE, "overrides": {"cpu": "x"}}, "InvalidParameterException", "'cpu' override"),
+    "service group": ({**FARGATE, "group": "service:x"}, "InvalidParameterException", "service:"),
+    "long startedBy": ({**FARGATE, "startedBy": "x" * 129}, "InvalidParameterException", "128"),
+    "service tags": ({**FARGATE, "propagateTags": "SERVICE"}, "InvalidParameterException", "SERVICE"),
+    "reserved tags": (
+        {**FARGATE, "tags": [{"key": "aws:x", "value": ""}]},
+        "InvalidParameterException",
+        "reserved",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused(name: str) -> None:
+    """Each rule that a RunTask call can break, with AWS's error, and nothing is written."""
+    params, code, part = WRONG[name]
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        await ecs.call("RegisterTaskDefinition", **a_definition(family="plain"))
+        fault = await refused(ecs, "RunTask", **{"taskDefinition": "work", **params})
+        assert (fault.code, part in fault.message) == (code, True), fault
+        assert len(ecs.plane.store[TASKS]) == len(ecs.plane.store[UNITS]) == 0
+
+    with_ecs(scenario)
+
+
+def test_fargate() -> None:
+    """A Fargate task shows platform, sizes and storage; its overrides change them."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        plain = await described(ecs, await ecs.run_one(**FARGATE))
+        assert (plain["cpu"], plain["memory"], plain["platformVersion"]) == ("256", "512", "1.4.0")
+        assert plain["ephemeralStorage"] == {"sizeInGiB": 20}
+        overrides = {"cpu": "1 vCPU", "memory": "2 GB", "ephemeralStorage": {"sizeInGiB": 50}}
+        task = await ecs.run_one(**FARGATE, overrides=overrides)
+        large = await described(ecs, task)
+        assert (large["cpu"], large["memory"]) == ("1024", "2048")
+        assert large["ephemeralStorage"] == {"sizeInGiB": 50}
+        assert large["overrides"] == {"containerOverrides": [], **overrides, "cpu": "1024", "memory": "2048"}
+        unit = ecs.plane.store[UNITS].require(task)
+        assert (unit.cpu_units, unit.memory_mib) == (1024, 2048)
+
+    with_ecs(scenario)
+
+
+def test_tags_of_tasks() -> None:
+    """Own tags win over those of the definition; the managed tag names the cluster."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "1"}])
+        own = {"tags": [{"key": "b", "value": "2"}]}
+        task = await ecs.run_one(propagateTags="TASK_DEFINITION", enableECSManagedTags=True, **own)
+        shown = await described(ecs, task, include=["TAGS"])
+        assert {tag["key"]: tag["value"] for tag in shown["tags"]} == {
+            "a": "1",
+            "b": "2",
+            "aws:ecs:clusterName": "default",
+        }
+        assert (await described(ecs, task))["tags"] == []
+
+    with_ecs(scenario)
+
+
+def test_credentials_of_a_role_end_with_the_task() -> None:
+    """A task with a role acts as that role's session; afterwards its key is nobody's."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(taskRoleArn="arn:aws:iam::123456789012:role/path/worker")
+        task = await ecs.run_one()
+        told = dict(ecs.plane.store[UNITS].require(task).spec.containers[0].environment)
+        key = ecs.plane.store[CREDENTIALS].require(told["AWS_ACCESS_KEY_ID"])
+        assert key.arn == f"arn:aws:sts::123456789012:assumed-role/worker/{task}"
+        assert (key.secret, key.session_token) == (told["AWS_SECRET_ACCESS_KEY"], told["AWS_SESSION_TOKEN"])
+        await ecs.report(task, "stopped")
+        assert len(ecs.plane.store[CREDENTIALS]) == 0
+
+    with_ecs(scenario)
+
+
+LAUNCH_RATES = Profile(
+    "test",
+    quotas={"fargate.spot.tasks": 3},
+    buckets={"fargate.on_demand": Rate(20, 10), "fargate.spot": Rate(100, 20)},
+)
+
+
+def test_launch_rates() -> None:
+    """Fargate On-Demand and Spot have a bucket each; EC2 has none; time refills them."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        await ecs.a_running_definition(family="plain")
+        for _ in range(2):
+            await ecs.call("RunTask", taskDefinition="work", count=10, **FARGATE)
+        fault = await refused(ecs, "RunTask", taskDefinition="work", **FARGATE)
+        assert (fault.code, fault.message) == ("ThrottlingException", "Rate exceeded")
+        spot = {
+            "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+            "networkConfiguration": SUBNET,
+        }
+        await ecs.call("RunTask", taskDefinition="work", **spot)
+        await ecs.call("RunTask", taskDefinition="plain", count=10)
+        ecs.clock.time += MINUTE
+        await ecs.call("RunTask", taskDefinition="work", count=10, **FARGATE)
+        fault = await refused(ecs, "RunTask", taskDefinition="work", count=3, **spot)
+        assert (fault.code, "limit on the number of tasks" in fault.message) == ("ClientException", True)
+        await ecs.call("RunTask", taskDefinition="work", count=2, **spot)
+
+    with_ecs(scenario, LAUNCH_RATES)
+
+
+def test_stopped_tasks_are_kept_for_an_hour() -> None:
+    """Describable until then, and gone after."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        task = await ecs.run_one()
+        await ecs.report(task, "stopped")
+        retention = ecs.plane.calls.part(Retention)
+        over = ecs.clock.time
+        assert await retention.forget(over + HOUR - 1, frozenset()) == over + HOUR
+        assert (await described(ecs, task))["lastStatus"] == "STOPPED"
+        assert await retention.forget(over + HOUR, frozenset()) is None
+        assert (await ecs.call("DescribeTasks", tasks=[task]))["failures"][0]["reason"] == "MISSING"
+
+    with_ecs(scenario)
