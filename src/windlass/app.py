@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
+import json
 import logging
-import os
 import shutil
 import signal
 import socket
@@ -21,14 +20,13 @@ from pathlib import Path
 
 import uvloop
 
-from windlass.aws.credentials import ensure_root
+from windlass.aws.credentials import root_credentials
 from windlass.aws.quotas import Profile, load_profile
 from windlass.aws.wire import Request, Response
 from windlass.config import Settings, Unusable, check_settings
-from windlass.fleet import intake, unix_transport
+from windlass.embedded import embedded_agent
 from windlass.fleet.controller import Controller
 from windlass.fleet.link import NodeLinks
-from windlass.fleet.model import NODES
 from windlass.front.admin import PREFIX, Admin, Facts
 from windlass.front.gateway import FrontDoor, Gateway, Gone
 from windlass.front.json_lines import JsonLines
@@ -36,20 +34,14 @@ from windlass.front.server import Server, make_server
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock
 from windlass.kernel.durable import DurableLog, MemoryLog
+from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
-from windlass.node.launch import ensure_agent
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
 
-EMBEDDED = "embedded"
-"""Node id of the agent that `windlass up` starts."""
 PROBE_PERIOD = SECOND
-AGENT_STARTS_WITHIN = 20 * SECOND
-AGENT_ENDS_WITHIN = 20 * SECOND
-"""How long a clean stop waits for the agent to stop what it runs: stop timeouts are capped below this."""
-SOCKET_PATH_BYTES_MAX = unix_transport.PATH_BYTES_MAX
 
 log = logging.getLogger("windlass")
 Announce = Callable[[str], None]
@@ -92,13 +84,16 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         plane = await stack.enter_async_context(_plane(settings, data, profile, endpoint, ending))
         server = _server(settings, plane, endpoint)
         serving = plane.spawn.start("http", server.serve(sockets=[listener]))
-        await stack.enter_async_context(_agent(settings, plane, data))
+        if settings.auth == "sigv4":
+            _write_root_credentials(plane, data / "root-credentials.json")
+        if settings.agent:
+            await stack.enter_async_context(embedded_agent(plane, _node_links(plane), data))
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()
         server.should_exit = True
         await serving
-    if ending.crash:
-        raise Unusable(f"stopped because of a bug in {ending.crash}; state up to it is kept")
+        if ending.crash:
+            raise Unusable(f"stopped because of a bug in {ending.crash}; tasks go on, state is kept")
     return 0
 
 
@@ -212,72 +207,14 @@ def _server(settings: Settings, plane: Plane, endpoint: str) -> Server:
     return make_server(answer)
 
 
-@asynccontextmanager
-async def _agent(settings: Settings, plane: Plane, data: Path) -> AsyncIterator[None]:
-    """The embedded agent: found running (after a kill of the plane) or started; ended on a clean stop."""
-    if settings.auth == "sigv4":
-        ensure_root(plane.store, plane.chance, data / "root-credentials.json")
-    if not settings.agent:
-        yield
-        return
-    links = _node_links(plane)
-    token = _token(plane, data / "agent.token")
-    node = intake.register(plane.store, EMBEDDED, token, unbounded=True)
-    path = _socket_path(data)
-    listening = await unix_transport.serve(path, links, plane.spawn)
-    connected = _watch_connected(plane, node.id, True)
-    await ensure_agent(data / "agent", socket=path, token_file=data / "agent.token", node_id=node.id)
-    try:
-        await asyncio.wait_for(connected.wait(), AGENT_STARTS_WITHIN / SECOND)
-    except TimeoutError:
-        raise Unusable(f"the agent did not start; see {data / 'agent' / 'agent.log'}") from None
-    try:
-        yield
-    finally:
-        ended = _watch_connected(plane, node.id, False)
-        await links.shut_down(node.id)
-        try:
-            await asyncio.wait_for(ended.wait(), AGENT_ENDS_WITHIN / SECOND)
-        except TimeoutError:
-            log.error("the agent did not end in time; it may still run tasks")
-        listening.close()
-        path.unlink(missing_ok=True)
-
-
-def _watch_connected(plane: Plane, node_id: str, wanted: bool) -> asyncio.Event:
-    """An event that is set when the node's row says so."""
-    reached = asyncio.Event()
-
-    def look(_: object = None) -> None:
-        node = plane.store[NODES].get(node_id)
-        if node is not None and node.connected is wanted:
-            reached.set()
-
-    plane.store.watch((NODES,), look)
-    look()
-    return reached
-
-
-def _token(plane: Plane, path: Path) -> str:
-    """The secret that the embedded agent shows; kept, so that one which outlived a plane still fits."""
-    if path.exists():
-        return path.read_text()
-    token = plane.chance.secret(32).hex()
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(token)
-    return token
-
-
-def _socket_path(data: Path) -> Path:
-    """In the data directory if the kernel takes so long a path, else the same short one each time."""
-    path = data / "agent.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
-        return path
-    short = Path(tempfile.gettempdir()) / f"windlass-{os.getuid()}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    if short.is_symlink() or short.stat().st_uid != os.getuid():
-        raise Unusable(f"{short} belongs to somebody else; use a shorter --data")
-    return short / f"{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}.sock"
+def _write_root_credentials(plane: Plane, path: Path) -> None:
+    """Where the owner of the data directory finds the key that `--auth sigv4` starts with."""
+    ids = Ids(plane.chance.stream("credentials"))
+    row = root_credentials(plane.store, ids, plane.chance, plane.clock.now())
+    path.touch(mode=0o600)
+    path.write_text(
+        json.dumps({"AccessKeyId": row.access_key, "SecretAccessKey": row.secret}, indent=2) + "\n"
+    )
 
 
 def _shown(host: str) -> str:

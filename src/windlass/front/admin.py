@@ -21,6 +21,7 @@ from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.journal import Entry
 from windlass.services.events.schedules import Schedules
+from windlass.services.logs.model import STREAMS
 from windlass.services.plane import Plane, Service
 
 PREFIX = "/_windlass/"
@@ -56,6 +57,7 @@ class Admin:
             ("GET", "journal"): self._journal,
             ("GET", "coverage"): self._coverage,
             ("GET", "quotas"): self._quotas,
+            ("GET", "streams"): self._streams,
             ("GET", "metrics"): self._metrics,
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
@@ -111,6 +113,21 @@ class Admin:
         units = sorted(self._plane.store[UNITS].all(), key=lambda unit: (unit.created_at, unit.id))
         return {"units": [_unit(unit) for unit in units[:UNITS_PER_ANSWER_MAX]], "total": len(units)}
 
+    def _streams(self, query: Query) -> Answer:
+        """The log streams of a task (by its id in their names) or of a function (by its name)."""
+        wanted = query["unit"]
+        streams = [
+            stream
+            for stream in self._plane.store[STREAMS].all()
+            if wanted in stream.name.split("/") or stream.group == f"/aws/lambda/{wanted}"
+        ]
+        return {
+            "streams": [
+                {"account": s.account, "region": s.region, "group": s.group, "stream": s.name}
+                for s in sorted(streams, key=lambda stream: (stream.created_ms, stream.name))
+            ]
+        }
+
     def _journal(self, query: Query) -> Answer:
         entries = self._plane.journal.since(int(query.get("since", "0")), JOURNAL_PER_ANSWER_MAX)
         return {"entries": [_entry(entry) for entry in entries]}
@@ -160,10 +177,10 @@ class Admin:
     async def _fire(self, query: Query) -> Any:
         """Invoke a rule's targets now, as if its schedule had come round."""
         schedules = self._plane.calls.part(Schedules)
-        await schedules.fire_now(
-            query["account"], query["region"], query.get("bus", "default"), query["rule"]
-        )
-        return {"fired": query["rule"]}
+        bus = query.get("bus", "default")
+        targets = schedules.fire_now(query["account"], query["region"], bus, query["rule"])
+        await self._plane.store.durable()
+        return {"fired": query["rule"], "targets": targets}
 
 
 def _unit(unit: Unit) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from botocore.model import OperationModel
+
 from windlass.aws.auth import authenticate
 from windlass.aws.calls import Caller, Params, Result
 from windlass.aws.check import check
@@ -19,7 +21,7 @@ from windlass.aws.models import Models
 from windlass.aws.protocols import PROTOCOLS
 from windlass.aws.route import Routed, guess_protocol, route
 from windlass.aws.wire import Request, Response
-from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.services.plane import Plane, Service
 
@@ -112,18 +114,24 @@ class Gateway:
             raise Fault(declared.throttled, "Rate exceeded")
 
     def _read(self, request: Request, routed: Routed) -> Params:
-        operation = self._models.operation(routed.service, routed.operation)
+        operation = self._operation(routed.service, routed.operation)
         return PROTOCOLS[routed.protocol].read(request, operation, routed.path_labels)
 
     def _check(self, service: str, operation: str, params: Params) -> None:
-        shape = self._models.operation(service, operation).input_shape
+        shape = self._operation(service, operation).input_shape
         declared = self._services[service]
         if shape is not None:
             check(params, shape, declared.invalid, declared.own_checks)
 
     def _write(self, routed: Routed, result: Result, request_id: str) -> Response:
-        operation = self._models.operation(routed.service, routed.operation)
+        operation = self._operation(routed.service, routed.operation)
         return PROTOCOLS[routed.protocol].write(result, operation, request_id)
+
+    def _operation(self, service: str, operation: str) -> OperationModel:
+        found = self._models.operation(service, operation)
+        if found is None:
+            raise Bug(f"{service} has no operation {operation}: routing should have refused it")
+        return found
 
     def _as_fault(self, error: Exception, routed: Routed | None, request_id: str) -> Fault:
         """What the caller is told. Our own mistakes are logged with their story and answered 500."""

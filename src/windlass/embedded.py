@@ -1,0 +1,136 @@
+"""The agent that `windlass up` runs on its own machine: started or found, kept, and ended with the plane.
+
+Part of the composition root. After a SIGKILL of the plane the agent and its tasks live on, and the next
+plane on the same data directory finds them here; a clean stop ends all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from windlass.config import Unusable
+from windlass.fleet import intake, unix_transport
+from windlass.fleet.link import NodeLinks
+from windlass.fleet.model import NODES
+from windlass.kernel.clock import SECOND
+from windlass.node.launch import AgentFailed, ensure_agent
+from windlass.services.plane import Plane
+
+NODE_ID = "embedded"
+CONNECTS_WITHIN = 20 * SECOND
+ENDS_WITHIN = 20 * SECOND
+"""How long a clean stop waits for the agent, which caps stop timeouts below this when it shuts down."""
+RESTART_AFTER = SECOND
+"""An agent that ended by itself is started again, at most this often."""
+
+log = logging.getLogger("windlass.agent")
+
+
+@asynccontextmanager
+async def embedded_agent(plane: Plane, links: NodeLinks, data: Path) -> AsyncIterator[None]:
+    """An agent that is connected while the block runs. An exception in the block leaves it running."""
+    token_file = data / "agent.token"
+    intake.register(plane.store, NODE_ID, _token(plane, token_file), unbounded=True)
+    socket = _socket_path(data)
+    try:
+        listening = await unix_transport.serve(socket, links, plane.spawn)
+    except (OSError, ValueError) as error:
+        raise Unusable(f"cannot listen for the agent on {socket}: {error}") from error
+    agent = _Agent(plane, data / "agent", socket, token_file)
+    await agent.start()
+    try:
+        yield
+        await agent.end(links)
+    finally:
+        listening.close()
+        socket.unlink(missing_ok=True)
+
+
+class _Agent:
+    """The agent's process, started again when it ends by itself."""
+
+    def __init__(self, plane: Plane, data: Path, socket: Path, token_file: Path) -> None:
+        self._plane = plane
+        self._data = data
+        self._socket = socket
+        self._token_file = token_file
+        self._ended = asyncio.Event()
+
+    async def start(self) -> None:
+        """Return when it has a session."""
+        connected = self._watch_connected()
+        await self._ensure()
+        try:
+            await asyncio.wait_for(connected.wait(), CONNECTS_WITHIN / SECOND)
+        except TimeoutError:
+            raise Unusable(f"the agent did not connect; see {self._data / 'agent.log'}") from None
+        self._keeper = self._plane.spawn.start("embedded agent", self._keep())
+
+    async def end(self, links: NodeLinks) -> None:
+        """Have it stop what it runs and end; what it reports meanwhile is still taken in."""
+        self._keeper.cancel()
+        await links.shut_down(NODE_ID)
+        try:
+            await asyncio.wait_for(self._ended.wait(), ENDS_WITHIN / SECOND)
+        except TimeoutError:
+            log.error("the agent did not end in time; see %s", self._data / "agent.log")
+
+    async def _keep(self) -> None:
+        while True:
+            await self._ended.wait()
+            log.error("the agent ended by itself and is started again; see %s", self._data / "agent.log")
+            self._plane.journal.note("fleet", NODE_ID, "agent restarted", "it ended by itself")
+            await self._plane.clock.sleep_until(self._plane.clock.now() + RESTART_AFTER)
+            self._ended.clear()
+            await self._ensure()
+
+    async def _ensure(self) -> None:
+        try:
+            await ensure_agent(
+                self._data,
+                socket=self._socket,
+                token_file=self._token_file,
+                node_id=NODE_ID,
+                on_exit=lambda code: self._ended.set(),
+            )
+        except AgentFailed as error:
+            raise Unusable(str(error)) from error
+
+    def _watch_connected(self) -> asyncio.Event:
+        connected = asyncio.Event()
+
+        def look(_: object = None) -> None:
+            node = self._plane.store[NODES].get(NODE_ID)
+            if node is not None and node.connected:
+                connected.set()
+
+        self._plane.store.watch((NODES,), look)
+        look()
+        return connected
+
+
+def _token(plane: Plane, path: Path) -> str:
+    """The secret that the agent shows; kept, so that one which outlived a plane still fits."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(plane.chance.secret(32).hex())
+    return path.read_text()
+
+
+def _socket_path(data: Path) -> Path:
+    """In the data directory if the kernel takes so long a path, else the same short one each time."""
+    path = data / "agent.sock"
+    if len(os.fsencode(path)) <= unix_transport.PATH_BYTES_MAX:
+        return path
+    short = Path(tempfile.gettempdir()) / f"windlass-{os.getuid()}"
+    short.mkdir(mode=0o700, exist_ok=True)
+    if short.is_symlink() or short.stat().st_uid != os.getuid():
+        raise Unusable(f"{short} belongs to somebody else; use a shorter --data")
+    return short / f"{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}.sock"
