@@ -74,6 +74,8 @@ class Agent:
         self._reported: dict[str, UnitState] = {}
         self._woken: dict[str, None] = {}
         self._turn: asyncio.Handle | None = None
+        self._queued: dict[str, None] = {}
+        """Units with something to start, first come, first served: see STARTS_PER_TURN."""
         self._budget = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ending: asyncio.Future[None] | None = None
@@ -194,29 +196,30 @@ class Agent:
     def _work(self) -> None:
         """One turn: plan and act for every woken unit, then write down and report what changed."""
         now = self._clock.now()
-        woken, self._woken = self._woken, {}
         self._budget = STARTS_PER_TURN
-        removed: list[str] = []
-        for unit_id in woken:
-            if unit_id in self._held and self._settle(unit_id, now):
-                removed.append(unit_id)
+        looked_at = list(self._queued)[:STARTS_PER_TURN]
+        looked_at += [unit_id for unit_id in self._woken if unit_id not in self._queued]
+        self._woken.clear()
+        removed = [unit_id for unit_id in looked_at if unit_id in self._held and self._settle(unit_id, now)]
         self._turn = None
-        self._report(woken)
+        self._report(looked_at)
         if removed:
             self._write(partial(self._ledger.remove, removed))
-        self._wake(*self._woken)
+        if self._queued or self._woken:
+            self._turn = self._loop.call_soon(self._work)
         self._look_for_end()
 
     def _settle(self, unit_id: str, now: Instant) -> bool:
         """Act for one unit until there is nothing to do now. True: it is forgotten."""
         cap = None if self._ending is None else SHUTDOWN_GRACE_MAX
+        self._queued.pop(unit_id, None)
         while True:
             want = self._want(unit_id)
             self._held[unit_id] = moves.observe(want, self._held[unit_id], now)
             todo = plan(want, self._held[unit_id], now, cap)
             for action in todo.actions:
                 if isinstance(action, Start) and not self._budget:
-                    self._woken[unit_id] = None  # in the next turn
+                    self._queued[unit_id] = None
                     return False
                 self._act(action, now)
                 if isinstance(action, Remove):
