@@ -102,11 +102,17 @@ def due_after(store: Store, queue: Queue, now: Instant) -> Instant | None:
 
 
 def take(
-    tx: Transaction, sequences: Sequences, queue: Queue, wanted: int, until: Instant, now: Instant
+    tx: Transaction,
+    sequences: Sequences,
+    queue: Queue,
+    wanted: int,
+    until: Instant,
+    now: Instant,
+    in_flight_max: int = IN_FLIGHT_MAX,
 ) -> list[Message]:
     """Hand out at most `wanted` messages; dead ones go to the dead-letter queue, expired ones go."""
     messages = tx[MESSAGES]
-    wanted = min(wanted, IN_FLIGHT_MAX - in_flight_count(messages, queue.id, now))
+    wanted = min(wanted, in_flight_max - in_flight_count(messages, queue.id, now))
     target = _dead_letter_queue(tx, queue)
     dead_after = queue.receives_max if target is not None else None
     taken: list[Message] = []

@@ -210,10 +210,15 @@ def _check_number(name: str, text: str) -> None:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal("NaN")
-    digits = number.normalize() if number.is_finite() else number
-    fits = number.is_finite() and (
-        number == 0
-        or (len(digits.as_tuple().digits) <= _NUMBER_DIGITS_MAX and digits.adjusted() in _NUMBER_EXPONENTS)
+    fits = number == 0 or (
+        number.is_finite()
+        and _digits(number) <= _NUMBER_DIGITS_MAX
+        and number.adjusted() in _NUMBER_EXPONENTS
     )
     if not fits or not text.isascii() or "_" in text:
         raise errors.invalid_value(f"Can't cast the value of message (user) attribute '{name}' to a number.")
+
+
+def _digits(number: Decimal) -> int:
+    """Significant digits; `normalize()` would round to the context's precision."""
+    return len("".join(map(str, number.as_tuple().digits)).strip("0"))

@@ -14,7 +14,7 @@ RECEIVE_MESSAGES_MAX = 10  # messages; API ReceiveMessage, MaxNumberOfMessages
 LONG_POLL_WAIT_S_MAX = 20  # seconds; API ReceiveMessage, WaitTimeSeconds
 VISIBILITY_S_MAX = 43_200  # seconds since the receive; API ChangeMessageVisibility
 DELAY_S_MAX = 900  # seconds; API SendMessage, DelaySeconds
-IN_FLIGHT_MAX = 120_000  # messages, standard and FIFO; API ChangeMessageVisibility
+IN_FLIGHT_MAX = 120_000  # messages per queue, standard and FIFO; API ChangeMessageVisibility
 MESSAGE_ATTRIBUTES_MAX = 10  # per message; DG sqs-message-metadata
 ATTRIBUTE_NAME_MAX = 256  # characters; DG sqs-message-metadata
 ATTRIBUTE_TYPE_MAX = 256  # characters with the custom label; DG sqs-message-metadata
@@ -39,5 +39,7 @@ DEDUP_WINDOW: Duration = 5 * MINUTE  # API SendMessage, MessageDeduplicationId
 ATTEMPT_WINDOW: Duration = 5 * MINUTE  # API ReceiveMessage, ReceiveRequestAttemptId
 PURGE_PAUSE: Duration = 60 * SECOND  # API PurgeQueue
 
+QUOTA_IN_FLIGHT = "sqs.in_flight_messages"
+"""Profile quota: messages of one queue in flight at once. Absent: IN_FLIGHT_MAX."""
 QUOTA_DELETED_RECENTLY = "sqs.queue_deleted_recently_s"
 """Profile quota: seconds a deleted queue's name is refused (API DeleteQueue: 60). Absent or 0: at once."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windlass.aws.calls import Call, Params, Result
+from windlass.aws.quotas import Quotas
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
@@ -21,6 +22,7 @@ from windlass.services.sqs.limits import (
     BATCH_BYTES_MAX,
     IN_FLIGHT_MAX,
     LONG_POLL_WAIT_S_MAX,
+    QUOTA_IN_FLIGHT,
     RECEIVE_MESSAGES_MAX,
     VISIBILITY_S_MAX,
 )
@@ -202,17 +204,18 @@ def _bad_timeout(timeout_s: int) -> Fault:
 
 def _take(call: Call, receive: _Receive, now: Instant, short: bool) -> list[dict[str, Any]]:
     """Take what is there, in one transaction. A short poll is told when too much is in flight."""
+    limit = round(call.part(Quotas).value(QUOTA_IN_FLIGHT) or IN_FLIGHT_MAX)
     with call.store.transact() as tx:
         queue = tx[QUEUES].require(receive.queue, errors.no_queue)
         until = hidden_until(queue, receive.timeout_s, now)
         taken = _again(tx, queue, receive, until, now) if receive.attempt else None
         if taken is None:
-            taken = contents.take(tx, call.part(Sequences), queue, receive.count, until, now)
+            taken = contents.take(tx, call.part(Sequences), queue, receive.count, until, now, limit)
             if receive.attempt and taken:
                 handed = tuple((message.number, message.receives) for message in taken)
                 tx[ATTEMPTS].put(Attempt(queue.id, receive.attempt, handed, now + ATTEMPT_WINDOW))
         if not taken and short and not queue.fifo:
-            _check_in_flight(tx, queue, now)
+            _check_in_flight(tx, queue, limit, now)
     return [describe.message(queue, message, receive.want) for message in taken]
 
 
@@ -239,9 +242,9 @@ def _again(
     return same
 
 
-def _check_in_flight(tx: Transaction, queue: Queue, now: Instant) -> None:
-    if contents.in_flight_count(tx[MESSAGES], queue.id, now) >= IN_FLIGHT_MAX:
-        raise errors.over_limit(f"Too many messages are in flight: the limit is {IN_FLIGHT_MAX}.")
+def _check_in_flight(tx: Transaction, queue: Queue, limit: int, now: Instant) -> None:
+    if contents.in_flight_count(tx[MESSAGES], queue.id, now) >= limit:
+        raise errors.over_limit(f"Too many messages are in flight: the limit is {limit}.")
 
 
 async def _poll(call: Call, queue: Queue, receive: _Receive, until: Instant) -> Result:
