@@ -17,6 +17,8 @@ from botocore.model import ServiceModel
 from windlass.aws.calls import Caller
 from windlass.aws.credentials import CREDENTIALS, Credentials, caller, caller_of
 from windlass.aws.sigv4 import (
+    GLOBAL_SCOPE,
+    REGION,
     Auth,
     Refused,
     check_host_signed,
@@ -155,14 +157,15 @@ def authenticate(
         row, auth = _verified(request, service.signing_name, store, now, SKEW[family])
     except Refused as refused:
         raise auth_fault(refused.kind, family, refused.message) from refused
-    return caller(row), auth.region if auth.region != "aws-global" else DEFAULT_REGION
+    return caller(row), auth.region if auth.region != GLOBAL_SCOPE else DEFAULT_REGION
 
 
 def _believe(request: Request, store: Store, default_region: str) -> tuple[Caller, str]:
     """`--auth open`: the access key and the Region that are named, however badly the request is signed."""
     named = _OPEN_SCOPE.search(request.headers.get("authorization", "")) or _OPEN_QUERY.search(request.query)
     if named is not None:
-        return caller_of(named[1], store), named[2] if named[2] != "aws-global" else DEFAULT_REGION
+        region = named[2] if REGION.fullmatch(named[2]) else default_region
+        return caller_of(named[1], store), region if region != GLOBAL_SCOPE else DEFAULT_REGION
     old = _OLD_KEY.search(request.query)
     return caller_of(old[1] if old else "", store), default_region
 

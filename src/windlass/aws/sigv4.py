@@ -26,7 +26,9 @@ PRESIGNED_S_MAX = 604_800
 """Seconds that a presigned URL may live: seven days (AWS docs, "Signing requests", query parameters)."""
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+|aws-global")
+GLOBAL_SCOPE = "aws-global"
+"""The Region in the scope of some clients of global services; it means us-east-1."""
+REGION = re.compile(rf"[a-z]{{2}}(-[a-z]+){{1,3}}-\d{{1,2}}|{GLOBAL_SCOPE}")
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _PAIR = re.compile(r"\s*([A-Za-z-]+)\s*=\s*([^,\s]*)\s*")
 _QUERY_MUST = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
@@ -199,7 +201,7 @@ def check_scope(auth: Auth, signing_name: str) -> None:
             f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{auth.terminator}'.",
         )
     texts = []
-    if not _REGION.fullmatch(auth.region):
+    if not REGION.fullmatch(auth.region):
         texts.append("Credential should be scoped to a valid region. ")
     if auth.service != signing_name:
         texts.append(f"Credential should be scoped to correct service: '{signing_name}'. ")

@@ -360,6 +360,14 @@ def test_open_mode_takes_the_account_from_the_key(key: str, account: str) -> Non
     assert (caller.account, caller.arn, region) == (account, f"arn:aws:iam::{account}:root", "ap-south-1")
 
 
+def test_open_mode_takes_no_nonsense_for_a_region() -> None:
+    """A Region ends up in ARNs and keys, so it must look like one."""
+    for region in ("nonsense", "eu-west-1x", "EU-WEST-1", "x" * 5000):
+        authorization = f"AWS4-HMAC-SHA256 Credential=test/20260101/{region}/ecs/aws4_request"
+        request = Request("POST", "/", headers={"authorization": authorization})
+        assert authenticate(request, a_service(), a_store(), NOW, mode="open")[1] == "us-east-1"
+
+
 def test_open_mode_knows_keys_and_presigned_urls() -> None:
     """A key of ours is its caller; a request without any is the default account in the default Region."""
     store = a_store()
