@@ -36,16 +36,26 @@ class Lines:
     lines: list[str] = field(default_factory=list)
     full: bool = False
     waiting: list[Callable[[], None]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, condition: Callable[[Lines], bool]) -> None:
+        """Wait until the log is so."""
+        async with asyncio.timeout(20):
+            while not condition(self):
+                self.changed.clear()
+                await self.changed.wait()
 
     def stream(self, target: LogTarget) -> Lines:
         return self
 
     def write(self, line: str, at: int) -> bool:
         self.lines.append(line)
+        self.changed.set()
         return not self.full
 
     def on_room(self, call: Callable[[], None]) -> None:
         self.waiting.append(call)
+        self.changed.set()
 
     def flush(self) -> None:
         pass
