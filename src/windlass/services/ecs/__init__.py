@@ -58,6 +58,10 @@ SERVICE = Service(
     tables=TABLES,
     start=start,
     invalid="InvalidParameterException",
-    buckets={"RunTask": "ecs.RunTask"},
+    buckets={
+        "DescribeClusters": "ecs.DescribeClusters",
+        "ListClusters": "ecs.ListClusters",
+        "RunTask": "ecs.RunTask",
+    },
     partial=PARTIAL,
 )
