@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.test_iam import a_role, refusal
+from tests.process import PlaneProcess
 
 Client = Callable[..., Any]
 
@@ -134,3 +135,34 @@ def test_what_is_not_there_says_so(client: Client) -> None:
         client("sts").get_federation_token(Name="ann", Policy=json.dumps({}))
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert "GetFederationToken" in refused.value.response["Error"]["Message"]
+
+
+def test_signatures_are_verified(own_plane: Callable[..., PlaneProcess]) -> None:
+    """`--auth sigv4`, step by step:
+
+    1. the root key that the first start left in the data directory works;
+    2. so does the key of a user that root made;
+    3. a wrong secret, an unknown key and a deactivated key do not;
+    4. temporary credentials need their token;
+    5. after kill -9 and a restart the keys are the same.
+    """
+    plane = own_plane("--auth", "sigv4", "--no-agent")
+    root = json.loads((plane.data / "root-credentials.json").read_text())
+    iam = as_holder(plane.endpoint, root, "iam")
+    iam.create_user(UserName="ann")
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    assert as_holder(plane.endpoint, key).get_caller_identity()["UserId"].startswith("AIDA")
+    wrong = as_holder(plane.endpoint, {**key, "SecretAccessKey": "guess"})
+    assert refusal(wrong.get_caller_identity)[::2] == ("SignatureDoesNotMatch", 403)
+    unknown = as_holder(plane.endpoint, {**key, "AccessKeyId": "AKIANOBODYATALL00000"})
+    assert refusal(unknown.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
+    session = as_holder(plane.endpoint, key).get_session_token()["Credentials"]
+    assert as_holder(plane.endpoint, session).get_caller_identity()["Arn"].endswith(":user/ann")
+    without = as_holder(plane.endpoint, {**session, "SessionToken": None})
+    assert refusal(without.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
+    plane.kill()
+    plane.start()
+    iam = as_holder(plane.endpoint, root, "iam")
+    iam.update_access_key(UserName="ann", AccessKeyId=key["AccessKeyId"], Status="Inactive")
+    refused = refusal(as_holder(plane.endpoint, key).get_caller_identity)
+    assert refused[::2] == ("InvalidClientTokenId", 403)
