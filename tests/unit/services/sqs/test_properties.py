@@ -16,12 +16,13 @@ ARN = "arn:aws:sqs:eu-west-1:123456789012"
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("send"), st.sampled_from("abc"), st.integers(0, 3)),
-        st.tuples(st.just("receive"), st.integers(1, 10), st.sampled_from([0, 5, 20])),
-        st.tuples(st.just("delete"), st.integers(0, 50), st.none()),
-        st.tuples(st.just("show"), st.integers(0, 50), st.sampled_from([0, 3])),
+        st.tuples(st.just("send"), st.sampled_from("aab"), st.none()),
+        st.tuples(st.just("receive"), st.integers(1, 10), st.sampled_from([5, 20, 0])),
+        st.tuples(st.just("delete"), st.integers(0, 9), st.none()),
+        st.tuples(st.just("show"), st.integers(0, 9), st.sampled_from([0, 3])),
         st.tuples(st.just("pass"), st.integers(1, 15), st.none()),
     ),
+    min_size=8,
     max_size=40,
 )
 
@@ -126,7 +127,7 @@ async def drain(sqs: Desk, url: str, ledger: Ledger) -> None:
     assert await sqs.counts(url) == (0, 0, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(steps, st.sampled_from(["jobs", "jobs.fifo"]))
 def test_order_and_exclusion(script: list[tuple[str, Any, Any]], name: str) -> None:
     """Whatever happens: none twice in flight, groups in order, counters exact, all delivered in the end."""
