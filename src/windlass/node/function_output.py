@@ -1,7 +1,7 @@
-"""The output of one environment: bytes from its pipe to log lines, with back-pressure and a tail.
+"""The output of one environment: its pipe and the platform's own lines as one log, and the tail of it.
 
-The pipe is read only while the sink has room; a function that prints faster than its log is carried away
-blocks in its own write, as on AWS. Lines are bounded; what has no newline is cut.
+As for tasks the pipe is read only while the log has room (node/output.py); besides, what the function wrote
+before its result must stand before END and REPORT, so `drain` reads on demand.
 Must not know: processes, invocations, the wire.
 """
 
@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 
 from windlass.kernel.clock import Instant
 from windlass.node.function_lines import LOG_TAIL_BYTES_MAX
+from windlass.node.output import READ_BYTES, Lines
 from windlass.node.runner import LogStream
 
-LINE_BYTES_MAX = 256 * 1024 - 26
-"""Bytes of one log event; CloudWatch Logs PutLogEvents, 256 KB with 26 bytes of overhead."""
-READ_BYTES = 64 * 1024
-"""Bytes taken from the pipe at once: its capacity on Linux."""
+LAST_READS_MAX = 16
+"""Reads at the end of a process: 1 MiB, should something that survived it hold its pipe and go on writing."""
 
 
 class Output:
@@ -27,9 +26,10 @@ class Output:
     def __init__(self, log: LogStream | None, now: Callable[[], Instant]) -> None:
         self._log = log
         self._now = now
+        self._loop = asyncio.get_running_loop()
         self._pipe = -1
         self._reading = False
-        self._rest = b""
+        self._lines = Lines()
         self._tail = bytearray()
 
     def attach(self, pipe: int) -> None:
@@ -43,17 +43,17 @@ class Output:
         """Take what is there, then let go of the pipe."""
         if self._pipe < 0:
             return
-        self.drain()
+        for _ in range(LAST_READS_MAX):
+            if not self._take():
+                break
         self._pause()
         os.close(self._pipe)
         self._pipe = -1
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self._emit([rest])
+        self._emit(self._lines.rest())
 
     def platform(self, *lines: str) -> None:
         """Write lines of the platform itself, behind all that the function has written so far."""
-        self._emit([line.encode() for line in lines])
+        self._emit(lines)
 
     def drain(self) -> None:
         """Take what the pipe holds now: at most its capacity, so no child can hold us."""
@@ -73,47 +73,41 @@ class Output:
         return bytes(self._tail[-LOG_TAIL_BYTES_MAX:])
 
     def _readable(self) -> None:
-        if not self._take():
-            self._pause()
+        try:
+            if not self._read():
+                self._pause()
+        except BlockingIOError:
+            pass
 
     def _take(self) -> bool:
-        """Read once; False at the end of the stream."""
+        """Read once, if there is something; False when there is nothing now, or never again."""
         try:
-            data = os.read(self._pipe, READ_BYTES)
+            return self._read()
         except BlockingIOError:
-            return True
-        if not data:
             return False
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        while len(self._rest) > LINE_BYTES_MAX:
-            lines.append(self._rest[:LINE_BYTES_MAX])
-            self._rest = self._rest[LINE_BYTES_MAX:]
-        self._emit(lines)
-        return True
 
-    def _emit(self, lines: Sequence[bytes]) -> None:
+    def _read(self) -> bool:
+        """Read once; False at the end of the stream."""
+        data = os.read(self._pipe, READ_BYTES)
+        self._emit(self._lines.feed(data))
+        return bool(data)
+
+    def _emit(self, lines: Sequence[str]) -> None:
         if not lines:
             return
-        self._tail += b"\n".join(lines) + b"\n"
+        self._tail += ("\n".join(lines) + "\n").encode()
         if len(self._tail) > 4 * LOG_TAIL_BYTES_MAX:
             del self._tail[:-LOG_TAIL_BYTES_MAX]
-        if self._log is None:
-            return
-        now = self._now()
-        room = True
-        for line in lines:
-            room = self._log.write(line.decode("utf-8", "replace"), now) and room
-        if not room and self._reading:
+        if self._log is not None and not self._log.write(lines, self._now()) and self._reading:
             self._pause()
             self._log.on_room(self._resume)
 
     def _pause(self) -> None:
         if self._reading:
             self._reading = False
-            asyncio.get_running_loop().remove_reader(self._pipe)
+            self._loop.remove_reader(self._pipe)
 
     def _resume(self) -> None:
         if self._pipe >= 0 and not self._reading:
             self._reading = True
-            asyncio.get_running_loop().add_reader(self._pipe, self._readable)
+            self._loop.add_reader(self._pipe, self._readable)

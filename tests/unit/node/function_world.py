@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,8 +48,8 @@ class Lines:
     def stream(self, target: LogTarget) -> Lines:
         return self
 
-    def write(self, line: str, at: int) -> bool:
-        self.lines.append(line)
+    def write(self, lines: Sequence[str], at: int) -> bool:
+        self.lines += lines
         self.changed.set()
         return not self.full
 
