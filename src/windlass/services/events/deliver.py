@@ -7,6 +7,7 @@ them all.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Hashable, Mapping
@@ -19,7 +20,7 @@ from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
-from windlass.services.events.limits import DELIVERIES_AT_ONCE, HOPS_MAX
+from windlass.services.events.limits import DELIVERIES_AT_ONCE, HOPS_MAX, RETRY_FIRST
 from windlass.services.events.model import DELIVERIES, Delivery
 from windlass.services.events.retries import Failure, GiveUp, after_failure, failure
 from windlass.services.events.router import Routed, Router
@@ -38,7 +39,6 @@ class Deliveries:
         self._calls: Calls = plane.calls
         self._clock = plane.clock
         self._journal = plane.journal
-        self._spawn = plane.spawn
         self._router = router
         self._jitter: random.Random = plane.chance.stream("events.retry")
         self.loop = Loop("events.deliver", plane.clock, plane.journal, self.run_pass, period=PERIOD)
@@ -49,8 +49,7 @@ class Deliveries:
         due = self._store[DELIVERIES].upto("due", True, now, limit=DELIVERIES_AT_ONCE)
         if due:
             await self._store.durable()
-            attempts = [self._spawn.start(f"events.deliver {row.id}", self._attempt(row)) for row in due]
-            failures = [await attempt for attempt in attempts]
+            failures = await asyncio.gather(*(self._attempt(row) for row in due))
             for row, failed in zip(due, failures, strict=True):
                 await self._conclude(row, failed)
         following = self._store[DELIVERIES].first("due", True)
@@ -115,23 +114,27 @@ class Deliveries:
         why = f"{delivery.spec['Arn']}: {failed.code}: {failed.message}"
         if isinstance(outcome, GiveUp):
             self._journal.note("events", delivery.rule_arn, "gave up a delivery", why)
-            await self._bury(replace(delivery, attempts=attempts), failed, outcome)
-            self._forget(delivery)
+            if await self._bury(replace(delivery, attempts=attempts), failed, outcome):
+                self._forget(delivery)
+            else:
+                self._postpone(replace(delivery, next_at=now + RETRY_FIRST))
             return
         self._journal.note("events", delivery.rule_arn, "delivery failed, will try again", why)
-        with self._store.transact() as tx:
-            if tx[DELIVERIES].get(delivery.id) is not None:
-                tx[DELIVERIES].put(replace(delivery, attempts=attempts, next_at=outcome.at))
+        self._postpone(replace(delivery, attempts=attempts, next_at=outcome.at))
 
     def _forget(self, delivery: Delivery) -> None:
         with self._store.transact() as tx:
             tx[DELIVERIES].delete(delivery.id)
 
-    async def _bury(self, delivery: Delivery, failed: Failure, outcome: GiveUp) -> None:
-        """Send the event to the target's dead-letter queue, if it has one."""
+    def _postpone(self, delivery: Delivery) -> None:
+        with self._store.transact() as tx:
+            tx[DELIVERIES].put(delivery)
+
+    async def _bury(self, delivery: Delivery, failed: Failure, outcome: GiveUp) -> bool:
+        """Send the event to the target's dead-letter queue, if it has one. False: not now, try again."""
         queue = parse(delivery.spec.get("DeadLetterConfig", {}).get("Arn", ""))
         if queue is None:
-            return
+            return True
         params = {
             "QueueUrl": queue_url(queue),
             "MessageBody": delivery.event,
@@ -141,6 +144,9 @@ class Deliveries:
             await self._call(queue, "sqs", "SendMessage", params)
         except Fault as fault:
             self._journal.note("events", delivery.rule_arn, "no dead-letter queue took it", fault.message)
+        except Retry:
+            return False
+        return True
 
     def _changed(self, change: Change) -> None:
         if change.new is not None:

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call
 
+from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call
 from windlass.fleet.messages import LogTarget
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Fault
