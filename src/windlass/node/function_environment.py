@@ -203,7 +203,6 @@ class FunctionEnvironment:
             lines.end(invoke.request_id),
             lines.report(invoke.request_id, duration, init, memory, used, status),
         )
-        self._output.flush()
         return InvokeResult(
             request_id=invoke.request_id,
             unit_id=self.spec.unit_id,
