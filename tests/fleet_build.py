@@ -15,7 +15,7 @@ from windlass.fleet.link import NodeLinks
 from windlass.fleet.messages import ContainerSpec, FromNode, FromPlane, Hello, UnitSpec, UnitState
 from windlass.fleet.model import TABLES, UNITS, Node, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
-from windlass.kernel.clock import Clock, LoopClock
+from windlass.kernel.clock import SECOND, Clock, LoopClock
 from windlass.kernel.durable import DurableLog, Log, MemoryLog
 from windlass.kernel.journal import Journal
 from windlass.kernel.spawn import Spawn
@@ -129,4 +129,5 @@ def in_fleet(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:
 
 async def settle(seconds: float = 1.0) -> None:
     """Let virtual time pass, so that everything that was going to happen has."""
-    await asyncio.sleep(seconds)
+    clock = LoopClock(asyncio.get_running_loop(), 0)
+    await clock.sleep_until(clock.now() + round(seconds * SECOND))

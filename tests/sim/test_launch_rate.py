@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.sim.launch_rate import launch
 
+from tests.sim.launch_rate import launch
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import SECOND
 from windlass.sim.world import EPOCH

@@ -8,8 +8,8 @@ nodes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, TypeAlias
 
 from windlass.fleet import intake
 from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
@@ -26,6 +26,9 @@ LEASE: Duration = 15 * SECOND
 """A node that is silent for longer has lost its session; agents beat three times as often."""
 HELLO_WITHIN: Duration = 10 * SECOND
 """A connection that has not said Hello by then is closed."""
+
+Part: TypeAlias = Callable[[], Awaitable[None]]
+"""One of the things that a session does for ever."""
 
 
 class Links(Protocol):
@@ -144,8 +147,8 @@ class NodeLinks:
             self._end(session, "it could not be greeted")
             raise
         self._parts[session] = [
-            self._start(session, "offers", session.offer_always()),
-            self._start(session, "reports", session.take_in_always()),
+            self._start(session, "offers", session.offer_always),
+            self._start(session, "reports", session.take_in_always),
         ]
         self._journal.note("fleet", node_id, "connected")
         return session
@@ -156,7 +159,7 @@ class NodeLinks:
             raise intake.NodeRefused("the first message is not Hello")
         return intake.take_hello(self._store, hello).id
 
-    def _start(self, session: Session, part: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, session: Session, part: str, work: Part) -> asyncio.Task[None]:
         return self._spawn.start(f"node {session.node_id} {part}", _to_break(session, work))
 
     def _end(self, session: Session, why: str, *, connected: bool = False) -> None:
@@ -176,10 +179,10 @@ class NodeLinks:
             self._journal.note("fleet", session.node_id, "retry", error.why)
 
 
-async def _to_break(session: Session, work: Coroutine[Any, Any, None]) -> None:
+async def _to_break(session: Session, work: Part) -> None:
     """Work on a session until its connection breaks, which ends the session."""
     try:
-        await work
+        await work()
     except ConnectionError as error:
         session.close(str(error))
 

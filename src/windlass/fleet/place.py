@@ -135,4 +135,6 @@ class _Turns:
 def _reason(unit: Unit, nodes: Sequence[Node]) -> str:
     if not nodes:
         return NO_NODE
-    return f"no node has {unit.cpu_units} CPU units and {unit.memory_mib} MiB free"
+    needs = [f"{unit.cpu_units} CPU units"] if unit.cpu_units else []
+    needs += [f"{unit.memory_mib} MiB"] if unit.memory_mib else []
+    return f"no node has {' and '.join(needs)} free"

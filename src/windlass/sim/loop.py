@@ -57,7 +57,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def make(cls, shuffle: int | None = None) -> VirtualLoop:
         """A loop at time zero.
 
-        `shuffle` is the seed of the order in which timers of one instant run; None keeps the order of setting.
+        `shuffle` is a seed for the order in which timers of one instant run; None keeps that of setting.
         """
         return cls(shuffle)  # not abstract: what asyncio declares and we lack is forbidden below
 

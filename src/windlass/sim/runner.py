@@ -71,13 +71,16 @@ class SimulatedNode:
         self._spawn = spawn
         self._course = course
         self._epoch = 0
+        self._lives: dict[str, asyncio.Task[None]] = {}
         self.forget()
 
     def forget(self) -> None:
-        """Lose everything that the agent keeps on disk."""
+        """Lose all that the agent keeps on disk, and what it ran with it."""
+        for life in self._lives.values():
+            life.cancel()
+        self._lives.clear()
         self.states: dict[str, UnitState] = {}
         self.generation = 0
-        self._lives: dict[str, asyncio.Task[None]] = {}
         self._wants: dict[str, Want] = {}
         self._number = 0
         self._unacknowledged: deque[Observed] = deque()
@@ -86,12 +89,9 @@ class SimulatedNode:
 
     async def connect(self, transport: Transport) -> None:
         """One session, to its end."""
-        states = tuple(self.states.values())
-        await transport.send(
-            encode(Hello(self.node_id, self.token, self.cpu_units, self.memory_mib, self.generation, states))
-        )
         parts: list[asyncio.Task[None]] = []
         try:
+            await transport.send(encode(self._hello()))
             while (body := await transport.receive()) is not None:
                 message = decode_from_plane(body)
                 if isinstance(message, Welcome):
@@ -113,6 +113,10 @@ class SimulatedNode:
             for part in parts:
                 part.cancel()
             transport.close()
+
+    def _hello(self) -> Hello:
+        states = tuple(self.states.values())
+        return Hello(self.node_id, self.token, self.cpu_units, self.memory_mib, self.generation, states)
 
     async def _resume(self, welcome: Welcome, transport: Transport) -> None:
         """Repeat what the plane has not made durable; go on counting past what it has seen."""

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.fleet_build import Fleet, a_unit, in_fleet, settle
-
 from windlass.fleet.intake import abandon
 from windlass.fleet.model import NODES, UNITS
 from windlass.fleet.place import NO_NODE, NOTHING

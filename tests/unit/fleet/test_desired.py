@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fleet_build import a_unit
 
+from tests.fleet_build import a_unit
 from windlass.fleet.desired import difference, whole
 from windlass.fleet.model import Unit
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.fleet_build import Fleet, a_state, a_unit, in_fleet, settle
 
+from tests.fleet_build import Fleet, a_state, a_unit, in_fleet, settle
 from windlass.fleet.messages import (
     Accepted,
     Ack,

@@ -4,8 +4,8 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fleet_build import a_node, a_unit
 
+from tests.fleet_build import a_node, a_unit
 from windlass.fleet.model import Node, Unit
 from windlass.fleet.place import NO_NODE, Assign, Reserved, Unplaceable, place
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fleet_build import a_state, a_unit
 
+from tests.fleet_build import a_state, a_unit
 from windlass.fleet.messages import ContainerState
 from windlass.fleet.model import Unit
 from windlass.fleet.transitions import ENDED, UNIT_MOVES, apply_observed, assign, lose, occupies, withdraw

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.fleet_build import TOKEN, Fleet, Peer
 
+from tests.fleet_build import TOKEN, Fleet, Peer
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport
 from windlass.fleet.intake import register
 from windlass.fleet.messages import Desired, Welcome

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from tests.fleet_build import a_node, a_state, a_unit
-
 from windlass.fleet.place import NOTHING, Reserved
 from windlass.sim import checks
 

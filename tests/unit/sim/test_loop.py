@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from windlass.kernel.clock import DAY, MILLISECOND, SECOND, LoopClock
+from tests.fleet_build import settle
+from windlass.kernel.clock import DAY, LoopClock
 from windlass.sim.loop import TIMERS_KEPT, Deadlock, Forbidden, VirtualLoop
 
 
@@ -38,7 +39,7 @@ def order_of(loop: VirtualLoop) -> list[int]:
     order: list[int] = []
 
     async def sleeper(number: int) -> None:
-        await asyncio.sleep(1)
+        await settle(1)
         order.append(number)
 
     async def main() -> None:
@@ -116,7 +117,7 @@ def test_crash_ends_the_world() -> None:
 
     async def main() -> None:
         asyncio.get_running_loop().call_later(1, fail)
-        await asyncio.sleep(100)
+        await settle(100)
 
     with pytest.raises(ZeroDivisionError):
         VirtualLoop.make().run(main())
@@ -128,14 +129,14 @@ def test_leftovers_end_newest_first() -> None:
 
     async def lasting(number: int) -> None:
         try:
-            await asyncio.sleep(1_000)
+            await settle(1_000)
         finally:
             ended.append(number)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         kept.extend(loop.create_task(lasting(number)) for number in range(3))
-        await asyncio.sleep(MILLISECOND / SECOND)
+        await settle(0.001)
 
     kept: list[asyncio.Task[None]] = []
     VirtualLoop.make().run(main())
