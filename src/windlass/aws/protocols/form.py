@@ -105,8 +105,7 @@ def _structure_reader(
 
 def _list_reader(read_item: FormReader, item: str | None) -> FormReader:
     def read(node: Node) -> list[Any]:
-        numbered = node.get(item, {}) if item is not None else node
-        return [read_item(inner) for _, inner in _by_number(numbered)]
+        return [read_item(inner) for _, inner in _by_number(node, item)]
 
     return read
 
@@ -117,7 +116,7 @@ def _map_reader(shape: MapShape, of: Callable[[Shape], Any]) -> FormReader:
     read_key, read_value = of(shape.key), of(shape.value)
 
     def read(node: Node) -> dict[str, Any]:
-        entries = _by_number(node if flattened else node.get("entry", {}))
+        entries = _by_number(node, None if flattened else "entry")
         found: dict[str, Any] = {}
         for number, entry in entries:
             if key_name not in entry:
@@ -128,14 +127,15 @@ def _map_reader(shape: MapShape, of: Callable[[Shape], Any]) -> FormReader:
     return read
 
 
-def _by_number(node: Node) -> list[tuple[int, Node]]:
-    """The numbered children in order; `Name=` alone is the empty list."""
+def _by_number(node: Node, level: str | None) -> list[tuple[int, Node]]:
+    """The numbered children, within `level` if there is one, in order; `Name=` alone is the empty list."""
+    if node.get(VALUE):
+        raise Unreadable("a list or map has a plain value")
     numbered: list[tuple[int, Node]] = []
-    for part, inner in node.items():
+    for part, inner in (node if level is None else node.get(level, {})).items():
         if part == VALUE:
-            if inner:
-                raise Unreadable("a list or map has a plain value")
-        elif part.isascii() and part.isdigit() and len(part) < 10:
+            continue
+        if part.isascii() and part.isdigit() and len(part) < 10:
             numbered.append((int(part), inner))
         else:
             raise Unreadable(f"{part[:64]!r} is not a number of a list or map entry")

@@ -23,6 +23,10 @@ DEPTH_MAX = 128
 """Nesting of a request body; AWS's own limits are not published. Deepest modelled path is well below 30."""
 
 
+LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
+"""A model's `long`, and the widest integer that any protocol carries."""
+
+
 class Unreadable(ValueError):
     """What a client sent does not fit the model; the text is for the client."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from botocore.model import Shape
 
-from windlass.aws.protocols.shapes import Unreadable, decode_base64, encode_base64
+from windlass.aws.protocols.shapes import LONG_MAX, LONG_MIN, Unreadable, decode_base64, encode_base64
 from windlass.aws.protocols.timestamps import FORMATS, parse_timestamp
 from windlass.aws.protocols.tree import (
     SPECIAL_FLOATS,
@@ -55,7 +55,9 @@ def _read_integer(text: str) -> int:
     digits = text.strip()
     # int() alone would also take 1_000 and digits of other scripts.
     if digits.isascii() and digits.removeprefix("-").removeprefix("+").isdigit() and len(digits) <= 20:
-        return int(digits)
+        value = int(digits)
+        if LONG_MIN <= value <= LONG_MAX:
+            return value
     raise Unreadable(f"{text[:64]!r} is not an integer")
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from windlass.aws.protocols.shapes import Compiled, Unreadable, refuse_unknown, wire_name
+from windlass.aws.protocols.shapes import LONG_MAX, LONG_MIN, Compiled, Unreadable, refuse_unknown, wire_name
 from windlass.kernel.faults import Bug
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -143,10 +143,10 @@ def _read_string(value: Any) -> str:
 
 
 def _read_integer(value: Any) -> int:
-    if type(value) is int:
-        return value
     if type(value) is float and value.is_integer():
-        return int(value)
+        value = int(value)
+    if type(value) is int and LONG_MIN <= value <= LONG_MAX:
+        return value
     raise wrong_type(value, "an Integer")
 
 
@@ -172,8 +172,12 @@ def wrong_type(value: Any, wanted: str) -> Unreadable:
         return Unreadable("Start of list found where not expected")
     if isinstance(value, dict):
         return Unreadable("Start of structure or map found where not expected.")
-    names = {str: "STRING_VALUE", bytes: "BLOB_VALUE", bool: "TRUE_VALUE" if value is True else "FALSE_VALUE"}
-    return Unreadable(f"{names.get(type(value), 'NUMBER_VALUE')} can not be converted to {wanted}")
+    if value is None or isinstance(value, bool):
+        return Unreadable(
+            f"{str(value).upper()}_VALUE can not be converted to {wanted}".replace("NONE", "NULL")
+        )
+    name = {str: "STRING_VALUE", bytes: "BLOB_VALUE"}.get(type(value), "NUMBER_VALUE")
+    return Unreadable(f"{name} can not be converted to {wanted}")
 
 
 def _structure_writer(shape: StructureShape, of: Of, by_location_name: bool) -> Writer:
