@@ -16,12 +16,15 @@ from typing import TypeVar
 import msgspec
 
 from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
+from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode, unpacked
 from windlass.node.function_environment import FunctionEnvironment, gone
-from windlass.node.function_process import Interpreter, find_interpreter
+from windlass.node.function_process import Interpreter, find_interpreter, kill_marked
 from windlass.node.runner import Seat
 
 T = TypeVar("T")
+SWEEP_AFTER: Duration = 20 * MILLISECOND
+"""How soon after an environment's end its leftovers in other sessions are killed."""
 
 
 class LambdaHost:
@@ -33,6 +36,8 @@ class LambdaHost:
         self._states: dict[str, UnitState] = {}
         self._interpreters: dict[str, asyncio.Future[Interpreter]] = {}
         self._codes: dict[str, asyncio.Future[Path]] = {}
+        self._ended_lately: set[str] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
 
     def attach(self, seat: Seat) -> None:
         self._seat = seat
@@ -65,9 +70,12 @@ class LambdaHost:
         return gone(invoke) if environment is None else await environment.invoke(invoke)
 
     async def close(self) -> None:
-        """Kill all environments; returns when their processes are gone."""
+        """Kill all environments and what they left."""
         for environment in list(self._environments.values()):
             environment.end("the agent ends")
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            kill_marked(self._ended_lately)
 
     async def _begin(self, environment: FunctionEnvironment) -> None:
         spec = environment.spec
@@ -93,6 +101,21 @@ class LambdaHost:
             return
         self._note(unit_id, status="stopped", reason=why, stopped_at=self._now())
         self._here.report(self._states[unit_id])
+        self._ended_lately.add(unit_id)
+        self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
+        """One walk over our children for all environments that ended meanwhile."""
+        if self._sweeping is None:
+            wait = SWEEP_AFTER / SECOND
+            self._sweeping = asyncio.get_running_loop().call_later(wait, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        if kill_marked(self._ended_lately):
+            self._sweep_soon()
+        else:
+            self._ended_lately.clear()
 
     async def _code(self, function: FunctionSpec) -> Path:
         work = partial(unpacked, self._here.data, function.code_sha256, Path(function.code_path))

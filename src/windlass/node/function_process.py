@@ -15,14 +15,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.fleet.messages import UnitSpec
+from windlass.node import proc
 
-UNIT_MARK = "WINDLASS_UNIT_ID"
-"""Environment variable that marks every process of a unit, so that leftovers are found."""
 OPEN_FILES_MAX = 1024
 """File descriptors of an environment; Lambda quotas, "File descriptors"."""
 
@@ -81,7 +80,6 @@ def variables(spec: UnitSpec, root: Path, api: str, endpoint: str) -> dict[str, 
         "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
         "PWD": str(root),
         "_HANDLER": function.handler,
-        UNIT_MARK: spec.unit_id,
     }
     defaults = {
         "AWS_ENDPOINT_URL": endpoint,
@@ -91,7 +89,9 @@ def variables(spec: UnitSpec, root: Path, api: str, endpoint: str) -> dict[str, 
         "TZ": ":UTC",
         "SHLVL": "0",
     }
-    return {**{name: value for name, value in defaults.items() if value}, **given, **fixed}
+    marks = {proc.UNIT_MARK: spec.unit_id, proc.CONTAINER_MARK: "function"}
+    present = {name: value for name, value in defaults.items() if value}
+    return {**marks, **present, **given, **fixed, **marks}
 
 
 def launch(interpreter: Interpreter, root: Path, environment: Mapping[str, str]) -> tuple[int, int]:
@@ -131,6 +131,21 @@ def kill_group(pid: int) -> None:
     """SIGKILL to the process and all that stayed in its group; also when the leader is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def kill_marked(unit_ids: Collection[str]) -> int:
+    """Kill those children of ours that these units left in other sessions; returns how many.
+
+    The agent adopts orphans. What they leave is adopted only once they are dead: call again until 0.
+    """
+    killed = 0
+    for pid in proc.children():
+        found = proc.mark(pid)
+        if found is not None and found[0] in unit_ids:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
 
 
 def memory_mib(pid: int, field: str = "VmHWM") -> int:

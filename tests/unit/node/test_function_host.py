@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.node.function_world import World, a_world
+from tests.unit.node.function_world import World, a_world, watch
 from windlass.fleet.messages import ENVIRONMENT_GONE, InvokeResult
+from windlass.node.children import become_subreaper
 
 Story = Callable[[World], Awaitable[None]]
 
@@ -198,6 +199,34 @@ def handler(e, c):
         await world.until(unit, "stopped")
         [child] = [int(line) for line in world.log.lines if line.isdigit()]
         assert not runs(child)
+
+    play(tmp_path, story)
+
+
+def test_a_daemon_does_not_outlive_its_environment(tmp_path: Path) -> None:
+    """It left the session and lost its parent; the mark in its environment gives it away."""
+    source = """
+import os, time
+def handler(e, c):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            print(os.getpid())
+            time.sleep(1000)
+        os._exit(0)
+    time.sleep(1000)
+"""
+
+    async def story(world: World) -> None:
+        become_subreaper()
+        unit = world.start(source, timeout_s=1)
+        await world.invoke(unit)
+        await world.until(unit, "stopped")
+        [daemon] = [int(line) for line in world.log.lines if line.isdigit()]
+        watched: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        watch(daemon, watched.set_result)
+        async with asyncio.timeout(10):
+            assert await watched == 128 + 9
 
     play(tmp_path, story)
 
