@@ -1,7 +1,7 @@
 """Live Tail: running sessions that are told of each new chunk.
 
 A session is an async iterator of the members of StartLiveTailResponseStream: sessionStart, then each second
-a sessionUpdate with at most 500 events; more are sampled by keeping the newest. It ends with
+a sessionUpdate with at most 500 events; more are sampled by keeping the newest. It ends with the Fault
 SessionTimeoutException after three hours, or when its reader closes it. Sessions are not rows: they end with
 the connection.
 """
@@ -88,7 +88,7 @@ class Tails:
             while (now := self._clock.now()) < ends:
                 await self._clock.sleep_until(min(ends, now + TAIL_UPDATE_PERIOD))
                 yield tail.update()
-            yield {"SessionTimeoutException": {"message": "The session has timed out after three hours."}}
+            raise Fault("SessionTimeoutException", "The session has timed out after three hours.")
         finally:
             self._open.pop(tail, None)
 
