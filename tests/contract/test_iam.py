@@ -404,8 +404,25 @@ def test_permissions_boundaries_are_stored(client: Client) -> None:
 
 
 def test_accounts_do_not_see_each_other(client: Client, endpoint: str, account: str) -> None:
-    """The same names in another account are other roles."""
+    """The same names in another account are other roles; policies are not attached across."""
     a_role(client("iam"))
     other = boto3.session.Session(aws_access_key_id="999999999999", aws_secret_access_key="x")
     theirs = other.client("iam", endpoint_url=endpoint, region_name="us-east-1")
     assert refusal(theirs.get_role, RoleName="worker")[0] == "NoSuchEntity"
+    arn = a_policy(client("iam"))
+    a_role(theirs)
+    try:
+        assert refusal(theirs.attach_role_policy, RoleName="worker", PolicyArn=arn)[0] == "NoSuchEntity"
+        assert refusal(theirs.get_policy, PolicyArn=arn)[0] == "NoSuchEntity"
+    finally:
+        theirs.delete_role(RoleName="worker")
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:iam::123456789012:role/worker", "not an arn, but long enough"])
+def test_arns_that_name_no_policy(client: Client, arn: str) -> None:
+    """InvalidInput, before it is looked up."""
+    iam = client("iam")
+    a_role(iam)
+    expected = ("InvalidInput", f"ARN {arn} is not valid.", 400)
+    assert refusal(iam.get_policy, PolicyArn=arn) == expected
+    assert refusal(iam.attach_role_policy, RoleName="worker", PolicyArn=arn) == expected

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from windlass.aws.arn import arn
 from windlass.aws.calls import Caller
 from windlass.kernel.chance import Chance
-from windlass.kernel.clock import Instant
+from windlass.kernel.clock import DAY, Duration, Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.store import Index, Store, Table, Transaction
 
@@ -66,7 +66,7 @@ TABLES = (CREDENTIALS,)
 
 EXPIRED_DROPPED_MAX = 16
 """Expired rows that one issue takes away: the table stays as large as what is alive."""
-EXPIRED_KEPT_NS = 24 * 3600 * 1_000_000_000
+EXPIRED_KEPT: Duration = DAY
 """How long an expired key is still known, so that its user learns "expired" and not "unknown"."""
 
 
@@ -85,7 +85,7 @@ def issue(
 
     `arn` is the session's: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`, `user_id` `AROA…:SESSION`.
     """
-    for old in tx[CREDENTIALS].upto("expiry", "temporary", now - EXPIRED_KEPT_NS, EXPIRED_DROPPED_MAX):
+    for old in tx[CREDENTIALS].upto("expiry", "temporary", now - EXPIRED_KEPT, EXPIRED_DROPPED_MAX):
         tx[CREDENTIALS].delete(old.access_key)
     row = Credentials(
         access_key=f"ASIA{ids.upper(16)}",

@@ -35,13 +35,16 @@ _POSIX = {
     "XDigit": "0-9a-fA-F",
     "Cntrl": r"\x00-\x1F\x7F",
 }
+_SEPARATORS = r" \xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
+"""The category Z, which is the same in every Unicode since 6.3."""
 
+_PROPERTY = re.compile(r"\\(?P<negation>[pP])(?:\{(?:Is|In)?(?P<name>\w+)\}|(?P<short>[A-Z]))")
 _TOKEN = re.compile(
-    r"\\[uU]([dD][89abAB][0-9a-fA-F]{2})\\[uU]([dD][c-fC-F][0-9a-fA-F]{2})"  # a surrogate pair
-    r"|\\x\{([0-9a-fA-F]+)\}"
-    r"|\\([pP])(?:\{\^?(?:Is|In)?(\w+)\}|([A-Z]))"
-    r"|\(\?<([a-zA-Z]\w*)>"
-    r"|\\.|\[|\]|-|\\z",
+    r"\\u(?P<high>[dD][89abAB][0-9a-fA-F]{2})\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})"  # a surrogate pair
+    r"|\\x\{(?P<code>[0-9a-fA-F]+)\}"
+    r"|(?P<property>\\[pP](?:\{\w+\}|[A-Z]))"
+    r"|\(\?<(?P<group>[a-zA-Z]\w*)>"
+    r"|\\.|\[|\]|-",
     re.DOTALL,
 )
 
@@ -64,59 +67,80 @@ def compiled(pattern: str) -> Callable[[str], bool] | None:
 def translate(pattern: str) -> str:
     """Java's notation in Python's: `[\\w-_\\p{Z}]` → `[\\w\\-_ …]`."""
     out: list[str] = []
-    in_class = False
+    inside: list[str] | None = None
     at = 0
-    after_set = False
     for found in _TOKEN.finditer(pattern):
-        literal = pattern[at : found.start()]
-        after_set = after_set and not literal
-        out.append(literal)
-        at = found.end()
         text = found.group()
-        if text == "[" and not in_class:
-            in_class, after_set = True, False
-            out.append(text)
-            continue
-        if text == "]" and in_class:
-            in_class = False
-            out.append(text)
-            continue
-        if text == "-" and in_class and after_set:
-            out.append(r"\-")
-            continue
-        out.append(_piece(found, in_class))
-        after_set = text[:2] in (r"\w", r"\d", r"\s", r"\W", r"\D", r"\S", r"\p", r"\P")
+        (out if inside is None else inside).append(pattern[at : found.start()])
+        at = found.end()
+        if inside is None and text == "[":
+            inside = []
+        elif inside is None:
+            out.append(_outside(found))
+        elif text == "]":
+            out.append(_class(inside))
+            inside = None
+        elif text == "-" and _is_set("".join(inside[-2:])):
+            inside.append(r"\-")
+        else:
+            inside.append(_escaped(found))
+    if inside is not None:
+        raise re.error("unterminated character class")
     return "".join([*out, pattern[at:]])
 
 
-def _piece(found: re.Match[str], in_class: bool) -> str:
-    high, low, code, kind, name, short, group = found.groups()
-    text = found.group()
-    if high:
-        return f"\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}"
-    if code:
-        return f"\\U{int(code, 16):08x}"
-    if kind:
-        negated = kind == "P"
-        inner = _property(name or short, negated)
-        return inner if in_class else f"[{inner}]"
-    if group:
-        return f"(?P<{group}>"
-    if text == "[" and in_class:
-        return r"\["
-    return r"\Z" if text == r"\z" else text
+def _outside(found: re.Match[str]) -> str:
+    """A token that stands in no character class."""
+    if found["property"]:
+        return _class([found.group()])
+    if found["group"]:
+        return f"(?P<{found['group']}>"
+    return r"\Z" if found.group() == r"\z" else _escaped(found)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A token that means the same inside a class and outside; properties stay for `_class`."""
+    if found["high"]:
+        return (
+            f"\\U{0x10000 + ((int(found['high'], 16) - 0xD800) << 10) + int(found['low'], 16) - 0xDC00:08x}"
+        )
+    if found["code"]:
+        return f"\\U{int(found['code'], 16):08x}"
+    return r"\[" if found.group() == "[" else found.group()
+
+
+def _is_set(text: str) -> bool:
+    """Whether a hyphen after it stands for itself, because it is a set: `\\w-`, `\\p{L}-`."""
+    return re.search(r"\\[wdsWDSpP](\{\^?\w+\}|[A-Z])?$", text) is not None
+
+
+def _class(inside: list[str]) -> str:
+    """A character class from its pieces, properties among them.
+
+    All letters, all numbers and the underscore together are Python's own Unicode `\\w`: the one mixture that
+    AWS's models have, and much cheaper than hundreds of ranges.
+    """
+    names = [_PROPERTY.fullmatch(piece) for piece in inside]
+    plain = [piece for piece, name in zip(inside, names, strict=True) if name is None]
+    wanted = [(m["name"] or m["short"], m["negation"] == "P") for m in names if m is not None]
+    unicode_word = {("L", False), ("N", False)} <= set(wanted) and "_" in "".join(plain)
+    if unicode_word:
+        wanted = [one for one in wanted if one not in (("L", False), ("N", False))]
+        plain.append(r"\w")
+    content = "".join([*plain, *(_property(name, negated) for name, negated in wanted)])
+    return f"(?u:[{content}])" if unicode_word else f"[{content}]"
 
 
 def _property(name: str, negated: bool) -> str:
     """The inside of a character class for `\\p{name}`. Raises re.error for one that we do not know."""
-    if name in _POSIX:
+    if name in _POSIX or name == "Z":
         if negated:
             raise re.error(f"\\P{{{name}}} is not translated")
-        return _POSIX[name]
+        return _SEPARATORS if name == "Z" else _POSIX[name]
     ranges = [r for category, r in _categories() if category.startswith(name)]
     if not ranges:
         raise re.error(f"unknown property {name}")
-    return _class(_gaps(ranges) if negated else ranges)
+    return _listed(_gaps(ranges) if negated else ranges)
 
 
 @cache
@@ -144,5 +168,5 @@ def _gaps(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return [*found, (start, 0x10FFFF)]
 
 
-def _class(ranges: Iterable[tuple[int, int]]) -> str:
+def _listed(ranges: Iterable[tuple[int, int]]) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)

@@ -1,8 +1,9 @@
-"""Page tokens: opaque, different on every page, and good only for the listing that gave them. Pure.
+"""Page tokens: opaque, different on every page, and good only for the listing that gave them.
 
 A token holds the place of the last row that was shown, sealed with a digest over the operation and its
 filters. It needs no key and no row, so it outlives a restart: someone who forges one learns a place in a
-listing that they may read anyway, because the rows themselves are scoped by account.
+listing that they may read anyway, because the rows themselves are scoped by account. Only `page` reads
+rows; the rest is pure.
 """
 
 from __future__ import annotations

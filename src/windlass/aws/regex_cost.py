@@ -113,7 +113,7 @@ def _in_class(items: Node) -> frozenset[int]:
         elif code is op.RANGE:
             found.update(range(min(argument[0], OTHER), min(argument[1], OTHER) + 1))
         elif code is op.CATEGORY and argument in _CATEGORIES:
-            found.update(n for n in ANY if _CATEGORIES[argument].match(chr(n)))
+            found.update(n for n in ANY if n == OTHER or _CATEGORIES[argument].match(chr(n)))
         elif code is not op.NEGATE:
             return ANY
     negated = bool(items) and items[0][0] is op.NEGATE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 
 import botocore.session
@@ -39,6 +40,11 @@ def patterns() -> dict[str, str]:
         (r"[\w-_]*", ["a-_"], ["+"]),
         (r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\r\n\t]*", ["a\U0001f600\n"], ["\x00"]),
         (r"(?<year>\d{4})-\k", [], []),
+        (r"[\p{L}]+", ["Grüße"], ["a1", "_"]),
+        (r"[^\p{L}\p{N}_]+", ["+-"], ["é", "5"]),
+        (r"\p{Z}+", [" \xa0\u3000"], ["a", "\t"]),
+        (r"[\w\-]+", ["a-b"], ["+"]),
+        (r"[a-c-e]+", ["-e"], ["d"]),
         (r"(?<year>\d{4})", ["2026"], ["٢٠٢٦", "20260"]),
         (r"[a[]+", ["a["], ["]"]),
         (r"a|ab", ["ab", "a"], ["abc"]),
@@ -73,6 +79,25 @@ def test_no_pattern_explodes() -> None:
         for part in ("a", "a-", "/a", "a.", "1", "arn:", "[0]", "-", "_", " ", ".a[0]"):
             if matches is not None:
                 matches(part * (256 // len(part)) + "\x00")
+
+
+def test_the_unicode_word_is_letters_numbers_and_underscore() -> None:
+    """The short cut for `\\p{L}\\p{N}_` takes the very characters that the categories give."""
+    matches = compiled(r"[\p{L}\p{N}_]")
+    assert matches is not None
+    wrong = [
+        point
+        for point in range(0x110000)
+        if matches(chr(point)) != (unicodedata.category(chr(point))[0] in "LN" or chr(point) == "_")
+    ]
+    assert [hex(point) for point in wrong] == []
+
+
+def test_separators_are_the_category() -> None:
+    """The list that stands for `\\p{Z}`."""
+    matches = compiled(r"\p{Z}")
+    assert matches is not None
+    assert all(matches(chr(n)) == (unicodedata.category(chr(n))[0] == "Z") for n in range(0x3100))
 
 
 @pytest.mark.parametrize(

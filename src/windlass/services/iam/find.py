@@ -33,9 +33,7 @@ def user_or_caller(users: View[User], call: Call, params: Params) -> User | None
 
 def policy_with(policies: View[Policy], call: Call, arn: str) -> Policy:
     """The customer-managed policy with that ARN."""
-    read = parse(arn)
-    if read is None or read.service != "iam" or not read.resource.startswith("policy/"):
-        raise invalid_input(f"ARN {arn} is not valid.")
+    _check_policy_arn(arn)
     found = policies.first("arn", arn)
     if found is None or found.account != call.account:
         raise no_policy(arn)()
@@ -56,5 +54,15 @@ def holder_of(call: Call, kind: str, name: str) -> Role | User:
 
 def check_attachable(call: Call, arn: str) -> None:
     """Raise NoSuchEntity unless the ARN names a policy of the account or one of AWS's."""
-    if not is_aws_managed(arn) and call.store[POLICIES].first("arn", arn) is None:
+    _check_policy_arn(arn)
+    if is_aws_managed(arn):
+        return
+    found = call.store[POLICIES].first("arn", arn)
+    if found is None or found.account != call.account:
         raise Fault("NoSuchEntityException", f"Policy {arn} does not exist or is not attachable.")
+
+
+def _check_policy_arn(arn: str) -> None:
+    read = parse(arn)
+    if read is None or read.service != "iam" or not read.resource.startswith("policy/"):
+        raise invalid_input(f"ARN {arn} is not valid.")
