@@ -218,3 +218,21 @@ def test_accounts_do_not_see_each_other(client: Client, plane: Any) -> None:
         other.describe_tasks(cluster=task["clusterArn"], tasks=[task["taskArn"]])
     with pytest.raises(other.exceptions.ClientException):
         other.describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+
+
+def test_the_fargate_launch_rate(own_plane: Callable[..., Any], tmp_path: Path) -> None:
+    """Seed 003 on a small scale: a full bucket at once, then AWS's error; EC2 launches go on."""
+    entry = 'burst = 2, per_second = 0, unit = "tasks", source = "this test", date = "today"'
+    profile = tmp_path / "small.toml"
+    profile.write_text(f'[buckets]\n"fargate.on_demand" = {{ {entry} }}\n')
+    ecs = own_plane("--profile", str(profile)).client("ecs", "123456789012")
+    register(ecs, a_container("exit 0"), cpu="256", memory="512", networkMode="awsvpc")
+    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    asked = {"taskDefinition": "work", "networkConfiguration": network}
+    arns = [t["taskArn"] for t in ecs.run_task(launchType="FARGATE", count=2, **asked)["tasks"]]
+    with pytest.raises(ClientError) as caught:
+        ecs.run_task(launchType="FARGATE", **asked)
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("ThrottlingException", "Rate exceeded")
+    arns.append(ecs.run_task(launchType="EC2", **asked)["tasks"][0]["taskArn"])
+    ecs.get_waiter("tasks_stopped").wait(tasks=arns, WaiterConfig=OFTEN)

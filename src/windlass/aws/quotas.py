@@ -77,10 +77,18 @@ class Quotas:
 
     def take(self, name: str, scope: tuple[str, str], count: int, now: Instant) -> bool:
         """Take `count` tokens of that bucket of (account, region), or none. True without such a bucket."""
-        rate = self.profile.buckets.get(name)
-        if rate is None:
-            return True
-        key = (*scope, name)
-        level, taken = take(self._levels.get(key) or full(rate, now), rate, count, now)
-        self._levels[key] = level
-        return taken
+        return self.take_all({name: count}, scope, now)
+
+    def take_all(self, counts: Mapping[str, int], scope: tuple[str, str], now: Instant) -> bool:
+        """Take so many tokens of each bucket, or none of any."""
+        after: dict[tuple[str, str, str], Bucket] = {}
+        for name, count in counts.items():
+            rate = self.profile.buckets.get(name)
+            if rate is None:
+                continue
+            key = (*scope, name)
+            after[key], taken = take(self._levels.get(key) or full(rate, now), rate, count, now)
+            if not taken:
+                return False
+        self._levels.update(after)
+        return True

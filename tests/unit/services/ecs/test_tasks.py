@@ -375,6 +375,21 @@ def test_launch_rates() -> None:
     with_ecs(scenario, LAUNCH_RATES)
 
 
+def test_a_refused_call_costs_no_tokens() -> None:
+    """A strategy that finds one of its two buckets too low leaves the other as it was."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        both = [{"capacityProvider": "FARGATE", "base": 5}, {"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        asked = {"taskDefinition": "work", "networkConfiguration": SUBNET}
+        fault = await refused(ecs, "RunTask", count=10, capacityProviderStrategy=both, **asked)
+        assert fault.code == "ThrottlingException"
+        await ecs.call("RunTask", count=5, launchType="FARGATE", **asked)
+
+    rates = {"fargate.on_demand": Rate(5, 1), "fargate.spot": Rate(4, 1)}
+    with_ecs(scenario, Profile("test", buckets=rates))
+
+
 def test_stopped_tasks_are_kept_for_an_hour() -> None:
     """Describable until then, and gone after."""
 

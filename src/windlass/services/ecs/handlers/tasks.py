@@ -178,7 +178,7 @@ def _fingerprint(params: Params) -> str:
 
 
 def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
-    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none per bucket."""
+    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none."""
     quotas = call.part(Quotas)
     wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
     for bucket, count in wanted.items():
@@ -188,9 +188,9 @@ def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
                 "ClientException",
                 "You've reached the limit on the number of tasks you can run concurrently",
             )
-    for bucket, count in wanted.items():
-        if not quotas.take(f"fargate.{bucket}", call.scope, count, call.now):
-            raise Fault("ThrottlingException", "Rate exceeded")
+    launches = {f"fargate.{bucket}": count for bucket, count in wanted.items()}
+    if not quotas.take_all(launches, call.scope, call.now):
+        raise Fault("ThrottlingException", "Rate exceeded")
 
 
 def _surroundings(tx: Transaction, call: Call, role: str) -> Callable[[str], Surroundings]:
