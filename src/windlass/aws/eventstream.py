@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 STRING = 7
-FRAME_BYTES_MAX = 24 * 1024 * 1024  # bytes; botocore refuses payloads above 24 MiB (eventstream.py)
+HEADER_BYTES_MAX = 32_767  # bytes of a header's value; longer texts are cut, never within a character
 
 
 def encode_event(
@@ -53,5 +53,7 @@ def encode_frame(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 
 def _header(name: str, value: str) -> bytes:
-    key, text = name.encode(), value.encode()[:0x7FFF]
+    key, text = name.encode(), value.encode()
+    if len(text) > HEADER_BYTES_MAX:
+        text = text[:HEADER_BYTES_MAX].decode(errors="ignore").encode()
     return struct.pack(">B", len(key)) + key + struct.pack(">BH", STRING, len(text)) + text

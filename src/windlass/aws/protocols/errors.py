@@ -17,6 +17,19 @@ from windlass.aws.protocols.legacy_query import LEGACY_ERRORS
 from windlass.aws.protocols.shapes import OPERATIONS_MAX, refuse_unknown
 from windlass.kernel.faults import Fault
 
+SERVER_ERRORS = frozenset(
+    {
+        "InternalException",
+        "InternalServerException",
+        "InternalServiceErrorException",
+        "InternalStreamingException",
+        "ServerException",
+        "ServiceUnavailableException",
+    }
+)
+"""Errors that AWS answers with 500 though the model states neither status nor blame (the API references of
+ecs, events, logs and apprunner)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Modelled:
@@ -42,7 +55,7 @@ def modelled(fault: Fault, service: ServiceModel | None, operation: OperationMod
     traits = shape.metadata.get("error", {}) if shape is not None else {}
     name = shape.name if shape is not None else fault.code
     legacy = LEGACY_ERRORS.get(service.service_name, {}).get(name) if service is not None else None
-    server = bool(shape is not None and shape.metadata.get("fault"))
+    server = name in SERVER_ERRORS or bool(shape is not None and shape.metadata.get("fault"))
     status = (
         traits.get("httpStatusCode") or fault.status or (legacy and legacy[1]) or (500 if server else 400)
     )

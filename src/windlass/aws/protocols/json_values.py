@@ -41,7 +41,7 @@ def decode_json(body: bytes) -> Any:
 
 def _deeper_than(value: Any, levels: int) -> bool:
     layer = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         layer = [
             inner
             for outer in layer

@@ -176,7 +176,8 @@ def wrong_type(value: Any, wanted: str) -> Unreadable:
         return Unreadable(
             f"{str(value).upper()}_VALUE can not be converted to {wanted}".replace("NONE", "NULL")
         )
-    name = {str: "STRING_VALUE", bytes: "BLOB_VALUE"}.get(type(value), "NUMBER_VALUE")
+    names: dict[type, str] = {str: "STRING_VALUE", bytes: "BLOB_VALUE"}
+    name = names.get(type(value), "NUMBER_VALUE")
     return Unreadable(f"{name} can not be converted to {wanted}")
 
 
