@@ -80,13 +80,16 @@ class Gateway:
         """Run to the end, except that calls which only wait are dropped when nobody waits for them."""
         if gone is None or routed.operation not in self._services[routed.service].dropped_when_gone:
             return await run
-        work = self._plane.spawn.start(f"call {routed.operation}", run)
+        work = self._plane.spawn.start(f"call {routed.operation}", _outcome(run))
         watch = self._plane.spawn.start("client there", gone())
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise Fault("RequestAborted", "the client closed the connection")
-            return work.result()
+            outcome = work.result()
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
         finally:
             work.cancel()
             watch.cancel()
@@ -148,6 +151,14 @@ class Gateway:
         service = self._models.service(routed.service) if routed else None
         operation = self._models.operation(routed.service, routed.operation) if routed else None
         return protocol.write_fault(fault, service, operation, request_id)
+
+
+async def _outcome(run: Coroutine[Any, Any, Result]) -> Result | Exception:
+    """What a call gives or raises, as a value: a fault in a task of its own is an answer, not a crash."""
+    try:
+        return await run
+    except Exception as error:
+        return error
 
 
 def _endpoint(request: Request) -> str | None:
