@@ -8,7 +8,6 @@ them all.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
+from windlass.services.events.event import read_json
 from windlass.services.events.limits import DELIVERIES_AT_ONCE, HOPS_MAX, RETRY_FIRST
 from windlass.services.events.model import DELIVERIES, Delivery
 from windlass.services.events.retries import Failure, GiveUp, after_failure, failure
@@ -89,8 +89,11 @@ class Deliveries:
         if delivery.hops >= HOPS_MAX:
             why = f"The event has passed {HOPS_MAX} event buses."
             return Failure("SDK_CLIENT_ERROR", why, retried=False)
-        event = json.loads(payload)
-        if not isinstance(event, dict) or "source" not in event:
+        try:
+            event = read_json(payload)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or not isinstance(event.get("source"), str):
             return Failure("SDK_CLIENT_ERROR", "The input is not an event.", retried=False)
         bus = (target.account, target.region, target.resource.removeprefix("event-bus/"))
         self._router.route((Routed(bus, event, delivery.hops + 1),), self._clock.now())

@@ -7,12 +7,11 @@ their (escaped) quotes, where AWS takes them out.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from windlass.services.events.event import encode
+from windlass.services.events.event import encode, read_json
 from windlass.services.events.limits import PATHS_MAX
 
 _PATH = re.compile(r"\$(?:\.[\w\-]+(?:\[\d+\])*|\[\d+\]|\['[^']*'\])*")
@@ -124,7 +123,7 @@ def _transformer_problem(target: str, transformer: Mapping[str, Any]) -> str | N
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        read_json(text)
+    except ValueError:
         return False
     return True

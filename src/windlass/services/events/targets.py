@@ -6,12 +6,12 @@ and Region of the target's ARN. Kinds that are not listed are refused by PutTarg
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from windlass.aws.arn import Arn, parse
+from windlass.services.events.event import read_json
 from windlass.services.events.limits import TASK_COUNT_MAX
 from windlass.services.events.model import Delivery
 
@@ -130,7 +130,7 @@ _ECS_PLAIN = (
 def _overrides(payload: str) -> dict[str, Any]:
     """The task overrides in the input: `{"containerOverrides": [...]}`; anything else is left out."""
     try:
-        read = json.loads(payload) if payload else {}
+        read = read_json(payload) if payload else {}
     except ValueError:
         return {}
     return {name: read[name] for name in read if name in _OVERRIDES} if isinstance(read, dict) else {}

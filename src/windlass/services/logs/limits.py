@@ -14,7 +14,7 @@ DAY_MS = 24 * 3_600_000
 
 PAGE_EVENTS_MAX = 10_000  # events; Logs API reference, GetLogEvents and FilterLogEvents
 PAGE_BYTES_MAX = 1_048_576  # bytes; Logs API reference, GetLogEvents and FilterLogEvents
-SCAN_EVENTS_MAX = 50_000  # events looked at in one FilterLogEvents call; ours, so that no call is slow
+SCAN_EVENTS_MAX = 20_000  # events looked at in one FilterLogEvents call; ours, so that no call is slow
 SCAN_ROWS_MAX = 5_000  # rows looked at for one page of a filtered listing; ours
 PAGE_ROWS_MAX = 50  # rows; Logs API reference, DescribeLogGroups and DescribeLogStreams
 

@@ -97,6 +97,8 @@ GOOD = {"Source": "app", "DetailType": "t", "Detail": "{}"}
         ({"Detail": "["}, "MalformedDetail"),
         ({"Detail": "[]"}, "MalformedDetail"),
         ({"Detail": '{"a": NaN}'}, "MalformedDetail"),
+        ({"Detail": '{"a": 1e400}'}, "MalformedDetail"),
+        ({"Detail": '{"a": "\\ud800"}'}, "MalformedDetail"),
         ({"Detail": '{"a":' * 1001 + "1" + "}" * 1001}, "MalformedDetail"),
         ({"Detail": '{"a":' * 100_000 + "1" + "}" * 100_000}, "MalformedDetail"),
     ],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
 from windlass.services.events import describe
+from windlass.services.events.event import read_json
 from windlass.services.events.find import bus, bus_key, invalid, listing, not_found
 from windlass.services.events.limits import BUSES_MAX, POLICY_BYTES_MAX, TAGS_MAX
 from windlass.services.events.model import BUSES, DEFAULT_BUS, RULES, EventBus
@@ -139,9 +139,8 @@ def _statement(row: EventBus, params: Params) -> dict[str, Any]:
 
 def _statements(text: str) -> tuple[dict[str, Any], ...]:
     try:
-        read = json.loads(text)
-        found = read["Statement"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        found = read_json(text)["Statement"]
+    except (ValueError, TypeError, KeyError):
         raise invalid("This policy contains invalid Json") from None
     statements = found if isinstance(found, list) else [found]
     if not all(isinstance(one, dict) for one in statements):
