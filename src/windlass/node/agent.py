@@ -271,10 +271,12 @@ class Agent:
 
     def _forget(self, held: Held) -> None:
         unit_id = held.spec.unit_id
+        last = self._reported.pop(unit_id, None)
         if held.spec.kind == "function" and self._functions is not None:
             self._functions.remove(unit_id)
+        elif last is None or last.status != "stopped":  # else its files are gone already
+            self._runner.remove(unit_id)
         del self._held[unit_id]
-        self._reported.pop(unit_id, None)
         self._set_timer(unit_id, None, 0)
 
     def _report(self, unit_ids: Iterable[str]) -> None:

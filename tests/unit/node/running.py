@@ -125,7 +125,7 @@ def with_runner(
     async def body() -> None:
         loop = asyncio.get_running_loop()
         become_subreaper()
-        before = len(os.listdir("/proc/self/fd"))
+        before = _descriptors()
         children = Children(loop)
         outbox = Outbox()
         outbox.begin(0)
@@ -137,6 +137,10 @@ def with_runner(
         await runner.close()
         logs.close()
         children.close()
-        assert len(os.listdir("/proc/self/fd")) == before, "descriptors were left open"
+        assert _descriptors() == before, "descriptors were left open"
 
     asyncio.run(body())
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

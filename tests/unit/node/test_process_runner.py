@@ -12,6 +12,7 @@ from tests.unit.node.running import PYTHON, Bench, a_container, a_python, a_shel
 from windlass.fleet.messages import Ulimit
 from windlass.node import proc
 
+NO_COMMAND = "no command specified, and the process runner knows no image to take one from"
 DAEMONIZE = """
 import os, sys, time
 read, write = os.pipe()
@@ -68,7 +69,7 @@ def test_output_before_end(tmp_path: Path) -> None:
         (("/tmp",), 'CannotStartContainerError: exec: "/tmp": permission denied'),
         (
             (),
-            "CannotStartContainerError: no command specified, and the process runner knows no image to take one from",
+            f"CannotStartContainerError: {NO_COMMAND}",
         ),
         (("a\0b",), "CannotStartContainerError: a NUL character in the command or the environment"),
     ],

@@ -1,0 +1,325 @@
+"""The agent's plan for one unit: tables of situations, and lives of random tasks from start to end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from windlass.fleet.messages import Condition, ContainerSpec, FunctionSpec, UnitSpec, UnitState, Want
+from windlass.kernel.clock import SECOND
+from windlass.node import held as moves
+from windlass.node.held import Held, fresh, observe
+from windlass.node.plan import (
+    Action,
+    Kill,
+    Plan,
+    Remove,
+    Skip,
+    Start,
+    StartFunction,
+    StopFunction,
+    Terminate,
+    plan,
+)
+
+NOW = 1_800_000_000 * SECOND
+U = "u1"
+
+
+def a_task(*containers: ContainerSpec) -> Want:
+    return Want(UnitSpec(U, "task", containers), run=True)
+
+
+def c(name: str, *depends_on: tuple[str, Condition], **fields: Any) -> ContainerSpec:
+    return ContainerSpec(name=name, command=("true",), depends_on=depends_on, **fields)
+
+
+def a_held(want: Want, **states: object) -> Held:
+    """A unit with containers in these states: "running", an exit code, or None (could not start)."""
+    held = fresh(want.spec)
+    for name, state in states.items():
+        if state is None:
+            held = moves.ended(held, name, None, "CannotStartContainerError: no", NOW)
+            continue
+        held = moves.started(moves.asked(held, name), name, 42, NOW)
+        if state != "running":
+            assert isinstance(state, int)
+            held = moves.ended(held, name, state, "", NOW)
+    return held
+
+
+def actions(want: Want | None, held: Held, now: int = NOW) -> list[Action]:
+    return list(plan(want, observe(want, held, now), now).actions)
+
+
+ONE = a_task(c("a"))
+TWO = a_task(c("a"), c("b", ("a", "START")))
+INIT = a_task(c("init", essential=False), c("app", ("init", "SUCCESS")))
+
+
+@pytest.mark.parametrize(
+    ("want", "states", "expected"),
+    [
+        (ONE, {}, [Start(U, "a")]),
+        (ONE, {"a": "running"}, []),
+        (TWO, {}, [Start(U, "a")]),
+        (TWO, {"a": "running"}, [Start(U, "b")]),
+        (TWO, {"a": "running", "b": "running"}, []),
+        (TWO, {"a": "running", "b": 0}, [Terminate(U, "a")]),
+        (TWO, {"a": 1, "b": "running"}, [Terminate(U, "b")]),
+        (TWO, {"a": None}, [Skip(U, "b", None, "")]),
+        (INIT, {}, [Start(U, "init")]),
+        (INIT, {"init": "running"}, []),
+        (INIT, {"init": 0}, [Start(U, "app")]),
+        (
+            INIT,
+            {"init": 3},
+            [
+                Skip(
+                    U,
+                    "app",
+                    143,
+                    "CannotStartContainerError: container app cannot start: "
+                    "dependency init has failed with exit code 3",
+                )
+            ],
+        ),
+        (
+            INIT,
+            {"init": None},
+            [
+                Skip(
+                    U,
+                    "app",
+                    143,
+                    "CannotStartContainerError: container app cannot start: dependency init did not start",
+                )
+            ],
+        ),
+        (a_task(c("i", essential=False), c("a", ("i", "COMPLETE"))), {"i": 3}, [Start(U, "a")]),
+        (a_task(c("i", essential=False), c("a", ("i", "START"))), {"i": 3}, [Start(U, "a")]),
+        (a_task(c("a"), c("side", essential=False)), {"a": "running", "side": 1}, []),
+        (a_task(c("a"), c("side", essential=False)), {"a": "running", "side": None}, []),
+    ],
+)
+def test_next_actions(want: Want, states: dict[str, object], expected: list[Action]) -> None:
+    """A unit in that situation, and what is done next."""
+    assert actions(want, a_held(want, **states)) == expected
+
+
+@pytest.mark.parametrize(
+    ("want", "why"),
+    [
+        (a_task(c("a", ("a", "START"))), "its dependencies wait for each other"),
+        (a_task(c("a", ("b", "SUCCESS")), c("b", ("a", "START"))), "its dependencies wait for each other"),
+        (a_task(c("a", ("x", "START"))), "it depends on x, which is not in the task"),
+        (
+            a_task(c("a"), c("b", ("a", "HEALTHY"))),
+            "it waits for a to be HEALTHY, and there are no health checks here",
+        ),
+    ],
+)
+def test_what_can_never_start(want: Want, why: str) -> None:
+    """Dependencies that nothing can satisfy fail at once, with the reason, instead of waiting for ever."""
+    skips = [a for a in actions(want, fresh(want.spec)) if isinstance(a, Skip)]
+    assert skips[0].reason == f"CannotStartContainerError: container {skips[0].container} cannot start: {why}"
+
+
+def test_start_timeout() -> None:
+    """A dependency that does not complete within its startTimeout fails whoever waits for it."""
+    want = a_task(c("slow", essential=False, start_timeout_s=2.0), c("app", ("slow", "COMPLETE")))
+    held = a_held(want, slow="running")
+    assert plan(want, held, NOW) == Plan((), again=NOW + 2 * SECOND)
+    (skip,) = plan(want, held, NOW + 2 * SECOND).actions
+    assert isinstance(skip, Skip)
+    assert skip.reason.endswith("dependency slow did not reach COMPLETE within its startTimeout of 2 s")
+
+
+def test_stop_takes_its_time() -> None:
+    """SIGTERM, then SIGKILL when the stopTimeout is over, then nothing; a cap shortens it."""
+    want = Want(a_task(c("a", stop_timeout_s=5.0)).spec, run=False)
+    held = observe(want, a_held(want, a="running"), NOW)
+    assert held.state.status == "stopping"
+    assert plan(want, held, NOW).actions == (Terminate(U, "a"),)
+    held = moves.terminated(held, "a", NOW)
+    assert plan(want, held, NOW) == Plan((), again=NOW + 5 * SECOND)
+    assert plan(want, held, NOW, stop_timeout_max=SECOND) == Plan((), again=NOW + SECOND)
+    assert plan(want, held, NOW + 5 * SECOND).actions == (Kill(U, "a"),)
+    assert plan(want, moves.killed(held, "a"), NOW + 6 * SECOND) == Plan()
+
+
+def test_a_start_without_answer_is_waited_for() -> None:
+    """A container that the runner was asked to start is neither started again nor skipped when all ends."""
+    held = moves.asked(fresh(ONE.spec), "a")
+    assert plan(ONE, held, NOW) == Plan()
+    assert plan(Want(ONE.spec, run=False), held, NOW) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("want", "states", "code", "reason"),
+    [
+        (ONE, {"a": 0}, "EssentialContainerExited", "Essential container in task exited"),
+        (ONE, {"a": 137}, "EssentialContainerExited", "Essential container in task exited"),
+        (ONE, {"a": None}, "TaskFailedToStart", "Task failed to start"),
+        (Want(ONE.spec, run=False), {}, "", ""),
+        (Want(ONE.spec, run=False), {"a": "running"}, "", ""),
+        (ONE, {"a": "running"}, "", ""),
+    ],
+)
+def test_why_it_stops(want: Want, states: dict[str, object], code: str, reason: str) -> None:
+    """The stop code and reason that ECS shows."""
+    state = observe(want, a_held(want, **states), NOW).state
+    assert (state.stop_code, state.reason) == (code, reason)
+
+
+def test_a_stop_that_was_asked_for_stays_one() -> None:
+    """The end of an essential container after StopTask does not become the reason of the stop."""
+    want = Want(ONE.spec, run=False)
+    held = observe(want, a_held(want, a="running"), NOW)
+    held = observe(want, moves.ended(held, "a", 143, "", NOW + SECOND), NOW + SECOND)
+    assert (held.state.status, held.state.stop_code, held.state.reason) == ("stopped", "", "")
+    assert (held.state.stopping_at, held.state.execution_stopped_at) == (NOW, NOW + SECOND)
+
+
+def test_remove() -> None:
+    """A stopped unit is kept until the plane wants it no more; a running one is stopped first."""
+    done = observe(ONE, a_held(ONE, a=0), NOW)
+    assert actions(ONE, done) == []
+    assert actions(Want(ONE.spec, run=False), done) == []
+    assert actions(None, done) == [Remove(U)]
+    assert actions(None, a_held(ONE, a="running")) == [Terminate(U, "a")]
+
+
+def test_functions_are_their_hosts() -> None:
+    """A function unit is started once, stopped once, and removed when its host says that it stopped."""
+    function = FunctionSpec("sha", "/code", "m.f", "python3.12", 128, 3.0, 10.0)
+    want = Want(UnitSpec(U, "function", function=function), run=True)
+    held = fresh(want.spec)
+    assert actions(want, held) == [StartFunction(U)]
+    held = moves.asked(held, "")
+    assert actions(want, held) == []
+    assert actions(None, held) == [StopFunction(U)]
+    held = moves.terminated(held, "", NOW)
+    assert actions(None, held) == []
+    held = moves.reported(held, UnitState(U, "stopped"))
+    assert actions(want, held) == []
+    assert actions(None, held) == [Remove(U)]
+
+
+# lives of random tasks
+
+
+@st.composite
+def tasks(draw: st.DrawFn) -> Want:
+    """Up to five containers that depend on earlier ones, at least one of them essential."""
+    names = ["a", "b", "c", "d", "e"][: draw(st.integers(1, 5))]
+    conditions: st.SearchStrategy[Condition] = st.sampled_from(["START", "COMPLETE", "SUCCESS"])
+    specs = []
+    for i, name in enumerate(names):
+        on = draw(st.lists(st.sampled_from(names[:i]), unique=True, max_size=2)) if i else []
+        specs.append(
+            c(
+                name,
+                *((dependency, draw(conditions)) for dependency in on),
+                essential=draw(st.booleans()),
+                stop_timeout_s=draw(st.sampled_from([0.0, 2.0, 30.0])),
+                start_timeout_s=draw(st.sampled_from([None, 5.0])),
+            )
+        )
+    specs[-1] = msgspec.structs.replace(specs[-1], essential=True)
+    return a_task(*specs)
+
+
+def check_start(held: Held, name: str) -> None:
+    """Everything that the container depends on is as far as it must be."""
+    spec = next(s for s in held.spec.containers if s.name == name)
+    for dependency, condition in spec.depends_on:
+        state = held.container(dependency)
+        if condition == "START":
+            assert state.started_at
+        elif condition == "COMPLETE":
+            assert state.status == "stopped" and state.exit_code is not None
+        else:
+            assert state.exit_code == 0
+
+
+def check_stop(held: Held, name: str) -> None:
+    """Nobody who depends on the container still runs."""
+    for spec in held.spec.containers:
+        if any(on == name for on, _ in spec.depends_on):
+            assert held.container(spec.name).status != "running"
+
+
+def act(held: Held, action: Action, now: int, data: st.DataObject) -> Held:
+    """What a runner might answer."""
+    match action:
+        case Start(_, name):
+            check_start(held, name)
+            assert name not in held.asked
+            held = moves.asked(held, name)
+            if data.draw(st.integers(0, 9)) == 0:
+                return moves.ended(held, name, None, "CannotStartContainerError: no", now)
+            return moves.started(held, name, 42, now)
+        case Skip(_, name, exit_code, reason):
+            assert held.container(name).status == "pending"
+            return moves.ended(held, name, exit_code, reason, now)
+        case Terminate(_, name):
+            check_stop(held, name)
+            assert name not in held.terminated
+            held = moves.terminated(held, name, now)
+            ignores = data.draw(st.booleans())
+            return held if ignores else moves.ended(held, name, 143, "", now)
+        case Kill(_, name):
+            assert name in held.terminated and name not in held.killed
+            return moves.ended(moves.killed(held, name), name, 137, "", now)
+    raise AssertionError(action)
+
+
+@given(tasks(), st.data())
+def test_a_life(want: Want, data: st.DataObject) -> None:
+    """From any task, with any exits: order is kept, it always settles, and then there is nothing to do."""
+    now = NOW
+    held = observe(want, fresh(want.spec), now)
+    asked_to_stop = data.draw(st.one_of(st.none(), st.integers(0, 10)))
+    for step in range(60):
+        if step == asked_to_stop:
+            want = Want(want.spec, run=False)
+        held = observe(want, held, now)
+        todo = plan(want, held, now)
+        assert plan(want, held, now) == todo
+        for action in todo.actions:
+            held = act(held, action, now, data)
+        if todo.actions:
+            continue
+        if held.state.status == "stopped":
+            break
+        running = [s.name for s in held.state.containers if s.status == "running"]
+        assert running, "nothing runs, nothing is to do, and it has not stopped"
+        if todo.again is not None and (held.terminated or data.draw(st.booleans())):
+            assert todo.again > now
+            now = todo.again
+        else:
+            now += SECOND
+            held = moves.ended(
+                held, data.draw(st.sampled_from(running)), data.draw(st.integers(0, 2)), "", now
+            )
+    assert held.state.status == "stopped"
+    assert plan(want, held, now) == Plan()
+    assert observe(want, held, now) is held
+    assert plan(None, held, now).actions == (Remove(U),)
+    assert all(s.status == "stopped" for s in held.state.containers)
+    assert held.state.stopped_at >= held.state.stopping_at > 0
+
+
+@given(tasks())
+def test_held_rows_do_not_change(want: Want) -> None:
+    """Moves return new rows; the old one stays as it was."""
+    held = fresh(want.spec)
+    before = replace(held)
+    moves.started(moves.asked(held, held.spec.containers[0].name), held.spec.containers[0].name, 1, NOW)
+    assert held == before
