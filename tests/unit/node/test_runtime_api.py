@@ -1,0 +1,172 @@
+"""The Runtime API against raw HTTP: order of calls, ids, sizes, wording."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from windlass.node.runtime_api import RESPONSE_BYTES_MAX, Event, RuntimeApi, error_type
+
+NEXT = "/2018-06-01/runtime/invocation/next"
+
+
+@dataclass
+class Heard:
+    """An environment that writes down what it is told."""
+
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def asked_for_next(self) -> None:
+        self.told.append(("next",))
+
+    def responded(self, request_id: str, payload: bytes) -> None:
+        self.told.append(("responded", request_id, payload))
+
+    def failed(self, request_id: str, payload: bytes, error_type: str) -> None:
+        self.told.append(("failed", request_id, payload, error_type))
+
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        self.told.append(("init_failed", payload, error_type))
+
+    def disconnected(self) -> None:
+        self.told.append(("disconnected",))
+
+
+@dataclass
+class Runtime:
+    """A runtime's end of one connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, method: str, path: str, body: bytes = b"", *headers: str) -> None:
+        lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+        self.writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    async def answer(self) -> tuple[int, dict[str, str], bytes]:
+        async with asyncio.timeout(10):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        return int(head[0].split()[1]), headers, body
+
+    async def call(self, method: str, path: str, body: bytes = b"", *headers: str) -> tuple[int, Any]:
+        self.send(method, path, body, *headers)
+        status, _, answer = await self.answer()
+        return status, json.loads(answer) if answer.startswith(b"{") else answer
+
+
+def play(story: Callable[[RuntimeApi, Heard, Runtime], Awaitable[None]]) -> None:
+    async def run() -> None:
+        heard = Heard()
+        api = RuntimeApi(heard)
+        port = await api.listen()
+        runtime = Runtime(*await asyncio.open_connection("127.0.0.1", port))
+        await story(api, heard, runtime)
+        runtime.writer.close()
+        api.close()
+
+    asyncio.run(run())
+
+
+def an_event(request_id: str = "r1") -> Event:
+    return Event(request_id, b'{"a":1}', 1234, "arn:f", client_context='{"x":"\r\ny"}')
+
+
+def test_an_event_and_its_response() -> None:
+    """next parks until there is an event; headers say what AWS says; empty ones are left out."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        runtime.send("GET", NEXT)
+        assert await runtime.call("GET", "/2018-06-01/ping") == (200, b"pong")
+        assert heard.told == [("next",)]
+        api.offer(an_event())
+        status, headers, body = await runtime.answer()
+        assert (status, body, headers["lambda-runtime-deadline-ms"]) == (200, b'{"a":1}', "1234")
+        assert headers["lambda-runtime-aws-request-id"] == "r1" and "lambda-runtime-trace-id" not in headers
+        path = "/2018-06-01/runtime/invocation/r1/response"
+        assert await runtime.call("POST", path, b"7") == (202, {"status": "OK"})
+        assert heard.told[-1] == ("responded", "r1", b"7")
+        api.offer(an_event("r2"))
+        assert (await runtime.call("GET", NEXT))[1] == {"a": 1}
+        error = path.replace("r1/response", "r2/error")
+        header = "Lambda-Runtime-Function-Error-Type: Function.Oops"
+        assert (await runtime.call("POST", error, b"{}", header))[0] == 202
+        assert heard.told[-1] == ("failed", "r2", b"{}", "Function.Oops")
+
+    play(story)
+
+
+def test_what_is_out_of_order() -> None:
+    """A response before its event, one to another id, a second one, next in mid-event."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        path = "/2018-06-01/runtime/invocation/{}/response"
+        stale = (400, {"errorType": "InvalidRequestID", "errorMessage": "Invalid request ID"})
+        assert await runtime.call("POST", path.format("r1"), b"1") == stale
+        api.offer(an_event())
+        assert (await runtime.call("POST", path.format("r1"), b"1"))[0] == 403
+        await runtime.call("GET", NEXT)
+        assert await runtime.call("POST", path.format("other"), b"1") == stale
+        for method, where in (("GET", NEXT), ("POST", "/2018-06-01/runtime/init/error")):
+            status, fault = await runtime.call(method, where)
+            assert (status, fault["errorType"]) == (403, "InvalidStateTransition")
+        assert (await runtime.call("POST", path.format("r1"), b"1"))[0] == 202
+        assert await runtime.call("POST", path.format("r1"), b"1") == stale
+        assert (await runtime.call("GET", "/2018-06-01/runtime/what"))[0] == 404
+        assert [told[0] for told in heard.told] == ["next", "responded"]
+
+    play(story)
+
+
+def test_too_large_and_odd_modes() -> None:
+    """413 above the limit, exactly the limit passes; an unknown response mode fails the event."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        path = "/2018-06-01/runtime/invocation/{}/response"
+        for request_id, size, expected in (
+            ("a", RESPONSE_BYTES_MAX, 202),
+            ("b", RESPONSE_BYTES_MAX + 1, 413),
+        ):
+            api.offer(an_event(request_id))
+            await runtime.call("GET", NEXT)
+            assert (await runtime.call("POST", path.format(request_id), bytes(size)))[0] == expected
+        assert heard.told[-1][0::3] == ("failed", "Function.ResponseSizeTooLarge")
+        api.offer(an_event("c"))
+        await runtime.call("GET", NEXT)
+        mode = "Lambda-Runtime-Function-Response-Mode: odd"
+        assert (await runtime.call("POST", path.format("c"), b"1", mode))[0] == 400
+        assert heard.told[-1][0::3] == ("failed", "Runtime.InvalidResponseModeHeader")
+
+    play(story)
+
+
+def test_init_error_and_garbage() -> None:
+    """An initialisation fails once; bytes that are no HTTP end the connection."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        header = "Lambda-Runtime-Function-Error-Type: ValueError"
+        status, _ = await runtime.call("POST", "/2018-06-01/runtime/init/error", b"{}", header)
+        assert (status, heard.told) == (202, [("init_failed", b"{}", "Runtime.Unknown")])
+        assert (await runtime.call("GET", NEXT))[0] == 403
+        runtime.writer.write(b"\x00\x01 nonsense\r\n\r\n")
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionResetError):
+                assert await runtime.reader.read() == b""
+        assert heard.told[-1] == ("disconnected",)
+
+    play(story)
+
+
+def test_error_types() -> None:
+    """Well-formed ones are kept."""
+    assert error_type("Runtime.ImportModuleError") == "Runtime.ImportModuleError"
+    assert (error_type("Function.a b"), error_type("ValueError"), error_type("")) == (
+        "Function.Unknown",
+        "Runtime.Unknown",
+        "Runtime.Unknown",
+    )

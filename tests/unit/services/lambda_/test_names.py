@@ -1,0 +1,49 @@
+"""Which function a request means."""
+
+from __future__ import annotations
+
+import pytest
+
+from windlass.kernel.faults import Fault
+from windlass.services.lambda_.names import resolve
+
+ACCOUNT, REGION = "123456789012", "eu-west-1"
+ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+
+
+@pytest.mark.parametrize(
+    ("text", "qualifier", "expected"),
+    [
+        ("f", None, ""),
+        ("f:$LATEST", None, "$LATEST"),
+        ("f", "$LATEST", "$LATEST"),
+        (f"{ACCOUNT}:function:f", None, ""),
+        ("function:f", None, ""),
+        (ARN, None, ""),
+        (ARN + ":$LATEST", "$LATEST", "$LATEST"),
+    ],
+)
+def test_forms(text: str, qualifier: str | None, expected: str) -> None:
+    """Name, partial ARN, ARN; the qualifier in the name or beside it."""
+    found = resolve(text, qualifier, ACCOUNT, REGION)
+    assert (found.key, found.qualifier) == ((ACCOUNT, REGION, "f"), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "qualifier", "code", "message"),
+    [
+        ("f:$LATEST", "1", "InvalidParameterValueException",
+         "The derived qualifier from the function name does not match the specified qualifier."),
+        ("arn:aws:lambda:us-east-1:123456789012:function:f", None, "ResourceNotFoundException",
+         "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')"),
+        ("210987654321:function:f", None, "AccessDeniedException", "User: "),
+        ("f", "prod", "ResourceNotFoundException", f"Function not found: {ARN}:prod"),
+        ("f:7", None, "ResourceNotFoundException", f"Function not found: {ARN}:7"),
+        ("what is this", None, "InvalidParameterValueException", "what is this is not"),
+    ],
+)  # fmt: skip
+def test_faults(text: str, qualifier: str | None, code: str, message: str) -> None:
+    """Other Regions, other accounts, versions that do not exist."""
+    with pytest.raises(Fault) as caught:
+        resolve(text, qualifier, ACCOUNT, REGION)
+    assert caught.value.code == code and caught.value.message.startswith(message)
