@@ -197,6 +197,18 @@ def test_query_parameters_tolerate_what_aws_tolerates() -> None:
     assert read("query", "autoscaling", "CreateAutoScalingGroup", got) == wanted
 
 
+def test_lists_and_maps_of_one_may_lack_their_number() -> None:
+    """As AWS's own examples have it: `AttributeName=All`, `Attribute.Name=a&Attribute.Value=1`."""
+    listed = Request("POST", "/", headers=FORM, body=b"QueueUrl=u&AttributeName=All&MessageAttributeName=")
+    wanted = {"QueueUrl": "u", "AttributeNames": ["All"], "MessageAttributeNames": []}
+    assert read("query", "sqs", "ReceiveMessage", listed) == wanted
+    mapped = Request(
+        "POST", "/", headers=FORM, body=b"QueueUrl=u&Attribute.Name=DelaySeconds&Attribute.Value=1"
+    )
+    wanted = {"QueueUrl": "u", "Attributes": {"DelaySeconds": "1"}}
+    assert read("query", "sqs", "SetQueueAttributes", mapped) == wanted
+
+
 def test_gzip_bodies_are_read_in_each_protocol() -> None:
     """CloudWatch PutMetricData compressed, as SDKs send it from 10,240 bytes on."""
     zipped = {"content-encoding": "gzip", **FORM}

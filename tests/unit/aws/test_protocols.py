@@ -170,6 +170,8 @@ WRONG = [
     ("ecs", "RunTask", "json", {"tasks": [{"createdAt": "today"}]}),
     ("ecs", "RunTask", "json", {"tasks": [{"enableExecuteCommand": 1}]}),
     ("lambda", "CreateFunction", "rest-json", {"Nope": 1}),
+    ("logs", "GetTransformer", "json", {"transformerConfig": [{"parseJSON": {"source": 5}}]}),
+    ("logs", "GetIntegration", "json", {"integrationDetails": {}}),
     ("lambda", "Invoke", "rest-json", {"FunctionError": "a\r\nSet-Cookie: b"}),
     ("iam", "GetRole", "query", {"Role": {"Nope": 1}}),
     ("ec2", "DescribeInstances", "ec2", {"Nope": 1}),

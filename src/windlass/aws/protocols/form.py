@@ -71,7 +71,7 @@ def form_readers(
             case "structure":
                 return _structure_reader(shape, of, member_names)
             case "list":
-                return _list_reader(of(shape.member), item_name(shape))
+                return _list_reader(shape, of(shape.member), item_name(shape))
             case "map":
                 return _map_reader(shape, of)
             case _:
@@ -103,8 +103,13 @@ def _structure_reader(
     return read
 
 
-def _list_reader(read_item: FormReader, item: str | None) -> FormReader:
+def _list_reader(shape: ListShape, read_item: FormReader, item: str | None) -> FormReader:
+    # AWS's own examples write a flattened list of one as `AttributeName=All` (SQS ReceiveMessage).
+    lone = item is None and shape.member.type_name not in ("structure", "list", "map")
+
     def read(node: Node) -> list[Any]:
+        if lone and node.get(VALUE) and len(node) == 1:
+            return [read_item(node)]
         return [read_item(inner) for _, inner in _by_number(node, item)]
 
     return read
@@ -116,7 +121,9 @@ def _map_reader(shape: MapShape, of: Callable[[Shape], Any]) -> FormReader:
     read_key, read_value = of(shape.key), of(shape.value)
 
     def read(node: Node) -> dict[str, Any]:
-        entries = _by_number(node, None if flattened else "entry")
+        # And a flattened map of one as `Attribute.Name=…&Attribute.Value=…` (SQS SetQueueAttributes).
+        lone = flattened and key_name in node
+        entries = [(1, node)] if lone else _by_number(node, None if flattened else "entry")
         found: dict[str, Any] = {}
         for number, entry in entries:
             if key_name not in entry:

@@ -186,6 +186,7 @@ def _structure_writer(shape: StructureShape, of: Of, by_location_name: bool) -> 
         name: (wire_name(name, member) if by_location_name else name, of(member))
         for name, member in shape.members.items()
     }
+    union = shape.is_tagged_union
 
     def write(value: Any) -> dict[str, Any]:
         tree: dict[str, Any] = {}
@@ -199,6 +200,8 @@ def _structure_writer(shape: StructureShape, of: Of, by_location_name: bool) -> 
                 refuse_unknown(shape, members, value)
                 raise
             raise Bug(f"{shape.name} is a structure, not {type(value).__name__}", value) from None
+        if union and len(tree) != 1:
+            raise Bug(f"{shape.name} is a union: it has one member, not {len(tree)}", value)
         return tree
 
     return write
