@@ -81,12 +81,13 @@ class Stage:
         self.ecs.create_cluster(clusterName=CLUSTER)
         self.ecs.register_task_definition(
             family=FAMILY,
-            cpu="64",
-            memory="256",
+            cpu="256",
+            memory="512",
             containerDefinitions=[
                 {
                     "name": "worker",
                     "image": "python",
+                    "entryPoint": ["sh", "-c", 'trap "" TERM; exec "$0" "$@"'],
                     "command": [sys.executable, str(SOURCES / "backlog_worker.py")],
                     "environment": [
                         {"name": "QUEUE_URL", "value": self.queue},

@@ -48,7 +48,11 @@ def task_definition(containers: int) -> str:
         return family
     found = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
     [original] = found["containerDefinitions"]
-    copies = [a_copy(original, number, containers) for number in range(containers)]
+    copies = []
+    for number in range(containers):
+        container = copy.deepcopy(original)
+        container["name"] = f"{original['name']}-{number}"
+        copies.append(container)
     registered = ecs.register_task_definition(
         family=f"{family}-x{containers}",
         containerDefinitions=copies,
@@ -56,15 +60,3 @@ def task_definition(containers: int) -> str:
         memory=str(int(found["memory"]) * containers),
     )["taskDefinition"]
     return f"{registered['family']}:{registered['revision']}"
-
-
-def a_copy(original: Any, number: int, of: int) -> dict[str, Any]:
-    """One of the copies. Only the first is essential: it leaves last, so none is stopped in mid-work."""
-    container: dict[str, Any] = copy.deepcopy(original)
-    container["name"] = f"{original['name']}-{number}"
-    container["essential"] = number == 0
-    container["environment"] += [
-        {"name": "WORKER", "value": str(number)},
-        {"name": "WORKERS", "value": str(of)},
-    ]
-    return container
