@@ -1,0 +1,159 @@
+"""The agent as a process of its own: started by a plane, left alone, killed, told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.node.fake_plane import FakePlane, a_want
+from tests.unit.node.running import LOG
+from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport
+from windlass.fleet.messages import ContainerSpec, Shutdown
+from windlass.node import proc
+from windlass.node.launch import AgentFailed, ensure_agent
+
+SLEEPER = ContainerSpec("main", command=("sleep", "600"), log=LOG)
+
+
+class Site:
+    """A socket that agents connect to, and the agent in `data`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.socket = data / "s"
+        self.exits: asyncio.Queue[int] = asyncio.Queue()
+        self._planes: asyncio.Queue[FakePlane] = asyncio.Queue()
+        (data / "token").write_text("secret\n")
+
+    async def listen(self) -> None:
+        async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._planes.put_nowait(FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX)))
+
+        self.server = await asyncio.start_unix_server(on_connect, str(self.socket))
+
+    async def ensure(self) -> int:
+        return await ensure_agent(
+            self.data / "agent",
+            socket=self.socket,
+            token_file=self.data / "token",
+            node_id="n1",
+            on_exit=self.exits.put_nowait,
+        )
+
+    async def plane(self) -> FakePlane:
+        return await asyncio.wait_for(self._planes.get(), 20)
+
+    async def exit(self) -> int:
+        return await asyncio.wait_for(self.exits.get(), 20)
+
+
+def at_site(data: Path, body: Callable[[Site], Awaitable[None]]) -> None:
+    async def run() -> None:
+        site = Site(data)
+        await site.listen()
+        await body(site)
+        site.server.close()
+
+    asyncio.run(run())
+
+
+def test_found_again(tmp_path: Path) -> None:
+    """1. An agent runs a task. 2. A second start finds it. 3. Its plane goes. 4. The next plane sees all."""
+
+    async def body(site: Site) -> None:
+        pid = await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        assert plane.hello.token == "secret"
+        await plane.desire(1, a_want("u1", SLEEPER))
+        state = await plane.until_status("u1", "running")
+        assert await site.ensure() == pid
+        plane.close()
+        again = await site.plane()
+        await again.welcome(observed=plane.numbers[-1], epoch=2)
+        assert again.hello.units == (state,)
+        await again.send(Shutdown())
+        assert (await again.until_status("u1", "stopped")).reason == "Host agent stopped"
+        await again.until_end()
+        assert await site.exit() == 0
+        assert proc.stat(state.containers[0].pid) is None
+        assert "secret" not in (site.data / "agent" / "agent.log").read_text()
+
+    at_site(tmp_path, body)
+
+
+def test_sigterm(tmp_path: Path) -> None:
+    """SIGTERM ends an agent cleanly, also without a plane."""
+
+    async def body(site: Site) -> None:
+        pid = await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want("u1", SLEEPER))
+        state = await plane.until_status("u1", "running")
+        site.server.close()
+        plane.close()
+        os.kill(pid, signal.SIGTERM)
+        assert await site.exit() == 0
+        assert proc.stat(state.containers[0].pid) is None
+
+    at_site(tmp_path, body)
+
+
+def test_agent_is_killed(tmp_path: Path) -> None:
+    """1. An agent is killed with SIGKILL. 2. Its tasks go on. 3. The next agent ends and reports them."""
+
+    async def body(site: Site) -> None:
+        pid = await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want("u1", SLEEPER), a_want("u2"))
+        await plane.until_status("u2", "stopped")
+        task = (await plane.until_status("u1", "running")).containers[0].pid
+        os.kill(pid, signal.SIGKILL)
+        assert await site.exit() == 137
+        assert proc.stat(task) is not None
+        assert await site.ensure() != pid
+        again = await site.plane()
+        await again.welcome(observed=plane.numbers[-1], epoch=2)
+        units = {unit.unit_id: unit for unit in again.hello.units}
+        assert (units["u1"].status, units["u1"].reason) == ("stopped", "Host agent restarted")
+        assert units["u2"] == plane.units["u2"]
+        stat = proc.stat(task)
+        assert stat is None or stat.state == "Z"
+        await again.desire(9, a_want("u1", SLEEPER), a_want("u2"), a_want("u3"))
+        await again.until_status("u3", "stopped")
+        assert "u1" not in {u for u, state in again.units.items() if state.status != "stopped"}
+        await again.send(Shutdown())
+        await again.until_end()
+        assert await site.exit() == 0
+
+    at_site(tmp_path, body)
+
+
+def test_cannot_start(tmp_path: Path) -> None:
+    """An agent that cannot come up says where to read why."""
+
+    async def body(site: Site) -> None:
+        (site.data / "token").unlink()
+        with pytest.raises(AgentFailed, match=r"the agent did not start; see .*agent\.log"):
+            await site.ensure()
+
+    at_site(tmp_path, body)
+
+
+def test_imports_little() -> None:
+    """The agent imports nothing of AWS and no store: every node pays for what it imports."""
+    script = "import sys, windlass.node.main; print(' '.join(sys.modules))"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    loaded = subprocess.check_output([sys.executable, "-c", script], env=environment, text=True).split()
+    top = {"botocore", "boto3", "sqlite3", "uvicorn", "typer"}
+    parts = ("windlass.aws", "windlass.services", "windlass.front", "windlass.kernel.store")
+    assert [name for name in loaded if name.split(".")[0] in top or name.startswith(parts)] == []
