@@ -109,7 +109,7 @@ def test_errors(query: Query, url: str) -> None:
         ("GetQueueUrl", {"QueueName": "nothing"}, 400, "AWS.SimpleQueueService.NonExistentQueue"),
         ("ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 11}, 400, "InvalidParameterValue"),
         ("SendMessage", {"QueueUrl": url}, 400, "MissingParameter"),
-        ("DeleteMessage", {"QueueUrl": url, "ReceiptHandle": "x"}, 404, "ReceiptHandleIsInvalid"),
+        ("DeleteMessage", {"QueueUrl": url, "ReceiptHandle": "x"}, 400, "ReceiptHandleIsInvalid"),
     ):
         got, answer = query(action, **params)
         assert (got, text(answer, "Error/Code")) == (status, code)
