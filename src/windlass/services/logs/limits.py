@@ -29,6 +29,7 @@ TAIL_UPDATE_EVENTS_MAX = 500  # events an update; Logs API reference, StartLiveT
 TAIL_SESSION_MAX: Duration = 3 * HOUR  # Logs API reference, StartLiveTail
 TAIL_SESSIONS_MAX = 15  # sessions of an account and Region; Logs quotas, "Live Tail sessions"
 
-KEPT_BYTES_MAX = 256 * 1024 * 1024  # bytes in all groups together; ours: logs live in memory
-CHUNK_OVERHEAD_BYTES = 1_024  # bytes counted for a chunk beside its events; ours, measured
+KEPT_BYTES_MAX = 256 * 1024 * 1024  # bytes of memory for all groups together; ours
+CHUNK_MEMORY_BYTES = 1_024  # bytes of memory that a chunk takes beside its events; ours, measured
+EVENT_MEMORY_BYTES = 128  # bytes of memory that an event takes beside its text; ours, measured
 SWEEP_CHUNKS_MAX = 500  # chunks deleted in one transaction; ours

@@ -14,8 +14,9 @@ from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Store
 from windlass.services.logs.limits import (
-    CHUNK_OVERHEAD_BYTES,
+    CHUNK_MEMORY_BYTES,
     DAY_MS,
+    EVENT_MEMORY_BYTES,
     KEPT_BYTES_MAX,
     RETENTION_PERIOD,
     SWEEP_CHUNKS_MAX,
@@ -91,4 +92,5 @@ class Retention:
 
 
 def _weight(chunk: Chunk) -> int:
-    return chunk.stored_bytes + CHUNK_OVERHEAD_BYTES
+    """Roughly the bytes of memory that a chunk takes."""
+    return chunk.stored_bytes + EVENT_MEMORY_BYTES * len(chunk.events) + CHUNK_MEMORY_BYTES

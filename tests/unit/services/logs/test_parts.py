@@ -13,7 +13,7 @@ from windlass.kernel.clock import DAY, HOUR, MILLISECOND, SECOND, LoopClock
 from windlass.kernel.faults import Fault
 from windlass.services.logs import SERVICE
 from windlass.services.logs.ingest import LogIngest
-from windlass.services.logs.limits import CHUNK_OVERHEAD_BYTES
+from windlass.services.logs.limits import CHUNK_MEMORY_BYTES, EVENT_MEMORY_BYTES
 from windlass.services.logs.model import CHUNKS, GROUPS
 from windlass.services.logs.retention import Retention
 from windlass.services.plane import Plane
@@ -107,7 +107,7 @@ def test_the_oldest_events_go_when_memory_is_full() -> None:
     """Above the limit of all groups the chunks that came first go first, at once."""
 
     async def story(plane: Plane) -> None:
-        room = 3 * (CHUNK_OVERHEAD_BYTES + 100)
+        room = 3 * (CHUNK_MEMORY_BYTES + EVENT_MEMORY_BYTES + 100)
         retention = Retention(plane.store, plane.clock, plane.journal, kept_max=room)
         plane.spawn.start("small retention", retention.loop.run())
         for n in range(10):
