@@ -17,8 +17,8 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.aws.values import Draw, pruned
 
+from tests.unit.aws.values import Draw, pruned
 from windlass.aws.models import Models
 from windlass.aws.protocols import PROTOCOLS
 from windlass.aws.protocols.legacy_query import LEGACY_ERRORS, query_service
