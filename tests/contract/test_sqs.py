@@ -76,7 +76,7 @@ def test_batches(sqs: Any, url: str) -> None:
 
 def test_typed_errors(sqs: Any, url: str) -> None:
     """boto3 raises the modelled class; the code is the query era's."""
-    cases: list[tuple[str, str, int, Callable[[], Any]]] = [
+    cases: list[tuple[str, str, int | None, Callable[[], Any]]] = [
         (
             "QueueDoesNotExist",
             "AWS.SimpleQueueService.NonExistentQueue",
@@ -220,7 +220,7 @@ def test_dead_letters_and_back(sqs: Any, account: str) -> None:
     assert task.get("TaskHandle", handle) == handle
 
 
-def test_a_send_wakes_a_long_poll(sqs: Any, client: Client, url: str, plane: PlaneProcess) -> None:
+def test_a_send_wakes_a_long_poll(sqs: Any, client: Client, url: str) -> None:
     """A receiver parks with 20 s to wait; messages sent from here reach it as fast as they are sent."""
     received: list[str] = []
     asking = threading.Semaphore(0)
@@ -241,9 +241,9 @@ def test_a_send_wakes_a_long_poll(sqs: Any, client: Client, url: str, plane: Pla
     assert received == ["first", "second", "last"]
 
 
-def test_messages_survive_kill_9(tmp_path: Any) -> None:
+def test_messages_survive_kill_9(own_plane: Callable[..., PlaneProcess]) -> None:
     """What was acknowledged before SIGKILL is there afterwards; what was deleted is not."""
-    plane = PlaneProcess(tmp_path / "data", "--no-agent").start()
+    plane = own_plane("--no-agent")
     sqs = plane.client("sqs", "123456789012")
     url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
     for number in range(20):
@@ -256,4 +256,3 @@ def test_messages_survive_kill_9(tmp_path: Any) -> None:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     assert shown == {names[0]: "10", names[1]: "5"}
-    plane.stop()
