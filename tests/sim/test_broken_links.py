@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,8 @@ from windlass.aws.quotas import Profile
 from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.transitions import ENDED
 from windlass.kernel.clock import MILLISECOND, SECOND
+from windlass.kernel.faults import Retry
+from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
 from windlass.sim.world import World
 
@@ -28,20 +31,9 @@ class Owner:
         self.forgetful: set[str] = set()
 
     async def step(self) -> None:
-        deed = self._chance.choice(
-            [
-                self.start,
-                self.start,
-                self.start,
-                self.stop,
-                self.stop,
-                self.delete,
-                self.cut,
-                self.mend,
-                self.forget,
-            ]
-        )
-        deed()
+        often = [self.start, self.start, self.start, self.stop, self.stop]
+        with suppress(Retry):  # the disk is full: what it is asked for now is not taken
+            self._chance.choice([*often, self.delete, self.cut, self.mend, self.forget])()
         await self._world.pass_time(self._chance.randrange(300) * MILLISECOND)
 
     def units(self) -> Sequence[Unit]:
@@ -85,31 +77,65 @@ class Owner:
             self.forgetful.add(node_id)
 
 
+def a_course(seed: int) -> Course:
+    """Units that run until they are stopped, or (even seeds) end by themselves."""
+    run = None if seed % 2 else 4 * SECOND
+    return Course(provision=100 * MILLISECOND, run=run, stop=200 * MILLISECOND)
+
+
+async def settle_and_compare(world: World, owner: Owner) -> None:
+    """The faults have ended: a while later, rows and nodes agree on every unit."""
+    for node_id in NODES:
+        world.connect(node_id)
+    await world.pass_time(120 * SECOND)
+    owner.delete()
+    await world.pass_time(5 * SECOND)
+    for unit in owner.units():
+        assert unit.desired == "run" and unit.state == "running", unit
+        assert world.nodes[unit.node_id].states[unit.id].status == "running"
+    held = [unit_id for node in world.nodes.values() for unit_id in node.states]
+    assert sorted(held) == [unit.id for unit in owner.units()]
+    lost = [line for line in world.trace.lines if ": lost" in line]
+    assert not lost or owner.forgetful
+
+
+def add_nodes(world: World, seed: int) -> None:
+    course = a_course(seed)
+    world.add_node("n1", cpu_units=2048, memory_mib=8192, course=course)
+    world.add_node("n2", cpu_units=4096, memory_mib=4096, course=course)
+    world.add_node("n3", course=course)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_all_settles_when_faults_end(seed: int) -> None:
     """Links break and agents forget at random; when that ends, rows and nodes agree on every unit."""
 
     async def story(world: World) -> None:
-        course = Course(
-            provision=100 * MILLISECOND, run=None if seed % 2 else 4 * SECOND, stop=200 * MILLISECOND
-        )
-        world.add_node("n1", cpu_units=2048, memory_mib=8192, course=course)
-        world.add_node("n2", cpu_units=4096, memory_mib=4096, course=course)
-        world.add_node("n3", course=course)
+        add_nodes(world, seed)
         owner = Owner(world, random.Random(seed))
         for _ in range(STEPS):
             await owner.step()
-        for node_id in NODES:
-            world.connect(node_id)
-        await world.pass_time(120 * SECOND)
-        owner.delete()
-        await world.pass_time(5 * SECOND)
-        for unit in owner.units():
-            assert unit.desired == "run" and unit.state == "running", unit
-            assert world.nodes[unit.node_id].states[unit.id].status == "running"
-        held = [unit_id for node in world.nodes.values() for unit_id in node.states]
-        assert sorted(held) == [unit.id for unit in owner.units()]
-        lost = [line for line in world.trace.lines if ": lost" in line]
-        assert not lost or owner.forgetful
+        await settle_and_compare(world, owner)
 
     World((), Profile("test"), seed, check_every=0, shuffle=True).run(story)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_all_settles_when_the_disk_has_room_again(seed: int) -> None:
+    """The same, and the disk is full now and then: what it undid, no node has heard of."""
+
+    async def story(world: World) -> None:
+        add_nodes(world, seed)
+        await world.pass_time(SECOND)
+        chance = random.Random(seed)
+        owner = Owner(world, chance)
+        for _ in range(STEPS):
+            disk.full = chance.random() < 0.2
+            await disk.probe()
+            await owner.step()
+        disk.full = False
+        await disk.probe()
+        await settle_and_compare(world, owner)
+
+    disk = SimulatedDisk()
+    World((), Profile("test"), seed, check_every=0, shuffle=True, disk=disk).run(story)

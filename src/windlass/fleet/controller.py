@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from windlass.fleet.desired import difference
+from windlass.fleet.intake import take_disconnect
 from windlass.fleet.model import NODES, UNITS, Node, Unit
 from windlass.fleet.place import NOTHING, Assign, Reserved, Unplaceable, place
 from windlass.fleet.transitions import assign, occupies, withdraw
@@ -95,7 +96,8 @@ class Controller:
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         waiting = self._waiting(keys)
-        self._apply_touched(self._touched(keys))
+        for node_id, unit_ids in self._touched(keys).items():
+            self._links.offer(node_id, unit_ids)
         for start in range(0, len(waiting), UNITS_PER_TRANSACTION):
             self._apply_placements(waiting[start : start + UNITS_PER_TRANSACTION])
             await self._store.durable()
@@ -137,7 +139,8 @@ class Controller:
         touched: Touched = {}
         for node in sorted(self._store[NODES].by("connected", True), key=lambda node: node.id):
             held = self._links.held(node.id)
-            if held is None:
+            if held is None:  # its session ended while the log took no writes
+                take_disconnect(self._store, node.id)
                 continue
             units: dict[str, Unit | None] = dict.fromkeys(held)
             units |= {unit.id: unit for unit in self._store[UNITS].by("node", node.id)}
@@ -146,16 +149,6 @@ class Controller:
                 ids = (*(want.spec.unit_id for want in drift.changed), *drift.gone)
                 touched[node.id] = dict.fromkeys(ids)
         return touched
-
-    def _apply_touched(self, touched: Touched) -> None:
-        if not touched:
-            return
-        with self._store.transact() as tx:
-            for node_id in touched:
-                if tx[NODES].get(node_id) is not None:
-                    _next_generation(tx, node_id)
-        for node_id, unit_ids in touched.items():
-            self._links.offer(node_id, unit_ids)
 
     def _apply_placements(self, unit_ids: list[str]) -> None:
         """Read again, decide, write: one transaction, so nothing can have changed between."""

@@ -116,6 +116,13 @@ def take_accepted(store: Store, node_id: str, generation: int) -> None:
             tx[NODES].put(replace(node, accepted=generation))
 
 
+def begin_generation(store: Store, node_id: str) -> int:
+    """The number of the node's next desired set."""
+    with store.transact() as tx:
+        node = tx[NODES].require(node_id)
+        return tx[NODES].put(replace(node, generation=node.generation + 1)).generation
+
+
 def take_disconnect(store: Store, node_id: str) -> None:
     """The node's session has ended. Its units go on; nobody knows how."""
     with store.transact() as tx:

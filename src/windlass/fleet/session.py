@@ -108,9 +108,7 @@ class Session:
             news = difference(self.held, {unit_id: self._own(unit_id) for unit_id in dirty})
             if not news:
                 return
-            generation = self._store[NODES].require(self.node_id).generation
-            if generation <= self._generation:
-                raise Bug("a desired set changed within its generation", self.node_id, generation, news)
+            generation = self._generation_above_sent()
             message = encode(Desired(generation, self._generation, news.changed, news.gone))
             await self._store.durable()
         except Retry:
@@ -118,6 +116,13 @@ class Session:
             raise
         self._note_sent(generation, news)
         await self._transport.send(message)
+
+    def _generation_above_sent(self) -> int:
+        """An assignment brought its own generation; for every other change one is begun here."""
+        generation = self._store[NODES].require(self.node_id).generation
+        if generation > self._generation:
+            return generation
+        return intake.begin_generation(self._store, self.node_id)
 
     def _own(self, unit_id: str) -> Unit | None:
         unit = self._store[UNITS].get(unit_id)

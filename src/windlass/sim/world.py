@@ -40,7 +40,8 @@ class World:
     """One world; `run(story)` plays it once, to the story's end.
 
     `check_every`: how much virtual time may pass between two checks of all rows; 0: at each instant.
-    `shuffle`: draw the order of what happens at one instant from the seed.
+    `shuffle`: draw the order of what happens at one instant from the seed. `disk`: sim/disk.py, for worlds in
+    which writing takes time or fails; without one every commit is durable at once.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class World:
         *,
         check_every: Duration = SECOND,
         shuffle: bool = False,
+        disk: DurableLog | None = None,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = LoopClock(self.loop, EPOCH)
@@ -64,7 +66,7 @@ class World:
             services,
             clock=self.clock,
             chance=Chance(seed),
-            log=DurableLog(MemoryLog()),
+            log=disk or DurableLog(MemoryLog()),
             links=lambda store, journal, spawn: NodeLinks(
                 store, journal, spawn, clock=self.clock, endpoint="http://127.0.0.1:4566"
             ),
