@@ -19,6 +19,7 @@ from windlass.services.sqs.limits import (
     LONG_POLL_WAIT_S_MAX,
     POLICY_BYTES_MAX,
     POLICY_STATEMENTS_MAX,
+    QUEUE_NAME_MAX,
     RECEIVES_MAX,
     REDRIVE_SOURCES_MAX,
     VISIBILITY_S_MAX,
@@ -28,8 +29,8 @@ from windlass.services.sqs.model import Queue, queue_key_of
 RECEIVES_DEFAULT = 10
 """maxReceiveCount of a RedrivePolicy that does not name it (API CreateQueue)."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_FIFO_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+\.fifo")
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{QUEUE_NAME_MAX}}}")
+_FIFO_NAME = re.compile(rf"(?=.{{1,{QUEUE_NAME_MAX}}}\Z)[A-Za-z0-9_-]+\.fifo")
 _NAME_REASON = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 _FIFO_NAME_REASON = (
     "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "

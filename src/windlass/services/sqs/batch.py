@@ -12,9 +12,9 @@ from typing import Any
 from windlass.aws.calls import Result
 from windlass.kernel.faults import Fault
 from windlass.services.sqs import errors
-from windlass.services.sqs.limits import BATCH_ENTRIES_MAX
+from windlass.services.sqs.limits import BATCH_ENTRIES_MAX, BATCH_ID_MAX
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{BATCH_ID_MAX}}}")
 
 Entries = Sequence[Mapping[str, Any]]
 

@@ -18,6 +18,7 @@ from windlass.services.sqs.queue import dead_letter, hand_out, yielded
 LEAVING_PER_RECEIVE_MAX = 1_000
 """Dead or expired messages that one receive clears before it answers with what it has."""
 _NEVER_RECEIVED, _RECEIVED = False, True
+_NUMBER_MAX = 2**127
 
 
 class Sequences:
@@ -194,9 +195,6 @@ def refresh(tx: Transaction, groups: Iterable[tuple[str, str]]) -> None:
         known = tx[GROUPS].get((queue_id, name))
         if known is None or (known.ready_at, known.head) != (head.visible_at, head.number):
             tx[GROUPS].put(Group(queue_id, name, head.visible_at, head.number))
-
-
-_NUMBER_MAX = 2**127
 
 
 def _candidates(tx: Transaction, queue: Queue, wanted: int, now: Instant) -> Iterable[Message]:
