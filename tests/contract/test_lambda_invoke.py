@@ -77,14 +77,14 @@ def test_function_errors(aws: Any, account: str) -> None:
     deploy(aws, account, "import os\ndef handler(e, c): os._exit(3)", "exits")
     for _ in range(2):
         assert invoke(aws, FunctionName="exits")[0]["errorType"] == "Runtime.ExitError"
-    deploy(aws, account, "import time\ndef handler(e, c): time.sleep(100)", "hangs", Timeout=1)
+    deploy(aws, account, "from time import sleep\ndef handler(e, c): sleep(100)", "hangs", Timeout=1)
     value, answer = invoke(aws, FunctionName="hangs")
     assert value["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
 
 
 def test_one_event_per_environment(aws: Any, account: str) -> None:
     """Four at once run in four processes; afterwards one of those is used again."""
-    source = "import os, time\ndef handler(e, c):\n    time.sleep(e)\n    return os.getpid()"
+    source = "import os\nfrom time import sleep\ndef handler(e, c):\n    sleep(e)\n    return os.getpid()"
     deploy(aws, account, source, Timeout=30)
     with ThreadPoolExecutor(4) as threads:
         processes = {value for value, _ in threads.map(lambda _: invoke(aws, 1), range(4))}

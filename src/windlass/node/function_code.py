@@ -35,7 +35,7 @@ def unpacked(directory: Path, sha256: str, archive: Path) -> Path:
                 _extract(package, member, fresh)
         fresh.chmod(0o755)
         fresh.rename(target)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         if target.is_dir():  # another start was quicker
             return target

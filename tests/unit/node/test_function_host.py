@@ -181,10 +181,11 @@ def test_a_handler_that_ends_its_process(tmp_path: Path, body: str, reason: str)
 def test_a_handler_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     """The time is up: Sandbox.Timedout, and nothing it started still runs."""
     source = """
-import subprocess, time
+import subprocess
+from time import sleep
 def handler(e, c):
     print(subprocess.Popen(["sleep", "1000"]).pid)
-    time.sleep(1000)
+    sleep(1000)
 """
 
     async def story(world: World) -> None:
@@ -206,15 +207,16 @@ def handler(e, c):
 def test_a_daemon_does_not_outlive_its_environment(tmp_path: Path) -> None:
     """It left the session and lost its parent; the mark in its environment gives it away."""
     source = """
-import os, time
+import os
+from time import sleep
 def handler(e, c):
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             print(os.getpid())
-            time.sleep(1000)
+            sleep(1000)
         os._exit(0)
-    time.sleep(1000)
+    sleep(1000)
 """
 
     async def story(world: World) -> None:
@@ -234,12 +236,13 @@ def handler(e, c):
 def test_an_initialisation_that_hangs_is_repeated_in_the_event(tmp_path: Path) -> None:
     """INIT_REPORT says timeout; the event then has the function's timeout for a second initialisation."""
     source = """
-import os, time
+import os
+from time import sleep
 from pathlib import Path
 mark = Path(os.environ["MARK"])
 if not mark.exists():
     mark.touch()
-    time.sleep(1000)
+    sleep(1000)
 def handler(e, c): return "at last"
 """
 
@@ -338,7 +341,7 @@ def test_stopping_kills_what_runs(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         unit = world.start(
-            "import time\ndef handler(e, c):\n  print('on')\n  time.sleep(1000)", timeout_s=900
+            "from time import sleep\ndef handler(e, c):\n  print('on')\n  sleep(1000)", timeout_s=900
         )
         event = asyncio.ensure_future(world.invoke(unit))
         await world.log.until(lambda log: "on" in log.lines)
@@ -356,7 +359,7 @@ def test_stopping_kills_what_runs(tmp_path: Path) -> None:
 
 def test_more_memory_than_it_has(tmp_path: Path) -> None:
     """Killed; the report shows all of its memory as used."""
-    source = "import time\ndef handler(e, c):\n  x = bytearray(300_000_000)\n  time.sleep(30)"
+    source = "from time import sleep\ndef handler(e, c):\n  x = bytearray(300_000_000)\n  sleep(30)"
 
     async def story(world: World) -> None:
         result = await world.invoke(world.start(source, memory_mib=128, timeout_s=30))

@@ -33,7 +33,7 @@ def check_package(data: bytes) -> None:
             members = package.infolist()
             _check_members(members)
             _check_sizes(package, members)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise invalid(_NOT_A_ZIP) from error
 
 
