@@ -17,6 +17,7 @@ from windlass.services.lambda_.concurrency import Reason, Usage, account_limit, 
 from windlass.services.lambda_.environments import Environments
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.model import FUNCTIONS, Function
+from windlass.services.lambda_.names import not_active
 from windlass.services.lambda_.pool import Start, Use, Warm
 from windlass.services.plane import Plane
 
@@ -57,11 +58,7 @@ class Invoker:
         and Retry when the node was lost on the way: the event may have run then.
         """
         if function.served is None:
-            raise Fault(
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. The function is currently in the following "
-                f"state: {function.state}",
-            )
+            raise not_active(function)
         scope = (function.account, function.region)
         counted = 1 if function.reserved is None else 0
         self._admit(function, scope)

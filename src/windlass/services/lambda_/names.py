@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from windlass.aws.arn import arn
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.model import LATEST
+from windlass.services.lambda_.model import LATEST, Function
 
 _FORM = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?"
@@ -77,3 +77,11 @@ def resolve(text: str, qualifier: str | None, account: str, region: str, caller:
 
 def not_found(reference: Reference) -> Fault:
     return Fault("ResourceNotFoundException", f"Function not found: {reference.arn}")
+
+
+def not_active(function: Function) -> Fault:
+    return Fault(
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. The function is currently in the following state: "
+        + function.state,
+    )

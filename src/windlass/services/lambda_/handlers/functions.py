@@ -21,7 +21,7 @@ from windlass.services.lambda_.limits import (
     ZIP_BYTES_MAX,
 )
 from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
-from windlass.services.lambda_.names import Reference, not_found, resolve
+from windlass.services.lambda_.names import Reference, not_active, not_found, resolve
 from windlass.services.lambda_.package import check_package, invalid
 
 CODE_STORAGE_BYTES = 80_530_636_800
@@ -188,6 +188,8 @@ async def _take_code(call: Call, code: Params) -> tuple[str, int]:
 
 
 def _may_change(function: Function, params: Params) -> None:
+    if function.state != "Active":
+        raise not_active(function)
     if function.changing:
         raise Fault(
             "ResourceConflictException",
