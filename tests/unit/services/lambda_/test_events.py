@@ -28,6 +28,9 @@ class KeptLog:
                 found[table].append(row)
         return found
 
+    def prepare(self, writes: Sequence[Write]) -> Sequence[Write]:
+        return writes
+
     def write(self, writes: Sequence[Write]) -> None:
         for write in writes:
             self.rows.pop((write.table, write.key), None)
