@@ -14,6 +14,7 @@ import botocore.exceptions
 import pytest
 
 from tests.contract.raw import authorization, send, send_json
+from tests.fault.waiting import until
 from tests.process import PlaneProcess
 
 ECS = "AmazonEC2ContainerServiceV20141113"
@@ -158,12 +159,24 @@ def test_a_client_that_leaves_takes_no_message(
         f"X-Amz-Target: AmazonSQS.ReceiveMessage\r\nAuthorization: {authorization(account, 'sqs')}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    for _ in range(5):
-        with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
-            connection.sendall(head.encode() + body)
+    connections = [
+        socket.create_connection((url.hostname or "", url.port or 0), timeout=10) for _ in range(5)
+    ]
+    for connection in connections:
+        connection.sendall(head.encode() + body)
+    until(lambda: calls_waiting(plane) == 5, "five polls are parked")
+    for connection in connections:
+        connection.close()
+    until(lambda: calls_waiting(plane) == 0, "the plane has noticed that they are gone")
     sqs.send_message(QueueUrl=queue, MessageBody="for who is there")
     got = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     assert [message["Body"] for message in got] == ["for who is there"]
+
+
+def calls_waiting(plane: PlaneProcess) -> int:
+    """How many calls only wait, on the whole plane."""
+    status = json.loads(send(plane.endpoint, "GET", "/_windlass/status")[2])
+    return int(status["calls_waiting"])
 
 
 def test_two_accounts_see_nothing_of_each_other(plane: PlaneProcess, account: str) -> None:

@@ -89,13 +89,13 @@ def test_temporary_credentials_need_their_token(make: Callable[..., Any], root: 
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
     }
     role = make("iam", **root).create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
-    answer = make("sts", **root).assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="s")["Credentials"]
+    answer = make("sts", **root).assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="session")["Credentials"]
     keys = {
         "aws_access_key_id": answer["AccessKeyId"],
         "aws_secret_access_key": answer["SecretAccessKey"],
     }
     identity = make("sts", **keys, aws_session_token=answer["SessionToken"]).get_caller_identity()
-    assert identity["Arn"].endswith(":assumed-role/r/s")
+    assert identity["Arn"].endswith(":assumed-role/r/session")
     for token in ({}, {"aws_session_token": "wrong"}):
         with pytest.raises(ClientError) as caught:
             make("sts", **keys, **token).get_caller_identity()

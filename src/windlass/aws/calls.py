@@ -104,8 +104,13 @@ class Calls:
     def services(self) -> list[str]:
         return sorted(self._handlers)
 
-    def serves(self, service: str, operation: str) -> bool:
-        return operation in self._handlers.get(service, ())
+    def handler(self, service: str, operation: str) -> Handler:
+        """The operation's handler. Raises Fault (501) for what this plane does not have."""
+        found = self._handlers.get(service, {}).get(operation)
+        if found is None:
+            message = f"Windlass does not have {service} {operation}; see windlass coverage"
+            raise Fault("NotImplemented", message, status=501)
+        return found
 
     async def run(
         self,
@@ -122,13 +127,7 @@ class Calls:
 
         Raises Fault for what AWS would refuse, Retry when the log takes no writes.
         """
-        handler = self._handlers.get(service, {}).get(operation)
-        if handler is None:
-            raise Fault(
-                "NotImplemented",
-                f"Windlass does not have {service} {operation}; see windlass coverage",
-                status=501,
-            )
+        handler = self.handler(service, operation)
         call = Call(
             caller=caller,
             account=caller.account,

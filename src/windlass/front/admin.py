@@ -106,6 +106,7 @@ class Admin:
                 {"id": n.id, "connected": n.connected, "cpu_units": n.cpu_units, "memory_mib": n.memory_mib}
                 for n in store[NODES].all()
             ],
+            "calls_waiting": sum(name.startswith("call ") for name in self._plane.spawn.names()),
             "services": self._plane.calls.services(),
         }
 

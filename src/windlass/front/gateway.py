@@ -57,6 +57,7 @@ class Gateway:
         try:
             routed = route(request, self._models)
             caller, region = self._authenticate(request, routed)
+            self._plane.calls.handler(routed.service, routed.operation)  # 501 comes before complaints
             self._throttle(routed.service, routed.operation, (caller.account, region))
             params = self._read(request, routed)
             self._check(routed.service, routed.operation, params)

@@ -37,6 +37,14 @@ class Commit:
     changes: object
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """A commit in the engine's own form."""
+
+    commit: Commit
+    prepared: Sequence[Any]
+
+
 class Log(Protocol):
     """A storage engine."""
 
@@ -46,7 +54,13 @@ class Log(Protocol):
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         """Every stored row by table, decoded to the classes given; tables not named are left alone."""
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def prepare(self, writes: Sequence[Write]) -> Sequence[Any]:
+        """One transaction's writes in the engine's own form: on the loop's thread, before it is committed.
+
+        A row that cannot be stored fails here, and with it only the call that made it.
+        """
+
+    def write(self, prepared: Sequence[Any]) -> None:
         """Make these durable, all or none. Raises OSError when it cannot. Later writes of a row win."""
 
     def close(self) -> None: ...
@@ -60,7 +74,10 @@ class MemoryLog:
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         return {}
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def prepare(self, writes: Sequence[Write]) -> Sequence[Any]:
+        return ()
+
+    def write(self, prepared: Sequence[Any]) -> None:
         pass
 
     def close(self) -> None:
@@ -74,8 +91,8 @@ class DurableLog:
         self._log = log
         self.revision = 0
         self._done = 0
-        self._queue: deque[Commit] = deque()
-        self._writing: list[Commit] = []
+        self._queue: deque[_Queued] = deque()
+        self._writing: list[_Queued] = []
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._undo: Callable[[list[Commit]], None] = lambda commits: None
         self._closed = False
@@ -94,12 +111,14 @@ class DurableLog:
             raise Retry(f"the log takes no writes: {self.failure}")
 
     def append(self, commit: Commit) -> None:
+        """Queue a commit. Raises, and queues nothing, when one of its rows cannot be stored."""
+        prepared = self._log.prepare(commit.writes)
         self.revision += 1
         if not self._log.threaded:
-            self._log.write(commit.writes)
+            self._log.write(prepared)
             self._done = self.revision
             return
-        self._queue.append(commit)
+        self._queue.append(_Queued(commit, prepared))
         if not self._writing:
             self._next_batch()
 
@@ -133,7 +152,7 @@ class DurableLog:
     def _next_batch(self) -> None:
         self._writing = list(self._queue)
         self._queue.clear()
-        writes = [write for commit in self._writing for write in commit.writes]
+        writes = [write for queued in self._writing for write in queued.prepared]
         future = asyncio.get_running_loop().run_in_executor(None, self._log.write, writes)
         future.add_done_callback(self._batch_done)
 
@@ -154,7 +173,7 @@ class DurableLog:
     def _fail(self, error: BaseException) -> None:
         """Hand back what is not durable. Revisions go on counting, so that no number is used twice."""
         self.failure = str(error) or type(error).__name__
-        lost = [*self._writing, *self._queue]
+        lost = [queued.commit for queued in (*self._writing, *self._queue)]
         self._writing = []
         self._queue.clear()
         self._done = self.revision

@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -29,12 +29,16 @@ INSERT OR IGNORE INTO beat VALUES (1, 0);
 """
 _UPSERT = """
 INSERT INTO row (name, key, value)
-SELECT value ->> 0, value -> 1, value -> 2 FROM json_each(?) WHERE true
+SELECT value ->> 0, value ->> 1, value -> 2 FROM json_each(?) WHERE true
 ON CONFLICT (name, key) DO UPDATE SET value = excluded.value
 """
 _DELETE = """
-DELETE FROM row WHERE (name, key) IN (SELECT value ->> 0, value -> 1 FROM json_each(?))
+DELETE FROM row WHERE (name, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
 """
+
+
+_Row: TypeAlias = "tuple[str, str, msgspec.Raw | None]"
+"""Table, key as JSON text, row as JSON (None: deleted)."""
 
 
 class Damaged(Exception):
@@ -74,17 +78,24 @@ class SqliteLog:
                 ) from error
         return found
 
-    def write(self, writes: Sequence[Write]) -> None:
-        newest = {(w.table, w.key): w.row for w in writes}
-        puts = [(table, key, row) for (table, key), row in newest.items() if row is not None]
-        gone = [(table, key) for (table, key), row in newest.items() if row is None]
+    def prepare(self, writes: Sequence[Write]) -> list[_Row]:
+        encode = self._encoder.encode
+        return [
+            (w.table, encode(w.key).decode(), None if w.row is None else msgspec.Raw(encode(w.row)))
+            for w in writes
+        ]
+
+    def write(self, prepared: Sequence[_Row]) -> None:
+        newest = {(table, key): value for table, key, value in prepared}
+        puts = [(table, key, value) for (table, key), value in newest.items() if value is not None]
+        gone = [place for place, value in newest.items() if value is None]
         try:
             self._db.execute("BEGIN IMMEDIATE")
             if puts:
                 self._db.execute(_UPSERT, (self._encoder.encode(puts).decode(),))
             if gone:
                 self._db.execute(_DELETE, (self._encoder.encode(gone).decode(),))
-            if not writes:  # a probe: touch the disk for real
+            if not prepared:  # a probe: touch the disk for real
                 self._db.execute("UPDATE beat SET count = count + 1")
             self._db.execute("COMMIT")
         except sqlite3.Error as error:

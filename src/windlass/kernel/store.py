@@ -336,13 +336,14 @@ class Store:
         self._open = True
         try:
             yield tx
+            if tx.changes:
+                self._append(tx.changes)
         except BaseException:
             self._take_back(tx.changes)
             raise
         finally:
             self._open = False
-        if tx.changes:
-            self._commit(tx.changes)
+        self._tell(tx.changes)
 
     async def durable(self) -> None:
         """Return when everything written so far is on disk; raises Retry when it could not be."""
@@ -356,10 +357,9 @@ class Store:
         for table in tables:
             self._watchers.setdefault(table.name, []).append(watcher)
 
-    def _commit(self, changes: list[Change]) -> None:
+    def _append(self, changes: list[Change]) -> None:
         writes = tuple(Write(c.table, c.key, c.new) for c in changes if self._tables[c.table].durable)
         self._log.append(Commit(writes, changes))
-        self._tell(changes)
 
     def _undo(self, commits: list[Commit]) -> None:
         """The log could not keep these (newest last): put everything back as it was before them."""

@@ -40,7 +40,10 @@ class FailingLog:
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         return {}
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def prepare(self, writes: Sequence[Write]) -> Sequence[Any]:
+        return writes
+
+    def write(self, writes: Sequence[Any]) -> None:
         if self.full:
             raise OSError("no space left on device")
         self.batches.append(len(writes))
@@ -154,6 +157,24 @@ def test_undone_changes_are_told_to_watchers() -> None:
     assert asyncio.run(scenario()) == [(None, note), (note, None)]
 
 
+def test_a_row_that_cannot_be_stored_fails_only_its_own_transaction(tmp_path: Path) -> None:
+    """A lone surrogate has no UTF-8: the writer of that row hears of it, everybody else goes on."""
+
+    async def scenario() -> list[str]:
+        log = DurableLog(SqliteLog(tmp_path))
+        store = Store((NOTES,), log)
+        put(store, 1, "good")
+        with pytest.raises(UnicodeEncodeError):
+            put(store, 2, "\ud800")
+        put(store, 3, "good too")
+        await store.durable()
+        texts = [note.text for note in store[NOTES].all()]
+        await log.close()
+        return texts
+
+    assert asyncio.run(scenario()) == ["good", "good too"]
+
+
 def test_two_planes_cannot_share_a_directory(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path)
     with pytest.raises(Damaged, match="in use by another Windlass"):
@@ -165,7 +186,7 @@ def test_two_planes_cannot_share_a_directory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["garbage", "torn"])
 def test_a_damaged_file_says_so(tmp_path: Path, how: str) -> None:
     log = SqliteLog(tmp_path)
-    log.write([Write("note", ("a", n), Note(("a", n), "x" * 2000)) for n in range(200)])
+    log.write(log.prepare([Write("note", ("a", n), Note(("a", n), "x" * 2000)) for n in range(200)]))
     log.close()
     path = tmp_path / "windlass.db"
     data = path.read_bytes()
