@@ -79,7 +79,7 @@ def prepare(
     `directory` is its private one, used unless the specification names another.
     """
     words = (*spec.entry_point, *spec.command)
-    if not words:
+    if not words or not words[0]:
         raise CannotStart("no command specified, and the process runner knows no image to take one from")
     marks = {UNIT_MARK: unit_id, CONTAINER_MARK: spec.name}
     environment = {**marks, **defaults, **dict(spec.environment), **marks}  # marks at the front, and ours
@@ -98,19 +98,22 @@ def prepare(
 
 
 def look_up(word: str, path: str, directory: str) -> str:
-    """The file that `word` names, as execvp(3) would find it; raises CannotStart as runc words it."""
-    if "/" in word:
-        candidates = [Path(directory, word)]
-    else:
-        candidates = [Path(directory, place, word) for place in path.split(":")]
+    """The file that `word` names, as execvp(3) would find it; raises CannotStart as runc words it.
+
+    Plain strings, not Paths: this is run for every start, and a PATH has many places.
+    """
+    places = (
+        [directory] if "/" in word else [f"{directory}/{p}" if p[:1] != "/" else p for p in path.split(":")]
+    )
     refused = False
-    for candidate in candidates:
+    for place in places:
+        candidate = word if word[0] == "/" else f"{place}/{word}"
         try:
-            mode = candidate.stat().st_mode
+            mode = os.stat(candidate).st_mode  # noqa: PTH116
         except OSError:
             continue
         if stat.S_ISREG(mode) and os.access(candidate, os.X_OK):
-            return str(candidate)
+            return candidate
         refused = True
     if refused:
         raise CannotStart(f'exec: "{word}": permission denied')

@@ -168,12 +168,14 @@ class ProcessRunner:
     def _directory(self, key: Key, owner: tuple[int, int] | None) -> str:
         """The container's private directory."""
         unit_id, name = key
-        directory = self._scratch / unit_id / name
-        directory.parent.mkdir(mode=0o711, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
+        unit = f"{self._scratch}/{unit_id}"
+        directory = f"{unit}/{name}"
+        for path, mode in ((unit, 0o711), (directory, 0o700)):
+            with suppress(FileExistsError):
+                os.mkdir(path, mode)  # noqa: PTH102 (one of two in every start)
         if owner is not None:
             os.chown(directory, *owner)
-        return str(directory)
+        return directory
 
     def _begin(self, process: _Process, pipes: list[int], container: ContainerSpec) -> None:
         """The process runs: watch it, its output and its memory."""

@@ -77,6 +77,7 @@ class Recorder:
         return self.ends[unit_id, container]
 
     def _look(self) -> None:
+        self.outbox.woken.set()  # who waits for output may be waiting for an end that has none
         for condition, future in self._waiting:
             if not future.done() and condition():
                 future.set_result(None)
@@ -109,11 +110,15 @@ class Bench:
             self.outbox.acknowledge(message.number)
         return self.text
 
+    async def output(self) -> None:
+        """Return when there may be more output, or after an event."""
+        await asyncio.wait_for(self.outbox.woken.wait(), WAIT_S_MAX)
+        self.outbox.woken.clear()
+
     async def line(self) -> list[str]:
         """Wait until there is some output."""
         while not self.lines():
-            self.outbox.woken.clear()
-            await asyncio.wait_for(self.outbox.woken.wait(), WAIT_S_MAX)
+            await self.output()
         return self.text
 
 
