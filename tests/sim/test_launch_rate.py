@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,15 +28,28 @@ def test_a_hundred_at_once_then_twenty_a_second(per_call: int) -> None:
     assert world.plane.store[UNITS].count("state", "running") > 700
 
 
+REFERENCES_MAX = 9
+"""The launch takes about 5 times as long as `reference`, which takes 0.11 s where nothing else runs."""
+
+
+def reference() -> None:
+    """A fixed piece of work, to tell a slow machine from a slow simulator."""
+    kept: dict[int, tuple[int, str]] = {}
+    for number in range(1_000_000):
+        kept[number & 1023] = (number, str(number & 255))
+
+
+def processor_time_s(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
 def test_fifty_virtual_seconds_take_under_a_second() -> None:
     """The same world again, with the models loaded: the best of three runs, in processor time."""
-
-    def run_s() -> float:
-        began = time.process_time()
-        launch(7)
-        return time.process_time() - began
-
-    assert min(run_s() for _ in range(3)) < 1
+    runs = [(processor_time_s(lambda: launch(7)), processor_time_s(reference)) for _ in range(3)]
+    launch_s, reference_s = min(run for run, _ in runs), min(run for _, run in runs)
+    assert launch_s < 1 or launch_s < REFERENCES_MAX * reference_s
 
 
 def test_same_seed_same_trace_in_separate_processes() -> None:
