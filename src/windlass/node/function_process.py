@@ -48,8 +48,8 @@ def find_interpreter(runtime: str) -> Interpreter:
 
     Blocks: runs the candidate once. Call it in an executor and keep the answer.
     """
-    own = own_interpreter()
-    if own.version.startswith(runtime.removeprefix("python") + "."):
+    own, wanted = own_interpreter(), runtime.removeprefix("python") + "."
+    if own.version.startswith(wanted):
         return own
     path = shutil.which(runtime)
     if path is None:
@@ -60,7 +60,7 @@ def find_interpreter(runtime: str) -> Interpreter:
         executable, version = asked.stdout.split()
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return own
-    return Interpreter(executable, version)
+    return Interpreter(executable, version) if version.startswith(wanted) else own
 
 
 def libraries() -> list[str]:
