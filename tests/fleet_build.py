@@ -87,6 +87,10 @@ class Fleet:
     def a_peer(self, node_id: str = "n1") -> Peer:
         """A node played by the test, message by message."""
         register(self.store, node_id, TOKEN, unbounded=True)
+        return self.a_peer_of_known(node_id)
+
+    def a_peer_of_known(self, node_id: str) -> Peer:
+        """The same for a node that is registered already: writes nothing."""
         plane_end, node_end = pair()
         self.spawn.start("session", self.links.serve(plane_end))
         return Peer(node_id, node_end)

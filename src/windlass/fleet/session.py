@@ -74,6 +74,7 @@ class Session:
         self._inbox: deque[Observed | LogLines | Accepted] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
+        self._closed = False
         self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
 
     # out
@@ -158,6 +159,8 @@ class Session:
 
     def close(self, why: str) -> None:
         """End the session: whoever waits for an invoke gets Retry."""
+        self._closed = True
+        self._taken.set()
         self._transport.close()
         for result in self._invokes.values():
             if not result.done():
@@ -187,7 +190,7 @@ class Session:
                     self._put_in(message)
                 case Hello():
                     return "the agent said Hello twice"
-            while len(self._inbox) >= INBOX_MESSAGES_MAX:
+            while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:
                 self._taken.clear()
                 await self._taken.wait()
 

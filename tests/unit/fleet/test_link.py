@@ -21,7 +21,8 @@ from windlass.fleet.messages import (
     Welcome,
 )
 from windlass.fleet.model import EPOCHS, NODES, UNITS
-from windlass.kernel.clock import Instant, LoopClock
+from windlass.fleet.session import BACK_OFF, INBOX_MESSAGES_MAX
+from windlass.kernel.clock import SECOND, Instant, LoopClock
 from windlass.kernel.durable import MemoryLog, Write
 from windlass.kernel.faults import Fault, Retry
 
@@ -338,6 +339,27 @@ def test_log_that_takes_no_writes() -> None:
         await settle(3)
         assert fleet.unit("u1").state == "running"
         assert await peer.hear() == Ack(1)
+
+    in_fleet(story)
+
+
+def test_node_that_reports_faster_than_the_log_takes() -> None:
+    """A full inbox stops listening; a newer session of the node still ends that one, and leaves nothing."""
+
+    async def story(fleet: Fleet) -> None:
+        peer = fleet.a_peer()
+        await peer.hello()
+        await settle()
+        fleet.log.failure = "disk full"
+        for number in range(INBOX_MESSAGES_MAX + 5):
+            await peer.say(Observed(number + 1, ()))
+        await settle(BACK_OFF / SECOND / 2)
+        newer = fleet.a_peer_of_known("n1")
+        fleet.log.failure = None
+        await newer.hello()
+        await settle()
+        assert [name for name in fleet.spawn.names() if name == "session"] == ["session"]
+        assert fleet.links.connected() == ["n1"]
 
     in_fleet(story)
 
