@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ async def _serve(options: Options, at_home: bool) -> int:
     functions = options.data / "functions"
     functions.mkdir(mode=0o711, exist_ok=True)
     agent.host_functions(LambdaHost(), spawn, functions, children.watch)
-    sessions = Sessions(agent, _connector(options.socket), clock, spawn, told_to_end.set)
+    sessions = Sessions(agent, _connector(options, told_to_end.set), clock, spawn, told_to_end.set)
     spawn.start("sessions", sessions.run())
     log.info("agent %s is up, pid %d", options.node_id, os.getpid())
     _say_ready(options.ready)
@@ -159,9 +160,14 @@ def _identity(options: Options) -> Identity:
     )
 
 
-def _connector(path: Path) -> Connect:
+def _connector(options: Options, on_homeless: Callable[[], None]) -> Connect:
+    """The way to the plane. An agent whose directory was deleted has no plane to wait for: it ends."""
+
     async def connect() -> Transport:
-        reader, writer = await asyncio.open_unix_connection(path)
+        if not (options.data / "agent.json").exists():
+            log.warning("%s is gone", options.data)
+            on_homeless()
+        reader, writer = await asyncio.open_unix_connection(options.socket)
         return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
 
     return connect

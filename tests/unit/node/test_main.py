@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -134,6 +135,23 @@ def test_agent_is_killed(tmp_path: Path) -> None:
         await again.send(Shutdown())
         await again.until_end()
         assert await site.exit() == 0
+
+    at_site(tmp_path, body)
+
+
+def test_deleted_directory(tmp_path: Path) -> None:
+    """An agent without a plane whose data directory was deleted ends, and its tasks with it."""
+
+    async def body(site: Site) -> None:
+        await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want("u1", SLEEPER))
+        state = await plane.until_status("u1", "running")
+        shutil.rmtree(site.data / "agent")
+        plane.close()
+        await site.exit()
+        assert proc.stat(state.containers[0].pid) is None
 
     at_site(tmp_path, body)
 
