@@ -17,6 +17,7 @@ from typing import Protocol
 import httptools
 
 from windlass.kernel.machine import Moves, allows
+from windlass.node.function_lines import sandbox_fault
 
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 """Largest response of a function; Runtime API, facts of the sandbox agent (6 MiB and 100 bytes)."""
@@ -184,7 +185,7 @@ class RuntimeApi:
             self._environment.failed(request_id, bytes(request.body), error_type(request.error_type))
         elif request.mode not in ("", "streaming"):
             connection.fault(400, "InvalidFunctionResponseMode", "Invalid function response mode")
-            fault = fault_body("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
+            fault = sandbox_fault("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
             self._environment.failed(request_id, fault, "Runtime.InvalidResponseModeHeader")
         else:
             connection.write(202, _OK)
@@ -273,7 +274,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write("\r\n".join(lines).encode("utf-8") + body)
 
     def fault(self, status: int, error_type: str, message: str) -> None:
-        self.write(status, fault_body(error_type, message))
+        self.write(status, sandbox_fault(error_type, message))
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -289,11 +290,6 @@ def error_type(header: str) -> str:
     if _ERROR_TYPE.fullmatch(header):
         return header
     return "Function.Unknown" if header.startswith("Function.") else "Runtime.Unknown"
-
-
-def fault_body(error_type: str, message: str) -> bytes:
-    """The JSON that runtimes and callers get for an error of the sandbox."""
-    return json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":")).encode()
 
 
 def too_large() -> bytes:

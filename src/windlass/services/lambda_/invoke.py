@@ -72,10 +72,6 @@ class Invoker:
             if not self._running[function.uid]:
                 del self._running[function.uid]
 
-    def running(self, uid: str) -> int:
-        """Events of that function that run now."""
-        return self._running[uid]
-
     def _admit(self, function: Function, scope: tuple[str, str]) -> None:
         usage = Usage(self._running[function.uid], self._unreserved[scope], self._reserved[scope])
         reason = admit(function.reserved, usage, self._limit)
