@@ -36,6 +36,7 @@ from windlass.kernel.clock import SECOND, WallClock
 from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
+from windlass.kernel.priority import go_first
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
 from windlass.services.logs.ingest import LogIngest
@@ -64,6 +65,7 @@ def run(settings: Settings, announce: Announce) -> int:
     """Serve until asked to stop; returns the exit code. Raises Unusable with one line for people."""
     check_settings(settings)
     _set_up_logging(settings)
+    go_first()
     try:
         return uvloop.run(_serve(settings, announce))
     except Damaged as error:

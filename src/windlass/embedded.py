@@ -43,6 +43,8 @@ async def embedded_agent(plane: Plane, links: NodeLinks, data: Path) -> AsyncIte
         listening = await unix_transport.serve(socket, links, plane.spawn)
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen for the agent on {socket}: {error}") from error
+    if os.geteuid() == 0:
+        log.warning("started as root: tasks without `user`, and functions, run as root too")
     agent = _Agent(plane, data / "agent", socket, token_file)
     await agent.start()
     try:

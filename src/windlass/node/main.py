@@ -22,6 +22,7 @@ from pathlib import Path
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
 from windlass.kernel.clock import WallClock
+from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent, Identity
 from windlass.node.children import Children, become_subreaper
@@ -60,6 +61,7 @@ def main(arguments: list[str]) -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
     )
+    go_first()
     try:
         lock, at_home = move_in(options.data, options.node_id, options.socket)
     except Taken as taken:
