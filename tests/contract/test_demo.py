@@ -1,0 +1,22 @@
+"""`windlass demo backlog`, run as a newcomer does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_the_backlog_is_drained() -> None:
+    """Both acts: every message once, every container exits with 0, and the table says so."""
+    done = subprocess.run(
+        [sys.executable, "-m", "windlass", "demo", "backlog"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line.split("\t")[0]: line.split("\t") for line in done.stdout.splitlines() if "\t" in line}
+    assert rows["act 1"][1:4] == ["25", "10", "10"]
+    assert rows["act 2"][1:4] == ["1000", "10", "100"]
+    assert (rows["act 1"][-1], rows["act 2"][-1]) == ("yes", "yes")
