@@ -1,16 +1,18 @@
 """Notices from services to whoever listens: how AWS's own events ("aws.ecs") reach EventBridge's rules.
 
 PutEvents refuses sources that begin with `aws.`, and services do not import each other, so they meet here.
-A subscriber is called at once and in order; it only notes the notice or writes a row, and never waits.
+A notice is published inside the transaction that makes it true, and a listener writes its rows in the same
+one: a notice is durable exactly when what it tells is, so a kill neither loses nor doubles it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from windlass.kernel.clock import Instant
+from windlass.kernel.store import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +30,33 @@ class Notice:
     at: Instant
 
 
-Subscriber: TypeAlias = Callable[[Notice], None]
+class Listener(Protocol):
+    """Who hears notices; called at once and in order."""
+
+    def wants(self, account: str, region: str, source: str) -> bool:
+        """Whether a notice of that source could matter: nobody needs to write what nobody reads."""
+
+    def take(self, tx: Transaction, notice: Notice) -> None:
+        """Write down what follows from the notice, in the publisher's transaction."""
 
 
 class Bus:
-    """Hands each notice to every subscriber. One per plane: `plane.calls.part(Bus)`."""
+    """Hands each notice to every listener that wants it. One per plane: `plane.calls.part(Bus)`."""
 
     def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
+        self._listeners: list[Listener] = []
 
-    @property
-    def heard(self) -> bool:
-        """Whether anyone listens: nobody needs to write what nobody reads."""
-        return bool(self._subscribers)
+    def subscribe(self, listener: Listener) -> None:
+        """Tell the listener from now on."""
+        self._listeners.append(listener)
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call `subscriber` with each notice until the returned function is called."""
-        self._subscribers.append(subscriber)
-        return lambda: self._subscribers.remove(subscriber)
-
-    def publish(self, notice: Notice) -> None:
-        for subscriber in tuple(self._subscribers):
-            subscriber(notice)
+    def publish(
+        self, tx: Transaction, account: str, region: str, source: str, notice: Callable[[], Notice]
+    ) -> None:
+        """Tell all who want notices of that source; `notice` is made only if someone does."""
+        wanting = [listener for listener in self._listeners if listener.wants(account, region, source)]
+        if not wanting:
+            return
+        made = notice()
+        for listener in wanting:
+            listener.take(tx, made)

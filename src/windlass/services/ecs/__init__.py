@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windlass.aws.bus import Bus
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.handlers import clusters, settings, tags, task_definitions, tasks
 from windlass.services.ecs.model import TABLES
-from windlass.services.ecs.notices import TaskNotices
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.plane import Plane, Service
 
@@ -21,10 +19,9 @@ from windlass.services.plane import Plane, Service
 def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
     observer, retention = Observer(plane), Retention(plane)
-    notices = TaskNotices(plane, plane.calls.part(Bus))
-    for loop in (observer.loop, retention.loop, notices.loop):
+    for loop in (observer.loop, retention.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention, notices)
+    return (observer, retention)
 
 
 SERVICE = Service(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
+from windlass.aws.bus import Bus
 from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
-from windlass.services.ecs import limits, task_status
+from windlass.services.ecs import limits, notices, task_status
 from windlass.services.ecs.launch import OWNER
 from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS, Task
 from windlass.services.plane import Plane
@@ -30,6 +31,7 @@ class Observer:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
+        self._bus = plane.calls.part(Bus)
         self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
         plane.store.watch((UNITS,), self._changed)
 
@@ -57,6 +59,8 @@ class Observer:
             return
         after = task_status.derive(task, unit, now)
         tx[TASKS].put(after)
+        if after.version > task.version:
+            notices.tell(self._bus, tx, after, now)
         if after.last_status == "STOPPED":
             tx[UNITS].delete(unit.id)
             tx[CREDENTIALS].delete(after.access_key)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from windlass.aws.bus import Bus
 from windlass.kernel.ids import Ids
+from windlass.services.events.backlog import Backlog
 from windlass.services.events.deliver import Deliveries
 from windlass.services.events.handlers import buses, events, rules, tags, targets
 from windlass.services.events.model import TABLES
@@ -16,10 +17,10 @@ from windlass.services.plane import Plane, Service
 
 def _start(plane: Plane) -> Sequence[object]:
     ids = Ids(plane.chance.stream("events.delivery"))
-    router = Router(plane.store, plane.clock, plane.journal, ids)
+    router = Router(plane.store, plane.journal, ids, Backlog(plane.store))
     deliveries = Deliveries(plane, router)
     schedules = Schedules(plane, router)
-    plane.calls.part(Bus).subscribe(router.notice)
+    plane.calls.part(Bus).subscribe(router)
     plane.spawn.start("events.deliver", deliveries.loop.run())
     plane.spawn.start("events.schedules", schedules.loop.run())
     return (router, deliveries, schedules)

@@ -69,7 +69,7 @@ class Deliveries:
             for operation in kind.operations(delivery, target, payload):
                 answer = await self._call(target, operation.service, operation.name, operation.params)
         except Fault as fault:
-            return failure(fault.code, fault.message)
+            return failure(fault.code, fault.message, fault.status)
         except Retry as error:
             return Failure("TIMEOUT", error.why, retried=True)
         return _run_task_failure(answer) if kind.service == "ecs" else None
@@ -95,6 +95,8 @@ class Deliveries:
             event = None
         if not isinstance(event, dict) or not isinstance(event.get("source"), str):
             return Failure("SDK_CLIENT_ERROR", "The input is not an event.", retried=False)
+        if self._router.full:
+            return Failure("THROTTLING", "Rate exceeded", retried=True)
         bus = (target.account, target.region, target.resource.removeprefix("event-bus/"))
         self._router.route((Routed(bus, event, delivery.hops + 1),), self._clock.now())
         return None

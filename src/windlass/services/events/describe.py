@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from windlass.aws.calls import Result
 from windlass.kernel.clock import SECOND
 from windlass.services.events.event import encode
@@ -46,7 +43,3 @@ def rule(row: Rule) -> Result:
 
 def tags(row: EventBus | Rule) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in row.tags.items()]
-
-
-def read_tags(given: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in given}

@@ -23,4 +23,6 @@ RETRY_LONGEST: Duration = 8 * MINUTE  # ours: 185 attempts at most that far apar
 
 FIRE_LATE_MAX: Duration = MINUTE  # a later fire is skipped; EventBridge User Guide: precision of one minute
 DELIVERIES_AT_ONCE = 64  # deliveries attempted at a time; ours
+BACKLOG_BYTES_MAX = 128 * 1024 * 1024  # bytes of memory for deliveries under way; ours
+DELIVERY_MEMORY_BYTES = 2_048  # bytes of memory that a delivery takes beside its texts; ours, rounded up
 HOPS_MAX = 5  # buses that an event may pass; ours, so that two buses cannot feed each other for ever

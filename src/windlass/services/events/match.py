@@ -31,6 +31,10 @@ class RuleIndex:
             for source in sources or ():
                 self._by_source.setdefault(source, []).append((rule, pattern))
 
+    def may_match(self, source: str) -> bool:
+        """Whether any rule could want an event of that source."""
+        return bool(self._others) or source in self._by_source
+
     def matching(self, event: Mapping[str, Any]) -> list[Rule]:
         """The rules that want this event, in order of name."""
         candidates = [*self._by_source.get(event["source"], ()), *self._others]

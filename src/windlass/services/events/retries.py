@@ -26,6 +26,8 @@ NO_PERMISSION_CODES = frozenset({"AccessDeniedException", "AccessDenied", "Unaut
 THROTTLED_CODES = frozenset(
     {"ThrottlingException", "TooManyRequestsException", "Throttling", "RequestThrottled", "OverLimit"}
 )
+NOT_IMPLEMENTED = 501
+"""HTTP status of an operation that this plane does not have: trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +53,16 @@ class GiveUp:
     exhausted: str
 
 
-def failure(code: str, message: str) -> Failure:
-    """What a fault of the target means."""
+def failure(code: str, message: str, status: int | None = None) -> Failure:
+    """What a fault of the target means. `status` is the HTTP status when it is not the caller's fault."""
     if code in NO_RESOURCE_CODES:
         return Failure("NO_RESOURCE", message, retried=False)
     if code in NO_PERMISSION_CODES:
         return Failure("NO_PERMISSIONS", message, retried=False)
     if code in THROTTLED_CODES:
         return Failure("THROTTLING", message, retried=True)
-    return Failure("SDK_CLIENT_ERROR", f"{code}: {message}", retried=False)
+    ours = status is not None and status >= 500 and status != NOT_IMPLEMENTED
+    return Failure("SDK_CLIENT_ERROR", f"{code}: {message}", retried=ours)
 
 
 def after_failure(

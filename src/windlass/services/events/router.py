@@ -12,12 +12,12 @@ from typing import Any
 
 from windlass.aws.bus import Notice
 from windlass.aws.pattern import Pattern
-from windlass.kernel.clock import Clock, Instant
-from windlass.kernel.faults import Retry
+from windlass.kernel.clock import Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.events import input
+from windlass.services.events.backlog import Backlog
 from windlass.services.events.event import encode, envelope, iso_seconds
 from windlass.services.events.match import RuleIndex
 from windlass.services.events.model import (
@@ -44,14 +44,19 @@ class Routed:
 class Router:
     """Keeps the indexes of rules; the only writer of new deliveries."""
 
-    def __init__(self, store: Store, clock: Clock, journal: Journal, ids: Ids) -> None:
+    def __init__(self, store: Store, journal: Journal, ids: Ids, backlog: Backlog) -> None:
         self._store = store
-        self._clock = clock
+        self._backlog = backlog
         self._journal = journal
         self._ids = ids
         self._indexes: dict[BusKey, RuleIndex] = {}
         self._known: dict[BusKey, dict[str, Pattern]] = {}
         store.watch((RULES,), self._rules_changed)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be delivered that no event should be taken."""
+        return self._backlog.full
 
     def route(self, arrived: Iterable[Routed], now: Instant) -> int:
         """Write a delivery for each target of each rule that matches; returns how many. One transaction."""
@@ -66,8 +71,14 @@ class Router:
     def hand_out(
         self, tx: Transaction, rule: Rule, event: Mapping[str, Any], now: Instant, hops: int = 0
     ) -> int:
-        """Write the deliveries of one event to the targets of one rule, in the caller's transaction."""
+        """Write the deliveries of one event to the targets of one rule, in the caller's transaction.
+
+        Returns how many: none when too much waits already; who can refuse an event asks `full` before.
+        """
         targets = tx[TARGETS].by("rule", rule.key)
+        if targets and self.full:
+            self._journal.note("events", rule.arn, "dropped an event", "too many deliveries are under way")
+            return 0
         text = encode(event) if targets else ""
         for target in targets:
             payload = input.payload(
@@ -96,15 +107,13 @@ class Router:
             )
         return len(targets)
 
-    def notice(self, notice: Notice) -> None:
-        """Route another service's event on the account's default bus, at once and as far as possible:
+    def wants(self, account: str, region: str, source: str) -> bool:
+        """Whether a rule of the account's default bus could match another service's event."""
+        return self._index((account, region, DEFAULT_BUS)).may_match(source)
 
-        when the log takes no writes it is dropped, as AWS promises no more than best effort for these.
-        """
+    def take(self, tx: Transaction, notice: Notice) -> None:
+        """Route another service's event on the account's default bus, in that service's transaction."""
         bus = (notice.account, notice.region, DEFAULT_BUS)
-        index = self._index(bus)
-        if not index.compiled:
-            return
         event = envelope(
             id=self._ids.uuid(),
             detail_type=notice.detail_type,
@@ -115,10 +124,8 @@ class Router:
             resources=notice.resources,
             detail=notice.detail,
         )
-        try:
-            self.route((Routed(bus, event),), self._clock.now())
-        except Retry as error:
-            self._journal.note("events", notice.source, "dropped an event", error.why)
+        for rule in self._index(bus).matching(event):
+            self.hand_out(tx, rule, event, notice.at)
 
     def _index(self, bus: BusKey) -> RuleIndex:
         found = self._indexes.get(bus)

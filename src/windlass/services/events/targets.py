@@ -51,14 +51,15 @@ def kind_of(target_arn: str) -> tuple[Kind, Arn] | None:
 
 
 def problem(spec: Mapping[str, Any]) -> str | None:
-    """What is wrong with a target's ARN and parameters, in AWS's words; None when nothing is."""
-    if parse(spec["Arn"]) is None:
-        return f"Parameter {spec['Arn']} is not valid. Reason: Provided Arn is not in correct format."
+    """What is wrong with a target's ARNs and parameters, in AWS's words; None when nothing is."""
+    for given in (spec["Arn"], spec.get("DeadLetterConfig", {}).get("Arn")):
+        if given is not None and parse(given) is None:
+            return f"Parameter {given} is not valid. Reason: Provided Arn is not in correct format."
     found = kind_of(spec["Arn"])
     if found is None:
         return f"Windlass cannot deliver to {spec['Arn']}: targets are {', '.join(SUPPORTED)}."
     kind, parsed = found
-    return kind.problem(spec, parsed)
+    return _letters_problem(spec) or kind.problem(spec, parsed)
 
 
 def wants_event(spec: Mapping[str, Any]) -> bool:
@@ -153,6 +154,14 @@ def _logs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...
 
 
 def _fine(spec: Mapping[str, Any], target: Arn) -> str | None:
+    return None
+
+
+def _letters_problem(spec: Mapping[str, Any]) -> str | None:
+    """A dead-letter queue is a standard SQS queue (EventBridge User Guide, dead-letter queues)."""
+    queue = parse(spec.get("DeadLetterConfig", {}).get("Arn", ""))
+    if queue is not None and (queue.service != "sqs" or queue.resource.endswith(".fifo")):
+        return f"Parameter {queue} is not valid. Reason: a dead-letter queue is a standard Amazon SQS queue."
     return None
 
 

@@ -8,34 +8,40 @@ from dataclasses import replace
 from tests.ecs_build import Ecs, a_task, a_task_unit, exited, with_ecs
 from windlass.aws.bus import Bus, Notice
 from windlass.fleet.model import UNITS
+from windlass.kernel.store import Transaction
 from windlass.services.ecs.controller import BATCH_MAX
 from windlass.services.ecs.model import TASKS
 
 
-def heard(ecs: Ecs, count: int) -> tuple[list[Notice], asyncio.Event]:
-    """What the bus tells, and an event once there are so many."""
-    notices: list[Notice] = []
-    enough = asyncio.Event()
+class Hearer:
+    """A listener on the bus that keeps what it hears."""
 
-    def hear(notice: Notice) -> None:
-        notices.append(notice)
-        if len(notices) >= count:
-            enough.set()
+    def __init__(self, ecs: Ecs, source: str = "aws.ecs") -> None:
+        self.notices: list[Notice] = []
+        self._source = source
+        ecs.plane.calls.part(Bus).subscribe(self)
 
-    ecs.plane.calls.part(Bus).subscribe(hear)
-    return notices, enough
+    def wants(self, account: str, region: str, source: str) -> bool:
+        return source == self._source
+
+    def take(self, tx: Transaction, notice: Notice) -> None:
+        """The transaction must be the one that wrote what the notice tells."""
+        task = tx[TASKS].require(notice.resources[0].rpartition("/")[2])
+        assert task.version == notice.detail["version"]
+        assert any(change.new is task for change in tx.changes)
+        self.notices.append(notice)
 
 
 def test_task_state_changes_are_told() -> None:
-    """From RunTask to the end, one notice per version, in order, as EventBridge shows them."""
+    """From RunTask to the end, one notice per version, in the transaction that wrote it, in order."""
 
     async def scenario(ecs: Ecs) -> None:
-        notices, enough = heard(ecs, 3)
+        notices, elsewhere = Hearer(ecs).notices, Hearer(ecs, "aws.batch").notices
         await ecs.a_running_definition()
         task = await ecs.run_one()
         await ecs.report(task, "running")
         await ecs.report(task, "stopped", containers=(exited(code=1),), stop_code="EssentialContainerExited")
-        await asyncio.wait_for(enough.wait(), 5)
+        assert elsewhere == []
         assert [n.detail["version"] for n in notices] == [1, 2, 3]
         assert [n.detail["lastStatus"] for n in notices] == ["PROVISIONING", "RUNNING", "STOPPED"]
         last = notices[-1]
@@ -43,6 +49,20 @@ def test_task_state_changes_are_told() -> None:
         assert last.resources == (last.detail["taskArn"],)
         assert last.detail["stoppedAt"] == "2027-01-15T08:00:00.000Z"
         assert last.detail["containers"][0]["exitCode"] == 1
+
+    with_ecs(scenario)
+
+
+def test_a_stop_is_told() -> None:
+    """StopTask raises the version once, however often it is called."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        task = await ecs.run_one()
+        notices = Hearer(ecs).notices
+        await ecs.call("StopTask", task=task)
+        await ecs.call("StopTask", task=task)
+        assert [n.detail["desiredStatus"] for n in notices] == ["STOPPED"]
 
     with_ecs(scenario)
 

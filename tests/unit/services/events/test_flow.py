@@ -14,9 +14,12 @@ from windlass.aws.bus import Bus, Notice
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.clock import MINUTE, SECOND, LoopClock
 from windlass.kernel.faults import Fault
+from windlass.kernel.ids import Ids
 from windlass.kernel.store import Store
 from windlass.services import events, logs, sqs
+from windlass.services.events.backlog import Backlog
 from windlass.services.events.model import DELIVERIES, RULES
+from windlass.services.events.router import Router
 from windlass.services.events.schedules import Schedules
 from windlass.services.plane import Plane, Service
 from windlass.sim.loop import VirtualLoop
@@ -300,10 +303,39 @@ def test_notices_of_services_match_rules() -> None:
         bus = world.plane.calls.part(Bus)
         for status in ("RUNNING", "STOPPED"):
             detail = {"lastStatus": status}
-            bus.publish(Notice(ACCOUNT, REGION, "aws.ecs", "ECS Task State Change", ("arn",), detail, NOW))
+            told = Notice(ACCOUNT, REGION, "aws.ecs", "ECS Task State Change", ("arn",), detail, NOW)
+            with world.plane.store.transact() as tx:
+                bus.publish(tx, ACCOUNT, REGION, "aws.ecs", lambda told=told: told)  # type: ignore[misc]
         await world.pass_time(1)
         (event,) = world.payloads()
         assert event["detail"] == {"lastStatus": "STOPPED"} and event["resources"] == ["arn"]
+
+    in_world(story)
+
+
+def test_a_full_backlog_takes_no_more() -> None:
+    """Deliveries that wait are bounded: PutEvents is throttled, notices are dropped and journaled."""
+
+    async def story(world: World) -> None:
+        await world.rule({}, EventPattern='{"source": ["app", "aws.ecs"]}')
+        world.faults = [Fault("TooManyRequestsException", "Rate exceeded.")]
+        await world.put({"fill": "x" * 200_000})
+        backlog = Backlog(world.plane.store, most=200_000)
+        router = Router(
+            world.plane.store, world.plane.journal, Ids(world.plane.chance.stream("test")), backlog
+        )
+        world.plane.calls.add_part(router)
+        assert router.full
+        with pytest.raises(Fault, match="Rate exceeded") as refused:
+            await world.put()
+        assert refused.value.code == "ThrottlingException"
+        with world.plane.store.transact() as tx:
+            router.take(tx, Notice(ACCOUNT, REGION, "aws.ecs", "t", (), {}, NOW))
+        assert len(world.plane.store[DELIVERIES]) == 1
+        assert world.plane.journal.since(0)[-1].what == "dropped an event"
+        await world.pass_time(3)
+        assert not router.full and len(world.calls) == 2
+        assert (await world.put())["FailedEntryCount"] == 0
 
     in_world(story)
 

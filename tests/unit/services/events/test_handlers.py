@@ -15,6 +15,7 @@ from windlass.services.events import SERVICE
 from windlass.services.events.model import RULES
 from windlass.services.plane import Plane
 
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/held"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
 PATTERN = '{"source": ["app"]}'
 
@@ -66,6 +67,24 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
      "ValidationException", "Parameter(s) SqsParameters must be specified for target: 1."),
     ("PutTargets", {"Rule": "held", "Targets": [{"Id": str(n), "Arn": QUEUE} for n in range(5)]},
      "LimitExceededException", "The requested resource exceeds the maximum number allowed."),
+    ("PutTargets", {"Rule": "held", "Targets": [{"Id": "1", "Arn": QUEUE, "DeadLetterConfig": {"Arn": "q"}}]},
+     "ValidationException", "Parameter q is not valid. Reason: Provided Arn is not in correct format."),
+    ("PutTargets",
+     {"Rule": "held", "Targets": [{"Id": "1", "Arn": QUEUE, "DeadLetterConfig": {"Arn": f"{QUEUE}.fifo"}}]},
+     "ValidationException",
+     f"Parameter {QUEUE}.fifo is not valid. Reason: a dead-letter queue is a standard Amazon SQS queue."),
+    ("PutTargets", {"Rule": "held", "Targets": [{"Id": "1", "Arn": QUEUE}] * 2}, "ValidationException",
+     "Parameter Targets is not valid. Reason: target ids must be unique in a request."),
+    ("TagResource", {"ResourceARN": RULE, "Tags": [{"Key": "AWS:k", "Value": "v"}]}, "ValidationException",
+     "Tag keys that begin with aws: are reserved: AWS:k"),
+    ("TagResource", {"ResourceARN": RULE, "Tags": [{"Key": "k", "Value": "v"}] * 2}, "ValidationException",
+     "Tag key k is given twice."),
+    ("TagResource", {"ResourceARN": RULE, "Tags": [{"Key": f"k{n}", "Value": "v"} for n in range(51)]},
+     "ValidationException", "A resource can have at most 50 tags."),
+    ("PutRule", {"Name": "r", "EventPattern": PATTERN, "Tags": [{"Key": "aws:k", "Value": "v"}]},
+     "ValidationException", "Tag keys that begin with aws: are reserved: aws:k"),
+    ("CreateEventBus", {"Name": "c", "Tags": [{"Key": "aws:k", "Value": "v"}]}, "ValidationException",
+     "Tag keys that begin with aws: are reserved: aws:k"),
     ("TagResource", {"ResourceARN": "x", "Tags": []}, "ValidationException",
      "Parameter x is not valid. Reason: Provided Arn is not in correct format."),
     ("RemovePermission", {"StatementId": "x"}, "ResourceNotFoundException",

@@ -20,6 +20,8 @@ def test_names_what_faults_mean() -> None:
     assert failure("InvalidParameterException", "x") == Failure(
         "SDK_CLIENT_ERROR", "InvalidParameterException: x", retried=False
     )
+    assert failure("ServiceException", "x", status=500).retried
+    assert not failure("NotImplemented", "x", status=501).retried
 
 
 _POLICIES = st.fixed_dictionaries(

@@ -11,6 +11,7 @@ import msgspec
 
 from windlass.aws import credentials, paging
 from windlass.aws.arn import arn, parse
+from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.fleet.model import UNITS
@@ -18,7 +19,7 @@ from windlass.kernel.chance import Chance
 from windlass.kernel.clock import DAY, Duration
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe, launch, limits, lookup, references
+from windlass.services.ecs import describe, launch, limits, lookup, notices, references
 from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import (
@@ -57,6 +58,7 @@ def run_task(call: Call, params: Params) -> Result:
         for task, unit in launch.rows(order, cluster, definition, told, call.now, call.ids):
             tasks.append(tx[TASKS].put(task))
             tx[UNITS].put(unit)
+            notices.tell(call.part(Bus), tx, task, call.now)
         if token:
             ids = tuple(task.id for task in tasks)
             seen = RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now)
@@ -86,6 +88,7 @@ def stop_task(call: Call, params: Params) -> Result:
             )
             unit = tx[UNITS].require(task.id)
             tx[UNITS].put(replace(unit, desired="stop"))
+            notices.tell(call.part(Bus), tx, task, call.now)
     return {"task": describe.task(task, with_tags=True)}
 
 

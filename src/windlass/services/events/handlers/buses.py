@@ -7,10 +7,10 @@ from typing import Any
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
-from windlass.services.events import describe
+from windlass.services.events import describe, tagging
 from windlass.services.events.event import read_json
 from windlass.services.events.find import bus, bus_key, invalid, listing, not_found
-from windlass.services.events.limits import BUSES_MAX, POLICY_BYTES_MAX, TAGS_MAX
+from windlass.services.events.limits import BUSES_MAX, POLICY_BYTES_MAX
 from windlass.services.events.model import BUSES, DEFAULT_BUS, RULES, EventBus
 
 _SETTINGS = ("Description", "DeadLetterConfig", "LogConfig")
@@ -22,9 +22,7 @@ def create_event_bus(call: Call, params: Params) -> Result:
     if "EventSourceName" in params or "/" in name:
         raise invalid("Windlass has no partner event buses: leave out EventSourceName, and / in the name.")
     _refuse_key(params)
-    tags = describe.read_tags(params.get("Tags", ()))
-    if len(tags) > TAGS_MAX:
-        raise invalid(f"An event bus can have at most {TAGS_MAX} tags.")
+    tags = tagging.merged({}, params.get("Tags", ()))
     row = EventBus(*call.scope, name, call.now, call.now, settings=_settings(params), tags=tags)
     with call.store.transact() as tx:
         if name == DEFAULT_BUS or tx[BUSES].get(row.key) is not None:

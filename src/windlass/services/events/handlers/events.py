@@ -25,8 +25,11 @@ def put_events(call: Call, params: Params) -> Result:
         raise invalid("Windlass has no global endpoints: leave out EndpointId.")
     if sum(map(entry_bytes, params["Entries"])) > ENTRIES_BYTES_MAX:
         raise invalid("Total size of the entries in the request is over the limit.")
+    router = call.part(Router)
+    if router.full:
+        raise Fault("ThrottlingException", "Rate exceeded")
     entries = [_read(call, entry) for entry in params["Entries"]]
-    call.part(Router).route([entry for entry in entries if isinstance(entry, Routed)], call.now)
+    router.route([entry for entry in entries if isinstance(entry, Routed)], call.now)
     return {
         "FailedEntryCount": sum(isinstance(entry, Refused) for entry in entries),
         "Entries": [_answer(entry) for entry in entries],

@@ -8,9 +8,9 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.aws.pattern import InvalidPattern, compile_pattern
 from windlass.aws.schedule import NOT_VALID, At, parse
 from windlass.kernel.faults import Fault
-from windlass.services.events import describe
+from windlass.services.events import describe, tagging
 from windlass.services.events.find import bus, bus_key, invalid, listing, rule
-from windlass.services.events.limits import RULES_MAX, TAGS_MAX
+from windlass.services.events.limits import RULES_MAX
 from windlass.services.events.model import DEFAULT_BUS, RULES, TARGETS, Rule
 from windlass.services.events.schedules import first_fire
 
@@ -20,9 +20,7 @@ def put_rule(call: Call, params: Params) -> Result:
     key = bus_key(call, params.get("EventBusName"))
     pattern, schedule = params.get("EventPattern") or None, params.get("ScheduleExpression") or None
     _check(key[2], pattern, schedule)
-    tags = describe.read_tags(params.get("Tags", ()))
-    if len(tags) > TAGS_MAX:
-        raise invalid(f"A rule can have at most {TAGS_MAX} tags.")
+    tags = tagging.merged({}, params.get("Tags", ()))
     with call.store.transact() as tx:
         bus(tx, key)
         before = tx[RULES].get((*key, params["Name"]))

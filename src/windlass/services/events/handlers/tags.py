@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.store import Transaction
-from windlass.services.events import describe
-from windlass.services.events.find import invalid, tagged
-from windlass.services.events.limits import TAGS_MAX
+from windlass.services.events import describe, tagging
+from windlass.services.events.find import tagged
 from windlass.services.events.model import BUSES, RULES, EventBus, Rule
 
 
@@ -16,10 +15,7 @@ def tag_resource(call: Call, params: Params) -> Result:
     """Events TagResource."""
     with call.store.transact() as tx:
         row = tagged(tx, call, params["ResourceARN"])
-        tags = row.tags | describe.read_tags(params["Tags"])
-        if len(tags) > TAGS_MAX:
-            raise invalid(f"A resource can have at most {TAGS_MAX} tags.")
-        _put(tx, row, tags)
+        _put(tx, row, tagging.merged(row.tags, params["Tags"]))
     return {}
 
 

@@ -14,6 +14,9 @@ from windlass.services.events.model import TARGETS, Target
 def put_targets(call: Call, params: Params) -> Result:
     """Events PutTargets: adds or replaces. A target that we cannot deliver to is refused with the rest."""
     key = bus_key(call, params.get("EventBusName"))
+    ids = [spec["Id"] for spec in params["Targets"]]
+    if len(set(ids)) < len(ids):
+        raise invalid("Parameter Targets is not valid. Reason: target ids must be unique in a request.")
     for spec in params["Targets"]:
         why = targets.problem(spec) or input.problem(spec)
         if why is not None:

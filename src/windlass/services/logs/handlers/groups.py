@@ -11,6 +11,7 @@ from windlass.kernel.clock import MILLISECOND
 from windlass.kernel.faults import Fault
 from windlass.services.logs import describe
 from windlass.services.logs.find import group_name, group_named, invalid
+from windlass.services.logs.handlers.tags import check_keys
 from windlass.services.logs.limits import GROUP_TAGS_MAX, RETENTION_DAYS
 from windlass.services.logs.listing import listing
 from windlass.services.logs.model import CHUNKS, GROUPS, STREAMS, LogGroup
@@ -19,6 +20,7 @@ from windlass.services.logs.model import CHUNKS, GROUPS, STREAMS, LogGroup
 def create_log_group(call: Call, params: Params) -> Result:
     """Logs CreateLogGroup."""
     tags = dict(params.get("tags", {}))
+    check_keys(tags)
     if len(tags) > GROUP_TAGS_MAX:
         raise invalid(f"A log group can have at most {GROUP_TAGS_MAX} tags.")
     if params.get("kmsKeyId"):

@@ -42,6 +42,13 @@ def list_tags_log_group(call: Call, params: Params) -> Result:
     return {"tags": dict(group_named(call.store[GROUPS], call, params["logGroupName"]).tags)}
 
 
+def check_keys(tags: Iterable[str]) -> None:
+    """Raise InvalidParameterException for keys that only AWS may use (Logs API reference, TagResource)."""
+    reserved = next((key for key in tags if key.lower().startswith("aws:")), None)
+    if reserved is not None:
+        raise invalid(f"Tag keys that begin with aws: are reserved: {reserved}")
+
+
 def _name(call: Call, resource_arn: str) -> str:
     if not resource_arn.startswith("arn:"):
         raise invalid(f"{resource_arn} is not a valid ARN")
@@ -49,6 +56,7 @@ def _name(call: Call, resource_arn: str) -> str:
 
 
 def _tag(call: Call, name: str, tags: Mapping[str, str], too_many: str) -> Result:
+    check_keys(tags)
     with call.store.transact() as tx:
         group = group_named(tx[GROUPS], call, name)
         after = group.tags | dict(tags)
