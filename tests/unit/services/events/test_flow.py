@@ -301,11 +301,16 @@ def test_notices_of_services_match_rules() -> None:
     async def story(world: World) -> None:
         await world.rule({}, EventPattern='{"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"]}}')
         bus = world.plane.calls.part(Bus)
-        for status in ("RUNNING", "STOPPED"):
+
+        def told(status: str) -> Notice:
             detail = {"lastStatus": status}
-            told = Notice(ACCOUNT, REGION, "aws.ecs", "ECS Task State Change", ("arn",), detail, NOW)
-            with world.plane.store.transact() as tx:
-                bus.publish(tx, ACCOUNT, REGION, "aws.ecs", lambda told=told: told)  # type: ignore[misc]
+            return Notice(ACCOUNT, REGION, "aws.ecs", "ECS Task State Change", ("arn",), detail, NOW)
+
+        with world.plane.store.transact() as tx:
+            bus.publish(tx, ACCOUNT, REGION, "aws.ecs", lambda: told("RUNNING"))
+            bus.publish(tx, ACCOUNT, REGION, "aws.ecs", lambda: told("STOPPED"))
+            bus.publish(tx, ACCOUNT, REGION, "aws.batch", lambda: pytest.fail("no rule wants it"))
+            assert len(tx[DELIVERIES]) == 1
         await world.pass_time(1)
         (event,) = world.payloads()
         assert event["detail"] == {"lastStatus": "STOPPED"} and event["resources"] == ["arn"]
