@@ -27,9 +27,9 @@ def main(names: list[str]) -> int:
     out = Path(__file__).parent / "results"
     out.mkdir(exist_ok=True)
     about = {"python": platform.python_version(), "machine": platform.machine()}
-    (out / "latest.json").write_text(
-        json.dumps({"about": about, "results": [r.as_json() for r in found]}, indent=2) + "\n"
-    )
+    report = json.dumps({"about": about, "results": [r.as_json() for r in found]}, indent=2)
+    (out / "latest.json").write_text(report + "\n")
+    print(report)
     return 0
 
 

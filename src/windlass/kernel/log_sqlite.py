@@ -108,6 +108,7 @@ class SqliteLog:
         os.close(self._lock)
 
     def _connect(self) -> sqlite3.Connection:
+        self._path.touch(mode=0o600)  # rows hold secrets; SQLite gives its other files the same mode
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")

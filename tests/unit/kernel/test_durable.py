@@ -175,6 +175,15 @@ def test_a_row_that_cannot_be_stored_fails_only_its_own_transaction(tmp_path: Pa
     assert asyncio.run(scenario()) == ["good", "good too"]
 
 
+def test_only_the_owner_may_read_the_rows(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    log.write(log.prepare([Write("note", ("a", 1), Note(("a", 1), "secret"))]))
+    modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("windlass.db*")}
+    assert len(modes) == 3
+    assert set(modes.values()) == {0}
+    log.close()
+
+
 def test_two_planes_cannot_share_a_directory(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path)
     with pytest.raises(Damaged, match="in use by another Windlass"):
