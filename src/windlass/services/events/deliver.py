@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,8 +50,9 @@ class Deliveries:
         if due:
             await self._store.durable()
             failures = await asyncio.gather(*(self._attempt(row) for row in due))
-            for row, failed in zip(due, failures, strict=True):
-                await self._conclude(row, failed)
+            outcomes = list(zip(due, failures, strict=True))
+            self._forget([row for row, failed in outcomes if failed is None])
+            await asyncio.gather(*(self._failed(row, failed) for row, failed in outcomes if failed))
         following = self._store[DELIVERIES].first("due", True)
         return None if following is None else following.next_at
 
@@ -101,12 +102,9 @@ class Deliveries:
         self._router.route((Routed(bus, event, delivery.hops + 1),), self._clock.now())
         return None
 
-    async def _conclude(self, delivery: Delivery, failed: Failure | None) -> None:
-        """Write what came of an attempt."""
+    async def _failed(self, delivery: Delivery, failed: Failure) -> None:
+        """Put the delivery off, or give it up into its dead-letter queue."""
         now = self._clock.now()
-        if failed is None:
-            self._forget(delivery)
-            return
         attempts = delivery.attempts + 1
         outcome = after_failure(
             failed,
@@ -120,16 +118,17 @@ class Deliveries:
         if isinstance(outcome, GiveUp):
             self._journal.note("events", delivery.rule_arn, "gave up a delivery", why)
             if await self._bury(replace(delivery, attempts=attempts), failed, outcome):
-                self._forget(delivery)
+                self._forget([delivery])
             else:
                 self._postpone(replace(delivery, next_at=now + RETRY_FIRST))
             return
         self._journal.note("events", delivery.rule_arn, "delivery failed, will try again", why)
         self._postpone(replace(delivery, attempts=attempts, next_at=outcome.at))
 
-    def _forget(self, delivery: Delivery) -> None:
+    def _forget(self, done: Iterable[Delivery]) -> None:
         with self._store.transact() as tx:
-            tx[DELIVERIES].delete(delivery.id)
+            for delivery in done:
+                tx[DELIVERIES].delete(delivery.id)
 
     def _postpone(self, delivery: Delivery) -> None:
         with self._store.transact() as tx:
