@@ -36,7 +36,7 @@ def status(endpoint: str, as_json: bool) -> None:
     ]
     if found["trouble"]:
         rows.append(("trouble", found["trouble"]))
-    show_table(("", ""), rows)
+    show_table(("", ""), rows, head=False)
 
 
 def ps(endpoint: str, as_json: bool) -> None:
@@ -103,15 +103,16 @@ def _new_lines(
 
 def events(endpoint: str, follow: bool, as_json: bool) -> None:
     client = AdminClient(endpoint)
-    since = 0
+    since, first = 0, True
     while True:
         entries = client.get("journal", since=str(since))["entries"]
         if as_json:
             for entry in entries:
                 show_json(entry)
-        else:
+        elif entries:
             rows = [(clock_time(e["at"]), e["source"], e["what"], e["subject"], e["why"]) for e in entries]
-            show_table(("TIME", "SOURCE", "WHAT", "SUBJECT", "WHY"), rows) if rows else None
+            show_table(("TIME", "SOURCE", "WHAT", "SUBJECT", "WHY"), rows, head=first)
+            first = False
         since = entries[-1]["number"] if entries else since
         if entries:
             continue

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from windlass import __version__
 from windlass.cli.admin_client import Unreachable, default_endpoint
 from windlass.cli.output import fail
 
 app = typer.Typer(
-    help="An AWS compute plane for your own machines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,6 +42,21 @@ class LogFormat(StrEnum):
 
 class Demo(StrEnum):
     backlog = "backlog"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"windlass {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """An AWS compute plane for your own machines."""
 
 
 @app.command()

@@ -19,8 +19,8 @@ def show_json(value: Any) -> None:
     print(json.dumps(value, indent=2, default=str))
 
 
-def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on a terminal; tab-separated lines without a head in a pipe."""
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, head: bool = True) -> None:
+    """A table on a terminal, with its column names if `head`; tab-separated lines without them in a pipe."""
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(row))
@@ -28,7 +28,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=head)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
