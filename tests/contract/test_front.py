@@ -125,6 +125,19 @@ def test_a_body_that_is_too_large_is_not_read(endpoint: str) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
+def test_clients_that_leave_in_mid_request_disturb_nobody(endpoint: str, client: Callable[..., Any]) -> None:
+    """Half a head, half a body, a head that never ends: the next client is served."""
+    url = urlsplit(endpoint)
+    for sent in (
+        b"POST / HT",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"\x00\xff" * 500,
+    ):
+        with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+            connection.sendall(sent)
+    assert client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
 def test_requests_of_foreign_pages_are_refused(endpoint: str) -> None:
     """A web page of another site may not start functions here."""
     headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}

@@ -1,0 +1,47 @@
+"""The docs name what exists: files, commands, decisions; and their diagrams are drawn from the tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from windlass.fleet.transitions import UNIT_MOVES
+from windlass.kernel.machine import diagram
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "windlass"
+MAPS = [
+    ROOT / "README.md",
+    ROOT / "docs" / "architecture.md",
+    *sorted((ROOT / "docs" / "checklists").glob("*.md")),
+]
+
+
+def test_files_that_the_maps_name_exist() -> None:
+    """`services/ecs/describe.py` is under src/windlass, `tests/…` and `docs/…` under the root."""
+    wrong = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in MAPS
+        for name in re.findall(r"`([\w/]+/[\w.]+\.(?:py|md|toml|txt))(?::[^`]*)?`", page.read_text())
+        if not (SRC / name).exists() and not (ROOT / name).exists()
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_unit_diagram_is_drawn_from_its_table() -> None:
+    """docs/architecture.md shows UNIT_MOVES as it is; paste `machine.diagram(...)` when it changes."""
+    drawn = diagram(UNIT_MOVES, "fleet/transitions.py: UNIT_MOVES")
+    assert f"```mermaid\n{drawn}```" in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_decisions_are_numbered_once() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    assert len(numbers) == len(set(numbers))
+    assert all(number.isdigit() for number in numbers)
+
+
+def test_fragments_have_a_kind() -> None:
+    """`0123-topic.added.md`, so that they can be joined at a release."""
+    names = [path.name for path in (ROOT / "CHANGELOG.d").glob("*.md") if path.name != "README.md"]
+    assert names
+    assert not [n for n in names if not re.fullmatch(r"\d{4}-[\w-]+\.(added|changed|fixed|removed)\.md", n)]
