@@ -88,6 +88,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
         serving = plane.spawn.start("http", server.serve(sockets=[listener]))
         if settings.auth == "sigv4":
             _write_root_credentials(plane, data / "root-credentials.json")
+            log.warning("root credentials are in %s", data / "root-credentials.json")
         if settings.agent:
             await stack.enter_async_context(embedded_agent(plane, _node_links(plane), data))
         announce(f"windlass ready on {endpoint}")
