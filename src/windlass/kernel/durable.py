@@ -15,14 +15,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from windlass.kernel.faults import Retry
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """The newest value of one row; `row` None deletes it."""
+class Write(NamedTuple):
+    """The newest value of one row; `row` None deletes it. A tuple for the same reason as store.Change."""
 
     table: str
     key: Any

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedList
 
 from windlass.kernel.durable import Commit, DurableLog, Write
 from windlass.kernel.faults import Bug, Fault
@@ -53,9 +53,11 @@ class Table(Generic[R]):
     durable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One row's change in one transaction: `old` is None for an insert, `new` for a delete."""
+class Change(NamedTuple):
+    """One row's change in one transaction: `old` is None for an insert, `new` for a delete.
+
+    A tuple, because one is made for every row that is written: half the cost of a frozen dataclass.
+    """
 
     table: str
     key: Key
@@ -77,7 +79,10 @@ _ABOVE = _Above()
 
 
 class _LiveIndex(Generic[R]):
-    """An index in use: value → bucket of keys, sorted when the index has an order."""
+    """An index in use: value → bucket of keys, sorted when the index has an order.
+
+    Buckets hold keys and not rows: replacing a row that keeps its value and order then costs nothing here.
+    """
 
     __slots__ = ("buckets", "of", "order")
 
@@ -88,30 +93,52 @@ class _LiveIndex(Generic[R]):
 
     def add(self, key: Key, row: R) -> None:
         value = self.of(row)
-        if value is None:
-            return
-        bucket = self.buckets.get(value)
-        if bucket is None:
-            bucket = self.buckets[value] = {} if self.order is None else SortedDict()
-        bucket[key if self.order is None else (self.order(row), key)] = row
+        if value is not None:
+            self._add(value, key, None if self.order is None else self.order(row))
 
     def remove(self, key: Key, row: R) -> None:
         value = self.of(row)
-        if value is None:
-            return
-        bucket = self.buckets[value]
-        del bucket[key if self.order is None else (self.order(row), key)]
-        if not bucket:
-            del self.buckets[value]
+        if value is not None:
+            self._remove(value, key, None if self.order is None else self.order(row))
 
     def swap(self, key: Key, old: R, row: R) -> None:
         """Replace a row; one that keeps its value and order stays where it is."""
-        value = self.of(row)
-        if value != self.of(old) or (self.order is not None and self.order(row) != self.order(old)):
-            self.remove(key, old)
-            self.add(key, row)
-        elif value is not None:
-            self.buckets[value][key if self.order is None else (self.order(row), key)] = row
+        was, value = self.of(old), self.of(row)
+        before = after = None
+        if self.order is not None:  # only of rows that are in the index: the order of others may not exist
+            before = None if was is None else self.order(old)
+            after = None if value is None else self.order(row)
+        if was == value and before == after:
+            return
+        if was is not None:
+            self._remove(was, key, before)
+        if value is not None:
+            self._add(value, key, after)
+
+    def keys(self, value: Hashable) -> list[Key]:
+        """The keys of a value's rows, in order."""
+        bucket = self.buckets.get(value)
+        if bucket is None:
+            return []
+        return list(bucket) if self.order is None else [key for _, key in bucket]
+
+    def _add(self, value: Hashable, key: Key, order: Any) -> None:
+        bucket: Any = self.buckets.get(value)
+        if bucket is None:
+            bucket = self.buckets[value] = {} if self.order is None else SortedList()
+        if self.order is None:
+            bucket[key] = None
+        else:
+            bucket.add((order, key))
+
+    def _remove(self, value: Hashable, key: Key, order: Any) -> None:
+        bucket = self.buckets[value]
+        if self.order is None:
+            del bucket[key]
+        else:
+            bucket.remove((order, key))
+        if not bucket:
+            del self.buckets[value]
 
 
 class View(Generic[R]):
@@ -141,8 +168,7 @@ class View(Generic[R]):
 
     def by(self, index: str, value: Hashable) -> list[R]:
         """All rows with that value; in the index's order if it has one, else oldest key first."""
-        bucket = self._indexes[index].buckets.get(value)
-        return [] if bucket is None else list(bucket.values())
+        return [self._rows[key] for key in self._indexes[index].keys(value)]
 
     def count(self, index: str, value: Hashable) -> int:
         bucket = self._indexes[index].buckets.get(value)
@@ -154,12 +180,11 @@ class View(Generic[R]):
 
     def first(self, index: str, value: Hashable) -> R | None:
         """The first row in the index's order (or any, without one)."""
-        bucket = self._indexes[index].buckets.get(value)
-        if not bucket:
+        live = self._indexes[index]
+        bucket = live.buckets.get(value)
+        if bucket is None:
             return None
-        return cast(
-            R, bucket.peekitem(0)[1] if isinstance(bucket, SortedDict) else next(iter(bucket.values()))
-        )
+        return self._rows[next(iter(bucket)) if live.order is None else bucket[0][1]]
 
     def page(
         self,
@@ -179,10 +204,10 @@ class View(Generic[R]):
         if reverse:
             end = len(bucket) if after is None else bucket.bisect_left(after)
             begin = 0 if limit is None else max(0, end - limit)
-            return [bucket[k] for k in bucket.islice(begin, end, reverse=True)]
+            return [self._rows[key] for _, key in bucket.islice(begin, end, reverse=True)]
         start = 0 if after is None else bucket.bisect_right(after)
         stop = None if limit is None else start + limit
-        return [bucket[k] for k in bucket.islice(start, stop)]
+        return [self._rows[key] for _, key in bucket.islice(start, stop)]
 
     def upto(self, index: str, value: Hashable, bound: Any, limit: int | None = None) -> list[R]:
         """Rows whose order is at most `bound`, in order, at most `limit` of them."""
@@ -191,7 +216,7 @@ class View(Generic[R]):
         for order, key in bucket if bucket is not None else ():
             if order > bound or (limit is not None and len(found) >= limit):
                 break
-            found.append(bucket[order, key])
+            found.append(self._rows[key])
         return found
 
     def count_upto(self, index: str, value: Hashable, bound: Any) -> int:
@@ -203,7 +228,7 @@ class View(Generic[R]):
         """The first row whose order is greater than `bound`; O(log n)."""
         bucket = self._sorted(index, value)
         place = 0 if bucket is None else bucket.bisect_right((bound, _ABOVE))
-        return None if bucket is None or place == len(bucket) else cast(R, bucket.peekitem(place)[1])
+        return None if bucket is None or place == len(bucket) else self._rows[bucket[place][1]]
 
     def place(self, index: str, row: R) -> tuple[Any, Key]:
         """Where a row stands in an ordered index: what `page` takes as `after`."""
