@@ -66,7 +66,7 @@ def timed_out(request_id: str, timeout_s: float) -> bytes:
 def exited(request_id: str, code: int) -> bytes:
     """`code` is the exit status, 128 + n for signal n.
 
-    >>> exited("r", 137)[53:]
+    >>> exited("r", 137)[-50:]
     b'Error: Runtime exited with error: signal: killed"}'
     """
     return sandbox_fault("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(code)}")

@@ -6,6 +6,7 @@ Known gap: placement constraints and strategies are taken and not honoured; ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,7 @@ FARGATE_PLATFORMS = ("LATEST", "1.4.0", "1.3.0")
 FARGATE_STORAGE_GIB = 20
 """GiB that a Fargate task has when it asks for none; ECS API reference, EphemeralStorage."""
 OWNER = "ecs"
+_STARTED_BY = re.compile(r"[A-Za-z0-9/_-]*", re.ASCII)
 MANAGED_TAG = "aws:ecs:clusterName"
 """What enableECSManagedTags adds to a task run by itself; ECS Developer Guide, tagging."""
 
@@ -246,6 +248,8 @@ def _group(params: Mapping[str, Any], definition: TaskDefinition) -> str:
 
 def _started_by(params: Mapping[str, Any]) -> str:
     started_by = str(params.get("startedBy", ""))
+    if not _STARTED_BY.fullmatch(started_by):
+        raise _invalid("startedBy can have letters, digits, hyphens, underscores and slashes only.")
     if len(started_by) > limits.STARTED_BY_LENGTH_MAX:
         raise _invalid(f"startedBy can have at most {limits.STARTED_BY_LENGTH_MAX} characters.")
     return started_by

@@ -12,6 +12,8 @@ CLIENT_TOKEN_KEPT: Duration = 24 * HOUR
 """How long RunTask remembers a clientToken: our choice."""
 STARTED_BY_LENGTH_MAX = 128
 """Characters; ECS API reference, RunTask, startedBy."""
+STOP_REASON_LENGTH_MAX = 1_024
+"""Characters of StopTask's reason: our choice; AWS names no limit."""
 OVERRIDES_LENGTH_MAX = 8_192
 """Characters of JSON; ECS API reference, RunTask, overrides."""
 SUBNETS_MAX = 16

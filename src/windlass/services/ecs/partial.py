@@ -28,7 +28,8 @@ PARTIAL: Mapping[str, str] = {
         "serves every launch type; stored or taken and not acted on: networkConfiguration (one host "
         "network, no network interface attachment), placementConstraints, placementStrategy, "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
-        "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted"
+        "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
+        "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
         "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings; "

@@ -95,7 +95,7 @@ def _ecs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]
         "cluster": str(target),
         "taskDefinition": given["TaskDefinitionArn"],
         "count": given.get("TaskCount", 1),
-        "startedBy": f"events-rule/{delivery.rule_name}"[:_STARTED_BY_CHARS_MAX],
+        "startedBy": started_by(delivery.rule_name),
         "clientToken": f"{delivery.id}-{delivery.attempts}",
     }
     for name in _ECS_PLAIN:
@@ -113,6 +113,15 @@ def _ecs(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]
     if overrides:
         params["overrides"] = overrides
     return (Operation("ecs", "RunTask", params),)
+
+
+def started_by(rule_name: str) -> str:
+    """Who RunTask is told started the task; startedBy has no dots, which names of rules may have.
+
+    >>> started_by("every.5")
+    'events-rule/every_5'
+    """
+    return f"events-rule/{rule_name.replace('.', '_')}"[:_STARTED_BY_CHARS_MAX]
 
 
 _ECS_PLAIN = (

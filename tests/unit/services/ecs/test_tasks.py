@@ -93,6 +93,8 @@ def test_stopping() -> None:
         assert (stopped["desiredStatus"], stopped["lastStatus"]) == ("STOPPED", "PROVISIONING")
         assert ecs.plane.store[UNITS].require(task).desired == "stop"
         again = (await ecs.call("StopTask", task=ARN + task, reason="again"))["task"]
+        fault = await refused(ecs, "StopTask", task=task, reason="x" * 1_025)
+        assert (fault.code, "1024" in fault.message) == ("InvalidParameterException", True)
         assert (again["stoppedReason"], again["version"]) == ("enough", stopped["version"])
         await ecs.report(task, "stopped", containers=(exited(code=143),))
         over = (await ecs.call("StopTask", task=task))["task"]
@@ -180,8 +182,9 @@ def test_client_tokens() -> None:
         assert len(ecs.plane.store[TASKS]) == 2
         fault = await refused(ecs, "RunTask", **{**asked, "count": 1})
         assert (fault.code, fault.members) == ("ConflictException", {"resourceIds": arns})
-        fault = await refused(ecs, "RunTask", taskDefinition="work", clientToken="t" * 65)
-        assert fault.code == "InvalidParameterException"
+        for wrong in ("t" * 65, "two words", "tök"):
+            fault = await refused(ecs, "RunTask", taskDefinition="work", clientToken=wrong)
+            assert (fault.code, "range of 33-126" in fault.message) == ("InvalidParameterException", True)
         await ecs.plane.calls.part(Retention).forget(ecs.clock.time + 24 * HOUR, frozenset())
         assert len(ecs.plane.store[RUN_TOKENS]) == 0
 
@@ -265,6 +268,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "no size": ({**FARGATE, "overrides": {"cpu": "x"}}, "InvalidParameterException", "'cpu' override"),
     "service group": ({**FARGATE, "group": "service:x"}, "InvalidParameterException", "service:"),
     "long startedBy": ({**FARGATE, "startedBy": "x" * 129}, "InvalidParameterException", "128"),
+    "odd startedBy": ({**FARGATE, "startedBy": "me\n"}, "InvalidParameterException", "hyphens"),
     "service tags": ({**FARGATE, "propagateTags": "SERVICE"}, "InvalidParameterException", "SERVICE"),
     "reserved tags": (
         {**FARGATE, "tags": [{"key": "aws:x", "value": ""}]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,8 @@ from windlass.services.ecs.model import (
 ROLE_CREDENTIALS_KEPT: Duration = 365 * DAY
 """How long a task's credentials live at most; they end with the task. Until there is a credentials endpoint
 they cannot be renewed inside the task, so they must outlast it."""
+_PRINTED = re.compile(r"[!-~]*", re.ASCII)
+"""Characters 33 to 126; ECS API reference, RunTask, clientToken."""
 PLAIN_SECRET = "windlass"
 """The secret of a task without a role: good under `--auth open` only."""
 
@@ -43,8 +46,11 @@ PLAIN_SECRET = "windlass"
 def run_task(call: Call, params: Params) -> Result:
     """ECS RunTask. One transaction writes the tasks and the units that the fleet is to run."""
     token = params.get("clientToken", "")
-    if len(token) > limits.CLIENT_TOKEN_LENGTH_MAX:
-        raise _invalid(f"clientToken can have at most {limits.CLIENT_TOKEN_LENGTH_MAX} characters.")
+    if len(token) > limits.CLIENT_TOKEN_LENGTH_MAX or not _PRINTED.fullmatch(token):
+        raise _invalid(
+            f"clientToken can have at most {limits.CLIENT_TOKEN_LENGTH_MAX} characters, all of them in the "
+            "range of 33-126."
+        )
     with call.store.transact() as tx:
         cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
         if token and (seen := tx[RUN_TOKENS].get((*call.scope, token))) is not None:
@@ -71,6 +77,9 @@ def stop_task(call: Call, params: Params) -> Result:
 
     Stopping a task that stops already, or has stopped, changes nothing and succeeds.
     """
+    reason = params.get("reason") or "Task stopped by user"
+    if len(reason) > limits.STOP_REASON_LENGTH_MAX:
+        raise _invalid(f"reason can have at most {limits.STOP_REASON_LENGTH_MAX} characters.")
     with call.store.transact() as tx:
         cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
         task = lookup.task(tx, cluster, params["task"])
@@ -82,7 +91,7 @@ def stop_task(call: Call, params: Params) -> Result:
                     task,
                     desired_status="STOPPED",
                     stop_code="UserInitiated",
-                    stopped_reason=params.get("reason") or "Task stopped by user",
+                    stopped_reason=reason,
                     version=task.version + 1,
                 )
             )
