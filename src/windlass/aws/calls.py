@@ -6,7 +6,6 @@ process from a dict, and from there on nothing differs. Knows no service by name
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
@@ -62,6 +61,8 @@ class Call:
 
 Handler: TypeAlias = Callable[[Call, Params], "Result | Awaitable[Result | None] | None"]
 """A plain or async function; named like the operation in snake_case."""
+Waiting: TypeAlias = "Awaitable[Result | None]"
+"""A call whose handler did not answer at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,12 @@ class Calls:
         region: str,
         request_id: str | None = None,
         endpoint: str | None = None,
+        parked: Callable[[Waiting], Waiting] | None = None,
     ) -> Result:
         """Run the handler and return its result once everything it rests on is durable.
 
-        Raises Fault for what AWS would refuse, Retry when the log takes no writes.
+        `parked` is put around a handler that does not answer at once: the gateway then watches whether the
+        client is still there. Raises Fault for what AWS would refuse, Retry when the log takes no writes.
         """
         handler = self.handler(service, operation)
         call = Call(
@@ -141,8 +144,8 @@ class Calls:
             endpoint=endpoint or self.endpoint,
         )
         result = handler(call, params)
-        if inspect.isawaitable(result):
-            result = await result
+        if result is not None and not isinstance(result, dict):
+            result = await (result if parked is None else parked(result))
         await self._store.durable()
         return result or {}
 

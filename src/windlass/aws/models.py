@@ -22,6 +22,7 @@ class Models:
         self.known: KnownServices = read_table()
         self._loader = Loader()
         self._services: dict[str, ServiceModel] = {}
+        self._operations: dict[tuple[str, str], OperationModel] = {}
         unknown = sorted(self.served - set(self.known.by_name))
         if unknown:
             raise ValueError(f"botocore has no service {', '.join(unknown)}")
@@ -38,7 +39,11 @@ class Models:
 
     def operation(self, service: str, name: str) -> OperationModel | None:
         """An operation by its model name, `RunTask`; None when the service has none of that name."""
-        try:
-            return self.service(service).operation_model(name)
-        except OperationNotFoundError:
-            return None
+        found = self._operations.get((service, name))
+        if found is None:
+            try:
+                found = self.service(service).operation_model(name)
+            except OperationNotFoundError:
+                return None
+            self._operations[service, name] = found
+        return found

@@ -124,18 +124,20 @@ def _rpc(
 ) -> Routed:
     if not rows:
         raise Fault("UnknownOperationException", f"No service has the target {prefix[:128]!r}")
-    scope = credential_scope(request)
-    row = _choose(rows, scope, models)
+    row = _choose(rows, request, models)
     if models.operation(row.name, operation) is None:
         raise Fault("UnknownOperationException", f"{row.name} has no operation {operation[:128]!r}")
     return Routed(row.name, operation, protocol)
 
 
-def _choose(rows: Sequence[Known], scope: Scope | None, models: Models) -> Known:
+def _choose(rows: Sequence[Known], request: Request, models: Models) -> Known:
     """Of services that share a mark: one that is served, and rather the one that the client signed for."""
     served = [row for row in rows if row.name in models.served]
     if not served:
         raise not_served(rows[0].name)
+    if len(served) == 1:
+        return served[0]
+    scope = credential_scope(request)
     signed = [row for row in served if scope is not None and row.signing_name == scope.service]
     return (signed or served)[0]
 
@@ -169,9 +171,9 @@ def _route_action(request: Request, action: str, models: Models) -> Routed:
         return _route_rest(request, models)
     of_version = [row for row in speakers if row.api_version == version]
     if speakers and not of_version:
-        _choose(speakers, scope, models)  # a service that is not served is a better reason than its version
+        _choose(speakers, request, models)  # a service that is not served is a better reason than its version
     having = [row for row in of_version if row.name in models.served and models.operation(row.name, action)]
-    row = _choose(having or of_version, scope, models) if of_version else None
+    row = _choose(having or of_version, request, models) if of_version else None
     if row is None or not having:
         stated = "NO_VERSION_SPECIFIED" if version is None else version
         raise Fault("InvalidAction", f"Could not find operation {action[:128]} for version {stated[:32]}")
@@ -183,7 +185,7 @@ def _route_rest(request: Request, models: Models) -> Routed:
     name = scope.service if scope is not None else _host_service(request)
     rows = models.known.by_signing_name.get(name, []) if name is not None else []
     if rows:
-        _choose(rows, scope, models)
+        _choose(rows, request, models)
     elif scope is not None:
         raise Fault("UnknownOperationException", f"No service signs as {scope.service[:64]!r}", status=404)
     else:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from botocore.model import OperationModel
 
 from windlass.aws.auth import authenticate
-from windlass.aws.calls import Caller, Params, Result
+from windlass.aws.calls import Caller, Params, Result, Waiting
 from windlass.aws.check import check
 from windlass.aws.models import Models
 from windlass.aws.protocols import PROTOCOLS
@@ -61,7 +61,7 @@ class Gateway:
             self._throttle(routed.service, routed.operation, (caller.account, region))
             params = self._read(request, routed)
             self._check(routed.service, routed.operation, params)
-            run = self._plane.calls.run(
+            result = await self._plane.calls.run(
                 routed.service,
                 routed.operation,
                 params,
@@ -69,19 +69,24 @@ class Gateway:
                 region=region,
                 request_id=request_id,
                 endpoint=_endpoint(request),
+                parked=self._parked(routed, gone),
             )
-            result = await self._while_there(routed, run, gone)
             return self._write(routed, result, request_id)
         except Exception as error:
             return self._refuse(request, routed, self._as_fault(error, routed, request_id), request_id)
 
-    async def _while_there(
-        self, routed: Routed, run: Coroutine[Any, Any, Result], gone: Gone | None
-    ) -> Result:
-        """Run to the end, except that calls which only wait are dropped when nobody waits for them."""
+    def _parked(self, routed: Routed, gone: Gone | None) -> Callable[[Waiting], Waiting] | None:
+        """What to put around a call that waits: those that only wait are dropped with their client.
+
+        Calls that answer at once, as most receives do, never pay for the watching.
+        """
         if gone is None or routed.operation not in self._services[routed.service].dropped_when_gone:
-            return await run
-        work = self._plane.spawn.start(f"call {routed.operation}", _outcome(run))
+            return None
+        return lambda waiting: self._while_there(routed.operation, waiting, gone)
+
+    async def _while_there(self, operation: str, waiting: Waiting, gone: Gone) -> Result | None:
+        """Wait to the end, or until nobody waits for it any more."""
+        work = self._plane.spawn.start(f"call {operation}", _outcome(waiting))
         watch = self._plane.spawn.start("client there", gone())
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
@@ -154,10 +159,10 @@ class Gateway:
         return protocol.write_fault(fault, service, operation, request_id)
 
 
-async def _outcome(run: Coroutine[Any, Any, Result]) -> Result | Exception:
+async def _outcome(waiting: Waiting) -> Result | Exception | None:
     """What a call gives or raises, as a value: a fault in a task of its own is an answer, not a crash."""
     try:
-        return await run
+        return await waiting
     except Exception as error:
         return error
 
