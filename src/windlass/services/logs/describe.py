@@ -28,6 +28,11 @@ def group(row: LogGroup) -> Result:
     return shown
 
 
+def group_in_brief(row: LogGroup) -> Result:
+    """The same for a search by logGroupNamePattern, which shows less (Logs API reference)."""
+    return {"logGroupName": row.name, "creationTime": row.created_ms, "arn": f"{group_arn(row)}:*"}
+
+
 def stream(row: LogStream) -> Result:
     """A member of DescribeLogStreams; storedBytes is 0 there since 2019 (Logs API reference, LogStream)."""
     shown: Result = {

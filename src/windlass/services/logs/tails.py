@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from windlass.kernel.clock import Clock
 from windlass.kernel.faults import Fault
@@ -69,7 +70,8 @@ class Tails:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._clock = clock
-        self._open: dict[Tail, tuple[str, str]] = {}
+        self._open: WeakKeyDictionary[Tail, tuple[str, str]] = WeakKeyDictionary()
+        """Weak, because a session whose first event nobody asked for has no end that it could see."""
         store.watch((CHUNKS,), self._offer)
 
     def open(self, scope: tuple[str, str], tail: Tail) -> AsyncIterator[dict[str, Any]]:
@@ -94,5 +96,5 @@ class Tails:
 
     def _offer(self, change: Change) -> None:
         if change.old is None and change.new is not None:
-            for tail in self._open:
+            for tail in list(self._open):
                 tail.offer(change.new)

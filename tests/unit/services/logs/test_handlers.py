@@ -151,7 +151,9 @@ def test_lists_groups_and_streams() -> None:
     assert len(page["logGroups"]) == 50 and len(rest["logGroups"]) == 11 and "nextToken" not in rest
     found = do(plane, "DescribeLogGroups", logGroupNamePrefix="/ecs/", limit=1)
     assert [row["logGroupName"] for row in found["logGroups"]] == ["/ecs/app"] and "nextToken" not in found
-    assert len(do(plane, "DescribeLogGroups", logGroupNamePattern="APP")["logGroups"]) == 1
+    (brief,) = do(plane, "DescribeLogGroups", logGroupNamePattern="app")["logGroups"]
+    assert brief.keys() == {"logGroupName", "creationTime", "arn"}
+    assert do(plane, "DescribeLogGroups", logGroupNamePattern="APP")["logGroups"] == []
     assert len(do(plane, "ListLogGroups", logGroupNamePattern="^/ecs|nothing")["logGroups"]) == 1
     put(plane, "s1", (5, "x"))
     put(plane, "s2", (9, "x"))
@@ -211,6 +213,13 @@ def test_tags_through_both_apis() -> None:
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/app"
     do(plane, "TagResource", resourceArn=arn, tags={"a": "1", "b": "2"})
     do(plane, "TagLogGroup", logGroupName="/ecs/app", tags={"c": "3"})
+    for operation, more in (
+        ("TagResource", {"resourceArn": arn}),
+        ("TagLogGroup", {"logGroupName": "/ecs/app"}),
+        ("CreateLogGroup", {"logGroupName": "/new"}),
+    ):
+        with pytest.raises(Fault, match="reserved: AWS:x"):
+            do(plane, operation, tags={"AWS:x": ""}, **more)
     do(plane, "UntagResource", resourceArn=f"{arn}:*", tagKeys=["a"])
     do(plane, "UntagLogGroup", logGroupName="/ecs/app", tags=["c"])
     assert do(plane, "ListTagsForResource", resourceArn=arn) == {"tags": {"b": "2"}}

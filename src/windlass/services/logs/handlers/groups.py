@@ -70,7 +70,7 @@ def describe_log_groups(call: Call, params: Params) -> Result:
     log_class = params.get("logGroupClass")
 
     def where(row: LogGroup) -> bool:
-        return (part or "").lower() in row.name.lower() and (log_class is None or row.log_class == log_class)
+        return (part or "") in row.name and (log_class is None or row.log_class == log_class)
 
     rows, following = listing(
         call,
@@ -82,7 +82,8 @@ def describe_log_groups(call: Call, params: Params) -> Result:
         prefix=prefix or "",
         where=where,
     )
-    return {"logGroups": [describe.group(row) for row in rows]} | following
+    shown = describe.group_in_brief if part else describe.group
+    return {"logGroups": [shown(row) for row in rows]} | following
 
 
 def list_log_groups(call: Call, params: Params) -> Result:
