@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 _COPY_BYTES = 1 << 20
@@ -35,7 +36,7 @@ def unpacked(directory: Path, sha256: str, archive: Path) -> Path:
                 _extract(package, member, fresh)
         fresh.chmod(0o755)
         fresh.rename(target)
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         if target.is_dir():  # another start was quicker
             return target
@@ -55,6 +56,7 @@ def _extract(package: zipfile.ZipFile, member: zipfile.ZipInfo, root: Path) -> N
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # of two members of one name the last counts, and the first is read-only
     with package.open(member) as source, path.open("wb") as copy:
         shutil.copyfileobj(source, copy, _COPY_BYTES)
     path.chmod(0o444 | (mode & 0o111))

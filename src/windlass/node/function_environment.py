@@ -86,7 +86,9 @@ class FunctionEnvironment:
         self._begun: asyncio.Future[None] = self._loop.create_future()
         self._initialised: asyncio.Future[Outcome] = self._loop.create_future()
         self._turn: asyncio.Future[Outcome] | None = None
-        self._one_event = asyncio.Lock()
+        self._busy = False
+        self._last = False
+        """The event at hand is the last one: it ends the environment."""
         self._launch: Callable[[], tuple[int, int]] = lambda: (0, -1)
         self._init_timer: asyncio.TimerHandle | None = None
         self._init_began: Instant = 0
@@ -117,21 +119,21 @@ class FunctionEnvironment:
             self._over(why)
 
     async def invoke(self, invoke: Invoke) -> InvokeResult:
-        """Run one event; events that come too early wait for their turn."""
-        async with self._one_event:
+        """Run one event; a second one beside it is not taken.
+
+        The plane gives an environment one event at a time. If another comes, the first was given by a session
+        that broke: it runs to its end, for nobody, and the environment ends with it.
+        """
+        if self._busy:
+            self._last = True
+            return gone(invoke)
+        self._busy = True
+        try:
             if not self._gone:
                 await self._begun
-            if self._gone:
-                return gone(invoke)
-            self._output.clear_tail()
-            first, self._first = self._first, False
-            outcome = await self._initialised if first else Ready()
-            init = self._init if first and isinstance(outcome, Ready) else 0
-            self._output.platform(lines.start(invoke.request_id))
-            began = self._now()
-            if isinstance(outcome, Ready | TimedOut):
-                outcome = await self._run(invoke, began, again=isinstance(outcome, TimedOut))
-            return self._finish(invoke, outcome, self._now() - began, init)
+            return gone(invoke) if self._gone else await self._run_alone(invoke)
+        finally:
+            self._busy = False
 
     # what the runtime says
 
@@ -155,6 +157,17 @@ class FunctionEnvironment:
             self._take_in_exit()
 
     # one event
+
+    async def _run_alone(self, invoke: Invoke) -> InvokeResult:
+        self._output.clear_tail()
+        first, self._first = self._first, False
+        outcome = await self._initialised if first else Ready()
+        init = self._init if first and isinstance(outcome, Ready) else 0
+        self._output.platform(lines.start(invoke.request_id))
+        began = self._now()
+        if isinstance(outcome, Ready | TimedOut):
+            outcome = await self._run(invoke, began, again=isinstance(outcome, TimedOut))
+        return self._finish(invoke, outcome, self._now() - began, init)
 
     async def _run(self, invoke: Invoke, began: Instant, again: bool) -> Outcome:
         """Hand the event to the runtime and wait for what comes of it.
@@ -195,7 +208,7 @@ class FunctionEnvironment:
         payload, error, status = self._told(invoke.request_id, outcome)
         if isinstance(outcome, TimedOut):
             duration = seconds(self._function.timeout_s)
-        usable = isinstance(outcome, Responded | Failed)
+        usable = isinstance(outcome, Responded | Failed) and not self._last
         if not usable:
             self.end()
         memory = self._function.memory_mib

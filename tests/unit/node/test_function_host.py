@@ -45,6 +45,24 @@ def test_runs_events_in_one_process(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_a_second_event_beside_the_first_is_not_taken(tmp_path: Path) -> None:
+    """The plane forgot the first (its session broke): that runs to its end, and ends the environment."""
+
+    async def story(world: World) -> None:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        unit = world.start(f"def handler(e, c):\n  print('here')\n  return open({str(gate)!r}).read()")
+        first = asyncio.ensure_future(world.invoke(unit, request_id="r1"))
+        await world.log.until(lambda log: "here" in log.lines)
+        second = await world.invoke(unit, request_id="r2")
+        assert second.error == ENVIRONMENT_GONE and not second.usable
+        gate.write_text("done")
+        assert told(await first) == "done" and not (await first).usable
+        await world.until(unit, "stopped")
+
+    play(tmp_path, story)
+
+
 def test_context_has_what_aws_documents(tmp_path: Path) -> None:
     """Name, memory, request id, ARN, log names, time left."""
     source = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import replace
 
+from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, SECOND, Instant, seconds
 from windlass.kernel.ids import Ids
@@ -107,6 +108,8 @@ class Controller:
     def _delete(self, tx: Transaction, unit_id: str) -> None:
         tx[UNITS].delete(unit_id)
         row = tx[ENVIRONMENTS].delete(unit_id)
+        if row is not None:
+            tx[CREDENTIALS].delete(row.access_key)
         self.environments.forget(unit_id, row.uid if row is not None else "")
 
     async def _reclaim_pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:

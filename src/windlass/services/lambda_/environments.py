@@ -101,10 +101,10 @@ class Environments:
             self._wake(unit_id)
 
     def forget_pool(self, uid: str) -> None:
-        """The function is gone: stop all of its environments."""
+        """The function is gone: stop its environments, those with an event when that is over."""
         pool = self._pools.pop(uid, None)
         if pool is not None:
-            self.unwant(pool.everything())
+            self.unwant(pool.close())
 
     def forget(self, unit_id: str, uid: str) -> None:
         """The environment is gone."""
@@ -130,16 +130,24 @@ class Environments:
         now, endpoint = self._plane.clock.now(), self._plane.calls.endpoint
         assert function.served is not None
         path = self._code.path(function.served.code_sha256)
+        credentials = self._credentials(tx, function, role_id)
         unit = environment_unit(
             function,
             unit_id,
-            self._credentials(tx, function, role_id),
+            credentials,
             endpoint=endpoint,
             code_path="" if path is None else str(path.absolute()),
             now=now,
         )
         tx[ENVIRONMENTS].put(
-            Environment(unit_id, function.uid, function.served_generation, endpoint, created_at=now)
+            Environment(
+                unit_id,
+                function.uid,
+                function.served_generation,
+                endpoint,
+                created_at=now,
+                access_key=credentials.access_key,
+            )
         )
         return tx[UNITS].put(unit)
 

@@ -18,11 +18,11 @@ from windlass.services.lambda_.environments import Environments
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.names import not_active
-from windlass.services.lambda_.pool import Start, Use, Warm
+from windlass.services.lambda_.pool import Warm
 from windlass.services.plane import Plane
 
-ENVIRONMENTS_TRIED_MAX = 5
-"""Environments found dead before an invocation gives up."""
+ENVIRONMENTS_STARTED_MAX = 5
+"""Environments started for one invocation before it gives up, should each end before the event gets there."""
 SCALING_BUCKET = "lambda.environment_starts"
 """New environments of one function: 1,000 per 10 s; Lambda developer guide, "Lambda function scaling"."""
 
@@ -79,24 +79,26 @@ class Invoker:
             raise throttled(reason)
 
     async def _run(self, function: Function, event: Event) -> InvokeResult:
-        for _ in range(ENVIRONMENTS_TRIED_MAX):
-            environment = await self._environment(function)
+        started = 0
+        while started < ENVIRONMENTS_STARTED_MAX:
+            environment = self._idle(function)
+            if environment is None:
+                started += 1
+                environment = await self._start(function)
             result = await self._hand_over(function, environment, event)
             if result.error != ENVIRONMENT_GONE:
                 return result
         raise Fault("ServiceException", "The execution environments of the function end before they run")
 
-    async def _environment(self, function: Function) -> Warm:
-        now = self._plane.clock.now()
+    def _idle(self, function: Function) -> Warm | None:
         pool = self._environments.pool(function.uid)
-        match pool.choose(function.served_generation, now, ENVIRONMENT_LIFE):
-            case Use(environment):
-                return environment
-            case Start():
-                scope = (function.account, f"{function.region}/{function.name}")
-                if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, now):
-                    raise throttled("FunctionInvocationRateLimitExceeded")
-                return await self._environments.start(function)
+        return pool.choose(function.served_generation, self._plane.clock.now(), ENVIRONMENT_LIFE)
+
+    async def _start(self, function: Function) -> Warm:
+        scope = (function.account, f"{function.region}/{function.name}")
+        if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, self._plane.clock.now()):
+            raise throttled("FunctionInvocationRateLimitExceeded")
+        return await self._environments.start(function)
 
     async def _hand_over(self, function: Function, environment: Warm, event: Event) -> InvokeResult:
         """Give it to the environment. One whose end is unknown gets no other event."""
@@ -118,10 +120,10 @@ class Invoker:
             pool.drop(environment.unit_id)
             self._environments.unwant([environment.unit_id])
             raise
-        if result.usable:
-            pool.finished(environment.unit_id, self._plane.clock.now())
-        else:
+        if not result.usable:
             pool.drop(environment.unit_id)
+        elif not pool.finished(environment.unit_id, self._plane.clock.now()):
+            self._environments.unwant([environment.unit_id])
         return result
 
     def _on_function(self, change: Change) -> None:

@@ -87,6 +87,8 @@ class Environment:
     endpoint: str
     """AWS_ENDPOINT_URL in it: after a restart on another port it is of no more use."""
     created_at: Instant
+    access_key: str = ""
+    """Of the execution role's session that was made for it; ends with it."""
 
 
 @dataclass(frozen=True, slots=True)

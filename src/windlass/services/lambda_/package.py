@@ -12,9 +12,17 @@ import zipfile
 import zlib
 
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.limits import UNZIPPED_BYTES_MAX, ZIP_BYTES_MAX, ZIP_MEMBERS_MAX
+from windlass.services.lambda_.limits import (
+    FILE_NAME_BYTES_MAX,
+    PATH_BYTES_MAX,
+    UNZIPPED_BYTES_MAX,
+    ZIP_BYTES_MAX,
+    ZIP_MEMBERS_MAX,
+)
 
 _READ_BYTES = 1 << 20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What zip tools write. Others can ask for gigabytes of memory to unpack a few bytes."""
 _NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
@@ -42,10 +50,35 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
         raise invalid(f"The package has {len(members)} files; Windlass takes {ZIP_MEMBERS_MAX}")
     if sum(member.file_size for member in members) > UNZIPPED_BYTES_MAX:
         raise too_large()
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = set()
     for member in members:
-        problem = reaches_out(member)
+        parts = _parts(member)
+        folders.update(parts[:depth] for depth in range(1, len(parts)))
+        (folders if member.is_dir() else files).add(parts)
+        problem = reaches_out(member) or _unusable(member, parts)
         if problem:
-            raise invalid(f"{_NOT_A_ZIP} (member {member.filename[:200]!r} {problem})")
+            raise _unfit(member.filename, problem)
+    for path in sorted(files & folders):
+        raise _unfit("/".join(path), "is a file and a folder")
+
+
+def _unfit(name: str, problem: str) -> Fault:
+    return invalid(f"{_NOT_A_ZIP} (member {name[:200]!r} {problem})")
+
+
+def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
+    return tuple(part for part in member.filename.split("/") if part not in ("", "."))
+
+
+def _unusable(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str:
+    """Why no node could unpack it; empty when all can."""
+    if member.compress_type not in _METHODS:
+        return "is compressed by another method than deflate"
+    lengths = [len(part.encode("utf-8", "replace")) for part in parts]
+    if sum(lengths) + len(parts) > PATH_BYTES_MAX or max(lengths, default=0) > FILE_NAME_BYTES_MAX:
+        return "has a longer name than file systems take"
+    return ""
 
 
 def reaches_out(member: zipfile.ZipInfo) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from windlass.kernel.clock import Duration, Instant
 from windlass.kernel.faults import Bug
@@ -25,21 +24,6 @@ class Warm:
     created_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Give the event to this environment; it is busy from now on."""
-
-    environment: Warm
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """All are busy: start another."""
-
-
-Choice: TypeAlias = Use | Start
-
-
 class Pool:
     """The environments of one function."""
 
@@ -47,22 +31,23 @@ class Pool:
         self._idle: dict[str, tuple[Warm, Instant]] = {}
         """By unit id, the one used last at the end, with the instant since when it is idle."""
         self._busy: dict[str, Warm] = {}
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._idle) + len(self._busy)
 
-    def choose(self, generation: int, now: Instant, life: Duration) -> Choice:
-        """Use the most recently used idle environment of that generation, not older than `life`.
+    def choose(self, generation: int, now: Instant, life: Duration) -> Warm | None:
+        """Take the idle environment of that generation that was used last, not older than `life`.
 
-        Idle a (used first), b (used last) → Use(b); none idle → Start.
+        Idle a (used first), b (used last) → b, which is busy from now on; None: start another.
         """
         for unit_id in reversed(self._idle):
             environment, _ = self._idle[unit_id]
             if environment.generation == generation and now - environment.created_at < life:
                 del self._idle[unit_id]
                 self._busy[unit_id] = environment
-                return Use(environment)
-        return Start()
+                return environment
+        return None
 
     def started(self, environment: Warm) -> None:
         """A new one is ready, and busy with the event that it was started for."""
@@ -74,11 +59,15 @@ class Pool:
         """One that was there before this plane: idle as far as we know."""
         self._idle[environment.unit_id] = (environment, now)
 
-    def finished(self, unit_id: str, now: Instant) -> None:
-        """Its event is done and it takes another. Nothing happens to one that is gone meanwhile."""
+    def finished(self, unit_id: str, now: Instant) -> bool:
+        """Its event is done and it takes another; False: it is of no use any more.
+
+        Nothing happens to one that is gone meanwhile.
+        """
         environment = self._busy.pop(unit_id, None)
-        if environment is not None:
+        if environment is not None and not self._closed:
             self._idle[unit_id] = (environment, now)
+        return not self._closed
 
     def drop(self, unit_id: str) -> None:
         """It is gone, or about to be."""
@@ -97,9 +86,10 @@ class Pool:
         self._forget(found)
         return found
 
-    def everything(self) -> list[str]:
-        """Take out all of them: the function is gone."""
-        found = [*self._idle, *self._busy]
+    def close(self) -> list[str]:
+        """The function is gone: take out the idle ones. The others are of no use once they `finished`."""
+        self._closed = True
+        found = list(self._idle)
         self._forget(found)
         return found
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.build import REGION
 from tests.lambda_build import Lambda, PlayedNode, a_lambda, echo, failed
+from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault, Retry
@@ -211,6 +212,51 @@ def test_deleting_a_function_stops_its_environments() -> None:
             await world.function()
             await world.invoke(2)
             assert len({invoke.unit_id for invoke in world.node.invoked}) == 2
+
+    asyncio.run(story())
+
+
+def test_an_event_outlives_its_function() -> None:
+    """Deleted in mid-event: the event ends as always, then its environment and its key go."""
+
+    async def story() -> None:
+        gate = Gate()
+        async with a_lambda(PlayedNode(runs=gate)) as world:
+            await world.function()
+            [event] = await busy(world, gate, 1)
+            keys = len(world.plane.store[CREDENTIALS])
+            await world.do("DeleteFunction", FunctionName="f")
+            await world.function("other")
+            [unit] = world.node.units()
+            assert unit.desired == "run"
+            gate.opened.set()
+            await event
+            await world.until(lambda store: not world.node.units())
+            assert len(world.plane.store[CREDENTIALS]) == keys - 1
+
+    asyncio.run(story())
+
+
+def test_many_environments_that_are_gone_are_no_error() -> None:
+    """All that a restart found idle are gone: the event goes on until it has a new one."""
+
+    async def story() -> None:
+        gate = Gate()
+        async with a_lambda(PlayedNode(runs=gate)) as world:
+            await world.function()
+            events = await busy(world, gate, 8)
+            gate.opened.set()
+            await asyncio.gather(*events)
+            gone = {unit.id for unit in world.node.units()}
+            assert len(gone) == 8
+
+            async def runs(invoke: Invoke) -> InvokeResult:
+                if invoke.unit_id in gone:
+                    return InvokeResult("", invoke.unit_id, b"", error=ENVIRONMENT_GONE, usable=False)
+                return await echo(invoke)
+
+            world.node.runs = runs
+            assert await world.invoke(2) == 2
 
     asyncio.run(story())
 

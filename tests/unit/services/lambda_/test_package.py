@@ -64,6 +64,32 @@ def test_members_that_leave_their_directory(member: str | zipfile.ZipInfo) -> No
     assert code == "InvalidParameterValueException" and message.startswith(NOT_A_ZIP + " (member ")
 
 
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("a", "a/b"), "'a' is a file and a folder"),
+        (("a/./b/c", "a//b"), "'a/b' is a file and a folder"),
+        (("n" * 256,), "has a longer name than file systems take"),
+        (("d/" * 1500 + "f",), "has a longer name than file systems take"),
+    ],
+)
+def test_members_that_no_node_could_unpack(names: tuple[str, ...], problem: str) -> None:
+    """Refused when the function is made, not when it is invoked."""
+    assert problem in refused(a_zip(*((name, b"x") for name in names)))[1]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(method: int) -> None:
+    """Good or broken: nothing is unpacked by them."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as package:
+        package.writestr("app.py", b"x" * 1000)
+    assert "another method" in refused(data.getvalue())[1]
+    broken = bytearray(data.getvalue())
+    broken[45:55] = b"\xff" * 10
+    assert "another method" in refused(bytes(broken))[1]
+
+
 def test_a_bomb() -> None:
     """260 KB that unpack to 263 million bytes; also when the directory lies about the size."""
     data = a_zip(("bomb", bytes(263_000_000)))

@@ -142,7 +142,7 @@ def list_functions(call: Call, params: Params) -> Result:
 
 
 def delete_function(call: Call, params: Params) -> Result:
-    """DeleteFunction: its environments are stopped by the controller; queued events are dropped."""
+    """DeleteFunction: events that run go on to their end; queued ones are dropped."""
     named = reference(call, params)
     if named.qualifier == LATEST:
         raise invalid("$LATEST version cannot be deleted without deleting the function.")

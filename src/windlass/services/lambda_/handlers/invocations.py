@@ -65,7 +65,8 @@ def check_payload(payload: bytes, most: int) -> None:
         )
     try:
         if payload:
-            msgspec.json.decode(payload)
+            payload.decode()
+            msgspec.json.decode(payload, type=msgspec.Raw)  # checks, and builds nothing: 6 MB in milliseconds
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Fault(
             "InvalidRequestContentException",
