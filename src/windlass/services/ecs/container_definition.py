@@ -48,8 +48,9 @@ def normalise(container: Container, *, network_mode: str, task_memory: int | Non
     """The container as DescribeTaskDefinition shows it. Raises ClientException for what ECS refuses."""
     _check_name_and_image(container)
     _check_stores(container)
-    _check_cpu_and_memory(container, task_memory)
+    check_cpu_and_memory(container, task_memory)
     _check_dependencies(container)
+    _check_ulimits(container)
     _check_restart_policy(container)
     _check_log(container)
     filled = dict(container)
@@ -86,6 +87,32 @@ def fargate_fault(container: Container) -> str:
     return ""
 
 
+def check_cpu_and_memory(container: Container, task_memory: int | None) -> None:
+    """Refuse sizes that no container may have, by itself or in its task; overrides must keep to it too."""
+    name = container["name"]
+    hard, soft = container.get("memory"), container.get("memoryReservation")
+    if not 0 <= container.get("cpu", 0) <= CPU_UNITS_MAX:
+        raise refuse(f"Invalid setting for container '{name}'. 'cpu' must be between 0 and {CPU_UNITS_MAX}.")
+    if hard is None and soft is None and task_memory is None:
+        raise refuse(
+            f"Invalid setting for container '{name}'. "
+            "At least one of 'memory' or 'memoryReservation' must be specified."
+        )
+    for member, value in (("memory", hard), ("memoryReservation", soft)):
+        if value is not None and value < MEMORY_MIB_MIN:
+            raise refuse(
+                f"Invalid setting for container '{name}'. '{member}' must be at least {MEMORY_MIB_MIN} MiB."
+            )
+        if value is not None and task_memory is not None and value > task_memory:
+            raise refuse(
+                f"Invalid setting for container '{name}'. '{member}' is greater than the memory of the task."
+            )
+    if hard is not None and soft is not None and hard <= soft:
+        raise refuse(
+            f"Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
+        )
+
+
 def _check_name_and_image(container: Container) -> None:
     name = container.get("name", "")
     if not name:
@@ -117,31 +144,6 @@ def _check_stores(container: Container) -> None:
             raise refuse(f"Container '{name}' has an environment variable without a name.")
 
 
-def _check_cpu_and_memory(container: Container, task_memory: int | None) -> None:
-    name = container["name"]
-    hard, soft = container.get("memory"), container.get("memoryReservation")
-    if not 0 <= container.get("cpu", 0) <= CPU_UNITS_MAX:
-        raise refuse(f"Invalid setting for container '{name}'. 'cpu' must be between 0 and {CPU_UNITS_MAX}.")
-    if hard is None and soft is None and task_memory is None:
-        raise refuse(
-            f"Invalid setting for container '{name}'. "
-            "At least one of 'memory' or 'memoryReservation' must be specified."
-        )
-    for member, value in (("memory", hard), ("memoryReservation", soft)):
-        if value is not None and value < MEMORY_MIB_MIN:
-            raise refuse(
-                f"Invalid setting for container '{name}'. '{member}' must be at least {MEMORY_MIB_MIN} MiB."
-            )
-        if value is not None and task_memory is not None and value > task_memory:
-            raise refuse(
-                f"Invalid setting for container '{name}'. '{member}' is greater than the memory of the task."
-            )
-    if hard is not None and soft is not None and hard <= soft:
-        raise refuse(
-            f"Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
-        )
-
-
 def _check_dependencies(container: Container) -> None:
     for dependency in container.get("dependsOn", ()):
         if dependency["condition"] == "HEALTHY":
@@ -152,6 +154,17 @@ def _check_dependencies(container: Container) -> None:
     for member in ("startTimeout", "stopTimeout"):
         if container.get(member, 0) < 0:
             raise refuse(f"The {member} of container '{container['name']}' must not be negative.")
+
+
+def _check_ulimits(container: Container) -> None:
+    """-1 is without limit (getrlimit(2)); a soft limit above the hard one could never be set."""
+    for limit in container.get("ulimits", ()):
+        soft, hard = limit["softLimit"], limit["hardLimit"]
+        if min(soft, hard) < -1 or (hard != -1 and not 0 <= soft <= hard):
+            raise refuse(
+                f"Invalid ulimit '{limit['name']}' of container '{container['name']}': the soft limit must "
+                "not be above the hard limit, and neither below -1."
+            )
 
 
 def _check_restart_policy(container: Container) -> None:

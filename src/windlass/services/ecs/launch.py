@@ -17,7 +17,15 @@ from windlass.fleet.model import Unit
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
-from windlass.services.ecs import capacity, containers, limits, sizes, tagging, task_definition
+from windlass.services.ecs import (
+    capacity,
+    container_definition,
+    containers,
+    limits,
+    sizes,
+    tagging,
+    task_definition,
+)
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.model import FARGATE, Cluster, Container, Shape, Task, TaskDefinition
@@ -39,6 +47,8 @@ class Order:
 
     places: Sequence[Place]
     overrides: Shape
+    containers: Sequence[Shape]
+    """The definition's containers with the call's overrides."""
     cpu: str
     memory: str
     group: str
@@ -65,9 +75,13 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
     memory = str(overrides.get("memory", definition.definition.get("memory", "")))
     if launch_type == FARGATE and not sizes.is_fargate_size(int(cpu), int(memory)):
         raise Fault("ClientException", task_definition.fargate_size_fault(int(cpu), int(memory)))
+    shapes = containers.overridden(definition.definition, overrides)
+    for shape in shapes if overrides else ():
+        container_definition.check_cpu_and_memory(shape, int(memory) if memory else None)
     return Order(
         places=placed,
         overrides=overrides,
+        containers=shapes,
         cpu=cpu,
         memory=memory,
         group=_group(params, definition),
@@ -87,8 +101,7 @@ def rows(
     ids: Ids,
 ) -> list[tuple[Task, Unit]]:
     """The Task and Unit rows of an order; `surroundings` tells what the task of that id is told."""
-    shapes = containers.overridden(definition.definition, made.overrides)
-    reserve = containers.reserve(made.cpu, made.memory, shapes)
+    reserve = containers.reserve(made.cpu, made.memory, made.containers)
     memory = int(made.memory) if made.memory else None
     written = []
     for place in made.places:
@@ -99,12 +112,12 @@ def rows(
             owner=OWNER,
             account=cluster.account,
             region=cluster.region,
-            spec=containers.unit_spec(task_id, definition.family, shapes, memory, around),
+            spec=containers.unit_spec(task_id, definition.family, made.containers, memory, around),
             cpu_units=reserve.cpu_units,
             memory_mib=reserve.memory_mib,
             created_at=now,
         )
-        task = _task(task_id, made, place, cluster, definition, shapes, now, ids)
+        task = _task(task_id, made, place, cluster, definition, now, ids)
         written.append((replace(task, access_key=around.access_key) if around.session_token else task, unit))
     return written
 
@@ -115,7 +128,6 @@ def _task(
     place: Place,
     cluster: Cluster,
     definition: TaskDefinition,
-    shapes: Sequence[Mapping[str, Any]],
     now: Instant,
     ids: Ids,
 ) -> Task:
@@ -140,7 +152,7 @@ def _task(
                 memory_reservation=str(shape["memoryReservation"]) if "memoryReservation" in shape else None,
                 essential=shape["essential"],
             )
-            for shape in shapes
+            for shape in made.containers
         ),
         created_at=now,
         platform_version=made.platform_version,

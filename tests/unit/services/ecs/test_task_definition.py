@@ -37,6 +37,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "two of one name": (of(a_container(), a_container()), "unique"),
     "nothing essential": (of(a_container(essential=False)), "essential container"),
     "no memory anywhere": (of({"name": "app", "image": "x"}), "'memory' or 'memoryReservation'"),
+    "soft limit above the hard one": (
+        of(a_container(ulimits=[{"name": "nofile", "softLimit": 100, "hardLimit": 50}])),
+        "Invalid ulimit 'nofile' of container 'app'",
+    ),
+    "soft limit without limit under a hard one": (
+        of(a_container(ulimits=[{"name": "nproc", "softLimit": -1, "hardLimit": 50}])),
+        "Invalid ulimit 'nproc'",
+    ),
+    "limit below none": (
+        of(a_container(ulimits=[{"name": "core", "softLimit": -2, "hardLimit": -1}])),
+        "Invalid ulimit 'core'",
+    ),
     "too little memory": (of(a_container(memory=5)), "at least 6 MiB"),
     "memory not above the reservation": (of(a_container(memory=64, memoryReservation=64)), "greater than"),
     "memory above the task's": (of(a_container(memory=600), memory="512"), "greater than the memory of the"),

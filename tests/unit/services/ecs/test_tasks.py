@@ -264,6 +264,21 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "InvalidParameterException",
         "8192",
     ),
+    "negative cpu": (
+        {"taskDefinition": "plain", "overrides": {"containerOverrides": [{"name": "app", "cpu": -5}]}},
+        "ClientException",
+        "'cpu' must be between 0 and",
+    ),
+    "no memory": (
+        {"taskDefinition": "plain", "overrides": {"containerOverrides": [{"name": "app", "memory": 0}]}},
+        "ClientException",
+        "'memory' must be at least 6 MiB",
+    ),
+    "more than the task's memory": (
+        {**FARGATE, "overrides": {"containerOverrides": [{"name": "app", "memory": 600}]}},
+        "ClientException",
+        "'memory' is greater than the memory of the task",
+    ),
     "odd size": ({**FARGATE, "overrides": {"cpu": "512"}}, "ClientException", "512 CPU, 512 memory"),
     "no size": ({**FARGATE, "overrides": {"cpu": "x"}}, "InvalidParameterException", "'cpu' override"),
     "service group": ({**FARGATE, "group": "service:x"}, "InvalidParameterException", "service:"),
