@@ -1,4 +1,4 @@
-"""The README's tour, run as it is written; docs/coverage.md, compared with the code."""
+"""The README's tour, run as it is written."""
 
 from __future__ import annotations
 
@@ -50,14 +50,3 @@ def test_the_python_tour(plane: PlaneProcess) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "'hello': 'world'" in done.stdout
-
-
-def test_the_coverage_list_tells_the_truth() -> None:
-    """docs/coverage.md is what the declarations say."""
-    done = subprocess.run(
-        [sys.executable, "-m", "windlass", "coverage", "--markdown"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == (ROOT / "docs" / "coverage.md").read_text()

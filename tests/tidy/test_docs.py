@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from windlass.fleet.transitions import UNIT_MOVES
+from windlass.front.coverage import coverage, markdown
 from windlass.kernel.machine import diagram
+from windlass.services.catalogue import SERVICES
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "windlass"
@@ -32,6 +34,22 @@ def test_the_unit_diagram_is_drawn_from_its_table() -> None:
     """docs/architecture.md shows UNIT_MOVES as it is; paste `machine.diagram(...)` when it changes."""
     drawn = diagram(UNIT_MOVES, "fleet/transitions.py: UNIT_MOVES")
     assert f"```mermaid\n{drawn}```" in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_coverage_list_tells_the_truth() -> None:
+    """docs/coverage.md is what the declarations say: `windlass coverage --markdown > docs/coverage.md`."""
+    assert markdown(coverage(SERVICES)) == (ROOT / "docs" / "coverage.md").read_text()
+
+
+def test_partial_operations_are_served() -> None:
+    """What is missing can only be said of operations that are there."""
+    wrong = [
+        f"{service.name} {operation}"
+        for service in SERVICES
+        for operation in service.partial
+        if operation not in service.handlers
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_decisions_are_numbered_once() -> None:

@@ -27,6 +27,7 @@ PURE = (
     "aws/arn.py",
     "aws/check.py",
     "aws/eventstream.py",
+    "aws/glob.py",
     "aws/java_regex.py",
     "aws/pattern.py",
     "aws/regex_cost.py",
