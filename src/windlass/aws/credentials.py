@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 
 from windlass.aws.arn import arn
 from windlass.aws.calls import Caller
@@ -64,6 +65,8 @@ CREDENTIALS: Table[Credentials] = Table(
 
 TABLES = (CREDENTIALS,)
 
+UNKNOWN_KEYS_KEPT = 64
+"""Access keys without a row whose caller is remembered: clients of `--auth open` use one or two."""
 EXPIRED_DROPPED_MAX = 16
 """Expired rows that one issue takes away: the table stays as large as what is alive."""
 EXPIRED_KEPT: Duration = DAY
@@ -137,8 +140,11 @@ def caller_of(access_key: str, store: Store) -> Caller:
     root of account 000000000000.
     """
     row = store[CREDENTIALS].get(access_key)
-    if row is not None:
-        return caller(row)
+    return _root_of(access_key) if row is None else caller(row)
+
+
+@lru_cache(maxsize=UNKNOWN_KEYS_KEPT)
+def _root_of(access_key: str) -> Caller:
     named = len(access_key) == 12 and access_key.isascii() and access_key.isdigit()
     account = access_key if named else DEFAULT_ACCOUNT
     return Caller(account=account, arn=root_arn(account), user_id=account, access_key=access_key)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from windlass.aws.glob import glob
+
 PATTERN_CHARS_MAX = 4096  # characters; EventBridge API reference, PutRule, EventPattern
 NUMBER_MAX = 5.0e9  # EventBridge User Guide, numeric matching: values between -5.0e9 and +5.0e9
 
@@ -220,24 +222,8 @@ def _equals_ignore_case(argument: Any) -> Test:
 
 def _wildcard(argument: Any) -> Test:
     """`*` stands for any characters; `\\*` and `\\\\` for themselves."""
-    first, *others = _wildcard_parts(_text("wildcard", argument))
-    if not others:
-        return lambda leaf: bool(leaf == first)
-    *middle, last = others
-
-    def test(leaf: Any) -> bool:
-        if not isinstance(leaf, str) or not leaf.startswith(first):
-            return False
-        end = len(leaf) - len(last)
-        at = len(first)
-        for part in middle:
-            found = leaf.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return at <= end and leaf.endswith(last)
-
-    return test
+    matches = glob(_wildcard_parts(_text("wildcard", argument)))
+    return lambda leaf: isinstance(leaf, str) and matches(leaf)
 
 
 def _wildcard_parts(text: str) -> list[str]:

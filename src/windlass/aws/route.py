@@ -84,16 +84,21 @@ def guess_protocol(request: Request) -> str:
     """The protocol that the client seems to speak: how to answer when no operation was found."""
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         return CBOR
-    kind = request.headers.get("content-type", "")
+    kind = _media_type(request)
     if "x-amz-target" in request.headers or kind.startswith("application/x-amz-json"):
         return "json"
     scope = credential_scope(request)
     service = scope.service if scope is not None else ""
     if service in ("ec2", "s3"):
         return {"ec2": "ec2", "s3": "rest-xml"}[service]
-    if kind.startswith(FORM) or "Action=" in request.query:
+    if kind == FORM or "Action=" in request.query:
         return "query"
     return "rest-json"
+
+
+def _media_type(request: Request) -> str:
+    """`Application/JSON; charset=utf-8` → `application/json` (RFC 9110, 8.3.1: case does not count)."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _route_cbor(request: Request, models: Models) -> Routed:
@@ -150,7 +155,7 @@ def not_served(name: str) -> Fault:
 def _parameter(pattern: re.Pattern[bytes], request: Request) -> str | None:
     """The first value of Action or Version, of the form body or of the query string."""
     texts = [request.query.encode("ascii", "replace")]
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(FORM):
+    if request.method == "POST" and _media_type(request) == FORM:
         texts.insert(0, plain(request).body)
     for text in texts:
         found = pattern.search(text)

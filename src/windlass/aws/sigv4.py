@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -100,17 +101,10 @@ def _from_header(header: str, request: Request) -> Auth:
         texts.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if texts:
         raise Refused("incomplete", f"{' '.join(texts)} Authorization={header}")
-    access_key, date, region, service, terminator = _credential(parts["Credential"])
-    return Auth(
-        access_key=access_key,
-        date=date,
-        region=region,
-        service=service,
-        terminator=terminator,
-        signed_headers=tuple(parts["SignedHeaders"].lower().split(";")),
-        signature=parts["Signature"],
-        presigned=False,
+    return _auth(
+        parts,
         amz_date=stamp or "",
+        expires_s=None,
         session_token=request.headers.get("x-amz-security-token"),
     )
 
@@ -128,19 +122,31 @@ def _from_query(pairs: list[tuple[str, str]]) -> Auth:
     expires = given.get("X-Amz-Expires", str(15 * 60))
     if not expires.isdecimal() or not 1 <= int(expires[:9]) <= PRESIGNED_S_MAX:
         raise Refused("incomplete", f"X-Amz-Expires must be between 1 and {PRESIGNED_S_MAX} seconds")
-    access_key, date, region, service, terminator = _credential(given["X-Amz-Credential"])
+    return _auth(
+        {name: given[f"X-Amz-{name}"] for name in _QUERY_MUST},
+        amz_date=given["X-Amz-Date"],
+        expires_s=int(expires),
+        session_token=given.get("X-Amz-Security-Token"),
+    )
+
+
+def _auth(
+    parts: Mapping[str, str], *, amz_date: str, expires_s: int | None, session_token: str | None
+) -> Auth:
+    """The claims in Credential, SignedHeaders and Signature; only a presigned request expires."""
+    access_key, date, region, service, terminator = _credential(parts["Credential"])
     return Auth(
         access_key=access_key,
         date=date,
         region=region,
         service=service,
         terminator=terminator,
-        signed_headers=tuple(given["X-Amz-SignedHeaders"].lower().split(";")),
-        signature=given["X-Amz-Signature"],
-        presigned=True,
-        amz_date=given["X-Amz-Date"],
-        expires_s=int(expires),
-        session_token=given.get("X-Amz-Security-Token"),
+        signed_headers=tuple(parts["SignedHeaders"].lower().split(";")),
+        signature=parts["Signature"],
+        presigned=expires_s is not None,
+        amz_date=amz_date,
+        expires_s=expires_s,
+        session_token=session_token,
     )
 
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from windlass.aws.protocols.shapes import Unreadable, encode_base64, location, members_of, wire_name
+from windlass.aws.protocols.shapes import (
+    OPERATIONS_MAX,
+    Unreadable,
+    encode_base64,
+    location,
+    members_of,
+    wire_name,
+)
 from windlass.aws.protocols.text import TextWriter, read_json_value, text_reader, text_writer
 from windlass.aws.wire import Request
 from windlass.kernel.faults import Bug
@@ -51,8 +59,9 @@ class Inputs:
     body_members: frozenset[str]
 
 
+@lru_cache(maxsize=OPERATIONS_MAX)
 def inputs(operation: OperationModel) -> Inputs:
-    """Compile the input bindings of one operation."""
+    """Compile the input bindings of one operation, once."""
     shape = operation.input_shape
     members = members_of(shape)
     readers, uses_query = [], False
@@ -202,8 +211,9 @@ class Outputs:
     body_members: frozenset[str]
 
 
+@lru_cache(maxsize=OPERATIONS_MAX)
 def outputs(shape: StructureShape | None) -> Outputs:
-    """Compile the output bindings of one shape."""
+    """Compile the output bindings of one shape, once."""
     headers: dict[str, Callable[[Any], list[tuple[str, str]]]] = {}
     status, unbound = None, set()
     for name, member in members_of(shape).items():

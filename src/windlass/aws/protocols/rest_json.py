@@ -6,11 +6,10 @@ Wire-protocols fact sheet, section 4. A blob payload is the body's own bytes, as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-from botocore.model import OperationModel, ServiceModel, StructureShape
+from botocore.model import OperationModel, ServiceModel
 
 from windlass.aws.body import plain
 from windlass.aws.protocols.errors import modelled
@@ -18,7 +17,7 @@ from windlass.aws.protocols.events import event_stream
 from windlass.aws.protocols.json import query_error_header
 from windlass.aws.protocols.json_values import decode_json, json_reader, json_writer
 from windlass.aws.protocols.rest import Inputs, Outputs, body_of, inputs, outputs, read_inputs, write_outputs
-from windlass.aws.protocols.shapes import OPERATIONS_MAX, Unreadable, blob
+from windlass.aws.protocols.shapes import Unreadable, blob
 from windlass.aws.wire import Request, Response
 from windlass.kernel.faults import Fault
 
@@ -27,7 +26,7 @@ CONTENT_TYPE = ("Content-Type", "application/json")
 
 def read(request: Request, operation: OperationModel, labels: Mapping[str, str]) -> dict[str, Any]:
     """The operation's parameters. Raises Fault SerializationException."""
-    bound = _inputs(operation)
+    bound = inputs(operation)
     try:
         params = read_inputs(bound, request, labels)
         if bound.body_members:
@@ -61,7 +60,7 @@ def _text(body: bytes) -> str:
 def write(result: Mapping[str, Any], operation: OperationModel, request_id: str) -> Response:
     """The answer of an operation that went well, with the model's status (or the result's own)."""
     shape = operation.output_shape
-    bound = _outputs(shape)
+    bound = outputs(shape)
     status, headers = write_outputs(bound, result, operation.http.get("responseCode", 200))
     headers.insert(0, ("x-amzn-RequestId", request_id))
     if shape is None or status == 204:
@@ -101,20 +100,10 @@ def write_fault(
     headers = [("x-amzn-RequestId", request_id), CONTENT_TYPE, ("x-amzn-ErrorType", error.type)]
     members: dict[str, Any] = {}
     if error.shape is not None:
-        bound = _outputs(error.shape)
+        bound = outputs(error.shape)
         headers += write_outputs(bound, error.members, error.status)[1]
         members = json_writer(error.shape)(body_of(bound, error.members))
     members = {"__type": error.type, **members}
     members.setdefault(error.message_name, error.message)
     headers += query_error_header(error, service)
     return Response(error.status, tuple(headers), msgspec.json.encode(members))
-
-
-@lru_cache(maxsize=OPERATIONS_MAX)
-def _inputs(operation: OperationModel) -> Inputs:
-    return inputs(operation)
-
-
-@lru_cache(maxsize=OPERATIONS_MAX)
-def _outputs(shape: StructureShape | None) -> Outputs:
-    return outputs(shape)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
+from botocore.model import OperationModel, ServiceModel, Shape
 
 from windlass.aws.body import unframed
 from windlass.aws.protocols.errors import modelled
-from windlass.aws.protocols.rest import Inputs, Outputs, body_of, inputs, outputs, read_inputs, write_outputs
+from windlass.aws.protocols.rest import Inputs, body_of, inputs, outputs, read_inputs, write_outputs
 from windlass.aws.protocols.shapes import OPERATIONS_MAX, Unreadable, blob, refuse_unknown, wire_name
 from windlass.aws.protocols.xml import (
     DECLARATION,
@@ -35,7 +35,7 @@ MALFORMED = "The XML you provided was not well-formed or did not validate agains
 
 def read(request: Request, operation: OperationModel, labels: Mapping[str, str]) -> dict[str, Any]:
     """The operation's parameters. Raises Fault MalformedXML for the body, InvalidArgument for the rest."""
-    bound = _inputs(operation)
+    bound = inputs(operation)
     request = unframed(request)
     try:
         params = read_inputs(bound, request, labels)
@@ -64,7 +64,7 @@ def _read_body(bound: Inputs, body: bytes, operation: OperationModel) -> dict[st
 def write(result: Mapping[str, Any], operation: OperationModel, request_id: str) -> Response:
     """The answer of an operation that went well."""
     shape = operation.output_shape
-    bound = _outputs(shape)
+    bound = outputs(shape)
     status, headers = write_outputs(bound, result, operation.http.get("responseCode", 200))
     headers = [*_request_ids(request_id), *headers]
     if shape is None or status == 204 or (not bound.body_members and bound.payload is None):
@@ -97,7 +97,7 @@ def write_fault(
     headers = _request_ids(request_id)
     parts = [f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"]
     if error.shape is not None:
-        bound = _outputs(error.shape)
+        bound = outputs(error.shape)
         headers += write_outputs(bound, error.members, error.status)[1]
         others = {name: value for name, value in error.members.items() if name != error.message_name}
         _members_writer(error.shape)(parts, body_of(bound, others))
@@ -111,16 +111,6 @@ def _xml(status: int, headers: list[tuple[str, str]], parts: list[str]) -> Respo
 
 def _request_ids(request_id: str) -> list[tuple[str, str]]:
     return [("x-amz-request-id", request_id), ("x-amz-id-2", request_id)]
-
-
-@lru_cache(maxsize=OPERATIONS_MAX)
-def _inputs(operation: OperationModel) -> Inputs:
-    return inputs(operation)
-
-
-@lru_cache(maxsize=OPERATIONS_MAX)
-def _outputs(shape: StructureShape | None) -> Outputs:
-    return outputs(shape)
 
 
 @lru_cache(maxsize=OPERATIONS_MAX)

@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from windlass.aws.glob import glob
+
 Matches: TypeAlias = Callable[[str], bool]
 Check: TypeAlias = Callable[[Any], bool]
 
@@ -243,9 +245,9 @@ def _comparison(tokens: _Tokens, number_of: Callable[[Any], float | None]) -> Ch
         return lambda value: (found := number_of(value)) is not None and compare(found, limit)
     if sign not in ("=", "!="):
         raise InvalidPattern(f"Invalid filter pattern: {sign} needs a number")
-    glob = _glob(_unescaped(text[1:-1]) if kind == "quoted" else text)
+    matches = glob((_unescaped(text[1:-1]) if kind == "quoted" else text).split("*"))
     equal = sign == "="
-    return lambda value: isinstance(value, str) and glob(value) is equal
+    return lambda value: isinstance(value, str) and matches(value) is equal
 
 
 def _number(text: str) -> float | None:
@@ -256,27 +258,6 @@ def _number(text: str) -> float | None:
 def _json_number(value: Any) -> float | None:
     """A JSON number; texts are none, whatever they say."""
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _glob(text: str) -> Matches:
-    """`*` stands for any characters."""
-    first, *others = text.split("*")
-    if not others:
-        return lambda value: value == first
-    *middle, last = others
-
-    def matches(value: str) -> bool:
-        if not value.startswith(first):
-            return False
-        end, place = len(value) - len(last), len(first)
-        for part in middle:
-            found = value.find(part, place, end)
-            if found < 0:
-                return False
-            place = found + len(part)
-        return place <= end and value.endswith(last)
-
-    return matches
 
 
 def _fields_filter(text: str) -> Matches:
