@@ -261,7 +261,10 @@ def log_error(message: str, error_type: str, trace: list[str]) -> None:
 
 
 def stack_trace(error: BaseException) -> list[str]:
-    """The frames of the user's code, outermost first, each as `traceback` formats it."""
+    """The frames of the user's code, outermost first: file, line and text, without the marks of Python 3.11
+
+    under the text, as AWS's runtime (awslambdaric) formats them.
+    """
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -269,7 +272,8 @@ def stack_trace(error: BaseException) -> list[str]:
     start = mine[-1] + 1 if mine else 0
     while start < len(frames) and "importlib" in frames[start].filename:
         start += 1
-    return traceback.format_list(frames[start:])
+    bare = [traceback.FrameSummary(f.filename, f.lineno, f.name, line=f.line) for f in frames[start:]]
+    return traceback.format_list(bare)
 
 
 def handle(handler: Handler, headers: Headers, body: bytes, request: dict[str, str]) -> tuple[bytes, str]:

@@ -92,7 +92,11 @@ def test_the_handlers_name_says_where_it_is(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-RAISES = "class Bad(Exception): pass\ndef handler(e, c):\n    raise Bad('no ' + e)\n"
+RAISES = """class Bad(Exception): pass
+def check(e): raise Bad('no ' + e)
+def handler(e, c):
+    return [check(e)]
+"""
 
 
 def test_an_exception_is_the_functions_error(tmp_path: Path) -> None:
@@ -108,10 +112,11 @@ def test_an_exception_is_the_functions_error(tmp_path: Path) -> None:
             "errorType": "Bad",
             "requestId": "r7",
         }
-        [frame] = answer["stackTrace"]
-        assert (
-            frame.startswith("  File ") and "app.py" in frame and "line 3, in handler\n    raise Bad" in frame
+        outer, inner = answer["stackTrace"]
+        assert outer.startswith("  File ") and outer.endswith(
+            'app.py", line 4, in handler\n    return [check(e)]\n'
         )
+        assert inner.endswith("app.py\", line 2, in check\n    def check(e): raise Bad('no ' + e)\n")
         assert "[ERROR] Bad: no way\nTraceback (most recent call last):\n" in result.log_tail.decode()
         assert told(await world.invoke(unit, "2"))["errorMessage"] == "no 2"
 
