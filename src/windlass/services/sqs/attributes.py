@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from windlass.aws.protocols.json_values import decode_json
+from windlass.aws.protocols.shapes import Unreadable
 from windlass.services.sqs import errors
 from windlass.services.sqs.limits import (
     DELAY_S_MAX,
@@ -209,13 +211,18 @@ def _text(name: str, text: str) -> str:
 
 
 def _json_object(name: str, text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        raise errors.invalid_attribute_value(name) from None
+    value = _read_json(text)
     if not isinstance(value, dict):
         raise errors.invalid_attribute_value(name)
     return value
+
+
+def _read_json(text: str) -> Any:
+    """A policy's JSON, bounded as a request's is, on every Python alike; None for what is none."""
+    try:
+        return decode_json(text.encode())
+    except Unreadable:
+        return None
 
 
 def _policy(name: str, text: str) -> str:
@@ -232,10 +239,7 @@ def _policy(name: str, text: str) -> str:
 def _redrive_policy(name: str, text: str) -> str:
     if not text:
         return ""
-    try:
-        policy = json.loads(text)
-    except ValueError:
-        policy = None
+    policy = _read_json(text)
     if not isinstance(policy, dict):
         raise errors.invalid_parameter(name, text, "Redrive policy is not a valid JSON map.")
     if not isinstance(policy.get("deadLetterTargetArn"), str):

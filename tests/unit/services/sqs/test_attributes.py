@@ -22,6 +22,9 @@ def redrive(arn: str = DEAD_ARN, count: object = 3) -> str:
     return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": count})
 
 
+DEEP = '{"a":' + "[" * 30_000 + "]" * 30_000 + "}"
+"""Deeper than any Python's own JSON reader goes: those differ in how deep that is."""
+
 REFUSED = [
     (a_queue(), {"VisibilityTimeout": "43201"}, "InvalidAttributeValue"),
     (a_queue(), {"VisibilityTimeout": "-1"}, "InvalidAttributeValue"),
@@ -37,6 +40,9 @@ REFUSED = [
     (a_queue(), {"SqsManagedSseEnabled": "yes"}, "InvalidAttributeValue"),
     (a_queue(), {"Policy": "{"}, "InvalidAttributeValue"),
     (a_queue(), {"Policy": "[]"}, "InvalidAttributeValue"),
+    (a_queue(), {"Policy": DEEP}, "InvalidAttributeValue"),
+    (a_queue(), {"RedriveAllowPolicy": DEEP}, "InvalidAttributeValue"),
+    (a_queue(), {"RedrivePolicy": DEEP}, "InvalidParameterValue"),
     (a_queue(), {"RedriveAllowPolicy": '{"redrivePermission":"some"}'}, "InvalidAttributeValue"),
     (a_queue(), {"RedriveAllowPolicy": '{"redrivePermission":"byQueue"}'}, "InvalidAttributeValue"),
     (a_queue(), {"RedrivePolicy": "x"}, "InvalidParameterValue"),
