@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from windlass.services.plane import Plane, Service
 
 log = logging.getLogger("windlass.front")
 Gone = Callable[[], Coroutine[Any, Any, None]]
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +172,4 @@ async def _outcome(waiting: Waiting) -> Result | Exception | None:
 def _endpoint(request: Request) -> str | None:
     """The base URL the client used, for queue URLs; a Host header that is no host is not echoed."""
     host = request.headers.get("host", "")
-    return f"http://{host}" if host and all(c.isalnum() or c in ".-:[]" for c in host) else None
+    return f"http://{host}" if _HOST.fullmatch(host) else None

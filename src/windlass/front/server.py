@@ -40,7 +40,7 @@ def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
             await _send(send, Response(403, (("content-type", "text/plain"),), f"{refusal}\n".encode()))
             return
         try:
-            body = await _body(scope, receive)
+            body = await _body(headers, receive)
         except _ClientGone:
             return
         if body is None:
@@ -51,11 +51,11 @@ def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     return app
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
+async def _body(headers: Mapping[str, str], receive: Receive) -> bytes | None:
     """The whole body; None when it is larger than allowed, before reading more of it."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > BODY_BYTES_MAX:
-            return None
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > BODY_BYTES_MAX:
+        return None
     pieces: list[bytes] = []
     size = 0
     while True:

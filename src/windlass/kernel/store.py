@@ -307,6 +307,7 @@ class Store:
     def __init__(self, tables: tuple[Table[Any], ...], log: DurableLog) -> None:
         self._views: dict[str, View[Any]] = {}
         self._tables = {table.name: table for table in tables}
+        self._durable = frozenset(table.name for table in tables if table.durable)
         if len(self._tables) != len(tables):
             raise Bug("two tables have one name", sorted(t.name for t in tables))
         for table in tables:
@@ -383,7 +384,8 @@ class Store:
             self._watchers.setdefault(table.name, []).append(watcher)
 
     def _append(self, changes: list[Change]) -> None:
-        writes = tuple(Write(c.table, c.key, c.new) for c in changes if self._tables[c.table].durable)
+        durable = self._durable
+        writes = tuple([Write(c.table, c.key, c.new) for c in changes if c.table in durable])
         self._log.append(Commit(writes, changes))
 
     def _undo(self, commits: list[Commit]) -> None:
@@ -401,6 +403,7 @@ class Store:
             self._views[change.table]._set(change.key, change.old)
 
     def _tell(self, changes: list[Change]) -> None:
+        watchers = self._watchers
         for change in changes:
-            for watcher in self._watchers.get(change.table, ()):
+            for watcher in watchers.get(change.table, ()):
                 watcher(change)
