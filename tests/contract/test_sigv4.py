@@ -89,7 +89,9 @@ def test_temporary_credentials_need_their_token(make: Callable[..., Any], root: 
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
     }
     role = make("iam", **root).create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))
-    answer = make("sts", **root).assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="session")["Credentials"]
+    answer = make("sts", **root).assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="session")[
+        "Credentials"
+    ]
     keys = {
         "aws_access_key_id": answer["AccessKeyId"],
         "aws_secret_access_key": answer["SecretAccessKey"],
