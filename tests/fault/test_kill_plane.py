@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -13,7 +14,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.fault.waiting import until
-from tests.process import PlaneProcess
+from tests.process import REGION, PlaneProcess
 
 ACCOUNT = "123456789012"
 Make = Callable[..., PlaneProcess]
@@ -120,6 +121,35 @@ def test_killed_in_the_middle_of_two_hundred_launches(own_plane: Make) -> None:
     assert codes == [0] * 200
     pages = ecs.get_paginator("list_tasks").paginate(desiredStatus="STOPPED")
     assert sorted(arn for page in pages for arn in page["taskArns"]) == sorted(arns)
+
+
+def test_every_change_of_a_task_is_told(own_plane: Make) -> None:
+    """Killed among launches and ends: rules hear of every version of every task all the same."""
+    plane = own_plane()
+    ecs, events, sqs = (plane.client(name, ACCOUNT) for name in ("ecs", "events", "sqs"))
+    url = sqs.create_queue(QueueName="changes")["QueueUrl"]
+    events.put_rule(Name="changes", EventPattern='{"source": ["aws.ecs"]}')
+    target = {"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:changes"}
+    events.put_targets(Rule="changes", Targets=[target])
+    a_definition(ecs, "short", ["true"])
+    arns = [arn for _ in range(5) for arn in run(ecs, "short", 10)]
+    until(lambda: "STOPPED" in statuses(ecs, arns), "some have ended")
+    plane.kill()
+    plane.start()
+    ecs, sqs = plane.client("ecs", ACCOUNT), plane.client("sqs", ACCOUNT)
+    until(lambda: set(statuses(ecs, arns)) == {"STOPPED"}, "all have ended")
+    tasks = ecs.describe_tasks(tasks=arns)["tasks"]
+    wanted = {(task["taskArn"], n + 1) for task in tasks for n in range(task["version"])}
+    told: set[tuple[str, int]] = set()
+
+    def all_told() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        details = [json.loads(message["Body"])["detail"] for message in answer.get("Messages", ())]
+        told.update((detail["taskArn"], detail["version"]) for detail in details)
+        return told >= wanted
+
+    until(all_told, "every version is told")
+    assert told == wanted
 
 
 def test_a_task_stopped_just_before_the_kill_stops(own_plane: Make) -> None:
