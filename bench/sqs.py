@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import uvloop
 
 from bench.load import Load, call, json_request, run
 from bench.planes import plane_command, server
@@ -20,15 +21,15 @@ BODY = "x" * 200
 
 def results() -> Iterator[Result]:
     with server("bench.bare_http") as (endpoint, _):
-        bare = asyncio.run(_singles(endpoint, "http://q/1/bench"))
+        bare = uvloop.run(_singles(endpoint, "http://q/1/bench"))
     with (
         tempfile.TemporaryDirectory() as scratch,
         server(*plane_command(Path(scratch) / "data")) as (endpoint, _),
     ):
-        queue = asyncio.run(_create(endpoint))
-        singles = asyncio.run(_singles(endpoint, queue))
-        batches = asyncio.run(_batches(endpoint, queue))
-        receives, deletes, empty = asyncio.run(_drain(endpoint, queue, BATCHES))
+        queue = uvloop.run(_create(endpoint))
+        singles = uvloop.run(_singles(endpoint, queue))
+        batches = uvloop.run(_batches(endpoint, queue))
+        receives, deletes, empty = uvloop.run(_drain(endpoint, queue, BATCHES))
     note = f"bare: uvicorn answering a constant; p50 {singles.p50_ms:.1f} ms, p99 {singles.p99_ms:.1f} ms"
     yield _result("SQS SendMessage", singles, 1, 3_000, bare, note)
     yield _result("SQS messages sent in batches of 10", batches, 10, 15_000, bare, "")
