@@ -111,7 +111,7 @@ def test_commits_share_batches() -> None:
 
 
 def test_a_full_disk_refuses_writes_and_takes_back_what_was_not_durable() -> None:
-    """1. A write is durable. 2. The disk fills. 3. Later writes are undone. 4. Reads go on. 5. There is space."""
+    """1. A write is durable. 2. The disk fills. 3. Writes are undone. 4. Reads go on. 5. Space again."""
 
     async def scenario() -> None:
         engine = FailingLog()
