@@ -6,7 +6,7 @@ time has come. Neither decides anything: task_status.py and limits.py do.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 
 from windlass.aws.bus import Bus
 from windlass.aws.credentials import CREDENTIALS
@@ -16,7 +16,7 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import limits, notices, task_status
 from windlass.services.ecs.launch import OWNER
-from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS, Task
+from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS
 from windlass.services.plane import Plane
 
 OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
@@ -37,7 +37,7 @@ class Observer:
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is not None and unit.owner == OWNER:
+        if unit is not None and unit.owner == OWNER and unit.state != "waiting":  # that is how a task begins
             self.loop.wake(change.key)
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
@@ -77,7 +77,6 @@ class Retention:
 
     async def forget(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         """One pass; returns when the next stopped task may be forgotten."""
-        full = False
         with self._plane.store.transact() as tx:
             tasks = tx[TASKS].upto("stopped", "yes", now - limits.STOPPED_KEPT, BATCH_MAX)
             for task in tasks:
@@ -90,9 +89,6 @@ class Retention:
                     tx[DEFINITIONS].delete((row.account, row.region, row.family, row.revision))
             full = BATCH_MAX in (len(tasks), len(tokens))
             oldest = tx[TASKS].first("stopped", "yes")
-        return now if full else _due([oldest] if oldest is not None else [])
-
-
-def _due(stopped: Iterable[Task]) -> Instant | None:
-    """When the first of these tasks may be forgotten."""
-    return min((task.stopped_at + limits.STOPPED_KEPT for task in stopped), default=None)
+        if full:
+            return now
+        return None if oldest is None else oldest.stopped_at + limits.STOPPED_KEPT

@@ -10,6 +10,8 @@ CLIENT_TOKEN_LENGTH_MAX = 64
 """Characters; ECS API reference, RunTask, clientToken."""
 CLIENT_TOKEN_KEPT: Duration = 24 * HOUR
 """How long RunTask remembers a clientToken: our choice."""
+CLIENT_TOKENS_MAX = 100_000
+"""Tokens remembered in all: our choice. Above it the oldest is forgotten first."""
 STARTED_BY_LENGTH_MAX = 128
 """Characters; ECS API reference, RunTask, startedBy."""
 STOP_REASON_LENGTH_MAX = 1_024

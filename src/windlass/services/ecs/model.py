@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from windlass.kernel.clock import Instant
+from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
 from windlass.services.ecs import references
 
@@ -83,8 +86,7 @@ class TaskDefinition:
         return references.definition_arn(self.account, self.region, self.family, self.revision)
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Row, frozen=True):
     """One container of a task. `cpu`, `memory` and `memory_reservation` are text, as the API shows them."""
 
     id: str
@@ -100,8 +102,7 @@ class Container:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Row, frozen=True):
     """One task; the unit that runs it has the same id."""
 
     id: str
@@ -121,10 +122,10 @@ class Task:
     cpu: str = ""
     memory: str = ""
     ephemeral_gib: int | None = None
-    overrides: Shape = field(default_factory=dict)
+    overrides: Shape = msgspec.field(default_factory=dict)
     access_key: str = ""
     """The access key made for the task's role; it ends with the task."""
-    tags: Tags = field(default_factory=dict)
+    tags: Tags = msgspec.field(default_factory=dict)
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1

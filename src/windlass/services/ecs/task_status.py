@@ -8,12 +8,12 @@ balancers and network interfaces, which a task does not have yet.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.fleet.model import Unit, UnitPhase
 from windlass.kernel.clock import Instant
+from windlass.kernel.rows import replace
 from windlass.services.ecs import limits
 from windlass.services.ecs.model import Container, Task
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from tests.ecs_build import Ecs, a_task, a_task_unit, exited, with_ecs
 from windlass.aws.bus import Bus, Notice
 from windlass.fleet.model import UNITS
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs.controller import BATCH_MAX
 from windlass.services.ecs.model import TASKS

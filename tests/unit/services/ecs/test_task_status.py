@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from tests.build import NOW
 from tests.ecs_build import a_task, a_task_unit, exited, running
 from windlass.fleet.messages import ContainerState, UnitState
+from windlass.kernel.rows import replace
 from windlass.services.ecs.task_status import RANK, derive
 
 LATER = NOW + 5

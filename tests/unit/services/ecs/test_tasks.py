@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.build import ACCOUNT, REGION
 from tests.ecs_build import (
     SUBNET,
     Ecs,
@@ -23,7 +24,8 @@ from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import HOUR, MINUTE
 from windlass.kernel.faults import Fault
 from windlass.services.ecs.controller import Retention
-from windlass.services.ecs.model import RUN_TOKENS, TASKS
+from windlass.services.ecs.handlers.tasks import remember
+from windlass.services.ecs.model import RUN_TOKENS, TASKS, RunToken
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/default/"
 
@@ -187,6 +189,18 @@ def test_client_tokens() -> None:
             assert (fault.code, "range of 33-126" in fault.message) == ("InvalidParameterException", True)
         await ecs.plane.calls.part(Retention).forget(ecs.clock.time + 24 * HOUR, frozenset())
         assert len(ecs.plane.store[RUN_TOKENS]) == 0
+
+    with_ecs(scenario)
+
+
+def test_client_tokens_are_bounded() -> None:
+    """When too many are remembered the oldest goes first."""
+
+    async def scenario(ecs: Ecs) -> None:
+        with ecs.plane.store.transact() as tx:
+            for at, token in enumerate("acb"):
+                remember(tx, RunToken(ACCOUNT, REGION, token, "", "default", (), at), most=2)
+        assert {row.token for row in ecs.plane.store[RUN_TOKENS].all()} == {"c", "b"}
 
     with_ecs(scenario)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
 from windlass.services.ecs import describe, lookup, references, tagging
 from windlass.services.ecs.lookup import Reads

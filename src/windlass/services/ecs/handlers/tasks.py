@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 
@@ -19,6 +18,7 @@ from windlass.fleet.model import UNITS
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import DAY, Duration
 from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import describe, launch, limits, lookup, notices, references
 from windlass.services.ecs.containers import Surroundings
@@ -67,8 +67,7 @@ def run_task(call: Call, params: Params) -> Result:
             notices.tell(call.part(Bus), tx, task, call.now)
         if token:
             ids = tuple(task.id for task in tasks)
-            seen = RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now)
-            tx[RUN_TOKENS].put(seen)
+            remember(tx, RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now))
     return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": []}
 
 
@@ -182,6 +181,14 @@ def _again(tx: Transaction, call: Call, seen: RunToken, params: Params) -> Resul
         )
     tasks: list[Task] = [task for id in seen.tasks if (task := tx[TASKS].get(id)) is not None]
     return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": []}
+
+
+def remember(tx: Transaction, seen: RunToken, most: int = limits.CLIENT_TOKENS_MAX) -> None:
+    """Keep a clientToken; when there are `most` already the oldest makes room."""
+    if len(tx[RUN_TOKENS]) >= most:
+        [oldest] = tx[RUN_TOKENS].page("age", "all", limit=1)
+        tx[RUN_TOKENS].delete((oldest.account, oldest.region, oldest.token))
+    tx[RUN_TOKENS].put(seen)
 
 
 def _fingerprint(params: Params) -> str:
