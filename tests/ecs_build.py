@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call, start_services
 from windlass.aws.quotas import Profile
 from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
 from windlass.fleet.model import UNITS, Unit
+from windlass.kernel.rows import replace
 from windlass.services.ecs import SERVICE
 from windlass.services.ecs.model import TASKS, Container, Task
 from windlass.services.plane import Plane

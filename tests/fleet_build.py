@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from tests.build import ACCOUNT, NOW, REGION
@@ -18,6 +17,7 @@ from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.kernel.clock import SECOND, Clock, LoopClock
 from windlass.kernel.durable import DurableLog, Log, MemoryLog
 from windlass.kernel.journal import Journal
+from windlass.kernel.rows import replace
 from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Store
 from windlass.sim.loop import VirtualLoop

@@ -8,7 +8,7 @@ import json
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.build import ACCOUNT, REGION, a_caller
@@ -19,6 +19,7 @@ from windlass.fleet.model import NODES, UNITS, Node, Unit
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.durable import DurableLog, Log, MemoryLog
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Store
 from windlass.services import lambda_
 from windlass.services.assemble import assemble, start

@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.transitions import ENDED
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Retry
+from windlass.kernel.rows import replace
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
 from windlass.sim.world import World

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
@@ -27,6 +27,7 @@ from windlass.aws.quotas import load_profile
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import SECOND, seconds
 from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
 from windlass.services import ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
 from windlass.sim.world import World

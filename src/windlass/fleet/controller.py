@@ -8,7 +8,6 @@ is the links' business. Known gap: a node that never comes back keeps its units 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from windlass.fleet.desired import difference
@@ -19,6 +18,7 @@ from windlass.fleet.transitions import assign, occupies, withdraw
 from windlass.kernel.clock import MINUTE, Clock, Duration, Instant
 from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Store, Transaction
 
 PERIOD: Duration = MINUTE

@@ -8,11 +8,11 @@ link.py does, before it answers.
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
 
 from windlass.fleet.messages import Hello, Observed
 from windlass.fleet.model import EPOCHS, NODES, UNITS, Epoch, Node, Unit
 from windlass.fleet.transitions import apply_observed, lose, occupies
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Store, Transaction
 
 

@@ -12,13 +12,13 @@ from typing import Literal
 
 from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.kernel.clock import Instant
+from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
 
 UnitPhase = Literal["waiting", "assigned", "starting", "running", "stopping", "stopped", "lost"]
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Row, frozen=True):
     """One unit. `cpu_units` (1,024 a vCPU) and `memory_mib` are what placement reserves."""
 
     id: str
@@ -41,8 +41,7 @@ class Unit:
     """The generation of its node's desired set that first held it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Row, frozen=True):
     """One agent. `unbounded` nodes (the embedded one) take units whatever they reserve: the host's own
 
     scheduler shares the CPU, as the docs say. `generation` counts changes of its desired set.

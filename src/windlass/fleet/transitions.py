@@ -7,12 +7,12 @@ report is behind what is known, and changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 from windlass.fleet.messages import UnitState
 from windlass.fleet.model import Unit, UnitPhase
 from windlass.kernel.machine import Moves, allows, move
+from windlass.kernel.rows import replace
 
 UNIT_MOVES: Moves = {
     ("waiting", "assign"): "assigned",

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.fleet_build import Fleet, a_unit, in_fleet, settle
 from windlass.fleet.intake import abandon
 from windlass.fleet.model import NODES, UNITS
 from windlass.fleet.place import NO_NODE, NOTHING
 from windlass.kernel.clock import SECOND
+from windlass.kernel.rows import replace
 from windlass.sim.runner import Course
 
 

@@ -7,13 +7,13 @@ that ended. Known gap: a function becomes Active without its code having been un
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 
 from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, SECOND, Instant, seconds
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.environments import ENDED, Environments
