@@ -42,7 +42,9 @@ def test_a_package_is_taken() -> None:
     check_package(a_zip(("app.py", b"x"), ("lib/", b""), ("lib/a..b.py", b"y"), ("...", b"")))
 
 
-@pytest.mark.parametrize("data", [b"no zip", b"PK\x05\x06", a_zip(("a", b"x" * 1000))[:-30]])
+@pytest.mark.parametrize(
+    "data", [b"no zip", b"PK\x05\x06", a_zip(("a", b"x" * 1000))[:-30]], ids=["text", "magic", "cut"]
+)
 def test_what_is_no_zip(data: bytes) -> None:
     """AWS's words for it."""
     assert refused(data) == ("InvalidParameterValueException", NOT_A_ZIP)
