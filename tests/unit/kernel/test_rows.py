@@ -22,7 +22,7 @@ class Plain:
 
 @pytest.mark.parametrize("kind", [Struct, Plain])
 def test_a_copy_with_a_change(kind: type[Struct] | type[Plain]) -> None:
-    """The copy has the new value, the row keeps its own; rows of equal values are equal, and keys of dicts."""
+    """The copy has the new value, the row keeps its own; rows of equal values are equal and hash alike."""
     row = kind("a")
     copy = replace(row, count=2)
     assert (copy.name, copy.count, row.count) == ("a", 2, 0)
