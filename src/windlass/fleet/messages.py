@@ -38,7 +38,7 @@ class LogTarget(msgspec.Struct, frozen=True):
     stream: str
 
 
-class ContainerSpec(msgspec.Struct, frozen=True):
+class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One container: under the process runner `entry_point + command` is run on the host, without a shell."""
 
     name: str
@@ -58,7 +58,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
     log: LogTarget | None = None
 
 
-class FunctionSpec(msgspec.Struct, frozen=True):
+class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """A Lambda execution environment. `code` is a file (zip) by its SHA-256 in the plane's blob directory."""
 
     code_sha256: str
@@ -72,7 +72,7 @@ class FunctionSpec(msgspec.Struct, frozen=True):
     log: LogTarget | None = None
 
 
-class UnitSpec(msgspec.Struct, frozen=True):
+class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to run as one unit: an ECS task's containers, or one function environment."""
 
     unit_id: str
@@ -88,7 +88,7 @@ class Want(msgspec.Struct, frozen=True):
     run: bool
 
 
-class ContainerState(msgspec.Struct, frozen=True):
+class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     """One container as the node sees it. Instants are nanoseconds since the epoch, 0 when not yet."""
 
     name: str
@@ -100,7 +100,7 @@ class ContainerState(msgspec.Struct, frozen=True):
     stopped_at: int = 0
 
 
-class UnitState(msgspec.Struct, frozen=True):
+class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     """One unit as the node sees it. `reason` is AWS's stoppedReason when the node knows one.
 
     `stop_code` is "EssentialContainerExited", "TaskFailedToStart", or "" when the plane asked for the stop.
