@@ -171,6 +171,28 @@ def test_listing() -> None:
     with_ecs(scenario)
 
 
+def test_listing_while_tasks_change() -> None:
+    """Pages show what goes on running once each, whatever stops, also the task that a token points at."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        for _ in range(12):
+            ecs.clock.time += 1
+            await ecs.run_one()
+        every = [task.id for task in ecs.plane.store[TASKS].all()]
+        shown: list[str] = []
+        token: dict[str, str] = {}
+        for stopped in (every[2], every[11], every[0], None):
+            page = await ecs.call("ListTasks", maxResults=3, **token)
+            shown += [arn.removeprefix(ARN) for arn in page["taskArns"]]
+            token = {"nextToken": page["nextToken"]} if "nextToken" in page else {}
+            if stopped is not None:
+                await ecs.call("StopTask", task=stopped)
+        assert not token and shown == every[:11]
+
+    with_ecs(scenario)
+
+
 def test_client_tokens() -> None:
     """The same call again gives the same tasks; another call with the token is a conflict that names them."""
 

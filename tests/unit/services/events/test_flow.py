@@ -12,7 +12,7 @@ import pytest
 from tests.build import ACCOUNT, NOW, REGION, a_plane, call, start_services
 from windlass.aws.bus import Bus, Notice
 from windlass.aws.calls import Call, Params, Result
-from windlass.kernel.clock import MINUTE, SECOND, LoopClock
+from windlass.kernel.clock import DAY, MINUTE, SECOND, LoopClock
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.store import Store
@@ -247,6 +247,21 @@ def test_throttled_targets_are_tried_again() -> None:
         assert len(pauses) == 3
         assert all(2**n / 2 <= pause <= 2**n for n, pause in enumerate(pauses))
         assert len(world.plane.store[DELIVERIES]) == 0
+
+    in_world(story)
+
+
+def test_a_target_that_never_works_is_given_up_within_a_day() -> None:
+    """Without a policy of its own: 185 retries or 24 hours, then the event is dropped and journaled."""
+
+    async def story(world: World) -> None:
+        await world.rule({})
+        world.faults = [Fault("TooManyRequestsException", "Rate exceeded.")] * 1_000
+        await world.put()
+        await world.pass_time(DAY // SECOND + 1)
+        assert 150 < len(world.calls) <= 186 and world.calls[-1][0] <= DAY // SECOND
+        assert len(world.plane.store[DELIVERIES]) == 0
+        assert world.plane.journal.since(0)[-1].what == "gave up a delivery"
 
     in_world(story)
 
