@@ -102,7 +102,7 @@ def read_detail(entry: Mapping[str, Any]) -> dict[str, Any] | Refused:
 def _deeper(value: Any, levels: int) -> bool:
     """Whether containers are nested more than that deep. Walks level by level: no recursion."""
     level = [value]
-    for _ in range(levels + 1):
+    for _ in range(levels):
         level = [
             child
             for one in level
