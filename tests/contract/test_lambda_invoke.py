@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.contract.test_lambda_functions import code_of, create
-from tests.process import PlaneProcess
+from tests.fault.waiting import until
 
 Client = Callable[..., Any]
 
@@ -160,31 +164,28 @@ def test_client_context(aws: Any, account: str) -> None:
     assert code_of(aws.invoke, FunctionName="f", ClientContext="%%")[1] == "InvalidRequestContentException"
 
 
-def test_kill_the_plane_in_the_middle(own_plane: Callable[..., PlaneProcess]) -> None:
-    """kill -9 while an event waits for its retry: function, code and event are there after the restart."""
-    account = "111122223333"
-    plane = own_plane()
-    aws = plane.client("lambda", account)
-    source = "def handler(e, c):\n    print('ran', e)\n    return e"
-    deploy(aws, account, source)
-    aws.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
-    assert invoke(aws, 1)[0] == 1
-    for number in range(5):
-        aws.invoke(FunctionName="f", InvocationType="Event", Payload=json.dumps(number))
-    plane.kill()
-    plane.start()
-    aws, logs = plane.client("lambda", account), plane.client("logs", account)
-    assert invoke_patiently(aws, 2) == 2
-    found: set[str] = set()
-    while not {f"ran {number}" for number in range(5)} <= found:
-        events = logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]
-        found = {entry["message"].rstrip() for entry in events}
-
-
-def invoke_patiently(aws: Any, event: Any) -> Any:
-    """Invoke until no other event is in the way of the function's one environment."""
-    while True:
-        try:
-            return invoke(aws, event)[0]
-        except aws.exceptions.TooManyRequestsException:
-            continue
+def test_a_client_that_leaves(aws: Any, account: str, tmp_path: Path) -> None:
+    """It hangs up in mid-invoke: the function runs to its end, and its environment takes the next event."""
+    source = (
+        "import os, pathlib\n"
+        "def handler(e, c):\n"
+        "    if e: open(e[0], 'w').close(); open(e[1]).read(); pathlib.Path(e[0]).unlink()\n"
+        "    return os.getpid()"
+    )
+    deploy(aws, account, source, Timeout=30)
+    pid = invoke(aws)[0]
+    here, gate = tmp_path / "here", tmp_path / "gate"
+    os.mkfifo(gate)
+    body = json.dumps([str(here), str(gate)])
+    url = urlsplit(aws.meta.endpoint_url)
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        connection.sendall(
+            f"POST /2015-03-31/functions/f/invocations HTTP/1.1\r\nHost: {url.netloc}\r\n"
+            f"Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/{aws.meta.region_name}/lambda/"
+            "aws4_request, SignedHeaders=host, Signature=0\r\nX-Amz-Date: 20260101T000000Z\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        until(here.exists, "the function runs")
+    gate.write_text("go on")
+    until(lambda: not here.exists(), "the function ends")
+    assert invoke(aws)[0] == pid
