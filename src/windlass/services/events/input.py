@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from windlass.services.events.event import encode, read_json
+from windlass.kernel.clock import Instant
+from windlass.services.events.event import encode, iso_seconds, read_json
 from windlass.services.events.limits import PATHS_MAX
 
 _PATH = re.compile(r"\$(?:\.[\w\-]+(?:\[\d+\])*|\[\d+\]|\['[^']*'\])*")
@@ -41,9 +42,9 @@ def problem(spec: Mapping[str, Any]) -> str | None:
 
 
 def payload(
-    spec: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str, ingested: str
+    spec: Mapping[str, Any], event: Mapping[str, Any], *, rule_name: str, rule_arn: str, ingested_at: Instant
 ) -> str | None:
-    """The text that the target gets; None for the whole event. `ingested` is ISO 8601."""
+    """The text that the target gets; None for the whole event. `ingested_at` is when the bus took it."""
     if "Input" in spec:
         return str(spec["Input"])
     if "InputPath" in spec:
@@ -55,7 +56,7 @@ def payload(
     values: dict[str, Any] = {
         "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
         "aws.events.event.json": event,
-        "aws.events.event.ingestion-time": ingested,
+        "aws.events.event.ingestion-time": iso_seconds(ingested_at),
         "aws.events.rule-arn": rule_arn,
         "aws.events.rule-name": rule_name,
     }

@@ -18,7 +18,7 @@ from windlass.kernel.journal import Journal
 from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.events import input
 from windlass.services.events.backlog import Backlog
-from windlass.services.events.event import encode, envelope, iso_seconds
+from windlass.services.events.event import encode, envelope
 from windlass.services.events.match import RuleIndex
 from windlass.services.events.model import (
     DEFAULT_BUS,
@@ -86,7 +86,7 @@ class Router:
                 event,
                 rule_name=rule.name,
                 rule_arn=rule.arn,
-                ingested=iso_seconds(now),
+                ingested_at=now,
             )
             if payload is None and not wants_event(target.spec):
                 payload = ""

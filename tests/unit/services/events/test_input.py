@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.build import NOW
 from windlass.services.events.event import Refused, entry_bytes, read_detail
 from windlass.services.events.input import fill, payload, problem, select
 
@@ -47,7 +48,7 @@ TEMPLATES = [
     ('{"a": <n>}', {"n": "$.missing"}, '{"a": ""}'),
     ('"x\\"<n>"', {"n": "$.id"}, '"x\\"1"'),
     ('{"r": "<aws.events.rule-arn>", "n": <aws.events.rule-name>}', {}, '{"r": "ARN", "n": "r"}'),
-    ("<aws.events.event.ingestion-time>", {}, '"2026-11-21T10:00:00Z"'),
+    ("<aws.events.event.ingestion-time>", {}, '"2027-01-15T08:00:00Z"'),
     ("<aws.events.event>", {}, '{"id":"1","source":"app"}'),
     ("<aws.events.event.json>", {}, json.dumps(EVENT, separators=(",", ":"))),
 ]
@@ -58,7 +59,7 @@ def test_fills_templates(template: str, paths: dict[str, str], expected: str) ->
     """Variables become JSON outside quotes and text inside."""
     spec = {"Id": "t", "InputTransformer": {"InputPathsMap": paths, "InputTemplate": template}}
     assert problem(spec) is None
-    made = payload(spec, EVENT, rule_name="r", rule_arn="ARN", ingested="2026-11-21T10:00:00Z")
+    made = payload(spec, EVENT, rule_name="r", rule_arn="ARN", ingested_at=NOW)
     assert made == expected
 
 
