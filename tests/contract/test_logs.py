@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.fault.waiting import until
 
 Client = Callable[..., Any]
 GROUP = "/ecs/app"
@@ -140,3 +143,22 @@ def test_a_live_tail(logs: Any) -> None:
             break
     stream.close()
     assert seen == ["this"]
+
+
+def test_tails_end_with_their_clients(logs: Any) -> None:
+    """1. As many tails as may be. 2. One more is refused. 3. Their clients go. 4. There is room again."""
+    arn = logs.describe_log_groups()["logGroups"][0]["logGroupArn"]
+    streams = [logs.start_live_tail(logGroupIdentifiers=[arn])["responseStream"] for _ in range(15)]
+    for stream in streams:
+        assert "sessionStart" in next(iter(stream))
+    assert refusal(logs.start_live_tail, logGroupIdentifiers=[arn])[0] == "LimitExceededException"
+    for stream in streams:
+        stream.close()
+
+    def there_is_room() -> bool:
+        with contextlib.suppress(ClientError):
+            logs.start_live_tail(logGroupIdentifiers=[arn])["responseStream"].close()
+            return True
+        return False
+
+    until(there_is_room, "the plane has noticed that they are gone")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from botocore.model import OperationModel
@@ -73,7 +73,10 @@ class Gateway:
                 endpoint=_endpoint(request),
                 parked=self._parked(routed, gone),
             )
-            return self._write(routed, result, request_id)
+            response = self._write(routed, result, request_id)
+            if gone is None or response.stream is None:
+                return response
+            return replace(response, stream=self._while_read(response.stream, gone))
         except Exception as error:
             return self._refuse(request, routed, self._as_fault(error, routed, request_id), request_id)
 
@@ -100,6 +103,17 @@ class Gateway:
             return outcome
         finally:
             work.cancel()
+            watch.cancel()
+
+    async def _while_read(self, stream: AsyncIterator[bytes], gone: Gone) -> AsyncIterator[bytes]:
+        """The pieces of a stream until its client has gone, which is noticed at the next piece."""
+        watch = self._plane.spawn.start("client there", gone())
+        try:
+            async for piece in stream:
+                yield piece
+                if watch.done():
+                    return
+        finally:
             watch.cancel()
 
     async def call(self, service: str, operation: str, params: Params, caller: Caller, region: str) -> Result:
