@@ -41,4 +41,4 @@ def parse(text: str) -> Arn | None:
 
 def arn(service: str, region: str, account: str, resource: str) -> str:
     """An ARN of ours as text."""
-    return str(Arn(service, region, account, resource))
+    return f"arn:{PARTITION}:{service}:{region}:{account}:{resource}"

@@ -8,6 +8,7 @@ what nodes report. A service watches UNITS and reads `state` and `observed`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 from windlass.fleet.messages import UnitSpec, UnitState
@@ -76,12 +77,12 @@ def _size_waiting(unit: Unit) -> tuple[int, int] | None:
 UNITS: Table[Unit] = Table(
     name="fleet.unit",
     row=Unit,
-    key=lambda unit: unit.id,
+    key=attrgetter("id"),
     indexes={
-        "state": Index(of=lambda unit: unit.state),
+        "state": Index(of=attrgetter("state")),
         "node": Index(of=lambda unit: unit.node_id or None),
-        "owner": Index(of=lambda unit: unit.owner),
-        "waiting": Index(of=_size_waiting, order=lambda unit: unit.created_at),
+        "owner": Index(of=attrgetter("owner")),
+        "waiting": Index(of=_size_waiting, order=attrgetter("created_at")),
     },
 )
 NODES: Table[Node] = Table(

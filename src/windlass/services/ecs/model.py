@@ -8,8 +8,9 @@ by itself. `desired_status` never goes back to RUNNING, so the two writers canno
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -191,6 +192,14 @@ def fargate_bucket(provider: str) -> str:
     return "spot" if provider == FARGATE_SPOT else "on_demand"
 
 
+def _of_cluster(*columns: str) -> Callable[[Task], Any]:
+    """Tasks of a cluster by these columns: (account, region, cluster name, …)."""
+    return attrgetter("account", "region", "cluster", *columns)
+
+
+_CREATED = attrgetter("created_at")
+_STARTED_BY = _of_cluster("desired_status", "started_by")
+
 CLUSTERS: Table[Cluster] = Table(
     name="ecs.cluster",
     row=Cluster,
@@ -248,22 +257,15 @@ DEFINITIONS: Table[TaskDefinition] = Table(
 TASKS: Table[Task] = Table(
     name="ecs.task",
     row=Task,
-    key=lambda task: task.id,
+    key=attrgetter("id"),
     indexes={
-        "cluster": Index(
-            of=lambda task: (*task.cluster_key, task.desired_status), order=lambda task: task.created_at
-        ),
-        "family": Index(
-            of=lambda task: (*task.cluster_key, task.desired_status, task.family),
-            order=lambda task: task.created_at,
-        ),
+        "cluster": Index(of=_of_cluster("desired_status"), order=_CREATED),
+        "family": Index(of=_of_cluster("desired_status", "family"), order=_CREATED),
         "started_by": Index(
-            of=lambda task: (
-                (*task.cluster_key, task.desired_status, task.started_by) if task.started_by else None
-            ),
-            order=lambda task: task.created_at,
+            of=lambda task: _STARTED_BY(task) if task.started_by else None,
+            order=_CREATED,
         ),
-        "phase": Index(of=lambda task: (*task.cluster_key, task.launch_type, task.phase)),
+        "phase": Index(of=_of_cluster("launch_type", "phase")),
         "fargate": Index(of=_bucket),
         "provider": Index(
             of=lambda task: (
@@ -279,6 +281,7 @@ TASKS: Table[Task] = Table(
         ),
     },
 )
+"""Getters in C where they will do: each is called twice for every change of a task."""
 
 RUN_TOKENS: Table[RunToken] = Table(
     name="ecs.run_token",
