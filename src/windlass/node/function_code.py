@@ -16,6 +16,10 @@ from pathlib import Path
 _COPY_BYTES = 1 << 20
 
 
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError)
+"""What zipfile raises for broken archives, and the file system for members it cannot take."""
+
+
 class BadCode(Exception):
     """The package cannot be unpacked; the message is for people."""
 
@@ -36,12 +40,21 @@ def unpacked(directory: Path, sha256: str, archive: Path) -> Path:
                 _extract(package, member, fresh)
         fresh.chmod(0o755)
         fresh.rename(target)
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+    except (BadCode, *_UNREADABLE) as error:
         shutil.rmtree(fresh, ignore_errors=True)
         if target.is_dir():  # another start was quicker
             return target
         raise BadCode(f"code {sha256[:16]} could not be unpacked: {error}") from error
     return target
+
+
+def sweep(directory: Path) -> None:
+    """Start with an empty directory: what an agent before this one unpacked, wholly or in part, goes.
+
+    Only while no environment runs.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o711, parents=True, exist_ok=True)
 
 
 def _extract(package: zipfile.ZipFile, member: zipfile.ZipInfo, root: Path) -> None:

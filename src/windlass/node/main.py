@@ -26,6 +26,7 @@ from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent, Identity
 from windlass.node.children import Children, become_subreaper
+from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.ledger import FileLedger
 from windlass.node.process_runner import ProcessRunner
@@ -114,7 +115,7 @@ async def _serve(options: Options, at_home: bool) -> int:
     agent = Agent(_identity(options), clock, runner, ledger)
     await _recover(agent, ledger, clock, at_home)
     functions = options.data / "functions"
-    functions.mkdir(mode=0o711, exist_ok=True)
+    sweep(functions)
     agent.host_functions(LambdaHost(), spawn, functions, children.watch)
     sessions = Sessions(agent, _connector(options, told_to_end.set), clock, spawn, told_to_end.set)
     spawn.start("sessions", sessions.run())

@@ -26,12 +26,14 @@ def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:
 
 def doubled(held: Mapping[str, Mapping[str, UnitState]]) -> list[str]:
     """No unit lives on two nodes. `held`: node id → unit id → state as the node itself has it."""
-    places: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    wrong: list[str] = []
     for node_id, states in held.items():
-        for unit_id, state in states.items():
-            if state.status != "stopped":
-                places.setdefault(unit_id, []).append(node_id)
-    return [f"unit {unit_id} lives on {ids}" for unit_id, ids in places.items() if len(ids) > 1]
+        living = {unit_id: node_id for unit_id, state in states.items() if state.status != "stopped"}
+        twice = sorted(places.keys() & living.keys())
+        wrong += [f"unit {unit_id} lives on {places[unit_id]} and {node_id}" for unit_id in twice]
+        places |= living
+    return wrong
 
 
 def miscounted(units: Iterable[Unit], counted: Callable[[str], Reserved]) -> list[str]:

@@ -17,7 +17,7 @@ def test_unplaced() -> None:
 def test_doubled() -> None:
     """A unit that lives on two nodes is found; one that has stopped on the first is not."""
     here = {"u1": a_state("u1", "running")}
-    assert checks.doubled({"a": here, "b": here}) == ["unit u1 lives on ['a', 'b']"]
+    assert checks.doubled({"a": here, "b": here}) == ["unit u1 lives on a and b"]
     assert checks.doubled({"a": {"u1": a_state("u1", "stopped")}, "b": here}) == []
 
 
