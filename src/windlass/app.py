@@ -47,8 +47,8 @@ PROBE_PERIOD = SECOND
 GC_THRESHOLDS = (20_000, 10, 100)
 """Objects, and passes of the younger generation, before a pass of the garbage collector.
 
-Rows make no cycles, so walking them finds nothing, and Python's defaults walk them all the time: half the
-cost of a batch of ten messages. With these, 500,000 messages cost a fifth of that, no pause over 40 ms.
+Rows make no cycles, so walking them finds nothing, and Python's defaults walk them all the time. With these
+the collector took a quarter of its former time while 500,000 rows were inserted, with pauses under 30 ms.
 """
 
 log = logging.getLogger("windlass")
