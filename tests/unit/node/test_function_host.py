@@ -261,20 +261,19 @@ def test_an_initialisation_that_hangs_is_repeated_in_the_event(tmp_path: Path) -
     source = """
 import os
 from time import sleep
-from pathlib import Path
-mark = Path(os.environ["MARK"])
-if not mark.exists():
-    mark.touch()
-    sleep(1000)
+while os.path.exists(os.environ["HANG"]): sleep(0.01)
 def handler(e, c): return "at last"
 """
 
     async def story(world: World) -> None:
-        environment = (("MARK", str(tmp_path / "mark")),)
-        unit = world.start(source, init_timeout_s=0.5, timeout_s=5, environment=environment)
+        hang = tmp_path / "hang"
+        hang.touch()
+        environment = (("HANG", str(hang)),)
+        unit = world.start(source, init_timeout_s=0.2, timeout_s=15, environment=environment)
+        await world.log.until(lambda log: any("Phase: init\tStatus: timeout" in line for line in log.lines))
+        hang.unlink()
         result = await world.invoke(unit)
         assert told(result) == "at last" and result.init_ns == 0
-        assert any("Phase: init\tStatus: timeout" in line for line in world.log.lines)
 
     play(tmp_path, story)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fault.waiting import until
 from tests.unit.node.running import PYTHON, Bench, a_container, a_python, a_shell, with_runner
 from windlass.fleet.messages import Ulimit
 from windlass.node import proc
@@ -185,7 +186,9 @@ def test_terminate_then_kill(tmp_path: Path) -> None:
         assert (await bench.events.end()).exit_code == 137
         bench.runner.kill("u1", "main")
         bench.runner.terminate("u1", "main")
-        assert not [pid for pid in proc.everyone() if proc.mark(pid) == ("u1", "main")]
+        until(  # a killed process may take a moment to be gone
+            lambda: all(proc.mark(pid) != ("u1", "main") for pid in proc.everyone()), "its children are gone"
+        )
 
     with_runner(tmp_path, scenario)
 
