@@ -10,17 +10,18 @@ from typing import Annotated
 import typer
 
 from windlass import __version__
+from windlass.cli import images
 from windlass.cli.admin_client import Unreachable, default_endpoint
-from windlass.cli.output import fail
+from windlass.cli.output import AsJson, fail
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(images.app, name="image")
 
 Endpoint = Annotated[str, typer.Option(help="URL of the plane.", default_factory=default_endpoint)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Runner(StrEnum):

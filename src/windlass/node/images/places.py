@@ -1,0 +1,29 @@
+"""Where a plane's data directory has the images of its own node, and what there says which are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from windlass.node.images.store import ImageStore
+
+AGENT = "agent"
+"""The embedded agent's directory, below the plane's."""
+IN_USE = "image"
+"""In each container's bundle: a file with the id of its image."""
+
+
+def open_store(data: Path) -> ImageStore:
+    """The images of the node that is embedded in the plane with that data directory."""
+    return store_of_agent(data.absolute() / AGENT)
+
+
+def store_of_agent(agent: Path) -> ImageStore:
+    """The images of the agent with that data directory."""
+    return ImageStore(agent / "images", partial(_in_use, agent / "oci"))
+
+
+def _in_use(bundles: Path) -> Iterable[str]:
+    """Ids of the images that containers run from: removing such a layer would break them."""
+    return {path.read_text() for path in bundles.glob(f"units/*/*/{IN_USE}")}
