@@ -97,7 +97,8 @@ async def _serve(settings: Settings, announce: Announce) -> int:
             _write_root_credentials(plane, data / "root-credentials.json")
             log.warning("root credentials are in %s", data / "root-credentials.json")
         if settings.agent:
-            await stack.enter_async_context(embedded_agent(plane, _node_links(plane), data))
+            agent = embedded_agent(plane, _node_links(plane), data, settings.tasks_by)
+            await stack.enter_async_context(agent)
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()
         server.should_exit = True
@@ -203,7 +204,7 @@ def _server(settings: Settings, plane: Plane, endpoint: str) -> Server:
     gateway = Gateway(plane, SERVICES, FrontDoor(settings.auth, settings.region))
     facts = Facts(
         endpoint=endpoint,
-        runner="process",
+        runner=settings.tasks_by if settings.agent else "none",
         data=str(settings.data) if settings.data else "memory",
         started_at=plane.clock.now(),
         allow_reset=settings.allow_reset,

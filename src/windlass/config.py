@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from windlass.front.admit import is_local
+from windlass.node import oci_host
 
 RUNNERS = ("auto", "process", "oci", "docker")
 
@@ -24,12 +25,21 @@ class Settings:
     port: int = 4566
     profile: str = "local"
     runner: str = "auto"
+    """See `tasks_by`."""
     auth: Literal["open", "sigv4"] = "open"
     agent: bool = True
     log_format: Literal["text", "json"] = "text"
     allow_reset: bool = False
     region: str = "us-east-1"
     """Region of requests that name none."""
+
+    @property
+    def tasks_by(self) -> str:
+        """The runner that is meant. "auto" is "process": it runs any command at once, while the others need
+
+        images, and an image that nobody imported is no default to start with.
+        """
+        return "process" if self.runner == "auto" else self.runner
 
 
 def check_settings(settings: Settings) -> None:
@@ -41,5 +51,10 @@ def check_settings(settings: Settings) -> None:
         )
     if settings.runner not in RUNNERS:
         raise Unusable(f"unknown runner {settings.runner!r}; there are {', '.join(RUNNERS)}")
-    if settings.runner in ("oci", "docker"):
-        raise Unusable(f"the {settings.runner} runner is not built yet; use --runner process")
+    if settings.runner == "docker":
+        raise Unusable("the docker runner is not built yet; use --runner process or oci")
+    if settings.runner == "oci" and settings.agent:
+        try:
+            oci_host.check()
+        except oci_host.NotCapable as error:
+            raise Unusable(str(error)) from error

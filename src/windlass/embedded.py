@@ -34,7 +34,7 @@ log = logging.getLogger("windlass.agent")
 
 
 @asynccontextmanager
-async def embedded_agent(plane: Plane, links: NodeLinks, data: Path) -> AsyncIterator[None]:
+async def embedded_agent(plane: Plane, links: NodeLinks, data: Path, runner: str) -> AsyncIterator[None]:
     """An agent that is connected while the block runs. An exception in the block leaves it running."""
     token_file = data / "agent.token"
     intake.register(plane.store, NODE_ID, _token(plane, token_file), unbounded=True)
@@ -44,8 +44,9 @@ async def embedded_agent(plane: Plane, links: NodeLinks, data: Path) -> AsyncIte
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen for the agent on {socket}: {error}") from error
     if os.geteuid() == 0:
-        log.warning("started as root: tasks without `user`, and functions, run as root too")
-    agent = _Agent(plane, data / "agent", socket, token_file)
+        what = "tasks without `user`, and functions, run" if runner == "process" else "functions run"
+        log.warning("started as root: %s as root too", what)
+    agent = _Agent(plane, data / "agent", socket, token_file, runner)
     await agent.start()
     try:
         yield
@@ -58,11 +59,12 @@ async def embedded_agent(plane: Plane, links: NodeLinks, data: Path) -> AsyncIte
 class _Agent:
     """The agent's process, started again when it ends by itself."""
 
-    def __init__(self, plane: Plane, data: Path, socket: Path, token_file: Path) -> None:
+    def __init__(self, plane: Plane, data: Path, socket: Path, token_file: Path, runner: str) -> None:
         self._plane = plane
         self._data = data
         self._socket = socket
         self._token_file = token_file
+        self._runner = runner
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -100,6 +102,7 @@ class _Agent:
                 socket=self._socket,
                 token_file=self._token_file,
                 node_id=NODE_ID,
+                runner=self._runner,
                 on_exit=lambda code: self._ended.set(),
             )
         except AgentFailed as error:

@@ -38,8 +38,32 @@ class LogTarget(msgspec.Struct, frozen=True):
     stream: str
 
 
+class Mount(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A volume in a container. "host": the directory or file `source` of the node; "task": a volume of the
+
+    task's own, called `source`, shared by its containers and gone with it; "other": a kind that no runner
+    has, `source` says which.
+    """
+
+    kind: Literal["host", "task", "other"]
+    source: str
+    target: str
+    read_only: bool = False
+
+
+class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file system in memory, at `target`. `options` are those of ECS Tmpfs.mountOptions."""
+
+    target: str
+    size_mib: int
+    options: tuple[str, ...] = ()
+
+
 class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One container: under the process runner `entry_point + command` is run on the host, without a shell."""
+    """One container. Under the process runner `entry_point + command` is run on the host, without a shell,
+
+    and the members after `log` mean nothing: they are for runners with images.
+    """
 
     name: str
     image: str = ""
@@ -56,6 +80,12 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     cpu_units: int = 0
     ulimits: tuple[Ulimit, ...] = ()
     log: LogTarget | None = None
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    read_only_root: bool = False
+    shared_memory_mib: int | None = None
+    capabilities_add: tuple[str, ...] = ()
+    capabilities_drop: tuple[str, ...] = ()
 
 
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,6 +29,7 @@ async def ensure_agent(
     socket: Path,
     token_file: Path,
     node_id: str,
+    runner: str = "process",
     on_exit: Callable[[int], None] = lambda code: None,
 ) -> int:
     """Return the pid of the agent in `data` once it runs: the one that is there, or a new one.
@@ -37,14 +38,14 @@ async def ensure_agent(
     another plane started). Raises AgentFailed.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pid = _running(data, socket.absolute())
+    pid = _running(data, socket.absolute(), runner)
     if pid is None:
-        pid = await _start(data, socket, token_file, node_id)
+        pid = await _start(data, socket, token_file, node_id, runner)
     Children(asyncio.get_running_loop()).watch(pid, on_exit)
     return pid
 
 
-def _running(data: Path, socket: Path) -> int | None:
+def _running(data: Path, socket: Path, runner: str) -> int | None:
     """The agent that has the directory now."""
     if not is_taken(data):
         return None
@@ -55,13 +56,24 @@ def _running(data: Path, socket: Path) -> int | None:
         raise AgentFailed(
             f"agent {found.pid} has {data} and looks for its plane at {found.socket}; end it first"
         )
+    if found.runner != runner:
+        raise AgentFailed(
+            f"agent {found.pid} has {data} and runs tasks with the {found.runner} runner, not {runner}; "
+            "end it first"
+        )
     return found.pid
 
 
-async def _start(data: Path, socket: Path, token_file: Path, node_id: str) -> int:
+async def _start(data: Path, socket: Path, token_file: Path, node_id: str, runner: str) -> int:
     """A new agent, up and running."""
     ready, told = os.pipe()
-    options = {"--data": data, "--socket": socket, "--token-file": token_file, "--node-id": node_id}
+    options = {
+        "--data": data,
+        "--socket": socket,
+        "--token-file": token_file,
+        "--node-id": node_id,
+        "--runner": runner,
+    }
     try:
         popen = _spawn(data, [str(word) for option in options.items() for word in option], told)
     finally:

@@ -24,13 +24,18 @@ from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transpo
 from windlass.kernel.clock import WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
+from windlass.node import oci_host
 from windlass.node.agent import Agent, Identity
 from windlass.node.children import Children, become_subreaper
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.images.places import store_of_agent
 from windlass.node.ledger import FileLedger
+from windlass.node.oci_host import NotCapable, OciHost
+from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
 from windlass.node.recover import kill_leftovers, stopped
+from windlass.node.runner import Runner
 from windlass.node.session import Connect, Sessions
 from windlass.node.tenancy import Taken, move_in
 
@@ -38,6 +43,9 @@ LAST_REPORTS_WITHIN_S = 3.0
 """How long an agent that ends waits for the plane to take its last reports; the ledger has them anyway."""
 EXIT_TAKEN = 3
 """Exit code when another agent has the directory."""
+EXIT_NOT_CAPABLE = 4
+"""Exit code when this host cannot do what the runner needs; the log says why."""
+RUNNERS = ("process", "oci")
 
 log = logging.getLogger("windlass.agent")
 
@@ -51,6 +59,7 @@ class Options:
     token_file: Path
     node_id: str
     ready: int
+    runner: str
 
 
 def main(arguments: list[str]) -> int:
@@ -64,12 +73,16 @@ def main(arguments: list[str]) -> int:
     )
     go_first()
     try:
-        lock, at_home = move_in(options.data, options.node_id, options.socket)
+        lock, at_home = move_in(options.data, options.node_id, options.socket, options.runner)
     except Taken as taken:
         log.error("%s", taken)
         return EXIT_TAKEN
     try:
-        return asyncio.run(_serve(options, at_home))
+        host = _oci_host() if options.runner == "oci" else None
+        return asyncio.run(_serve(options, at_home, host))
+    except NotCapable as error:
+        log.error("%s", error)
+        return EXIT_NOT_CAPABLE
     finally:
         os.close(lock)
 
@@ -80,6 +93,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--socket", type=Path, required=True, help="the plane's Unix socket")
     parser.add_argument("--token-file", type=Path, required=True, help="file with this node's token")
     parser.add_argument("--node-id", required=True)
+    parser.add_argument("--runner", choices=RUNNERS, default="process", help="what runs tasks")
     parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told when it is up")
     found = parser.parse_args(arguments)
     return Options(
@@ -88,10 +102,18 @@ def parse(arguments: list[str]) -> Options:
         found.token_file.absolute(),
         found.node_id,
         found.ready_fd,
+        found.runner,
     )
 
 
-async def _serve(options: Options, at_home: bool) -> int:
+def _oci_host() -> OciHost:
+    """What the oci runner works with, in a mount namespace of our own. Raises NotCapable."""
+    host = oci_host.check(os.environ.get("PATH"))
+    oci_host.enter(host)
+    return host
+
+
+async def _serve(options: Options, at_home: bool, host: OciHost | None) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
     clock = WallClock()
@@ -111,7 +133,14 @@ async def _serve(options: Options, at_home: bool) -> int:
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
-    runner = ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
+    runner: Runner
+    if host is None:
+        path = os.environ.get("PATH", os.defpath)
+        runner = ProcessRunner(loop, clock, children, options.data, path)
+    else:
+        store = store_of_agent(options.data)
+        runner = OciRunner(loop, clock, children, spawn, options.data, store, host)
+        await runner.clear_leftovers()
     agent = Agent(_identity(options), clock, runner, ledger)
     await _recover(agent, ledger, clock, at_home)
     functions = options.data / "functions"

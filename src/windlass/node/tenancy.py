@@ -27,9 +27,10 @@ class Tenant(msgspec.Struct, frozen=True):
     node_id: str
     socket: str
     home: str
+    runner: str = "process"
 
 
-def move_in(data: Path, node_id: str, socket: Path) -> tuple[int, bool]:
+def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> tuple[int, bool]:
     """Take the directory: (descriptor that holds the lock, whether the last tenant lived right here).
 
     Raises Taken.
@@ -42,7 +43,8 @@ def move_in(data: Path, node_id: str, socket: Path) -> tuple[int, bool]:
         raise Taken(f"another agent has {data}") from None
     last = tenant(data)
     fresh = data / "agent.json.new"
-    fresh.write_bytes(msgspec.json.encode(Tenant(os.getpid(), node_id, str(socket), _home(data))) + b"\n")
+    me = Tenant(os.getpid(), node_id, str(socket), _home(data), runner)
+    fresh.write_bytes(msgspec.json.encode(me) + b"\n")
     fresh.replace(data / "agent.json")
     (data / "agent.pid").write_text(f"{os.getpid()}\n")
     return descriptor, last is None or last.home == _home(data)

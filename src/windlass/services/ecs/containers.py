@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.fleet.messages import ContainerSpec, LogTarget, Ulimit, UnitSpec
+from windlass.fleet.messages import ContainerSpec, LogTarget, Mount, Tmpfs, Ulimit, UnitSpec
 
 STOP_TIMEOUT_S = 30.0
 """Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
@@ -80,23 +80,33 @@ def unit_spec(
     containers: Sequence[ContainerShape],
     task_memory_mib: int | None,
     around: Surroundings,
+    volumes: Sequence[Mapping[str, Any]] = (),
 ) -> UnitSpec:
-    """The whole task for a node; `containers` are those of `overridden`."""
+    """The whole task for a node; `containers` are those of `overridden`, `volumes` the definition's."""
     told = around.environment
+    sources = {volume["name"]: _volume(volume) for volume in volumes}
     return UnitSpec(
         unit_id=task_id,
         kind="task",
         containers=tuple(
-            _container_spec(container, task_memory_mib, told, log_target(container, family, task_id, around))
+            _container_spec(
+                container, task_memory_mib, told, log_target(container, family, task_id, around), sources
+            )
             for container in containers
         ),
     )
 
 
 def _container_spec(
-    container: ContainerShape, task_memory_mib: int | None, told: Mapping[str, str], log: LogTarget
+    container: ContainerShape,
+    task_memory_mib: int | None,
+    told: Mapping[str, str],
+    log: LogTarget,
+    sources: Mapping[str, Mount],
 ) -> ContainerSpec:
     environment = {**told, **_pairs(container["environment"])}
+    linux = container.get("linuxParameters", {})
+    capabilities = linux.get("capabilities", {})
     return ContainerSpec(
         name=container["name"],
         image=container["image"],
@@ -116,7 +126,31 @@ def _container_spec(
             for limit in container.get("ulimits", ())
         ),
         log=log,
+        mounts=tuple(_mount(point, sources) for point in container.get("mountPoints", ())),
+        tmpfs=tuple(
+            Tmpfs(tmpfs["containerPath"], tmpfs["size"], tuple(tmpfs.get("mountOptions", ())))
+            for tmpfs in linux.get("tmpfs", ())
+        ),
+        read_only_root=container.get("readonlyRootFilesystem", False),
+        shared_memory_mib=linux.get("sharedMemorySize"),
+        capabilities_add=tuple(capabilities.get("add", ())),
+        capabilities_drop=tuple(capabilities.get("drop", ())),
     )
+
+
+def _volume(volume: Mapping[str, Any]) -> Mount:
+    """Where a volume's content is: a place of the host, the task's own directory, or elsewhere (Volume)."""
+    elsewhere = [member for member in volume if member.endswith("Configuration")]
+    elsewhere += ["configuredAtLaunch"] if volume.get("configuredAtLaunch") else []
+    if elsewhere:
+        return Mount("other", elsewhere[0], "")
+    source = volume.get("host", {}).get("sourcePath", "")
+    return Mount("host", source, "") if source else Mount("task", volume["name"], "")
+
+
+def _mount(point: Mapping[str, Any], sources: Mapping[str, Mount]) -> Mount:
+    volume = sources[point["sourceVolume"]]
+    return Mount(volume.kind, volume.source, point.get("containerPath", ""), point.get("readOnly", False))
 
 
 def log_target(container: ContainerShape, family: str, task_id: str, around: Surroundings) -> LogTarget:

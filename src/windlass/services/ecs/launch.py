@@ -104,6 +104,7 @@ def rows(
     """The Task and Unit rows of an order; `surroundings` tells what the task of that id is told."""
     reserve = containers.reserve(made.cpu, made.memory, made.containers)
     memory = int(made.memory) if made.memory else None
+    volumes = definition.definition.get("volumes", ())
     written = []
     for place in made.places:
         task_id = ids.hex(32)
@@ -113,7 +114,9 @@ def rows(
             owner=OWNER,
             account=cluster.account,
             region=cluster.region,
-            spec=containers.unit_spec(task_id, definition.family, made.containers, memory, around),
+            spec=containers.unit_spec(
+                task_id, definition.family, made.containers, memory, around, volumes
+            ),
             cpu_units=reserve.cpu_units,
             memory_mib=reserve.memory_mib,
             created_at=now,

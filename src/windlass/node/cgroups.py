@@ -1,0 +1,100 @@
+"""The cgroup hierarchies of this host: which version, where, and what a container's group has seen.
+
+Version 1, version 2, and both at once ("hybrid", systemd's compatibility mode), where the unified hierarchy
+has no controllers. crun refuses hybrid hosts; without the unified mount, which an agent takes away in a mount
+namespace of its own, such a host looks like version 1 and works.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+NEEDED = ("memory", "cpu", "pids")
+"""Controllers without which limits would silently not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchies:
+    """Where cgroups are. In all `roots` a container gets a group; `unified` is a hybrid's, to be hidden."""
+
+    version: int
+    roots: tuple[Path, ...]
+    memory: Path | None
+    missing: tuple[str, ...]
+    unified: Path | None = None
+
+    @property
+    def swap(self) -> bool:
+        """Whether swap can be limited."""
+        return self.version == 2 or (
+            self.memory is not None and (self.memory / "memory.memsw.limit_in_bytes").exists()
+        )
+
+    def oom_kills(self, group: str) -> int:
+        """How often the kernel killed in that group because its memory was used up."""
+        if self.memory is None:
+            return 0
+        name = "memory.events" if self.version == 2 else "memory.oom_control"
+        try:
+            text = (self.memory / group.lstrip("/") / name).read_text()
+        except OSError:
+            return 0
+        counts = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)
+        return int(counts.get("oom_kill", "0"))
+
+    def kill(self, group: str) -> int:
+        """SIGKILL to all in the group and below; returns how many there were."""
+        pids = {pid for root in self.roots for pid in _members(root / group.lstrip("/"))}
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        return len(pids)
+
+    def remove(self, group: str) -> None:
+        """Remove the empty group and those below it, everywhere. What is busy stays."""
+        for root in self.roots:
+            for path, _, _ in os.walk(root / group.lstrip("/"), topdown=False):
+                with suppress(OSError):
+                    os.rmdir(path)  # noqa: PTH106
+
+
+def hierarchies(mountinfo: str, controllers_of_unified: str = "") -> Hierarchies:
+    """Read /proc/self/mountinfo (proc(5)) and, for version 2, the root's cgroup.controllers."""
+    found: dict[Path, set[str]] = {}
+    unified: Path | None = None
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        path = Path(before.split(" ")[4])
+        if kind == "cgroup2":
+            unified = path
+        elif kind == "cgroup":
+            found[path] = set(options.split(","))
+    if not found and unified is not None:
+        there = set(controllers_of_unified.split())
+        return Hierarchies(2, (unified,), unified, tuple(c for c in NEEDED if c not in there))
+    there = set().union(*found.values())
+    memory = next((path for path, names in found.items() if "memory" in names), None)
+    missing = tuple(c for c in NEEDED if c not in there)
+    return Hierarchies(1, tuple(sorted(found)), memory, missing, unified)
+
+
+def read_hierarchies() -> Hierarchies:
+    """Those of this process's mount namespace."""
+    mountinfo = Path("/proc/self/mountinfo").read_text()
+    found = hierarchies(mountinfo)
+    if found.version == 1:
+        return found
+    controllers = (found.roots[0] / "cgroup.controllers").read_text()
+    return hierarchies(mountinfo, controllers)
+
+
+def _members(directory: Path) -> Iterator[int]:
+    for path, _, _ in os.walk(directory):
+        with suppress(OSError):
+            yield from map(int, Path(path, "cgroup.procs").read_text().split())

@@ -1,0 +1,154 @@
+"""A container's bundle: its directory, its root file system and config.json, ready for an OCI runtime.
+
+Synchronous; the runner calls it beside the loop. Decides nothing: oci_spec.py does.
+
+    units/<unit>/volumes/<name>/     volumes of the task's own
+    units/<unit>/<container>/        image (its id), rootfs, upper, work, config.json, pid, runtime.log
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from windlass.fleet.messages import ContainerSpec
+from windlass.node import mounts
+from windlass.node.command import CannotStart
+from windlass.node.images.places import IN_USE
+from windlass.node.images.store import Image
+from windlass.node.oci_spec import Limits, Places, runtime_config
+from windlass.node.oci_users import look_up
+
+HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
+"""With the host's network come its names, read-only."""
+DATABASE_BYTES_MAX = 2**20
+"""Of /etc/passwd and /etc/group in an image."""
+_LINKS_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One container's place. `id` is its name for the OCI runtime: unit id and a digest of its name."""
+
+    directory: Path
+    id: str
+    group: str
+
+    @property
+    def root(self) -> Path:
+        return self.directory / "rootfs"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.directory / "pid"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "runtime.log"
+
+
+def bundle_of(units: Path, parent_group: str, unit_id: str, container: str) -> Bundle:
+    """Where that container's bundle is. Container names may be longer than file names may."""
+    short = sha256(container.encode()).hexdigest()[:12]
+    name = f"{unit_id}-{short}"
+    return Bundle(units / unit_id / short, name, f"{parent_group}/{name}")
+
+
+def lay_out(
+    bundle: Bundle,
+    unit_id: str,
+    spec: ContainerSpec,
+    image: Image,
+    defaults: Mapping[str, str],
+    limits: Limits,
+) -> None:
+    """Make directories, mount the root file system, write config.json. Raises CannotStart, OSError."""
+    directory = bundle.directory
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / IN_USE).write_text(image.id)
+    for name in ("rootfs", "upper", "work"):
+        (directory / name).mkdir(mode=0o755)
+    mounts.mount_overlay(bundle.root, image.layers, directory / "upper", directory / "work")
+    try:
+        volumes = _volumes(directory.parent, spec)
+        places = Places(str(bundle.root), bundle.group, volumes, _host_files())
+        user = look_up(
+            spec.user or image.config.user,
+            _database(bundle.root, "etc/passwd"),
+            _database(bundle.root, "etc/group"),
+        )
+        config = runtime_config(unit_id, spec, image.config, user, defaults, places, limits)
+        (directory / "config.json").write_bytes(msgspec.json.encode(config))
+    except BaseException:
+        mounts.detach(bundle.root)
+        raise
+
+
+def _volumes(unit: Path, spec: ContainerSpec) -> dict[str, str]:
+    """Directories of the task's volumes, made by the first container that has them.
+
+    A host path that is not there is made too, as Docker does (HostVolumeProperties, sourcePath).
+    """
+    found: dict[str, str] = {}
+    for mount in spec.mounts:
+        if mount.kind == "task":
+            path = unit / "volumes" / mount.source
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            found[mount.source] = str(path)
+        elif mount.kind == "host" and mount.source.startswith("/"):
+            with suppress(FileExistsError):
+                Path(mount.source).mkdir(mode=0o755, parents=True)
+    return found
+
+
+def _host_files() -> list[str]:
+    return [path for path in HOST_FILES if Path(path).exists()]
+
+
+def _database(root: Path, name: str) -> str:
+    """A file of the image; "" when it has none. What it links to is looked for inside, never on the host."""
+    path = inside(root, name)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return file.read(DATABASE_BYTES_MAX).decode(errors="replace")
+
+
+def inside(root: Path, name: str) -> Path:
+    """The path that `name` means to somebody whose / is `root`: links are followed there, as chroot would.
+
+    Raises CannotStart for circles.
+    """
+    todo = [part for part in reversed(name.split("/")) if part]
+    at: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part == ".":
+            continue
+        if part == "..":
+            at = at[:-1]
+            continue
+        path = root.joinpath(*at, part)
+        if not path.is_symlink():
+            at.append(part)
+            continue
+        links += 1
+        if links > _LINKS_MAX:
+            raise CannotStart(f"too many symbolic links in /{name} of the image")
+        target = str(path.readlink())
+        if target.startswith("/"):
+            at = []
+        todo += [step for step in reversed(target.split("/")) if step]
+    return root.joinpath(*at)

@@ -1,0 +1,62 @@
+"""Whether this host can run OCI containers, and with what: the check that `windlass up --runner oci` makes.
+
+`check` reads and changes nothing; every answer says what to install or to change.
+Known gap: without root nothing works here yet; rootless containers need user namespaces, delegated cgroups
+and an overlay that unprivileged users may mount.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.node import mounts
+from windlass.node.cgroups import Hierarchies, read_hierarchies
+
+RUNTIMES = ("crun", "runc")
+"""In the order of preference: crun starts containers several times as fast."""
+
+
+class NotCapable(Exception):
+    """OCI containers cannot be run here; one line with the reason and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OciHost:
+    """What the runner works with. `runtime` is the path of the program."""
+
+    runtime: str
+    cgroups: Hierarchies
+
+
+def enter(host: OciHost) -> None:
+    """Leave the host's mount namespace, and hide what the runtime cannot work with. Once, at the start."""
+    mounts.enter_own_namespace()
+    if host.cgroups.version == 1 and host.cgroups.unified is not None:
+        mounts.detach(host.cgroups.unified)
+
+
+def check(path: str | None = None) -> OciHost:
+    """What this host has, or NotCapable. `path` is searched for the runtime; None: the environment's."""
+    if platform.system() != "Linux":
+        raise NotCapable("the oci runner needs Linux; use --runner process")
+    if os.geteuid() != 0:
+        raise NotCapable(
+            "the oci runner needs root for now, for overlay mounts and cgroups; "
+            "run as root, or use --runner process"
+        )
+    found = (shutil.which(name, path=path) for name in RUNTIMES)
+    runtime = next((place for place in found if place), None)
+    if runtime is None:
+        raise NotCapable(
+            "the oci runner needs crun or runc: apt-get install crun (Debian), dnf install crun (Fedora)"
+        )
+    if not any(line.split()[-1] == "overlay" for line in Path("/proc/filesystems").read_text().splitlines()):
+        raise NotCapable("the oci runner needs overlayfs, which this kernel lacks: modprobe overlay")
+    groups = read_hierarchies()
+    if groups.missing:
+        raise NotCapable(f"the oci runner needs the cgroup controllers {', '.join(groups.missing)}")
+    return OciHost(runtime, groups)

@@ -1,0 +1,323 @@
+"""Runs containers from images with an OCI runtime (crun, runc): no daemon, no process of ours per container.
+
+One coroutine sees a container from its bundle to its end. The runtime starts it detached and leaves; the
+agent, a child subreaper, is then the parent of the container's first process and learns its exit code. That
+process is the first of a pid namespace: when it ends, the kernel has killed all others in it before.
+The root file system is mounted in the agent's own mount namespace and detached as soon as the container has
+it, so that nothing stays mounted, whatever happens to the agent.
+Known gaps: see oci_spec.py, and: what a dead agent left is ended, not adopted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from windlass.fleet.messages import ContainerSpec
+from windlass.kernel.clock import MILLISECOND, SECOND, Clock
+from windlass.kernel.spawn import Spawn
+from windlass.node import mounts
+from windlass.node.children import Children
+from windlass.node.command import CannotStart
+from windlass.node.images.faults import BadImage
+from windlass.node.images.store import Image, ImageStore
+from windlass.node.oci_bundle import Bundle, bundle_of, lay_out
+from windlass.node.oci_host import OciHost
+from windlass.node.oci_spec import Limits
+from windlass.node.output import Output
+from windlass.node.process_runner import OUT_OF_MEMORY
+from windlass.node.runner import LogSink, LogStream, RunnerEvents
+
+STARTS_AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Runtimes at work at the same time: about half of what they do is waiting for the kernel."""
+CLEANUPS_AT_ONCE = 2
+GONE_WITHIN = 5 * SECOND
+"""How long killed leftovers are waited for."""
+LOOK = 10 * MILLISECOND
+CLOSE_WITHIN_S = 10.0
+"""How long an agent that ends waits until what ended before is cleaned up."""
+
+Key: TypeAlias = tuple[str, str]
+T = TypeVar("T")
+
+
+class CannotPull(Exception):
+    """The image is not here; the text is what ECS shows as the container's reason."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"CannotPullContainerError: {why}")
+
+
+@dataclass(slots=True)
+class _Container:
+    """One container that starts, runs, or is being cleaned up."""
+
+    key: Key
+    spec: ContainerSpec
+    bundle: Bundle
+    stop_signal: int = signal.SIGTERM
+    pid: int = 0
+    stream: LogStream | None = None
+    outputs: list[Output] = field(default_factory=list)
+    detached: asyncio.Future[None] | None = None
+    """Done when its root file system is no longer mounted here."""
+
+
+class OciRunner:
+    """Implements runner.Runner. `data` is the agent's directory, `store` has its images."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        children: Children,
+        spawn: Spawn,
+        data: Path,
+        store: ImageStore,
+        host: OciHost,
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._children = children
+        self._spawn = spawn
+        self._store = store
+        self._host = host
+        self._units = data / "oci" / "units"
+        self._state = data / "oci" / "state"
+        self._group = parent_group(data)
+        self._limits = Limits(swap=host.cgroups.swap)
+        self._running: dict[Key, _Container] = {}
+        self._lives: dict[str, set[asyncio.Task[None]]] = {}
+        """Per unit: its containers' coroutines, until they are cleaned up."""
+        self._removals: set[asyncio.Task[None]] = set()
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
+        self._cleanups = asyncio.Semaphore(CLEANUPS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(STARTS_AT_ONCE, "oci")
+        self._events: RunnerEvents
+        self._logs: LogSink
+
+    def attach(self, events: RunnerEvents, logs: LogSink) -> None:
+        self._events = events
+        self._logs = logs
+
+    async def clear_leftovers(self) -> int:
+        """End what a dead agent left here; returns how many processes were killed. Before any start."""
+        groups, count = self._host.cgroups, 0
+        deadline = self._clock.now() + GONE_WITHIN
+        while killed := groups.kill(self._group):
+            count = max(count, killed)
+            if self._clock.now() > deadline:
+                break
+            await self._clock.sleep_until(self._clock.now() + LOOK)
+        groups.remove(self._group)
+        for directory in (self._units, self._state):
+            await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
+            directory.mkdir(mode=0o700, parents=True)
+        return count
+
+    def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        bundle = bundle_of(self._units, self._group, unit_id, container.name)
+        made = _Container((unit_id, container.name), container, bundle)
+        life = self._spawn.start(f"container {bundle.id}", self._live(made, dict(defaults)))
+        self._lives.setdefault(unit_id, set()).add(life)
+        life.add_done_callback(self._lives[unit_id].discard)
+
+    def terminate(self, unit_id: str, container: str) -> None:
+        """SIGTERM, or the signal that the image asks for (STOPSIGNAL)."""
+        found = self._running.get((unit_id, container))
+        if found is not None:
+            self._signal(found, found.stop_signal)
+
+    def kill(self, unit_id: str, container: str) -> None:
+        found = self._running.get((unit_id, container))
+        if found is not None:
+            self._signal(found, signal.SIGKILL)
+
+    def remove(self, unit_id: str) -> None:
+        """When the last of its containers is cleaned up, which is told after its end."""
+        removal = self._spawn.start(f"remove {unit_id}", self._remove(unit_id))
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
+    async def close(self) -> None:
+        """Wait for what is being cleaned up; containers that still run are left alone."""
+        alive = {f"container {container.bundle.id}" for container in self._running.values()}
+        lives = {life for tasks in self._lives.values() for life in tasks if life.get_name() not in alive}
+        if lives | self._removals:
+            await asyncio.wait(lives | self._removals, timeout=CLOSE_WITHIN_S)
+        for container in self._running.values():
+            for output in container.outputs:
+                output.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # one container's life
+
+    async def _live(self, container: _Container, defaults: Mapping[str, str]) -> None:
+        try:
+            async with self._starts:
+                exit_code = await self._start(container, defaults)
+        except (CannotStart, CannotPull) as error:
+            await self._clean_up(container)
+            self._events.failed(*container.key, str(error), self._clock.now())
+            return
+        code = await exit_code
+        ended_at = self._clock.now()
+        del self._running[container.key]
+        for output in container.outputs:
+            output.finish()
+        if container.stream is not None:
+            container.stream.flush()
+        out_of_memory = code == 128 + signal.SIGKILL and self._host.cgroups.oom_kills(container.bundle.group)
+        self._events.exited(*container.key, code, OUT_OF_MEMORY if out_of_memory else "", ended_at)
+        await self._clean_up(container)
+
+    async def _start(self, container: _Container, defaults: Mapping[str, str]) -> asyncio.Future[int]:
+        """Start it and say so; returns its exit code to be. Raises CannotStart and CannotPull."""
+        image = self._image(container.spec.image)
+        container.stop_signal = _signal_number(image.config.stop_signal)
+        bundle, unit_id = container.bundle, container.key[0]
+        try:
+            await self._aside(lambda: lay_out(bundle, unit_id, container.spec, image, defaults, self._limits))
+            code, pipes = await self._run_runtime(container)
+        except OSError as error:  # a full disk, a layer that was just removed, no process or descriptor left
+            raise CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}") from error
+        container.detached = self._loop.run_in_executor(self._threads, _detach, bundle.root)
+        if code != 0:
+            for pipe in pipes:
+                os.close(pipe)
+            raise CannotStart(await self._aside(lambda: _complaint(bundle.log)))
+        return self._begin(container, pipes)
+
+    async def _run_runtime(self, container: _Container) -> tuple[int, list[int]]:
+        """Have the runtime start the container: (its own exit code, reading ends of stdout and stderr)."""
+        bundle = container.bundle
+        ends = [os.pipe() for _ in range(0 if container.spec.log is None else 2)]
+        outputs = [end[1] for end in ends] or [subprocess.DEVNULL] * 2
+        words = ("--log", str(bundle.log), "--log-format", "json", "run", "--detach")
+        where = ("--bundle", str(bundle.directory), "--pid-file", str(bundle.pid_file))
+        try:
+            exit_code = self._runtime(*words, *where, bundle.id, stdout=outputs[0], stderr=outputs[1])
+        except OSError:
+            for end in ends:
+                os.close(end[0])
+            raise
+        finally:
+            for end in ends:
+                os.close(end[1])
+        return await exit_code, [end[0] for end in ends]
+
+    def _begin(self, container: _Container, pipes: list[int]) -> asyncio.Future[int]:
+        """It runs, or has run: watch it and its output."""
+        container.pid = int(container.bundle.pid_file.read_text())
+        exit_code = self._exit_of(container.pid)
+        if container.spec.log is not None:
+            stream = container.stream = self._logs.stream(container.spec.log)
+            container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
+        self._running[container.key] = container
+        self._events.started(*container.key, container.pid, self._clock.now())
+        return exit_code
+
+    async def _clean_up(self, container: _Container) -> None:
+        """Let the runtime forget it, and take its files away."""
+        directory = container.bundle.directory
+        if not directory.exists():
+            return
+        async with self._cleanups:
+            with suppress(OSError):
+                await self._runtime("delete", "--force", container.bundle.id)
+            if container.detached is not None:
+                await container.detached
+            await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
+
+    async def _remove(self, unit_id: str) -> None:
+        lives = self._lives.get(unit_id)
+        if lives:
+            await asyncio.wait(set(lives))
+        self._lives.pop(unit_id, None)
+        await self._aside(partial(shutil.rmtree, self._units / unit_id, ignore_errors=True))
+
+    # tools
+
+    def _image(self, reference: str) -> Image:
+        try:
+            found = self._store.find(reference)
+        except (BadImage, OSError) as error:
+            raise CannotPull(str(error)) from error
+        if found is None:
+            raise CannotPull(
+                f"image {reference} is not in the store of this node, and registries are not asked yet; "
+                f"windlass image import FILE --name {reference} --data DIR puts it there"
+            )
+        return found
+
+    def _runtime(
+        self, *words: str, stdout: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL
+    ) -> asyncio.Future[int]:
+        """Run the OCI runtime; its exit code to be."""
+        popen = subprocess.Popen(
+            [self._host.runtime, "--root", str(self._state), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env={"PATH": os.defpath},
+            start_new_session=True,
+        )
+        popen.returncode = 0  # Children reaps it
+        return self._exit_of(popen.pid)
+
+    def _exit_of(self, pid: int) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._children.watch(pid, lambda code: None if future.cancelled() else future.set_result(code))
+        return future
+
+    def _signal(self, container: _Container, number: int) -> None:
+        """To the first process. It is our child and not reaped, so the pid is its own."""
+        with suppress(ProcessLookupError):
+            os.kill(container.pid, number)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Beside the loop: file system work, which may take its time."""
+        return await self._loop.run_in_executor(self._threads, work)
+
+
+def parent_group(data: Path) -> str:
+    """The cgroup of all containers of that directory's agent; a copied directory has another."""
+    stat = data.stat()
+    return f"/windlass-{sha256(f'{stat.st_dev}:{stat.st_ino}'.encode()).hexdigest()[:12]}"
+
+
+def _detach(root: Path) -> None:
+    with suppress(OSError):
+        mounts.detach(root)
+
+
+def _signal_number(name: str) -> int:
+    """STOPSIGNAL: "SIGINT", "INT" or a number; SIGTERM for nothing and nonsense."""
+    if name.isdigit() and 0 < int(name) < signal.NSIG:
+        return int(name)
+    found = getattr(signal, f"SIG{name.upper().removeprefix('SIG')}", signal.SIGTERM)
+    return int(found) if isinstance(found, signal.Signals) else signal.SIGTERM
+
+
+def _complaint(log: Path) -> str:
+    """The last error in the runtime's log: lines of JSON with `msg`."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in reversed(lines):
+        with suppress(ValueError, TypeError, KeyError):
+            return str(json.loads(line)["msg"])
+    return lines[-1] if lines else "the OCI runtime failed without a word"
