@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
-def test_the_backlog_is_drained() -> None:
+
+@pytest.mark.parametrize("runner", ["process", "oci"])
+def test_the_backlog_is_drained(runner: str) -> None:
     """Both acts: every message once, every container exits with 0, and the table says so."""
     done = subprocess.run(
-        [sys.executable, "-m", "windlass", "demo", "backlog"],
+        [sys.executable, "-m", "windlass", "demo", "backlog", "--runner", runner],
         capture_output=True,
         text=True,
         timeout=300,

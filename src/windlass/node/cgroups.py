@@ -16,6 +16,9 @@ from pathlib import Path
 
 NEEDED = ("memory", "cpu", "pids")
 """Controllers without which limits would silently not hold."""
+CPU_SHARES_EACH = 1024
+"""What a process with the usual niceness weighs in cgroup version 1."""
+CPU_SHARES_MAX = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Hierarchies:
     memory: Path | None
     missing: tuple[str, ...]
     unified: Path | None = None
+    cpu: Path | None = None
 
     @property
     def swap(self) -> bool:
@@ -46,6 +50,17 @@ class Hierarchies:
             return 0
         counts = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)
         return int(counts.get("oom_kill", "0"))
+
+    def weigh(self, group: str, containers: int) -> None:
+        """Let the group as a whole count for as much CPU as so many ordinary processes.
+
+        In version 1 every process outside of all groups weighs as much as a group does: without this, a
+        hundred containers would get what one of them gets. (In version 2 there are none outside.)
+        """
+        if self.version == 1 and self.cpu is not None:
+            shares = min(max(1, containers) * CPU_SHARES_EACH, CPU_SHARES_MAX)
+            with suppress(OSError):
+                (self.cpu / group.lstrip("/") / "cpu.shares").write_text(str(shares))
 
     def kill(self, group: str) -> int:
         """SIGKILL to all in the group and below; returns how many there were."""
@@ -79,9 +94,9 @@ def hierarchies(mountinfo: str, controllers_of_unified: str = "") -> Hierarchies
         there = set(controllers_of_unified.split())
         return Hierarchies(2, (unified,), unified, tuple(c for c in NEEDED if c not in there))
     there = set().union(*found.values())
-    memory = next((path for path, names in found.items() if "memory" in names), None)
+    where = {name: path for path, names in found.items() for name in names}
     missing = tuple(c for c in NEEDED if c not in there)
-    return Hierarchies(1, tuple(sorted(found)), memory, missing, unified)
+    return Hierarchies(1, tuple(sorted(found)), where.get("memory"), missing, unified, where.get("cpu"))
 
 
 def read_hierarchies() -> Hierarchies:

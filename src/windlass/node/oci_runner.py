@@ -161,6 +161,7 @@ class OciRunner:
             for output in container.outputs:
                 output.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._host.cgroups.remove(self._group)
 
     # one container's life
 
@@ -175,6 +176,7 @@ class OciRunner:
         code = await exit_code
         ended_at = self._clock.now()
         del self._running[container.key]
+        self._host.cgroups.weigh(self._group, len(self._running))
         for output in container.outputs:
             output.finish()
         if container.stream is not None:
@@ -226,6 +228,7 @@ class OciRunner:
             stream = container.stream = self._logs.stream(container.spec.log)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
+        self._host.cgroups.weigh(self._group, len(self._running))
         self._events.started(*container.key, container.pid, self._clock.now())
         return exit_code
 

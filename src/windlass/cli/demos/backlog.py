@@ -14,12 +14,16 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from windlass.cli.admin_client import AdminClient, aws_client
 from windlass.cli.demos.own_plane import own_plane
-from windlass.cli.output import show_table
+from windlass.cli.output import fail, show_table
+from windlass.node.images import host_image
+from windlass.node.images.faults import BadImage
+from windlass.node.images.places import open_store
 
 ACCOUNT, REGION, CLUSTER, FAMILY = "123456789012", "ap-northeast-1", "content", "content-worker"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/scaler"
@@ -57,11 +61,13 @@ class Act:
 class Stage:
     """The demo's resources on one plane, and its story."""
 
-    def __init__(self, endpoint: str, scratch: Path) -> None:
+    def __init__(self, endpoint: str, scratch: Path, runner: str) -> None:
         self.began = time.monotonic()
         self.admin = AdminClient(endpoint)
-        self.ledger = scratch / "ledger"
+        self.ledger = scratch / "ledger" / "lines"
+        self.ledger.parent.mkdir()
         self.ledger.touch()
+        self.in_images = runner == "oci"
         self.sqs, self.ecs, self.events, self.functions, self.iam = (
             self._client(endpoint, name) for name in ("sqs", "ecs", "events", "lambda", "iam")
         )
@@ -83,18 +89,11 @@ class Stage:
             family=FAMILY,
             cpu="256",
             memory="512",
-            containerDefinitions=[
-                {
-                    "name": "worker",
-                    "image": "python",
-                    "entryPoint": ["sh", "-c", 'trap "" TERM; exec "$0" "$@"'],
-                    "command": [sys.executable, str(SOURCES / "backlog_worker.py")],
-                    "environment": [
-                        {"name": "QUEUE_URL", "value": self.queue},
-                        {"name": "LEDGER", "value": str(self.ledger)},
-                    ],
-                }
+            volumes=[
+                {"name": "source", "host": {"sourcePath": str(SOURCES)}},
+                {"name": "ledger", "host": {"sourcePath": str(self.ledger.parent)}},
             ],
+            containerDefinitions=[self.worker()],
         )
         self.iam.create_role(RoleName="scaler", AssumeRolePolicyDocument=TRUST)
         function = self.functions.create_function(
@@ -118,6 +117,28 @@ class Stage:
         self.events.put_targets(
             Rule="scale-content", Targets=[{"Id": "scaler", "Arn": function["FunctionArn"]}]
         )
+
+    def worker(self) -> dict[str, Any]:
+        """The worker's container: in an image its source and the ledger are volumes, else they are there."""
+        source = Path("/source") if self.in_images else SOURCES
+        ledger = Path("/ledger") if self.in_images else self.ledger.parent
+        return {
+            "name": "worker",
+            "image": host_image.NAME,
+            "entryPoint": ["sh", "-c", 'trap "" TERM; exec "$0" "$@"'],
+            "command": [
+                "python3" if self.in_images else sys.executable,
+                str(source / "backlog_worker.py"),
+            ],
+            "environment": [
+                {"name": "QUEUE_URL", "value": self.queue},
+                {"name": "LEDGER", "value": str(ledger / self.ledger.name)},
+            ],
+            "mountPoints": [
+                {"sourceVolume": "source", "containerPath": "/source", "readOnly": True},
+                {"sourceVolume": "ledger", "containerPath": "/ledger"},
+            ],
+        }
 
     def scaler_environment(self, containers: int) -> dict[str, str]:
         return {
@@ -164,8 +185,8 @@ class Stage:
 def run(runner: str) -> int:
     """Tell the story; returns the exit code: 1 if anything was lost, doubled, or failed."""
     print("A backlog, drained (after the Media Do article on scaling ECS tasks from Lambda)\n")
-    with own_plane(runner) as (endpoint, scratch):
-        stage = Stage(endpoint, scratch)
+    with own_plane(runner, partial(bring_image, runner)) as (endpoint, scratch):
+        stage = Stage(endpoint, scratch, runner)
         stage.say(f"a plane of our own runs on {endpoint}")
         stage.build()
         stage.say(
@@ -179,6 +200,17 @@ def run(runner: str) -> int:
         second = play(stage, "act 2", 1_000, containers=10)
     print()
     return report([first, second])
+
+
+def bring_image(runner: str, data: Path) -> None:
+    """Containers from images need one: this host's own Python will do."""
+    if runner != "oci":
+        return
+    try:
+        image = host_image.add(open_store(data), host_image.NAME)
+    except (BadImage, OSError) as error:
+        fail(str(error))
+    print(f"the image {image.reference} was made of this host's Python: {image.size / 2**20:.0f} MiB\n")
 
 
 def play(stage: Stage, name: str, messages: int, containers: int) -> Act:

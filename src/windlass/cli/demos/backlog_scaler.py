@@ -56,6 +56,7 @@ def task_definition(containers: int) -> str:
     registered = ecs.register_task_definition(
         family=f"{family}-x{containers}",
         containerDefinitions=copies,
+        volumes=found["volumes"],
         cpu=str(int(found["cpu"]) * containers),
         memory=str(int(found["memory"]) * containers),
     )["taskDefinition"]

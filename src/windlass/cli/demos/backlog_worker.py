@@ -7,11 +7,14 @@ empty and left, ECS asks the others to stop, and they finish the job in their ha
 import hashlib
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import boto3
 
+NAME = uuid.uuid4().hex[:12]
+"""This worker's, in the ledger: in containers all process ids may be 1."""
 WORK_S = 0.2
 """How long one content job takes."""
 
@@ -23,7 +26,7 @@ def drain(sqs: Any, queue: str, ledger: Path) -> int:
         for message in messages:
             digest = work(message["Body"])
             with ledger.open("a") as file:  # one short line: appended whole, whoever else writes
-                file.write(f"{message['MessageId']} {time.time():.3f} {os.getpid()} {digest}\n")
+                file.write(f"{message['MessageId']} {time.time():.3f} {NAME} {digest}\n")
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             done += 1
     return done

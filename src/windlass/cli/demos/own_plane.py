@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,9 +16,13 @@ ENDS_WITHIN_S = 60
 
 
 @contextmanager
-def own_plane(runner: str) -> Iterator[tuple[str, Path]]:
-    """(endpoint URL, scratch directory) of a running plane; stopped and removed afterwards."""
+def own_plane(runner: str, prepare: Callable[[Path], None]) -> Iterator[tuple[str, Path]]:
+    """(endpoint URL, scratch directory) of a running plane; stopped and removed afterwards.
+
+    `prepare` is called with the data directory before the plane starts.
+    """
     with tempfile.TemporaryDirectory(prefix="windlass-demo-") as scratch:
+        prepare(Path(scratch) / "plane")
         command = [sys.executable, "-m", "windlass", "up", "--port", "0", "--runner", runner]
         command += ["--data", str(Path(scratch) / "plane")]
         plane = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_clean_environment())

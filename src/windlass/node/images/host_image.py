@@ -32,7 +32,7 @@ PACKAGES_AT = "opt/packages"
 TOOLS = ("sh", "env", "cat", "echo", "sleep", "true", "false", "mkdir", "rm", "uname", "whoami", "id")
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _LEFT_OUT = frozenset(
-    ("__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo",
+    ("site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo",
      "ensurepip", "lib2to3")
 )  # fmt: skip
 """Directories of the standard library that no task misses; `config-*` (for building Python) too."""
@@ -103,7 +103,7 @@ class _Filling:
     def _file(self, source: Path, target: str) -> None:
         """One file with what it points to as its content, owned by root."""
         target = target.lstrip("/")
-        if target in self._there or not source.is_file():
+        if target in self._there or not source.is_file() or _is_foreign(source.name):
             return
         self._there.add(target)
         real = source.resolve()
@@ -137,6 +137,11 @@ class _Filling:
         self._tar.addfile(about, io.BytesIO(text.encode()))
 
 
+def _is_foreign(name: str) -> bool:
+    """Compiled by another Python. What ours compiled goes along: each container would have to do it again."""
+    return name.endswith(".pyc") and not name.endswith(f".{sys.implementation.cache_tag}.pyc")
+
+
 def _package_files(names: Sequence[str]) -> Iterator[tuple[Path, str]]:
     """(file, place) of these distributions and of all that they require."""
     todo, seen = list(names), set[str]()
@@ -154,7 +159,7 @@ def _package_files(names: Sequence[str]) -> Iterator[tuple[Path, str]]:
         todo += _required(found.requires or ())
         for file in found.files or ():
             place = file.as_posix()
-            if not place.startswith("..") and "__pycache__" not in place:
+            if not place.startswith(".."):
                 yield Path(str(found.locate_file(file))), place
 
 
