@@ -11,6 +11,7 @@ help:
 	@echo "make demo     install into $(VENV) and watch a queue, a schedule, a function and tasks drain a backlog"
 	@echo "make test     install everything and run all that CI runs"
 	@echo "make setup    install everything a developer needs into $(VENV)"
+	@echo "make setup-system  install the Debian packages that tests of the oci runner need (as root)"
 	@echo "make check    format, lint, types, layout rules and unit tests (under a minute)"
 	@echo "make bench    measure the speeds we promise"
 
@@ -29,9 +30,10 @@ $(VENV)/ready-dev: requirements-build.txt requirements-dev.txt pyproject.toml
 
 setup: $(VENV)/ready-dev
 
-# Nothing beyond Python is needed yet: the process runner uses the host as it is.
+# The oci runner needs an OCI runtime; its tests make images of busybox. Debian's names, root's work.
 setup-system:
-	@echo "no Debian packages are needed"
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends crun busybox-static
 
 demo: $(VENV)/ready-demo
 	$(BIN)/windlass demo backlog

@@ -1,4 +1,4 @@
-"""Launching tasks with the process runner: RunTask to RUNNING, beside the bare spawn rate."""
+"""Launching tasks, RunTask to RUNNING: by the process runner beside bare spawns, by oci beside bare crun."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.bare_oci import bare_containers
 from bench.load import call, json_request, run
 from bench.planes import plane_command, server
 from bench.result import Result
+from windlass.node import oci_host
+from windlass.node.images import host_image
+from windlass.node.images.places import open_store
+from windlass.node.oci_runner import STARTS_AT_ONCE
 
 TASKS = 300
 COMMAND = ["sleep", "600"]
+IMAGE = "windlass/bench"
 TARGET = "AmazonEC2ContainerServiceV20141113"
 ENDS_WITHIN_S = 120
 
@@ -31,6 +37,27 @@ def results() -> Iterator[Result]:
     note = f"{TASKS} tasks of {' '.join(COMMAND)}; bare: subprocess.Popen of it"
     yield Result("tasks launched to RUNNING", rate, "/s", promise=100, bare=bare, note=note)
     yield Result("launch rate over bare spawn rate", rate / bare, "x", promise=0.25)
+    yield from _oci_results()
+
+
+def _oci_results() -> Iterator[Result]:
+    """Containers, where this host can make them."""
+    try:
+        host = oci_host.check()
+    except oci_host.NotCapable as error:
+        print(f"no figures for oci: {error}")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(scratch) / "data"
+        image = host_image.add(open_store(data), IMAGE, ())
+        bare = bare_containers(image, Path(scratch), TASKS, STARTS_AT_ONCE)
+        with server(*plane_command(data, "--runner", "oci")) as (endpoint, _):
+            rate = asyncio.run(_launch(endpoint))
+    note = (
+        f"{TASKS} containers; bare: {STARTS_AT_ONCE} loops of mount, `{Path(host.runtime).name} run --detach`"
+    )
+    yield Result("oci tasks launched to RUNNING", rate, "/s", bare=bare, note=note)
+    yield Result("oci launch rate over bare runtime's", rate / bare, "x", promise=0.4)
 
 
 def _bare() -> float:
@@ -55,7 +82,7 @@ async def _launch(endpoint: str) -> float:
     """Tasks a second from the first RunTask call to the last task RUNNING, by AWS's own timestamps."""
     definition: dict[str, object] = {
         "family": "bench",
-        "containerDefinitions": [{"name": "c", "image": "host", "command": COMMAND, "memory": 64, "cpu": 1}],
+        "containerDefinitions": [{"name": "c", "image": IMAGE, "command": COMMAND, "memory": 64, "cpu": 1}],
     }
     await call(endpoint, _ecs(endpoint, "CreateCluster", {"clusterName": "default"}))
     await call(endpoint, _ecs(endpoint, "RegisterTaskDefinition", definition))

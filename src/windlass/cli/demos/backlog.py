@@ -172,13 +172,13 @@ class Stage:
 
     def tasks(self) -> list[dict[str, Any]]:
         """Every task of the cluster, running or stopped."""
-        arns: list[str] = []
+        arns: dict[str, None] = {}  # one that stops between the two listings is in both
         for wanted in ("RUNNING", "STOPPED"):
             pages = self.ecs.get_paginator("list_tasks").paginate(cluster=CLUSTER, desiredStatus=wanted)
-            arns += [arn for page in pages for arn in page["taskArns"]]
+            arns |= {arn: None for page in pages for arn in page["taskArns"]}
         found: list[dict[str, Any]] = []
         for start in range(0, len(arns), 100):
-            found += self.ecs.describe_tasks(cluster=CLUSTER, tasks=arns[start : start + 100])["tasks"]
+            found += self.ecs.describe_tasks(cluster=CLUSTER, tasks=list(arns)[start : start + 100])["tasks"]
         return found
 
 

@@ -1,0 +1,263 @@
+"""Tasks in containers, made by a real OCI runtime from real images. Needs root and crun: setup-system."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fault.waiting import until
+from tests.image_build import busybox_root, config_of, saved
+from tests.process import PlaneProcess
+from windlass.node import proc
+from windlass.node.cgroups import read_hierarchies
+from windlass.node.images import sources
+
+IMAGE = "busybox:1"
+
+
+def windlass(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "windlass", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return busybox_root(tmp_path_factory.mktemp("root") / "root")
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[PlaneProcess]:
+    """A plane with the oci runner; leaves no cgroup, mount, bundle or state behind."""
+    data = tmp_path_factory.mktemp("oci") / "data"
+    done = windlass("image", "import", str(root), "--name", IMAGE, "--data", str(data))
+    assert done.returncode == 0, done.stderr
+    before = groups()
+    running = PlaneProcess(data, "--runner", "oci").start()
+    yield running
+    assert running.stop() == 0, running.errors.read_text()[-3000:]
+    assert list((data / "agent" / "oci" / "units").iterdir()) == []
+    assert list((data / "agent" / "oci" / "state").iterdir()) == []
+    assert groups() <= before
+    assert str(data) not in Path("/proc/mounts").read_text()
+
+
+def groups() -> set[str]:
+    return {str(path) for top in read_hierarchies().roots for path in top.glob("windlass-*")}
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+class Tasks:
+    """Runs one-container tasks and waits for them."""
+
+    def __init__(self, plane: PlaneProcess, account: str) -> None:
+        self.plane, self.account = plane, account
+        self.ecs: Any = plane.client("ecs", account)
+        self.ecs.create_cluster()
+
+    def start(self, volumes: tuple[Any, ...] = (), **container: Any) -> str:
+        shape = {"name": "main", "image": IMAGE, "memory": 64, **container}
+        self.ecs.register_task_definition(family="t", containerDefinitions=[shape], volumes=list(volumes))
+        return str(self.ecs.run_task(taskDefinition="t")["tasks"][0]["taskArn"])
+
+    def show(self, arn: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ecs.describe_tasks(tasks=[arn])["tasks"][0]
+        return found
+
+    def reach(self, arn: str, status: str) -> dict[str, Any]:
+        until(lambda: self.show(arn)["lastStatus"] == status, f"the task is {status}")
+        return self.show(arn)
+
+    def run(self, script: str = "", **container: Any) -> tuple[int | None, str, list[str]]:
+        """(exit code, reason, lines) of `sh -c script`, or of what `container` says."""
+        command = {"command": ["sh", "-c", script]} if script else {}
+        arn = self.start(**{**command, **container})
+        main = self.reach(arn, "STOPPED")["containers"][0]
+        return main.get("exitCode"), main.get("reason", ""), self.lines(arn)
+
+    def lines(self, arn: str) -> list[str]:
+        logs: Any = self.plane.client("logs", self.account)
+        try:
+            found = logs.get_log_events(
+                logGroupName="/ecs/t", logStreamName=f"ecs/main/{arn.rsplit('/', 1)[1]}", startFromHead=True
+            )
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in found["events"]]
+
+
+@pytest.fixture
+def tasks(plane: PlaneProcess, account: str) -> Tasks:
+    return Tasks(plane, account)
+
+
+def test_a_container_is_a_world_of_its_own(tasks: Tasks) -> None:
+    """Its files, processes and hostname's namespace are its own; output and exit code come back."""
+    code, _, lines = tasks.run("echo $$; ls /; id; pwd; exit 7")
+    assert code == 7
+    assert lines[0] == "1", "the first process of its own"
+    assert lines[1:-2] == ["bin", "dev", "etc", "proc", "sys"]
+    assert lines[-2:] == ["uid=0(root) gid=0(root)", "/"]
+
+
+def test_nothing_of_one_container_is_seen_by_the_next(tasks: Tasks) -> None:
+    """Layers are shared, what is written is not."""
+    assert tasks.run("echo x > /bin/mine; ls /bin/mine")[0] == 0
+    assert tasks.run("ls /bin/mine")[0] != 0
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        ({"image": "python:3"}, "CannotPullContainerError: image python:3 is not in the store of this node"),
+        ({"image": "No Name"}, "CannotPullContainerError: invalid image reference 'No Name'"),
+        ({"command": ["nosuch"]}, "CannotStartContainerError: executable file `nosuch` not found in $PATH"),
+        ({"command": ["/etc/passwd"]}, "CannotStartContainerError: "),
+        ({}, "CannotStartContainerError: no command specified, and the image has none"),
+        ({"command": ["true"], "user": "nobody"}, "CannotStartContainerError: unable to find user nobody"),
+    ],
+)  # fmt: skip
+def test_what_cannot_start(tasks: Tasks, container: dict[str, Any], reason: str) -> None:
+    """The task stops as TaskFailedToStart; its container says why."""
+    task = tasks.reach(tasks.start(**container), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["containers"][0]["reason"].startswith(reason)
+    assert "exitCode" not in task["containers"][0]
+
+
+def test_users_of_the_image(tasks: Tasks) -> None:
+    assert tasks.run("id; echo $HOME", user="app")[2] == [
+        "uid=1001(app) gid=1002(app) groups=1003(extra)", "/srv",
+    ]  # fmt: skip
+    assert tasks.run("id -u; id -g", user="77:88")[2] == ["77", "88"]
+
+
+def test_memory(tasks: Tasks) -> None:
+    """A container that takes more than it may is killed, and the reason is AWS's."""
+    code, reason, lines = tasks.run("echo begin; x=0123456789abcdef; while true; do x=$x$x; done")
+    assert (code, reason) == (137, "OutOfMemoryError: Container killed due to memory usage")
+    assert lines == ["begin"]
+
+
+def test_confinement(tasks: Tasks) -> None:
+    """Mounting and new user namespaces are refused; a read-only root is read-only; tmpfs is not."""
+    code, _, lines = tasks.run("mount -t tmpfs none /etc || unshare -U true || echo kept")
+    assert (code, lines[-1]) == (0, "kept")
+    linux = {"tmpfs": [{"containerPath": "/run", "size": 1}]}
+    script = "echo x > /run/file && cat /run/file; echo x > /file || echo refused"
+    found = tasks.run(script, readonlyRootFilesystem=True, linuxParameters=linux)
+    assert [found[2][0], found[2][-1]] == ["x", "refused"]
+
+
+def test_volumes(tasks: Tasks, tmp_path: Path) -> None:
+    """A host directory, to be written and to be read only."""
+    (tmp_path / "in").write_text("hello\n")
+    volumes = ({"name": "here", "host": {"sourcePath": str(tmp_path)}},)
+    points = [
+        {"sourceVolume": "here", "containerPath": "/rw"},
+        {"sourceVolume": "here", "containerPath": "/ro", "readOnly": True},
+    ]
+    script = "cat /ro/in > /rw/out; echo no > /ro/never"
+    code, _, lines = tasks.run(script, volumes=volumes, mountPoints=points)
+    assert code == 1
+    assert "Read-only" in lines[-1]
+    assert (tmp_path / "out").read_text() == "hello\n"
+    assert not (tmp_path / "never").exists()
+
+
+def test_containers_share_the_tasks_volume(plane: PlaneProcess, account: str) -> None:
+    """A volume without a host path is the task's: one container writes, the next one reads."""
+    ecs: Any = plane.client("ecs", account)
+    ecs.create_cluster()
+    point = [{"sourceVolume": "shared", "containerPath": "/v"}]
+    first = {"name": "first", "image": IMAGE, "memory": 32, "essential": False, "mountPoints": point,
+             "command": ["sh", "-c", "echo 5 > /v/code"]}  # fmt: skip
+    second = {"name": "second", "image": IMAGE, "memory": 32, "mountPoints": point,
+              "dependsOn": [{"containerName": "first", "condition": "SUCCESS"}],
+              "command": ["sh", "-c", "exit $(cat /v/code)"]}  # fmt: skip
+    ecs.register_task_definition(
+        family="v", containerDefinitions=[first, second], volumes=[{"name": "shared"}]
+    )
+    arn = ecs.run_task(taskDefinition="v")["tasks"][0]["taskArn"]
+    until(lambda: ecs.describe_tasks(tasks=[arn])["tasks"][0]["lastStatus"] == "STOPPED", "it ends")
+    ended = {c["name"]: c["exitCode"] for c in ecs.describe_tasks(tasks=[arn])["tasks"][0]["containers"]}
+    assert ended == {"first": 0, "second": 5}
+
+
+@pytest.mark.parametrize(("trap", "code"), [("trap 'exit 4' TERM; ", 4), ("trap '' TERM; ", 137)])
+def test_stopping(tasks: Tasks, trap: str, code: int) -> None:
+    """SIGTERM, and SIGKILL when that does not help."""
+    arn = tasks.start(
+        command=["sh", "-c", f"{trap}echo ready; while true; do sleep 0.05; done"], stopTimeout=1
+    )
+    tasks.reach(arn, "RUNNING")
+    until(lambda: tasks.lines(arn) == ["ready"], "its output")
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == code
+
+
+def test_an_images_own_settings(plane: PlaneProcess, tasks: Tasks, root: Path, tmp_path: Path) -> None:
+    """ENTRYPOINT, CMD, ENV, WORKDIR and USER of a docker save archive."""
+    sources.pack(root, tmp_path / "layer.tar")
+    layer = (tmp_path / "layer.tar").read_bytes()
+    run = {"Entrypoint": ["sh", "-c"], "Cmd": ["echo $A; pwd; id -u"], "Env": ["A=1"], "WorkingDir": "/etc",
+           "User": "app"}  # fmt: skip
+    archive = saved(tmp_path / "a.tar", [layer], ["team/app:1"], config_of([layer], **run))
+    done = windlass("image", "import", str(archive), "--data", str(plane.data))
+    assert done.returncode == 0, done.stderr
+    assert tasks.run(image="team/app:1")[2] == ["1", "/etc", "1001"]
+    listed = json.loads(windlass("image", "ls", "--json", "--data", str(plane.data)).stdout)
+    assert {image["name"] for image in listed} >= {IMAGE, "team/app:1"}
+    assert windlass("image", "rm", "team/app:1", "--data", str(plane.data)).returncode == 0
+    assert tasks.run(image="team/app:1")[1].startswith("CannotPullContainerError")
+
+
+def test_status_tells_the_runner(plane: PlaneProcess) -> None:
+    found = json.loads(windlass("status", "--json", "--endpoint", plane.endpoint).stdout)
+    assert found["runner"] == "oci"
+
+
+def test_a_killed_agent_leaves_nothing(
+    own_plane: Callable[..., PlaneProcess], root: Path, tmp_path: Path, account: str
+) -> None:
+    """1. A task runs. 2. The agent is killed. 3. The next one ends the container and reports the task."""
+    data = tmp_path / "data"
+    assert windlass("image", "import", str(root), "--name", IMAGE, "--data", str(data)).returncode == 0
+    plane = own_plane("--runner", "oci", data=data)
+    tasks = Tasks(plane, account)
+    arn = tasks.start(command=["sleep", "600"])
+    tasks.reach(arn, "RUNNING")
+    agent = int((data / "agent" / "agent.pid").read_text())
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    os.kill(agent, 9)
+    ended = tasks.reach(arn, "STOPPED")
+    assert ended["stoppedReason"] == "Host agent restarted"
+    alive = [found for pid in children if (found := proc.stat(int(pid))) is not None and found.state != "Z"]
+    assert alive == []
+    assert tasks.run("exit 3")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("import", "/nowhere", "--name", "a"), "does not exist"),
+        (("import", "/etc/hostname", "--name", "a"), "damaged or no image"),
+        (("import",), "--from-host"),
+        (("rm", "nobody"), "no image 'nobody'"),
+        (("build-rootfs", "/nowhere", "--name", "Bad Name"), "does not exist"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    done = windlass("image", *words, "--data", str(tmp_path / "data"))
+    assert done.returncode != 0
+    [line] = done.stderr.splitlines()
+    assert says in line

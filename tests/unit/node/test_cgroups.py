@@ -1,0 +1,47 @@
+"""Which cgroup hierarchies a host has, by what its mount table says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from windlass.node.cgroups import Hierarchies, hierarchies
+
+V1 = """\
+32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory
+39 31 0:36 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
+"""
+UNIFIED = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
+V2 = "41 31 0:38 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
+
+
+def test_version_1() -> None:
+    found = hierarchies(V1)
+    assert (found.version, len(found.roots), found.missing, found.unified) == (1, 3, (), None)
+    assert (found.memory, found.cpu) == (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup/cpu,cpuacct"))
+
+
+def test_hybrid() -> None:
+    """The unified mount beside version 1 has to be hidden from the runtime."""
+    found = hierarchies(V1 + UNIFIED)
+    assert (found.version, found.unified) == (1, Path("/sys/fs/cgroup/unified"))
+
+
+def test_version_2() -> None:
+    found = hierarchies(V2, "cpuset cpu io memory pids")
+    assert (found.version, found.roots, found.missing) == (2, (Path("/sys/fs/cgroup"),), ())
+    assert hierarchies(V2, "cpu io").missing == ("memory", "pids")
+
+
+def test_nothing() -> None:
+    assert hierarchies("").missing == ("memory", "cpu", "pids")
+
+
+def test_oom_kills(tmp_path: Path) -> None:
+    """Both versions count them, under different names."""
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    (tmp_path / "g" / "memory.events").write_text("low 0\noom 1\noom_kill 1\n")
+    for version, count in ((1, 2), (2, 1)):
+        found = Hierarchies(version, (tmp_path,), tmp_path, ())
+        assert (found.oom_kills("/g"), found.oom_kills("/gone")) == (count, 0)
