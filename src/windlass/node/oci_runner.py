@@ -40,14 +40,10 @@ from windlass.node.output import Output
 from windlass.node.process_runner import OUT_OF_MEMORY
 from windlass.node.runner import LogSink, LogStream, RunnerEvents
 
-STARTS_AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Runtimes at work at the same time: about half of what they do is waiting for the kernel."""
-CLEANUPS_AT_ONCE = 2
-GONE_WITHIN = 5 * SECOND
-"""How long killed leftovers are waited for."""
-LOOK = 10 * MILLISECOND
-CLOSE_WITHIN_S = 10.0
-"""How long an agent that ends waits until what ended before is cleaned up."""
+STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
+"""Runtimes at work at the same time: more than half of what they do is waiting for the kernel."""
+THREADS_MAX = 4 * STARTS_AT_ONCE
+"""For file system work; an unmount waits for the kernel as well, and no start shall wait behind it."""
 
 Key: TypeAlias = tuple[str, str]
 T = TypeVar("T")
@@ -104,7 +100,7 @@ class OciRunner:
         self._removals: set[asyncio.Task[None]] = set()
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
         self._cleanups = asyncio.Semaphore(CLEANUPS_AT_ONCE)
-        self._threads = ThreadPoolExecutor(STARTS_AT_ONCE, "oci")
+        self._threads = ThreadPoolExecutor(THREADS_MAX, "oci")
         self._events: RunnerEvents
         self._logs: LogSink
 

@@ -15,9 +15,11 @@ PARTIAL: Mapping[str, str] = {
     "RegisterTaskDefinition": (
         "secrets, environmentFiles, enabled restart policies, HEALTHY dependencies and MANAGED_INSTANCES "
         "are refused; requiresAttributes is not computed; stored and not acted on by the process runner: "
-        "image, networkMode, portMappings, volumes, mountPoints, volumesFrom, linuxParameters, healthCheck, "
+        "image, volumes, mountPoints, linuxParameters, readonlyRootFilesystem (the oci runner has images "
+        "that were imported, host and task volumes, tmpfs, sharedMemorySize, capabilities and a read-only "
+        "root); by no runner: networkMode, portMappings, volumesFrom, other linuxParameters, healthCheck, "
         "links, hostname, DNS members, extraHosts, dockerSecurityOptions, dockerLabels, systemControls, "
-        "resourceRequirements, privileged, readonlyRootFilesystem, interactive, pseudoTerminal, "
+        "resourceRequirements, privileged, interactive, pseudoTerminal, "
         "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
