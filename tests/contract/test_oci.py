@@ -18,6 +18,7 @@ from tests.process import PlaneProcess
 from windlass.node import proc
 from windlass.node.cgroups import read_hierarchies
 from windlass.node.images import sources
+from windlass.node.oci_runner import parent_group
 
 IMAGE = "busybox:1"
 
@@ -39,21 +40,14 @@ def plane(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Plan
     data = tmp_path_factory.mktemp("oci") / "data"
     done = windlass("image", "import", str(root), "--name", IMAGE, "--data", str(data))
     assert done.returncode == 0, done.stderr
-    before = groups()
     running = PlaneProcess(data, "--runner", "oci").start()
+    group = parent_group(data / "agent")
     yield running
     assert running.stop() == 0, running.errors.read_text()[-3000:]
     assert list((data / "agent" / "oci" / "units").iterdir()) == []
     assert list((data / "agent" / "oci" / "state").iterdir()) == []
-    assert groups() <= before
+    assert not [top for top in read_hierarchies().roots if (top / group.lstrip("/")).exists()]
     assert str(data) not in Path("/proc/mounts").read_text()
-
-
-def groups() -> set[str]:
-    return {str(path) for top in read_hierarchies().roots for path in top.glob("windlass-*")}
-
-
-Run = Callable[..., dict[str, Any]]
 
 
 class Tasks:
@@ -123,6 +117,8 @@ def test_nothing_of_one_container_is_seen_by_the_next(tasks: Tasks) -> None:
         ({"command": ["nosuch"]}, "CannotStartContainerError: executable file `nosuch` not found in $PATH"),
         ({"command": ["/etc/passwd"]}, "CannotStartContainerError: "),
         ({}, "CannotStartContainerError: no command specified, and the image has none"),
+        ({"command": ["a\0b"]}, "CannotStartContainerError: a NUL character in the command"),
+        ({"command": ["true"], "workingDirectory": "/a\0b"}, "CannotStartContainerError: "),
         ({"command": ["true"], "user": "nobody"}, "CannotStartContainerError: unable to find user nobody"),
     ],
 )  # fmt: skip
@@ -151,11 +147,12 @@ def test_memory(tasks: Tasks) -> None:
 def test_confinement(tasks: Tasks) -> None:
     """Mounting and new user namespaces are refused; a read-only root is read-only; tmpfs is not."""
     code, _, lines = tasks.run("mount -t tmpfs none /etc || unshare -U true || echo kept")
-    assert (code, lines[-1]) == (0, "kept")
+    assert code == 0
+    assert "kept" in lines
     linux = {"tmpfs": [{"containerPath": "/run", "size": 1}]}
     script = "echo x > /run/file && cat /run/file; echo x > /file || echo refused"
     found = tasks.run(script, readonlyRootFilesystem=True, linuxParameters=linux)
-    assert [found[2][0], found[2][-1]] == ["x", "refused"]
+    assert {"x", "refused"} <= set(found[2])
 
 
 def test_volumes(tasks: Tasks, tmp_path: Path) -> None:
@@ -172,6 +169,15 @@ def test_volumes(tasks: Tasks, tmp_path: Path) -> None:
     assert "Read-only" in lines[-1]
     assert (tmp_path / "out").read_text() == "hello\n"
     assert not (tmp_path / "never").exists()
+
+
+def test_a_volume_that_no_file_system_takes(tasks: Tasks) -> None:
+    """The container fails to start; the agent goes on."""
+    volumes = ({"name": "bad", "host": {"sourcePath": "/tmp/a\0b"}},)
+    arn = tasks.start(volumes, command=["true"], mountPoints=[{"sourceVolume": "bad", "containerPath": "/v"}])
+    ended = tasks.reach(arn, "STOPPED")["containers"][0]
+    assert ended["reason"].startswith("CannotStartContainerError: ")
+    assert tasks.run("exit 2")[0] == 2
 
 
 def test_containers_share_the_tasks_volume(plane: PlaneProcess, account: str) -> None:

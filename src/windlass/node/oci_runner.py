@@ -44,6 +44,12 @@ STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Runtimes at work at the same time: more than half of what they do is waiting for the kernel."""
 THREADS_MAX = 4 * STARTS_AT_ONCE
 """For file system work; an unmount waits for the kernel as well, and no start shall wait behind it."""
+CLEANUPS_AT_ONCE = 2
+GONE_WITHIN = 5 * SECOND
+"""How long killed leftovers are waited for."""
+LOOK = 10 * MILLISECOND
+CLOSE_WITHIN_S = 10.0
+"""How long an agent that ends waits until what ended before is cleaned up."""
 
 Key: TypeAlias = tuple[str, str]
 T = TypeVar("T")
@@ -165,9 +171,9 @@ class OciRunner:
         try:
             async with self._starts:
                 exit_code = await self._start(container, defaults)
-        except (CannotStart, CannotPull) as error:
+        except (CannotStart, CannotPull, OSError, ValueError) as error:
             await self._clean_up(container)
-            self._events.failed(*container.key, str(error), self._clock.now())
+            self._events.failed(*container.key, _reason(error), self._clock.now())
             return
         code = await exit_code
         ended_at = self._clock.now()
@@ -182,7 +188,7 @@ class OciRunner:
         await self._clean_up(container)
 
     async def _start(self, container: _Container, defaults: Mapping[str, str]) -> asyncio.Future[int]:
-        """Start it and say so; returns its exit code to be. Raises CannotStart and CannotPull."""
+        """Start it and say so; returns its exit code to be. Raises what `_reason` words."""
         image = self._image(container.spec.image)
         container.stop_signal = _signal_number(image.config.stop_signal)
         bundle, unit_id = container.bundle, container.key[0]
@@ -295,6 +301,16 @@ def parent_group(data: Path) -> str:
     """The cgroup of all containers of that directory's agent; a copied directory has another."""
     stat = data.stat()
     return f"/windlass-{sha256(f'{stat.st_dev}:{stat.st_ino}'.encode()).hexdigest()[:12]}"
+
+
+def _reason(error: Exception) -> str:
+    """What ECS shows. OSError: a full disk, a layer that was just removed, no process or descriptor left;
+
+    ValueError: a NUL or half a character where the kernel or JSON takes none.
+    """
+    if isinstance(error, OSError):
+        return str(CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}"))
+    return str(CannotStart(str(error))) if isinstance(error, ValueError) else str(error)
 
 
 def _detach(root: Path) -> None:

@@ -178,6 +178,8 @@ def environment(
 def working_directory(spec: ContainerSpec, image: ImageConfig) -> str:
     """The definition's, else the image's, else /. A relative one is below / (Dockerfile WORKDIR)."""
     directory = spec.working_directory or image.working_directory or "/"
+    if "\0" in directory:
+        raise CannotStart("a NUL character in the working directory")
     return directory if directory.startswith("/") else f"/{directory}"
 
 
@@ -233,7 +235,7 @@ def _tmpfs(tmpfs: Tmpfs) -> dict[str, Any]:
 
 def _target(path: str) -> str:
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    if not path.startswith("/") or not parts or ".." in parts:
+    if not path.startswith("/") or not parts or ".." in parts or "\0" in path:
         raise CannotStart(f"invalid mount path: {path!r} must be an absolute path below /")
     return f"/{'/'.join(parts)}"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.ecs_build import a_container, a_definition
-from windlass.fleet.messages import ContainerSpec, LogTarget, Ulimit
+from windlass.fleet.messages import ContainerSpec, LogTarget, Mount, Tmpfs, Ulimit
 from windlass.services.ecs.containers import Reserve, Surroundings, overridden, reserve, unit_spec
 from windlass.services.ecs.task_definition import register
 
@@ -63,6 +63,40 @@ def test_every_member_that_acts() -> None:
         ulimits=(Ulimit("nofile", 10, 20),),
         log=LogTarget("123456789012", "eu-west-1", "/ecs/work", "ecs/app/t1"),
     )
+
+
+def test_what_runners_with_images_honour() -> None:
+    """Mount points meet their volumes by name; Linux parameters are carried along."""
+    volumes = [
+        {"name": "here", "host": {"sourcePath": "/srv"}},
+        {"name": "own"},
+        {"name": "far", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}},
+        {"name": "later", "configuredAtLaunch": True},
+    ]
+    points = [{"sourceVolume": v["name"], "containerPath": f"/{v['name']}"} for v in volumes]
+    points[0]["readOnly"] = True
+    container = a_container(
+        environment=[],
+        essential=True,
+        cpu=0,
+        mountPoints=points,
+        readonlyRootFilesystem=True,
+        linuxParameters={
+            "tmpfs": [{"containerPath": "/run", "size": 8, "mountOptions": ["exec"]}],
+            "sharedMemorySize": 32,
+            "capabilities": {"add": ["SYS_PTRACE"], "drop": ["ALL"]},
+        },
+    )
+    [spec] = unit_spec("t1", "work", [container], None, AROUND, volumes).containers
+    assert spec.mounts == (
+        Mount("host", "/srv", "/here", True),
+        Mount("task", "own", "/own"),
+        Mount("other", "efsVolumeConfiguration", "/far"),
+        Mount("other", "configuredAtLaunch", "/later"),
+    )
+    assert spec.tmpfs == (Tmpfs("/run", 8, ("exec",)),)
+    assert (spec.read_only_root, spec.shared_memory_mib) == (True, 32)
+    assert (spec.capabilities_add, spec.capabilities_drop) == (("SYS_PTRACE",), ("ALL",))
 
 
 def test_overrides() -> None:
