@@ -114,9 +114,7 @@ def rows(
             owner=OWNER,
             account=cluster.account,
             region=cluster.region,
-            spec=containers.unit_spec(
-                task_id, definition.family, made.containers, memory, around, volumes
-            ),
+            spec=containers.unit_spec(task_id, definition.family, made.containers, memory, around, volumes),
             cpu_units=reserve.cpu_units,
             memory_mib=reserve.memory_mib,
             created_at=now,
