@@ -33,32 +33,37 @@ def look_up(user: str, passwd: str, group: str) -> User:
     """
     name, _, wanted = user.partition(":")
     name = name or "0"
+    number = _number(name)
     entry = next((e for e in _entries(passwd, 6) if name in (e[0], e[2])), None)
-    if entry is not None and entry[2].isdigit() and entry[3].isdigit():
-        uid, gid, home, login = int(entry[2]), int(entry[3]), entry[5] or "/", entry[0]
-    elif name.isdigit():
-        uid, gid, home, login = _id(name, "user"), 0, "/", ""
+    ids = (None, None) if entry is None else (_number(entry[2]), _number(entry[3]))
+    if entry is not None and ids[0] is not None and ids[1] is not None:
+        uid, gid, home, login = ids[0], ids[1], entry[5] or "/", entry[0]
+    elif number is not None:
+        uid, gid, home, login = number, 0, "/", ""
     else:
-        raise CannotStart(f"unable to find user {name}: no matching entries in passwd file")
+        raise CannotStart(f"unable to find user {name[:80]}: no matching entries in passwd file")
     if wanted:
         return User(uid, _group(wanted, group), (), home)
-    groups = {int(e[2]) for e in _entries(group, 4) if login and e[2].isdigit() and login in e[3].split(",")}
-    return User(uid, gid, tuple(sorted(groups)), home)
+    listed = (_number(e[2]) for e in _entries(group, 4) if login and login in e[3].split(","))
+    return User(uid, gid, tuple(sorted({found for found in listed if found is not None})), home)
 
 
 def _group(wanted: str, group: str) -> int:
     for entry in _entries(group, 3):
-        if wanted in (entry[0], entry[2]) and entry[2].isdigit():
-            return int(entry[2])
-    if wanted.isdigit():
-        return _id(wanted, "group")
-    raise CannotStart(f"unable to find group {wanted}: no matching entries in group file")
+        found = _number(entry[2])
+        if wanted in (entry[0], entry[2]) and found is not None:
+            return found
+    number = _number(wanted)
+    if number is None:
+        raise CannotStart(f"unable to find group {wanted[:80]}: no matching entries in group file")
+    return number
 
 
-def _id(digits: str, what: str) -> int:
-    if int(digits[:12]) > ID_MAX:
-        raise CannotStart(f"{what} ids must be in range 0-{ID_MAX}")
-    return int(digits)
+def _number(text: str) -> int | None:
+    """An id; None for what is none. "²" and a thousand zeros are none either, though Python reads them."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        return None
+    return int(text) if int(text) <= ID_MAX else None
 
 
 def _entries(text: str, fields: int) -> Iterator[list[str]]:

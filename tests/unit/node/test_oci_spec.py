@@ -101,14 +101,19 @@ def test_users(user: str, found: User) -> None:
 
 @pytest.mark.parametrize(
     ("user", "says"),
-    [("nobody", "find user nobody"), ("app:none", "find group none"), ("9999999999", "range")],
+    [
+        ("nobody", "find user nobody"),
+        ("app:none", "find group none"),
+        ("9999999999", "find user"),
+        ("²", "find user"),
+    ],
 )
 def test_unknown_users(user: str, says: str) -> None:
     with pytest.raises(CannotStart, match=says):
         look_up(user, PASSWD, GROUP)
 
 
-@given(st.text(), st.text(), st.text())
+@given(st.text("0129²a:\n", max_size=12), st.text("0129²a:\n\0"), st.text("0129²a,:\n"))
 def test_any_user_in_any_file(user: str, passwd: str, group: str) -> None:
     """Images are written by others: whatever stands there, there is an id or a reason."""
     try:
