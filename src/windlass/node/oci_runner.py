@@ -320,7 +320,7 @@ def _detach(root: Path) -> None:
 
 def _signal_number(name: str) -> int:
     """STOPSIGNAL: "SIGINT", "INT" or a number; SIGTERM for nothing and nonsense."""
-    if name.isdigit() and 0 < int(name) < signal.NSIG:
+    if name.isascii() and name.isdigit() and len(name) < 4 and 0 < int(name) < signal.NSIG:
         return int(name)
     found = getattr(signal, f"SIG{name.upper().removeprefix('SIG')}", signal.SIGTERM)
     return int(found) if isinstance(found, signal.Signals) else signal.SIGTERM
