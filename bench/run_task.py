@@ -1,4 +1,4 @@
-"""RunTask over the wire, durable, one task each; the node is the simulator's: the plane is measured."""
+"""RunTask over the wire, durable, one task each, to RUNNING; the node is the simulator's."""
 
 from __future__ import annotations
 

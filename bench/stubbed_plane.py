@@ -49,7 +49,7 @@ async def serve(data: Path) -> None:
     start(plane, SERVICES)
     intake.register(plane.store, "stub", "stub", unbounded=True)
     here, there = pair()
-    node = SimulatedNode("stub", "stub", clock, plane.spawn, lambda spec: Course(run=0))
+    node = SimulatedNode("stub", "stub", clock, plane.spawn, lambda spec: Course())
     plane.spawn.start("session", links.serve(here))
     plane.spawn.start("node", node.connect(there))
     server = make_server(Gateway(plane, SERVICES).answer)
