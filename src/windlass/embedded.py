@@ -24,7 +24,7 @@ from windlass.node.launch import AgentFailed, ensure_agent
 from windlass.services.plane import Plane
 
 NODE_ID = "embedded"
-CONNECTS_WITHIN = 20 * SECOND
+CONNECTS_WITHIN = 30 * SECOND
 ENDS_WITHIN = 20 * SECOND
 """How long a clean stop waits for the agent, which caps stop timeouts below this when it shuts down."""
 RESTART_AFTER = SECOND

@@ -16,7 +16,7 @@ from pathlib import Path
 from windlass.node.children import Children
 from windlass.node.tenancy import is_taken, tenant
 
-START_WITHIN_S = 10.0
+START_WITHIN_S = 30.0
 
 
 class AgentFailed(Exception):
