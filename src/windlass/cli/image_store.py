@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,7 +66,7 @@ def remove(data: Path, names: Sequence[str]) -> None:
     """Take names away, and what is then used by nothing."""
     store: ImageStore = open_store(data)
     for name in names:
-        if not _done(lambda name=name: store.remove(name)):  # type: ignore[misc]
+        if not _done(partial(store.remove, name)):
             fail(f"there is no image {name!r}; see windlass image ls")
         print(name)
 

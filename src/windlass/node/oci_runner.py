@@ -202,14 +202,14 @@ class OciRunner:
             for pipe in pipes:
                 os.close(pipe)
             raise CannotStart(await self._aside(lambda: _complaint(bundle.log)))
-        return self._begin(container, pipes)
+        return await self._begin(container, pipes)
 
     async def _run_runtime(self, container: _Container) -> tuple[int, list[int]]:
         """Have the runtime start the container: (its own exit code, reading ends of stdout and stderr)."""
         bundle = container.bundle
         ends = [os.pipe() for _ in range(0 if container.spec.log is None else 2)]
         outputs = [end[1] for end in ends] or [subprocess.DEVNULL] * 2
-        words = ("--log", str(bundle.log), "--log-format", "json", "run", "--detach")
+        words = ("--log", str(bundle.log), "--log-format", "json", "create")
         where = ("--bundle", str(bundle.directory), "--pid-file", str(bundle.pid_file))
         try:
             exit_code = self._runtime(*words, *where, bundle.id, stdout=outputs[0], stderr=outputs[1])
@@ -222,8 +222,12 @@ class OciRunner:
                 os.close(end[1])
         return await exit_code, [end[0] for end in ends]
 
-    def _begin(self, container: _Container, pipes: list[int]) -> asyncio.Future[int]:
-        """It runs, or has run: watch it and its output."""
+    async def _begin(self, container: _Container, pipes: list[int]) -> asyncio.Future[int]:
+        """It is made and waits: watch it and its output, then let it run.
+
+        In this order: a container that ended while the runtime is still its parent is reaped by the runtime,
+        and its exit code is lost.
+        """
         container.pid = int(container.bundle.pid_file.read_text())
         exit_code = self._exit_of(container.pid)
         if container.spec.log is not None:
@@ -231,6 +235,8 @@ class OciRunner:
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
         self._host.cgroups.weigh(self._group, len(self._running))
+        with suppress(OSError):  # a start that fails ends the container, and with it this life
+            await self._runtime("start", container.bundle.id)
         self._events.started(*container.key, container.pid, self._clock.now())
         return exit_code
 
