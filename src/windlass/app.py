@@ -40,6 +40,7 @@ from windlass.kernel.log_sqlite import Damaged, SqliteLog
 from windlass.kernel.priority import go_first
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
+from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
 
@@ -184,6 +185,7 @@ def _start(plane: Plane, durable: DurableLog) -> None:
     plane.spawn.start("fleet", Controller(plane.store, links, plane.clock, plane.journal).run())
     start(plane, SERVICES)
     links.on_log_lines(plane.calls.part(LogIngest).take)
+    links.on_credentials_wanted(plane.calls.part(RoleCredentials).issue)
     plane.spawn.start("log probe", _probe(plane, durable))
 
 

@@ -13,9 +13,18 @@ from typing import Protocol, TypeAlias
 
 from windlass.fleet import intake
 from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
-from windlass.fleet.messages import Hello, Invoke, InvokeResult, LogTarget, Refused, Shutdown, Welcome
+from windlass.fleet.messages import (
+    Credentials,
+    Hello,
+    Invoke,
+    InvokeResult,
+    LogTarget,
+    Refused,
+    Shutdown,
+    Welcome,
+)
 from windlass.fleet.model import NODES
-from windlass.fleet.session import LogSink, Session
+from windlass.fleet.session import CredentialSource, LogSink, Serves, Session
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -62,6 +71,7 @@ class NodeLinks:
         self._sessions: dict[str, Session] = {}
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
         self._log_sink: LogSink = _no_logs
+        self._credentials: CredentialSource = _no_credentials
         self._epoch = 0
         self.endpoint = endpoint
         """Base URL that tasks and functions reach the plane by; may be set until the first session opens."""
@@ -73,6 +83,10 @@ class NodeLinks:
     def on_log_lines(self, sink: LogSink) -> None:
         """Send the output of tasks and functions there; the logs service registers itself."""
         self._log_sink = sink
+
+    def on_credentials_wanted(self, source: CredentialSource) -> None:
+        """Have the credentials of tasks' roles made there; the ECS service registers itself."""
+        self._credentials = source
 
     def connected(self) -> list[str]:
         """Ids of the nodes that have a session."""
@@ -138,7 +152,8 @@ class NodeLinks:
             return None
         if node_id in self._sessions:
             self._end(self._sessions[node_id], "the node opened a newer session", connected=True)
-        session = Session(node_id, transport, self._store, self._clock, self._journal, lambda: self._log_sink)
+        serves = Serves(lambda: self._log_sink, lambda: self._credentials)
+        session = Session(node_id, transport, self._store, self._clock, self._journal, serves)
         self._sessions[node_id] = session
         try:
             observed = self._store[NODES].require(node_id).observed_number
@@ -189,3 +204,7 @@ async def _to_break(session: Session, work: Part) -> None:
 
 async def _no_logs(target: LogTarget, lines: tuple[tuple[int, str], ...]) -> None:
     raise Fault("ServiceUnavailable", "this plane has no logs service")
+
+
+def _no_credentials(node_id: str, unit_id: str) -> Credentials:
+    return Credentials(unit_id, why="this plane gives no credentials")

@@ -15,6 +15,8 @@ import msgspec
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
 UnitStatus = Literal["pending", "running", "stopping", "stopped"]
+Health = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
+"""As ECS spells it; UNKNOWN also for a container that has no health check."""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=False):
@@ -59,6 +61,30 @@ class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
 
 
+class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command that is run in the container again and again: exit code 0 means healthy.
+
+    `command` is what is executed, a shell's words for CMD-SHELL. Seconds, and `retries` failures in a row
+    until UNHEALTHY; failures within `start_period_s` of the start do not count (ECS API, HealthCheck).
+    """
+
+    command: tuple[str, ...]
+    interval_s: float = 30.0
+    timeout_s: float = 5.0
+    retries: int = 3
+    start_period_s: float = 0.0
+
+
+class RestartPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Start the container again when it exits, unless with one of these codes, or sooner than
+
+    `attempt_period_s` after its last start (ECS API, ContainerRestartPolicy).
+    """
+
+    ignored_exit_codes: tuple[int, ...] = ()
+    attempt_period_s: float = 300.0
+
+
 class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One container. Under the process runner `entry_point + command` is run on the host, without a shell,
 
@@ -86,6 +112,33 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     shared_memory_mib: int | None = None
     capabilities_add: tuple[str, ...] = ()
     capabilities_drop: tuple[str, ...] = ()
+    health_check: HealthCheck | None = None
+    restart_policy: RestartPolicy | None = None
+    """None: it is not started again."""
+    arn: str = ""
+    runtime_id: str = ""
+    """What ECS calls the container's runtime id; with the ARN for the container's own eyes (metadata)."""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an ECS task can ask about itself, and whether it acts as a role.
+
+    `role_arn` "" means that there are no credentials to ask for. `cluster` is its name, on Fargate its ARN,
+    as the metadata endpoint shows it. Sizes are the task's own: CPU units and MiB, 0 when it has none.
+    """
+
+    task_arn: str
+    cluster: str
+    family: str
+    revision: int
+    launch_type: str
+    group: str = ""
+    role_arn: str = ""
+    cpu_units: int = 0
+    memory_mib: int = 0
+    ephemeral_gib: int = 0
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -109,6 +162,8 @@ class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: Literal["task", "function"]
     containers: tuple[ContainerSpec, ...] = ()
     function: FunctionSpec | None = None
+    task: TaskFacts | None = None
+    """None for units that are no ECS tasks: they have no endpoints to ask."""
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -128,6 +183,9 @@ class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int = 0
     started_at: int = 0
     stopped_at: int = 0
+    health: Health = "UNKNOWN"
+    restart_count: int = 0
+    """How often its restart policy started it again; it stays "running" meanwhile, with pid 0."""
 
 
 class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -206,6 +264,12 @@ class InvokeResult(Message, frozen=True, tag="result"):
     usable: bool = True
 
 
+class CredentialsWanted(Message, frozen=True, tag="credentials_wanted"):
+    """A task that runs here asks for its role's credentials; answered by `Credentials` of the same unit."""
+
+    unit_id: str
+
+
 class Beat(Message, frozen=True, tag="beat"):
     """Nothing to say, still here."""
 
@@ -249,6 +313,24 @@ class Invoke(Message, frozen=True, tag="invoke"):
     client_context: str = ""
 
 
+class Credentials(Message, frozen=True, tag="credentials"):
+    """Temporary credentials of a task's role, good until the instant `expires_at`; or why there are none.
+
+    Secret: they are shown to the task that asked and to nobody else, and kept in memory only.
+    """
+
+    unit_id: str
+    role_arn: str = ""
+    access_key: str = ""
+    secret: str = ""
+    session_token: str = ""
+    expires_at: int = 0
+    why: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.unit_id!r}, {self.access_key!r}, why={self.why!r})"
+
+
 class Refused(Message, frozen=True, tag="refused"):
     """The session is not accepted (wrong token, another plane's epoch); the node says why and ends."""
 
@@ -259,5 +341,5 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
     """Stop every unit, report, and end: a clean end of an embedded agent's plane."""
 
 
-FromNode: TypeAlias = Hello | Observed | LogLines | Accepted | InvokeResult | Beat
-FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Refused | Shutdown
+FromNode: TypeAlias = Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | Beat
+FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Credentials | Refused | Shutdown

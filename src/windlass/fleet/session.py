@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from windlass.fleet import intake
@@ -20,6 +21,8 @@ from windlass.fleet.messages import (
     Accepted,
     Ack,
     Beat,
+    Credentials,
+    CredentialsWanted,
     Desired,
     FromPlane,
     Hello,
@@ -45,6 +48,17 @@ BACK_OFF: Duration = SECOND
 LogSink: TypeAlias = Callable[[LogTarget, tuple[tuple[int, str], ...]], Awaitable[None]]
 """Takes output lines. What it wrote to the store is durable before the node hears so: it need not wait."""
 
+CredentialSource: TypeAlias = Callable[[str, str], Credentials]
+"""(node id, unit id) → credentials of that task's role, sent once what was written for them is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serves:
+    """Whom a session asks for what it has not itself; both may be registered while it is open."""
+
+    log_sink: Callable[[], LogSink]
+    credentials: Callable[[], CredentialSource]
+
 
 class Session:
     """An open session: the node has said Hello and its row knows it."""
@@ -56,7 +70,7 @@ class Session:
         store: Store,
         clock: Clock,
         journal: Journal,
-        log_sink: Callable[[], LogSink],
+        serves: Serves,
     ) -> None:
         self.node_id = node_id
         self.held: dict[str, bool] = {}
@@ -65,13 +79,13 @@ class Session:
         self._store = store
         self._clock = clock
         self._journal = journal
-        self._log_sink = log_sink
+        self._serves = serves
         self._generation = -1
         self._awaited: int | None = None
         """The generation that was sent and is not accepted yet."""
         self._dirty: dict[str, None] = {}
         self._offered = asyncio.Event()
-        self._inbox: deque[Observed | LogLines | Accepted] = deque()
+        self._inbox: deque[Observed | LogLines | Accepted | CredentialsWanted] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._closed = False
@@ -186,7 +200,7 @@ class Session:
                 case Accepted() as accepted:
                     self._note_accepted(accepted.generation)
                     self._put_in(accepted)
-                case Observed() | LogLines() as message:
+                case Observed() | LogLines() | CredentialsWanted() as message:
                     self._put_in(message)
                 case Hello():
                     return "the agent said Hello twice"
@@ -204,7 +218,7 @@ class Session:
             self._awaited = None
             self._offered.set()
 
-    def _put_in(self, message: Observed | LogLines | Accepted) -> None:
+    def _put_in(self, message: Observed | LogLines | Accepted | CredentialsWanted) -> None:
         self._inbox.append(message)
         self._arrived.set()
 
@@ -220,6 +234,7 @@ class Session:
         """All that is in the inbox. It leaves it only when durable, so a Retry repeats it."""
         batch = tuple(self._inbox)
         last = 0
+        issued: list[Credentials] = []
         for message in batch:
             match message:
                 case Observed(number=last):
@@ -228,19 +243,23 @@ class Session:
                     await self._take_lines(message)
                 case Accepted(generation):
                     intake.take_accepted(self._store, self.node_id, generation)
+                case CredentialsWanted(unit_id):
+                    issued.append(self._serves.credentials()(self.node_id, unit_id))
         await self._store.durable()
         for _ in batch:
             self._inbox.popleft()
         self._taken.set()
         if last:
             await self._transport.send(encode(Ack(last)))
+        for credentials in issued:
+            await self._transport.send(encode(credentials))
 
     async def _take_lines(self, message: LogLines) -> None:
         node = self._store[NODES].require(self.node_id)
         if message.number <= node.observed_number:
             return
         try:
-            await self._log_sink()(message.target, message.lines)
+            await self._serves.log_sink()(message.target, message.lines)
         except Fault as fault:  # the log group is gone, say: the lines have nowhere to go
             subject = f"{message.target.group}:{message.target.stream}"
             self._journal.note("fleet", subject, "lines dropped", f"{len(message.lines)}: {fault.message}")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-from windlass.fleet.messages import Desired, Hello, Invoke, InvokeResult, UnitState, Want
+from windlass.fleet.messages import ContainerState, Desired, Hello, Invoke, InvokeResult, UnitState, Want
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
@@ -24,6 +25,7 @@ from windlass.node.logs import Logs
 from windlass.node.outbox import Outbox
 from windlass.node.plan import (
     Action,
+    Check,
     Kill,
     Remove,
     Skip,
@@ -32,7 +34,9 @@ from windlass.node.plan import (
     StopFunction,
     Terminate,
     plan,
+    restarts,
 )
+from windlass.node.role_credentials import RoleCredentials
 from windlass.node.runner import FunctionHost, Runner, Seat, Watch
 
 STARTS_PER_TURN = 8
@@ -40,6 +44,9 @@ STARTS_PER_TURN = 8
 SHUTDOWN_GRACE_MAX: Duration = seconds(10)
 """When the agent itself ends, no stopTimeout is longer."""
 SHUTDOWN_REASON = "Host agent stopped"
+
+Surroundings: TypeAlias = Callable[[Held, str], Mapping[str, str]]
+"""(unit, container name) → what its environment says of the endpoints that it may ask."""
 
 log = logging.getLogger("windlass.agent")
 
@@ -79,6 +86,8 @@ class Agent:
         self._budget = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ending: asyncio.Future[None] | None = None
+        self.surroundings: Surroundings = lambda held, container: {}
+        self.credentials = RoleCredentials(self._loop, clock)
         runner.attach(self, self._logs)
 
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
@@ -131,6 +140,14 @@ class Agent:
             self._held[state.unit_id] = moves.recovered(state)
             self._reported[state.unit_id] = state
 
+    def look_up(self, unit_id: str) -> Held | None:
+        """The unit as it is now, if this node holds it."""
+        return self._held.get(unit_id)
+
+    def processes(self) -> set[int]:
+        """The pids of all containers that run."""
+        return {c.pid for held in self._held.values() for c in held.state.containers if _runs(c)}
+
     async def shut_down(self) -> None:
         """Stop everything, with at most ten seconds of grace; returns when all units have stopped."""
         if self._ending is None:
@@ -147,6 +164,7 @@ class Agent:
         """Let go of everything; what still runs goes on."""
         for timer in self._timers.values():
             timer.cancel()
+        self.credentials.close()
         if self._turn is not None:
             self._turn.cancel()
         if self._functions is not None:
@@ -165,8 +183,16 @@ class Agent:
             self._set(moves.ended(held, container, None, reason, at))
 
     def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
-        if (held := self._held.get(unit_id)) is not None:
+        if (held := self._held.get(unit_id)) is None:
+            return
+        if restarts(self._want(unit_id), held, container, exit_code, at):
+            self._set(moves.restarting(held, container, exit_code))
+        else:
             self._set(moves.ended(held, container, exit_code, reason, at))
+
+    def checked(self, unit_id: str, container: str, exit_code: int, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.checked(held, container, exit_code, at))
 
     def reported(self, state: UnitState) -> None:
         """A function host tells how a unit is."""
@@ -218,7 +244,7 @@ class Agent:
             self._held[unit_id] = moves.observe(want, self._held[unit_id], now)
             todo = plan(want, self._held[unit_id], now, cap)
             for action in todo.actions:
-                if isinstance(action, Start) and not self._budget:
+                if isinstance(action, Start | Check) and not self._budget:
                     self._queued[unit_id] = None
                     return False
                 self._act(action, now)
@@ -241,9 +267,11 @@ class Agent:
             case Start(unit_id, name):
                 self._budget -= 1
                 self._held[unit_id] = moves.asked(held, name)
-                spec = next(c for c in held.spec.containers if c.name == name)
-                defaults = {"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}
-                self._runner.start(unit_id, spec, defaults)
+                self._runner.start(unit_id, held.container_spec(name), self._defaults(held, name))
+            case Check(unit_id, name):
+                self._budget -= 1
+                self._held[unit_id] = moves.checking(held, name, now)
+                self._runner.check(unit_id, held.container_spec(name), self._defaults(held, name))
             case Skip(unit_id, name, exit_code, reason):
                 self._held[unit_id] = moves.ended(held, name, exit_code, reason, now)
             case Terminate(unit_id, name):
@@ -256,6 +284,11 @@ class Agent:
                 self._forget(held)
             case _:
                 self._act_on_function(action, held, now)
+
+    def _defaults(self, held: Held, name: str) -> dict[str, str]:
+        """What the container's environment has unless its definition says otherwise."""
+        told = {"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}
+        return {**told, **self.surroundings(held, name)}
 
     def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
         """Functions are their host's; without one the unit ends with a reason."""
@@ -289,6 +322,7 @@ class Agent:
             changed.append(held.state)
             self._reported[unit_id] = held.state
             if held.state.status == "stopped":
+                self.credentials.forget(held.state.unit_id)
                 self._set_timer(unit_id, None, 0)
                 if held.spec.kind == "task":
                     self._runner.remove(unit_id)
@@ -317,3 +351,7 @@ class Agent:
             return
         if all(held.state.status == "stopped" for held in self._held.values()):
             self._ending.set_result(None)
+
+
+def _runs(container: ContainerState) -> bool:
+    return container.status == "running" and container.pid > 0

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from windlass.fleet.messages import ContainerState, UnitSpec, UnitState, Want
+from windlass.fleet.messages import ContainerSpec, ContainerState, Health, UnitSpec, UnitState, Want
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Bug
+from windlass.node.health import Checks, judge
 
 TASK_FAILED_TO_START = "TaskFailedToStart"
 ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
@@ -28,7 +29,9 @@ class Held:
     """One unit on this node.
 
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
-    went to a container, `killed` names those that got SIGKILL.
+    went to a container, `killed` names those that got SIGKILL. `restarting` has containers between two runs,
+    with the exit code of the last, `restarted_at` their last start if it was not the first, `checks` what
+    their health checks showed.
     """
 
     spec: UnitSpec
@@ -36,6 +39,20 @@ class Held:
     asked: frozenset[str] = frozenset()
     terminated: Mapping[str, Instant] = field(default_factory=dict)
     killed: frozenset[str] = frozenset()
+    restarting: Mapping[str, int] = field(default_factory=dict)
+    restarted_at: Mapping[str, Instant] = field(default_factory=dict)
+    checks: Mapping[str, Checks] = field(default_factory=dict)
+
+    def last_start(self, name: str) -> Instant:
+        """When the container last started, 0 when it never did."""
+        return self.restarted_at.get(name, self.container(name).started_at)
+
+    def checks_of(self, name: str) -> Checks:
+        """The container's checks; a container that was adopted has none from before."""
+        return self.checks.get(name) or Checks(self.last_start(name))
+
+    def container_spec(self, name: str) -> ContainerSpec:
+        return next(spec for spec in self.spec.containers if spec.name == name)
 
     def container(self, name: str) -> ContainerState:
         for container in self.state.containers:
@@ -58,6 +75,8 @@ def asked(held: Held, name: str) -> Held:
 def started(held: Held, name: str, pid: int, at: Instant) -> Held:
     """It runs. A container that already stopped stays stopped: reports may come late."""
     container = held.container(name)
+    if name in held.restarting:
+        return _started_again(held, container, pid, at)
     if container.status != "pending":
         return held
     running = msgspec.structs.replace(container, status="running", pid=pid, started_at=at)
@@ -72,7 +91,46 @@ def ended(held: Held, name: str, exit_code: int | None, reason: str, at: Instant
     stopped = msgspec.structs.replace(
         container, status="stopped", exit_code=exit_code, reason=reason, stopped_at=at
     )
-    return replace(_with(held, stopped), asked=held.asked - {name})
+    restarting = {n: code for n, code in held.restarting.items() if n != name}
+    return replace(_with(held, stopped), asked=held.asked - {name}, restarting=restarting)
+
+
+def restarting(held: Held, name: str, exit_code: int) -> Held:
+    """It ended and is to start again: to everybody else it runs on, with one more restart."""
+    container = held.container(name)
+    if container.status != "running":
+        return held
+    between = msgspec.structs.replace(
+        container, pid=0, health="UNKNOWN", restart_count=container.restart_count + 1
+    )
+    return replace(_with(held, between), restarting={**held.restarting, name: exit_code})
+
+
+def _started_again(held: Held, container: ContainerState, pid: int, at: Instant) -> Held:
+    name = container.name
+    return replace(
+        _with(held, msgspec.structs.replace(container, pid=pid)),
+        asked=held.asked - {name},
+        restarting={n: code for n, code in held.restarting.items() if n != name},
+        restarted_at={**held.restarted_at, name: at},
+        checks={**held.checks, name: Checks(at)},
+    )
+
+
+def checking(held: Held, name: str, at: Instant) -> Held:
+    """A health check began."""
+    return replace(held, checks={**held.checks, name: replace(held.checks_of(name), began_at=at)})
+
+
+def checked(held: Held, name: str, exit_code: int, at: Instant) -> Held:
+    """A health check ended. Late ones, of a container that ended or started again meanwhile, say nothing."""
+    container, checks = held.container(name), held.checks_of(name)
+    check = held.container_spec(name).health_check
+    if check is None or container.status != "running" or not checks.began_at:
+        return held
+    health, checks = judge(check, checks, container.health, exit_code, at)
+    after = held if health == container.health else _with(held, _with_health(container, health))
+    return replace(after, checks={**held.checks, name: checks})
 
 
 def terminated(held: Held, name: str, at: Instant) -> Held:
@@ -160,6 +218,10 @@ def observe(want: Want | None, held: Held, now: Instant) -> Held:
         stopped_at=now if status == "stopped" else 0,
     )
     return held if after == state else replace(held, state=after)
+
+
+def _with_health(container: ContainerState, health: Health) -> ContainerState:
+    return msgspec.structs.replace(container, health=health)
 
 
 def _with(held: Held, container: ContainerState) -> Held:

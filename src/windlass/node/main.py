@@ -37,6 +37,7 @@ from windlass.node.process_runner import ProcessRunner
 from windlass.node.recover import kill_leftovers, stopped
 from windlass.node.runner import Runner
 from windlass.node.session import Connect, Sessions
+from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
 
 LAST_REPORTS_WITHIN_S = 3.0
@@ -146,12 +147,15 @@ async def _serve(options: Options, at_home: bool, host: OciHost | None) -> int:
     functions = options.data / "functions"
     sweep(functions)
     agent.host_functions(LambdaHost(), spawn, functions, children.watch)
+    endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
+    agent.surroundings = endpoints.environment
     sessions = Sessions(agent, _connector(options, told_to_end.set), clock, spawn, told_to_end.set)
     spawn.start("sessions", sessions.run())
     log.info("agent %s is up, pid %d", options.node_id, os.getpid())
     _say_ready(options.ready)
     await told_to_end.wait()
     await _end(agent, sessions)
+    endpoints.close()
     await agent.close()
     await spawn.close()
     children.close()

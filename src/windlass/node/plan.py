@@ -1,11 +1,11 @@
 """What to do next for a unit: the difference between what the plane wants and what runs, as actions.
 
-Decides the order of containers (dependsOn), what an end of one means for the others, and when patience
-with SIGTERM is over. Pure: time is an argument; knows no process, no loop, no plane. Asked again after
-every action and every event, it returns nothing more once the unit is as it should be.
+Decides the order of containers (dependsOn), what an end of one means for the others, when a health check is
+due, which container starts again, and when patience with SIGTERM is over. Pure: time is an argument; knows
+no process, no loop, no plane. Asked again after every action and every event, it returns nothing more once
+the unit is as it should be.
 
-Known gaps: health checks (HEALTHY is refused by the ECS service before it gets here) and restart policies.
-Time is the host's: when that jumps back, a grace period is longer by as much.
+Known gap: time is the host's: when that jumps back, a grace period is longer by as much.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from windlass.fleet.messages import Condition, ContainerSpec, ContainerState, Want
 from windlass.kernel.clock import Duration, Instant, seconds
+from windlass.node.health import is_to_restart, next_check
 from windlass.node.held import Held, ending
 
 EXIT_CODE_NEVER_STARTED = 143
@@ -32,12 +33,20 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The container will never start: record it as stopped, with that exit code and reason."""
+    """The container will never start, or not again: record it as stopped, with that exit code and reason."""
 
     unit_id: str
     container: str
     exit_code: int | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Run the container's health check."""
+
+    unit_id: str
+    container: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,7 @@ class Remove:
     unit_id: str
 
 
-Action: TypeAlias = Start | Skip | Terminate | Kill | StartFunction | StopFunction | Remove
+Action: TypeAlias = Start | Skip | Check | Terminate | Kill | StartFunction | StopFunction | Remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,14 @@ def plan(want: Want | None, held: Held, now: Instant, stop_timeout_max: Duration
         return Plan((Remove(held.spec.unit_id),)) if want is None else Plan()
     if ending(want, held) is not None:
         return _plan_end(held, now, stop_timeout_max)
-    return _plan_start(held, now)
+    start, upkeep = _plan_start(held, now), _plan_upkeep(held, now)
+    return Plan((*start.actions, *upkeep.actions), _earliest(start.again, upkeep.again))
+
+
+def restarts(want: Want | None, held: Held, name: str, exit_code: int, now: Instant) -> bool:
+    """Whether that container, which just exited, is to start again: its policy says so, its task goes on."""
+    policy = held.container_spec(name).restart_policy
+    return ending(want, held) is None and is_to_restart(policy, exit_code, held.last_start(name), now)
 
 
 def _plan_function(want: Want | None, held: Held) -> Plan:
@@ -166,12 +182,14 @@ def _verdict(
     if name not in states:
         return Never(f"it depends on {name}, which is not in the task")
     dependency = states[name]
-    if condition == "HEALTHY":
-        return Never(f"it waits for {name} to be HEALTHY, and there are no health checks here")
+    if condition == "HEALTHY" and specs[name].health_check is None:
+        return Never(f"it waits for {name} to be HEALTHY, which has no health check")
     if dependency.status == "stopped":
         return _verdict_stopped(dependency, condition)
     if condition == "START":
         return None if dependency.status == "running" else Wait(None)
+    if condition == "HEALTHY" and dependency.health == "HEALTHY":
+        return None
     timeout = specs[name].start_timeout_s
     if dependency.status == "pending" or not timeout:
         return Wait(None)
@@ -185,9 +203,29 @@ def _verdict_stopped(dependency: ContainerState, condition: Condition) -> Never 
     """What a stopped dependency means: a container that never started satisfies nothing."""
     if not dependency.started_at or dependency.exit_code is None:
         return Never(f"dependency {dependency.name} did not start")
+    if condition == "HEALTHY":
+        return Never(f"dependency {dependency.name} stopped before it was HEALTHY")
     if condition == "SUCCESS" and dependency.exit_code != 0:
         return Never(f"dependency {dependency.name} has failed with exit code {dependency.exit_code}")
     return None
+
+
+def _plan_upkeep(held: Held, now: Instant) -> Plan:
+    """Start again what is between two runs; check the health of what runs."""
+    unit_id = held.spec.unit_id
+    actions: list[Action] = []
+    again: Instant | None = None
+    for spec in held.spec.containers:
+        if spec.name in held.restarting:
+            if spec.name not in held.asked:
+                actions.append(Start(unit_id, spec.name))
+        elif spec.health_check is not None and held.container(spec.name).status == "running":
+            due = next_check(spec.health_check, held.checks_of(spec.name))
+            if due is not None and due <= now:
+                actions.append(Check(unit_id, spec.name))
+            else:
+                again = _earliest(again, due)
+    return Plan(tuple(actions), again)
 
 
 def _stuck(specs: Mapping[str, ContainerSpec], states: Mapping[str, ContainerState]) -> set[str]:
@@ -207,6 +245,10 @@ def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None) -> Pl
     for spec in held.spec.containers:
         if held.container(spec.name).status == "pending" and spec.name not in left:
             actions.append(Skip(unit_id, spec.name, None, ""))
+        if spec.name in held.restarting:  # nothing of it runs: its last exit is its end
+            if spec.name not in held.asked:
+                actions.append(Skip(unit_id, spec.name, held.restarting[spec.name], ""))
+            continue
         if held.container(spec.name).status != "running" or spec.name in held.killed:
             continue
         if any(dependent in left for dependent in _dependents(held, spec.name)):

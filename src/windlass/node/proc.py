@@ -29,6 +29,9 @@ class Stat:
     session: int
     start_ticks: int
     resident_pages: int
+    user_ticks: int = 0
+    kernel_ticks: int = 0
+    """CPU time of the process and of its children that ended and were waited for."""
 
 
 def stat(pid: int) -> Stat | None:
@@ -46,7 +49,15 @@ def stat(pid: int) -> Stat | None:
         session=int(fields[3]),
         start_ticks=int(fields[19]),
         resident_pages=int(fields[21]),
+        user_ticks=int(fields[11]) + int(fields[13]),
+        kernel_ticks=int(fields[12]) + int(fields[14]),
     )
+
+
+def host_ticks() -> int:
+    """CPU time of the whole host since boot, idle time included (/proc/stat); 0 when it cannot be read."""
+    first = _read("/proc/stat").partition(b"\n")[0].split()
+    return sum(map(int, first[1:9]))  # guest time, behind these, is in user time already
 
 
 def mark(pid: int) -> tuple[str, str] | None:

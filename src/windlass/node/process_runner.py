@@ -26,6 +26,7 @@ from windlass.kernel.clock import Clock, Duration, Instant, seconds
 from windlass.node import proc
 from windlass.node.children import Children
 from windlass.node.command import CannotStart, Launch, identify, prepare
+from windlass.node.health_command import HealthCommands, checked_by
 from windlass.node.memory import MemoryWatch
 from windlass.node.output import Output
 from windlass.node.runner import LogSink, LogStream, RunnerEvents
@@ -82,6 +83,7 @@ class ProcessRunner:
         self._finishing: asyncio.Handle | None = None
         self._sweeping: asyncio.Handle | None = None
         self._memory = MemoryWatch(loop, self._over_memory)
+        self._checks = HealthCommands(loop, children, self._checked)
         self._removed = 0
         self._events: RunnerEvents
         self._logs: LogSink
@@ -109,6 +111,23 @@ class ProcessRunner:
         now = self._clock.now()
         self._begin(_Process(key, popen), pipes, container)
         self._events.started(*key, popen.pid, now)
+
+    def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        """See runner.Runner: as the container's user, in its directory, with its environment and limits."""
+        key = (unit_id, container.name)
+        if key in self._running and container.health_check is not None:
+            directory = str(self._scratch / unit_id / container.name)
+            command = checked_by(container, container.health_check)
+
+            def launch() -> subprocess.Popen[bytes]:
+                environment = {"PATH": self._path, **defaults}
+                identity = identify(container.user)
+                return _spawn(prepare(unit_id, command, environment, directory, identity), pipes=0)[0]
+
+            self._checks.run(key, launch, container.health_check.timeout_s)
+
+    def _checked(self, key: Key, exit_code: int) -> None:
+        self._events.checked(*key, exit_code, self._clock.now())
 
     def terminate(self, unit_id: str, container: str) -> None:
         process = self._running.get((unit_id, container))
@@ -141,6 +160,7 @@ class ProcessRunner:
             if handle is not None:
                 handle.cancel()
         self._memory.close()
+        self._checks.close()
         for process in (*self._running.values(), *self._ended.values()):
             for output in process.outputs:
                 output.close()
@@ -204,6 +224,7 @@ class ProcessRunner:
         process.exit_code = exit_code
         process.ended_at = self._clock.now()
         self._memory.discard(process.pid)
+        self._checks.stop(process.key)
         del self._running[process.key]
         self._ended[process.key] = process
         if self._finishing is None:

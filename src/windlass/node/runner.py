@@ -29,6 +29,9 @@ class RunnerEvents(Protocol):
     def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
         """It ended at `at`; all its output was handed on, and nothing that it started still runs."""
 
+    def checked(self, unit_id: str, container: str, exit_code: int, at: Instant) -> None:
+        """Its health check ended: 0 is healthy; -1 when it took longer than its timeout."""
+
 
 class LogStream(Protocol):
     """One container's output on its way to a log stream."""
@@ -64,6 +67,12 @@ class Runner(Protocol):
         """Start it; answered by `started` or `failed`. `defaults` are environment variables that the
 
         container gets unless its own environment has them.
+        """
+
+    def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        """Run the container's health check in the container's own surroundings, at most for its timeout;
+
+        answered by `checked`. The container has started; when it has ended, nothing needs to be answered.
         """
 
     def terminate(self, unit_id: str, container: str) -> None:

@@ -14,10 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-import httptools
-
 from windlass.kernel.machine import Moves, allows
 from windlass.node.function_lines import sandbox_fault
+from windlass.node.http import Connection, Limits, Request
 
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 """Largest response of a function; Runtime API, facts of the sandbox agent (6 MiB and 100 bytes)."""
@@ -32,10 +31,12 @@ RUNTIME_MOVES: Moves = {
     ("running", "error"): "answered",
     ("answered", "next"): "idle",
 }
+ERROR_TYPE = b"lambda-runtime-function-error-type"
+RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
+HEARD = Limits(body_bytes=RESPONSE_BYTES_MAX, headers=frozenset((ERROR_TYPE, RESPONSE_MODE)))
 _PREFIX = "/2018-06-01"
 _INVOCATION = re.compile(_PREFIX + r"/runtime/invocation/([^/]+)/(response|error)")
-_REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
 _OK = b'{"status":"OK"}\n'
 
 
@@ -67,31 +68,21 @@ class Environment(Protocol):
         """No connection is open any more: nothing that was said is still on the way."""
 
 
-@dataclass(slots=True)
-class _Request:
-    method: str = ""
-    path: str = ""
-    error_type: str = ""
-    mode: str = ""
-    size: int = 0
-    body: bytearray | None = None
-
-
 class RuntimeApi:
     """The API of one environment. `offer` hands in an event; the environment hears of the outcome."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._server: asyncio.Server | None = None
-        self._connections: set[_Connection] = set()
-        self._parked: _Connection | None = None
+        self._connections: set[Connection] = set()
+        self._parked: Connection | None = None
         self._event: Event | None = None
         self.state = "init"
 
     async def listen(self) -> int:
         """Open the listener; returns its port on 127.0.0.1."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self._server = await loop.create_server(lambda: Connection(self, HEARD), "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
@@ -119,17 +110,17 @@ class RuntimeApi:
     def connected(self) -> bool:
         return bool(self._connections)
 
-    def opened(self, connection: _Connection) -> None:
+    def opened(self, connection: Connection) -> None:
         self._connections.add(connection)
 
-    def lost(self, connection: _Connection) -> None:
+    def lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if self._parked is connection:
             self._parked = None
         if not self._connections:
             self._environment.disconnected()
 
-    def answer(self, request: _Request, connection: _Connection) -> None:
+    def answer(self, request: Request, connection: Connection) -> None:
         """Answer one request of the runtime, or park it (`next` without an event)."""
         match (request.method, request.path):
             case ("GET", "/2018-06-01/runtime/invocation/next"):
@@ -143,7 +134,7 @@ class RuntimeApi:
             case _:
                 connection.write(404, b"404 page not found\n", content_type="text/plain")
 
-    def _next(self, connection: _Connection) -> None:
+    def _next(self, connection: Connection) -> None:
         if not self._moves("next", connection):
             return
         if self._parked is not None:  # the runtime dialled again; the old line is dead to it
@@ -155,7 +146,7 @@ class RuntimeApi:
         else:
             self._deliver(connection)
 
-    def _deliver(self, connection: _Connection) -> None:
+    def _deliver(self, connection: Connection) -> None:
         event = self._event
         assert event is not None and self.state == "idle"
         self.state = "running"
@@ -168,40 +159,41 @@ class RuntimeApi:
         ]
         connection.write(200, event.payload, [pair for pair in headers if pair[1]])
 
-    def _outcome(self, request_id: str, kind: str, request: _Request, connection: _Connection) -> None:
+    def _outcome(self, request_id: str, kind: str, request: Request, connection: Connection) -> None:
         event = self._event
         if event is None or event.request_id != request_id:
-            connection.fault(400, "InvalidRequestID", "Invalid request ID")
+            _fault(connection, 400, "InvalidRequestID", "Invalid request ID")
             return
         if not self._moves(kind, connection):
             return
         self._event = None
         if request.body is None:
-            connection.fault(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size "
+            _fault(connection, 413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size "
                              f"({RESPONSE_BYTES_MAX} bytes).")  # fmt: skip
             self._environment.failed(request_id, too_large(), "Function.ResponseSizeTooLarge")
         elif kind == "error":
             connection.write(202, _OK)
-            self._environment.failed(request_id, bytes(request.body), error_type(request.error_type))
-        elif request.mode not in ("", "streaming"):
-            connection.fault(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+            self._environment.failed(request_id, bytes(request.body), error_type(request.header(ERROR_TYPE)))
+        elif request.header(RESPONSE_MODE).lower() not in ("", "streaming"):
+            _fault(connection, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             fault = sandbox_fault("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
             self._environment.failed(request_id, fault, "Runtime.InvalidResponseModeHeader")
         else:
             connection.write(202, _OK)
             self._environment.responded(request_id, bytes(request.body))
 
-    def _init_error(self, request: _Request, connection: _Connection) -> None:
+    def _init_error(self, request: Request, connection: Connection) -> None:
         if self._moves("init_error", connection):
             connection.write(202, _OK)
-            self._environment.init_failed(bytes(request.body or b""), error_type(request.error_type))
+            self._environment.init_failed(bytes(request.body or b""), error_type(request.header(ERROR_TYPE)))
 
-    def _moves(self, event: str, connection: _Connection) -> bool:
+    def _moves(self, event: str, connection: Connection) -> bool:
         """Take the move, or answer 403 and leave everything as it was."""
         if allows(RUNTIME_MOVES, self.state, event):
             self.state = RUNTIME_MOVES[self.state, event]
             return True
-        connection.fault(
+        _fault(
+            connection,
             403,
             "InvalidStateTransition",
             f"State transition from {self.state} to {event} failed for runtime. "
@@ -210,75 +202,8 @@ class RuntimeApi:
         return False
 
 
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection: bytes to requests and back. Bodies past the limit are counted, not kept."""
-
-    def __init__(self, api: RuntimeApi) -> None:
-        self._api = api
-        self._parser = httptools.HttpRequestParser(self)
-        self._request = _Request()
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._api.opened(self)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        self._api.lost(self)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.abort()
-
-    def on_message_begin(self) -> None:
-        self._request = _Request(body=bytearray())
-
-    def on_url(self, url: bytes) -> None:
-        self._request.path += url.decode("latin-1")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        match name.lower():
-            case b"lambda-runtime-function-error-type":
-                self._request.error_type = value.decode("latin-1")
-            case b"lambda-runtime-function-response-mode":
-                self._request.mode = value.decode("latin-1").lower()
-
-    def on_body(self, body: bytes) -> None:
-        request = self._request
-        request.size += len(body)
-        if request.size > RESPONSE_BYTES_MAX:
-            request.body = None
-        elif request.body is not None:
-            request.body += body
-
-    def on_message_complete(self) -> None:
-        self._request.method = self._parser.get_method().decode()
-        self._api.answer(self._request, self)
-
-    def write(
-        self,
-        status: int,
-        body: bytes,
-        headers: list[tuple[str, str]] | None = None,
-        content_type: str = "application/json",
-    ) -> None:
-        if self._transport is None:
-            return
-        lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Error')}"]
-        lines += [f"{name}: {_one_line(value)}" for name, value in headers or ()]
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}", "\r\n"]
-        self._transport.write("\r\n".join(lines).encode("utf-8") + body)
-
-    def fault(self, status: int, error_type: str, message: str) -> None:
-        self.write(status, sandbox_fault(error_type, message))
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+def _fault(connection: Connection, status: int, error_type: str, message: str) -> None:
+    connection.write(status, sandbox_fault(error_type, message))
 
 
 def error_type(header: str) -> str:
@@ -298,8 +223,3 @@ def too_large() -> bytes:
     return json.dumps(
         {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}, separators=(",", ":")
     ).encode()
-
-
-def _one_line(value: str) -> str:
-    """A header value that cannot end its line early."""
-    return value.replace("\r", " ").replace("\n", " ")

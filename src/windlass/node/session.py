@@ -18,6 +18,7 @@ from windlass.fleet.messages import (
     Accepted,
     Ack,
     Beat,
+    Credentials,
     Desired,
     FromNode,
     Invoke,
@@ -58,7 +59,10 @@ class Sessions:
         self._spawn = spawn
         self._on_shutdown = on_shutdown
         self._epoch = 0
+        self._open: deque[FromNode] | None = None
+        """What is to go out on the open session before all else."""
         self.connected = False
+        agent.credentials.ask_with(self._ask)
 
     async def run(self) -> None:
         """For ever."""
@@ -88,7 +92,7 @@ class Sessions:
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
             log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
-            prompt: deque[FromNode] = deque()
+            prompt = self._open = deque[FromNode]()
             sender = self._spawn.start(
                 "session sender", self._send_always(transport, prompt, welcome.lease_s)
             )
@@ -99,7 +103,15 @@ class Sessions:
             finally:
                 sender.cancel()
         finally:
+            self._open = None
             transport.close()
+
+    def _ask(self, message: FromNode) -> bool:
+        """Send this to the plane now; False when there is no session to send it on."""
+        if self._open is None:
+            return False
+        self._prompt(self._open, message)
+        return True
 
     def _greeted(self, body: bytes | None) -> Welcome:
         """The plane's answer to Hello."""
@@ -128,6 +140,8 @@ class Sessions:
                 self._agent.outbox.acknowledge(number)
             case Invoke() as invoke:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
+            case Credentials() as credentials:
+                self._agent.credentials.take(credentials)
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):

@@ -22,6 +22,7 @@ from windlass.fleet.messages import (
     Beat,
     ContainerState,
     ContainerStatus,
+    Credentials,
     Desired,
     Hello,
     Invoke,
@@ -129,7 +130,9 @@ class SimulatedNode:
             await transport.send(encode(report))
 
     async def _obey(
-        self, message: Desired | Ack | Invoke | Shutdown | Welcome | Refused, transport: Transport
+        self,
+        message: Desired | Ack | Invoke | Shutdown | Credentials | Welcome | Refused,
+        transport: Transport,
     ) -> None:
         match message:
             case Desired():

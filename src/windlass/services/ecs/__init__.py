@@ -2,7 +2,7 @@
 
 What this decides: which tasks a call may start, what their containers are told, and what their status is.
 It must not know where tasks run: it writes units, the fleet places them. Known gaps: services, container
-instances, Auto Scaling group capacity, daemons, ECS Exec, container health checks; see docs/aws/ecs.md.
+instances, Auto Scaling group capacity, daemons, ECS Exec; see docs/aws/ecs.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.handlers import clusters, settings, tags, task_definitions, tasks
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
+from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.plane import Plane, Service
 
 
@@ -21,7 +22,7 @@ def start(plane: Plane) -> Sequence[object]:
     observer, retention = Observer(plane), Retention(plane)
     for loop in (observer.loop, retention.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention)
+    return (observer, retention, RoleCredentials(plane))
 
 
 SERVICE = Service(

@@ -29,6 +29,8 @@ START_TIMEOUT_FARGATE_S = (2, 120)
 """Seconds; ContainerDefinition, startTimeout."""
 HEALTH_CHECK_BOUNDS = {"interval": (5, 300), "timeout": (2, 60), "retries": (1, 10), "startPeriod": (0, 300)}
 """Seconds, and a count; HealthCheck."""
+HEALTH_CHECK_KINDS = ("CMD", "CMD-SHELL")
+"""What a health check's command begins with; HealthCheck, command."""
 HEALTH_CHECK_DEFAULTS = {"interval": 30, "timeout": 5, "retries": 3}
 RESTART_PERIOD_S = (60, 1_800)
 """Seconds; ContainerRestartPolicy, restartAttemptPeriod."""
@@ -49,7 +51,7 @@ def normalise(container: Container, *, network_mode: str, task_memory: int | Non
     _check_name_and_image(container)
     _check_stores(container)
     check_cpu_and_memory(container, task_memory)
-    _check_dependencies(container)
+    _check_timeouts(container)
     _check_ulimits(container)
     _check_restart_policy(container)
     _check_log(container)
@@ -144,13 +146,7 @@ def _check_stores(container: Container) -> None:
             raise refuse(f"Container '{name}' has an environment variable without a name.")
 
 
-def _check_dependencies(container: Container) -> None:
-    for dependency in container.get("dependsOn", ()):
-        if dependency["condition"] == "HEALTHY":
-            raise refuse(
-                f"Container '{container['name']}' depends on '{dependency['containerName']}' being HEALTHY: "
-                "Windlass does not run container health checks yet. START, COMPLETE and SUCCESS work."
-            )
+def _check_timeouts(container: Container) -> None:
     for member in ("startTimeout", "stopTimeout"):
         if container.get(member, 0) < 0:
             raise refuse(f"The {member} of container '{container['name']}' must not be negative.")
@@ -171,10 +167,6 @@ def _check_restart_policy(container: Container) -> None:
     policy = container.get("restartPolicy")
     if policy is None:
         return
-    if policy["enabled"]:
-        raise refuse(
-            f"Container '{container['name']}' has a restart policy: Windlass does not restart containers yet."
-        )
     low, high = RESTART_PERIOD_S
     if not low <= policy.get("restartAttemptPeriod", low) <= high:
         raise refuse(f"restartAttemptPeriod must be between {low} and {high} seconds.")
@@ -198,6 +190,10 @@ def _health_check(check: Mapping[str, Any]) -> dict[str, Any]:
     for member, (low, high) in HEALTH_CHECK_BOUNDS.items():
         if not low <= check.get(member, low) <= high:
             raise refuse(f"HealthCheck.{member} must be between {low} and {high}.")
+    if check["command"][0] not in HEALTH_CHECK_KINDS or len(check["command"]) < 2:
+        raise refuse(
+            f"HealthCheck.command must start with {' or '.join(HEALTH_CHECK_KINDS)}, then a command."
+        )
     return {**HEALTH_CHECK_DEFAULTS, **check}
 
 

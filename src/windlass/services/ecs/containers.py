@@ -4,23 +4,38 @@ Decides a container's command, environment, limits and log stream. Rules: ECS AP
 and ContainerOverride. Must not know where the task will run.
 
 Our own decisions: without an awslogs configuration the output goes to the group `/ecs/<family>`, so that
-`windlass logs` works for every task; every container gets the plane's endpoint, the Region and credentials
-unless its definition sets those names itself.
+`windlass logs` works for every task; every container gets the plane's endpoint and the Region, and without a
+task role credentials too, unless its definition sets those names itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from windlass.fleet.messages import ContainerSpec, LogTarget, Mount, Tmpfs, Ulimit, UnitSpec
+from windlass.fleet.messages import (
+    ContainerSpec,
+    HealthCheck,
+    LogTarget,
+    Mount,
+    RestartPolicy,
+    TaskFacts,
+    Tmpfs,
+    Ulimit,
+    UnitSpec,
+)
 
 STOP_TIMEOUT_S = 30.0
 """Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
 DEFAULT_LOG_PREFIX = "ecs"
 
-ContainerShape = Mapping[str, Any]
+RESTART_PERIOD_S = 300
+"""ContainerRestartPolicy, restartAttemptPeriod."""
+
+ContainerShape: TypeAlias = Mapping[str, Any]
+Names: TypeAlias = Mapping[str, tuple[str, str]]
+"""Container name → (its ARN, its runtime id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +45,9 @@ class Surroundings:
     account: str
     region: str
     endpoint: str
-    access_key: str
-    secret_key: str
-    session_token: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    """"" for a task with a role, which asks its agent for credentials instead."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,10 +55,10 @@ class Surroundings:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
-        return {**told, "AWS_SESSION_TOKEN": self.session_token} if self.session_token else told
+        if not self.access_key:
+            return told
+        return {**told, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +91,9 @@ def _override(container: ContainerShape, change: Mapping[str, Any]) -> dict[str,
 
 def unit_spec(
     task_id: str,
-    family: str,
+    facts: TaskFacts,
     containers: Sequence[ContainerShape],
-    task_memory_mib: int | None,
+    names: Names,
     around: Surroundings,
     volumes: Sequence[Mapping[str, Any]] = (),
 ) -> UnitSpec:
@@ -90,10 +105,16 @@ def unit_spec(
         kind="task",
         containers=tuple(
             _container_spec(
-                container, task_memory_mib, told, log_target(container, family, task_id, around), sources
+                container,
+                facts.memory_mib or None,
+                told,
+                log_target(container, facts.family, task_id, around),
+                names[container["name"]],
+                sources,
             )
             for container in containers
         ),
+        task=facts,
     )
 
 
@@ -102,6 +123,7 @@ def _container_spec(
     task_memory_mib: int | None,
     told: Mapping[str, str],
     log: LogTarget,
+    name: tuple[str, str],
     sources: Mapping[str, Mount],
 ) -> ContainerSpec:
     environment = {**told, **_pairs(container["environment"])}
@@ -135,6 +157,11 @@ def _container_spec(
         shared_memory_mib=linux.get("sharedMemorySize"),
         capabilities_add=tuple(capabilities.get("add", ())),
         capabilities_drop=tuple(capabilities.get("drop", ())),
+        health_check=_health_check(container.get("healthCheck")),
+        restart_policy=_restart_policy(container.get("restartPolicy")),
+        arn=name[0],
+        runtime_id=name[1],
+        labels=tuple(container.get("dockerLabels", {}).items()),
     )
 
 
@@ -151,6 +178,27 @@ def _volume(volume: Mapping[str, Any]) -> Mount:
 def _mount(point: Mapping[str, Any], sources: Mapping[str, Mount]) -> Mount:
     volume = sources[point["sourceVolume"]]
     return Mount(volume.kind, volume.source, point.get("containerPath", ""), point.get("readOnly", False))
+
+
+def _health_check(check: Mapping[str, Any] | None) -> HealthCheck | None:
+    """CMD-SHELL runs under /bin/sh, as Docker has it; what follows its first word is the shell's."""
+    if check is None:
+        return None
+    kind, *words = check["command"]
+    return HealthCheck(
+        command=("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words),
+        interval_s=float(check["interval"]),
+        timeout_s=float(check["timeout"]),
+        retries=check["retries"],
+        start_period_s=float(check.get("startPeriod", 0)),
+    )
+
+
+def _restart_policy(policy: Mapping[str, Any] | None) -> RestartPolicy | None:
+    if policy is None or not policy["enabled"]:
+        return None
+    period = policy.get("restartAttemptPeriod", RESTART_PERIOD_S)
+    return RestartPolicy(tuple(policy.get("ignoredExitCodes", ())), float(period))
 
 
 def log_target(container: ContainerShape, family: str, task_id: str, around: Surroundings) -> LogTarget:

@@ -63,7 +63,8 @@ class Observer:
             notices.tell(self._bus, tx, after, now)
         if after.last_status == "STOPPED":
             tx[UNITS].delete(unit.id)
-            tx[CREDENTIALS].delete(after.access_key)
+            for key in after.access_keys:
+                tx[CREDENTIALS].delete(key)
         if after.last_status != task.last_status:
             self._plane.journal.note(OWNER, after.arn, after.last_status, after.stopped_reason)
 

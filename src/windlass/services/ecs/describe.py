@@ -113,7 +113,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "attributes": [],
         "inferenceAccelerators": [],
         "enableExecuteCommand": False,
-        "healthStatus": "UNKNOWN",
+        "healthStatus": row.health,
         "tags": tags(row.tags) if with_tags else [],
     }
     for name, text in (
@@ -150,16 +150,14 @@ def task(row: Task, *, with_tags: bool) -> Result:
 
 def container(row: Container, within: Task, task_arn: str) -> Result:
     shown: Result = {
-        "containerArn": references.container_arn(
-            within.account, within.region, within.cluster, within.id, row.id
-        ),
+        "containerArn": within.container_arn(row),
         "taskArn": task_arn,
         "name": row.name,
         "image": row.image,
         "lastStatus": row.last_status,
         "networkBindings": [],
         "networkInterfaces": [],
-        "healthStatus": "UNKNOWN",
+        "healthStatus": row.health,
         "cpu": row.cpu,
     }
     for name, text in (("memory", row.memory), ("memoryReservation", row.memory_reservation)):

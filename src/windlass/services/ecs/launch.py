@@ -7,22 +7,24 @@ Known gap: placement constraints and strategies are taken and not honoured; ther
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from windlass.aws.arn import parse
+from windlass.fleet.messages import TaskFacts
 from windlass.fleet.model import Unit
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
-from windlass.kernel.rows import replace
 from windlass.services.ecs import (
     capacity,
     container_definition,
     containers,
     limits,
+    references,
     sizes,
     tagging,
     task_definition,
@@ -57,6 +59,8 @@ class Order:
     tags: Mapping[str, str]
     platform_version: str
     ephemeral_gib: int | None
+    role_arn: str
+    """The role that the tasks act as, or ""."""
 
 
 def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Order:
@@ -90,38 +94,53 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
         tags=_tags(params, cluster, definition),
         platform_version=_platform_version(params.get("platformVersion"), launch_type),
         ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
+        role_arn=_role_arn(overrides, definition),
     )
 
 
 def rows(
-    made: Order,
-    cluster: Cluster,
-    definition: TaskDefinition,
-    surroundings: Callable[[str], Surroundings],
-    now: Instant,
-    ids: Ids,
+    made: Order, cluster: Cluster, definition: TaskDefinition, around: Surroundings, now: Instant, ids: Ids
 ) -> list[tuple[Task, Unit]]:
-    """The Task and Unit rows of an order; `surroundings` tells what the task of that id is told."""
+    """The Task and Unit rows of an order; `around` is what its tasks are told."""
     reserve = containers.reserve(made.cpu, made.memory, made.containers)
-    memory = int(made.memory) if made.memory else None
     volumes = definition.definition.get("volumes", ())
     written = []
     for place in made.places:
         task_id = ids.hex(32)
-        around = surroundings(task_id)
+        task = _task(task_id, made, place, cluster, definition, now, ids)
+        names = {row.name: (task.container_arn(row), row.runtime_id) for row in task.containers}
         unit = Unit(
             id=task_id,
             owner=OWNER,
             account=cluster.account,
             region=cluster.region,
-            spec=containers.unit_spec(task_id, definition.family, made.containers, memory, around, volumes),
+            spec=containers.unit_spec(
+                task_id, _facts(task, definition.revision), made.containers, names, around, volumes
+            ),
             cpu_units=reserve.cpu_units,
             memory_mib=reserve.memory_mib,
             created_at=now,
         )
-        task = _task(task_id, made, place, cluster, definition, now, ids)
-        written.append((replace(task, access_key=around.access_key) if around.session_token else task, unit))
+        written.append((task, unit))
     return written
+
+
+def _facts(task: Task, revision: int) -> TaskFacts:
+    """What the task may ask its agent about itself."""
+    cluster_arn = references.cluster_arn(task.account, task.region, task.cluster)
+    return TaskFacts(
+        task_arn=task.arn,
+        cluster=cluster_arn if task.launch_type == FARGATE else task.cluster,
+        family=task.family,
+        revision=revision,
+        launch_type=task.launch_type,
+        group=task.group,
+        role_arn=task.role_arn,
+        cpu_units=int(task.cpu or 0),
+        memory_mib=int(task.memory or 0),
+        ephemeral_gib=task.ephemeral_gib or 0,
+        tags=tuple(task.tags.items()),
+    )
 
 
 def _task(
@@ -162,14 +181,18 @@ def _task(
         cpu=made.cpu,
         memory=made.memory,
         ephemeral_gib=made.ephemeral_gib,
+        role_arn=made.role_arn,
+        role_id=f"AROA{ids.upper(17)}" if made.role_arn else "",
         overrides=made.overrides,
         tags=made.tags,
     )
 
 
-def task_role(made: Order, definition: TaskDefinition) -> str:
-    """The ARN of the role that the task acts as, or ""."""
-    return str(made.overrides.get("taskRoleArn", definition.definition.get("taskRoleArn", "")))
+def _role_arn(overrides: Shape, definition: TaskDefinition) -> str:
+    """The task role; what is not the ARN of a role is as good as none."""
+    named = str(overrides.get("taskRoleArn", definition.definition.get("taskRoleArn", "")))
+    read = parse(named) if named else None
+    return named if read is not None and read.resource.startswith("role/") else ""
 
 
 def _check_not_here(params: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ Who writes what: handlers insert rows and write what is wanted (a task's `desire
 tags); controller.py writes every observed column of a task (`last_status`, its containers' states, all
 timestamps but `created_at`) and ends what has ended: it sets `desired_status` to STOPPED when a task stops
 by itself. `desired_status` never goes back to RUNNING, so the two writers cannot disagree.
+role_credentials.py writes `access_keys`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from windlass.fleet.messages import Health
 from windlass.kernel.clock import Instant
 from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
@@ -101,6 +103,7 @@ class Container(Row, frozen=True):
     last_status: Literal["PENDING", "RUNNING", "STOPPED"] = "PENDING"
     exit_code: int | None = None
     reason: str = ""
+    health: Health = "UNKNOWN"
 
 
 class Task(Row, frozen=True):
@@ -124,8 +127,11 @@ class Task(Row, frozen=True):
     memory: str = ""
     ephemeral_gib: int | None = None
     overrides: Shape = msgspec.field(default_factory=dict)
-    access_key: str = ""
-    """The access key made for the task's role; it ends with the task."""
+    role_arn: str = ""
+    role_id: str = ""
+    """The role that the task acts as, "" when it has none; `role_id` is the AROA… of its sessions."""
+    access_keys: tuple[str, ...] = ()
+    """The keys of the role that the task was given and that have not expired; they end with it."""
     tags: Tags = msgspec.field(default_factory=dict)
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
@@ -144,9 +150,18 @@ class Task(Row, frozen=True):
     def arn(self) -> str:
         return references.task_arn(self.account, self.region, self.cluster, self.id)
 
+    def container_arn(self, container: Container) -> str:
+        return references.container_arn(self.account, self.region, self.cluster, self.id, container.id)
+
     @property
     def cluster_key(self) -> tuple[str, str, str]:
         return (self.account, self.region, self.cluster)
+
+    @property
+    def health(self) -> Health:
+        """The first of UNHEALTHY, UNKNOWN, HEALTHY that an essential container has (HealthCheck)."""
+        found = {container.health for container in self.containers if container.essential}
+        return "UNHEALTHY" if "UNHEALTHY" in found else "UNKNOWN" if "UNKNOWN" in found else "HEALTHY"
 
     @property
     def phase(self) -> Literal["pending", "running", "stopped"]:

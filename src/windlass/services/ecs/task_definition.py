@@ -119,6 +119,7 @@ def _check_containers(containers: Sequence[Mapping[str, Any]]) -> None:
 
 def _check_dependencies(containers: Sequence[Mapping[str, Any]]) -> None:
     essential = {container["name"]: container["essential"] for container in containers}
+    checked = {container["name"] for container in containers if "healthCheck" in container}
     waits_for: dict[str, list[str]] = {}
     for container in containers:
         name = container["name"]
@@ -131,6 +132,11 @@ def _check_dependencies(containers: Sequence[Mapping[str, Any]]) -> None:
                 raise refuse(
                     f"Container '{name}' depends on '{on}' with condition {condition}; "
                     "a container that others wait for to end cannot be essential."
+                )
+            if condition == "HEALTHY" and on not in checked:
+                raise refuse(
+                    f"Container '{name}' depends on '{on}' with condition HEALTHY, "
+                    f"but '{on}' has no health check."
                 )
     cycle = find_cycle(waits_for)
     if cycle:

@@ -72,7 +72,14 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
     )
     if RANK[status] >= RANK["STOPPING"]:
         after = _ended(after, unit, seen, now)
-    return task if after == task else replace(after, version=task.version + 1)
+    if after == task:
+        return task
+    return after if _as_told(after) == _as_told(task) else replace(after, version=task.version + 1)
+
+
+def _as_told(task: Task) -> Task:
+    """What a state change event shows: everything but health."""
+    return replace(task, containers=tuple(replace(c, health="UNKNOWN") for c in task.containers))
 
 
 def later(one: str, other: str) -> str:
@@ -128,4 +135,5 @@ def _container(container: Container, state: ContainerState | None, ended: bool) 
         last_status=reported,
         exit_code=state.exit_code if container.exit_code is None else container.exit_code,
         reason=container.reason or state.reason[: limits.REASON_LENGTH_MAX],
+        health=state.health,
     )

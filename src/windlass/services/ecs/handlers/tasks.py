@@ -9,14 +9,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from windlass.aws import credentials, paging
-from windlass.aws.arn import arn, parse
+from windlass.aws import paging
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.fleet.model import UNITS
-from windlass.kernel.chance import Chance
-from windlass.kernel.clock import DAY, Duration
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
@@ -34,9 +31,6 @@ from windlass.services.ecs.model import (
     fargate_bucket,
 )
 
-ROLE_CREDENTIALS_KEPT: Duration = 365 * DAY
-"""How long a task's credentials live at most; they end with the task. Until there is a credentials endpoint
-they cannot be renewed inside the task, so they must outlast it."""
 _PRINTED = re.compile(r"[!-~]*", re.ASCII)
 """Characters 33 to 126; ECS API reference, RunTask, clientToken."""
 PLAIN_SECRET = "windlass"
@@ -60,8 +54,9 @@ def run_task(call: Call, params: Params) -> Result:
         _take_quotas(tx, call, order)
         tx[CLUSTERS].put(cluster)
         tasks = []
-        told = _surroundings(tx, call, launch.task_role(order, definition))
-        for task, unit in launch.rows(order, cluster, definition, told, call.now, call.ids):
+        for task, unit in launch.rows(
+            order, cluster, definition, _surroundings(call, order), call.now, call.ids
+        ):
             tasks.append(tx[TASKS].put(task))
             tx[UNITS].put(unit)
             notices.tell(call.part(Bus), tx, task, call.now)
@@ -212,30 +207,11 @@ def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
         raise Fault("ThrottlingException", "Rate exceeded")
 
 
-def _surroundings(tx: Transaction, call: Call, role: str) -> Callable[[str], Surroundings]:
-    """What each task is told. With a task role it gets that role's credentials, which end with it."""
-    named = parse(role) if role else None
-    endpoint = call.calls.endpoint
-    if named is None or not named.resource.startswith("role/"):
-        plain = Surroundings(*call.scope, endpoint, access_key=call.account, secret_key=PLAIN_SECRET)
-        return lambda task_id: plain
-    account, role_name = named.account, named.resource.rpartition("/")[2]
-    role_id = f"AROA{call.ids.upper(17)}"
-
-    def told(task_id: str) -> Surroundings:
-        issued = credentials.issue(
-            tx,
-            call.ids,
-            call.part(Chance),
-            account=account,
-            arn=arn("sts", "", account, f"assumed-role/{role_name}/{task_id}"),
-            user_id=f"{role_id}:{task_id}",
-            now=call.now,
-            expires_at=call.now + ROLE_CREDENTIALS_KEPT,
-        )
-        return Surroundings(*call.scope, endpoint, issued.access_key, issued.secret, issued.session_token)
-
-    return told
+def _surroundings(call: Call, order: launch.Order) -> Surroundings:
+    """What the tasks are told; those with a role ask for its credentials when they need them."""
+    if order.role_arn:
+        return Surroundings(*call.scope, call.calls.endpoint)
+    return Surroundings(*call.scope, call.calls.endpoint, call.account, PLAIN_SECRET)
 
 
 def _invalid(message: str) -> Fault:

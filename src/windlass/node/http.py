@@ -1,0 +1,133 @@
+"""HTTP/1.1 for those who live on this host: the Runtime API of functions, the endpoints of tasks.
+
+Bytes to requests and back, on one connection; what is asked and answered is the site's business. A site may
+answer later (a request that is parked), one request of a connection at a time. Knows no paths and no AWS.
+Known gaps: no TLS, no chunked answers, no pipelining past a parked request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol
+
+import httptools
+
+TARGET_BYTES_MAX = 8 * 1024
+"""Longest path with its query; a connection that sends more is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is kept of a request: so much of a body, and the headers of these (lower-case) names."""
+
+    body_bytes: int
+    headers: frozenset[bytes] = frozenset()
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. `body` is None when it was larger than the limit; `target` is the path with its query."""
+
+    method: str = ""
+    target: str = ""
+    headers: dict[bytes, str] = field(default_factory=dict)
+    body: bytearray | None = field(default_factory=bytearray)
+
+    def header(self, name: bytes) -> str:
+        return self.headers.get(name, "")
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+
+class Site(Protocol):
+    """Who answers. Called on the loop; must not block."""
+
+    def opened(self, connection: Connection) -> None: ...
+
+    def lost(self, connection: Connection) -> None: ...
+
+    def answer(self, request: Request, connection: Connection) -> None:
+        """Answer with `connection.write`, now or later."""
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection. Bodies past the limit are counted, not kept."""
+
+    def __init__(self, site: Site, limits: Limits) -> None:
+        self._site = site
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._request = Request()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._site.opened(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._site.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.abort()
+
+    # what httptools calls
+
+    def on_message_begin(self) -> None:
+        self._request = Request()
+
+    def on_url(self, url: bytes) -> None:
+        self._request.target += url.decode("latin-1")
+        if len(self._request.target) > TARGET_BYTES_MAX:
+            self.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if (name := name.lower()) in self._limits.headers:
+            self._request.headers[name] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        kept = self._request.body
+        if kept is None or len(kept) + len(body) > self._limits.body_bytes:
+            self._request.body = None
+        else:
+            kept += body
+
+    def on_message_complete(self) -> None:
+        self._request.method = self._parser.get_method().decode()
+        if self._transport is not None:
+            self._site.answer(self._request, self)
+
+    # what a site calls
+
+    def write(
+        self,
+        status: int,
+        body: bytes,
+        headers: Sequence[tuple[str, str]] = (),
+        content_type: str = "application/json",
+    ) -> None:
+        """Send an answer; nothing happens when the client has gone."""
+        if self._transport is None:
+            return
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {_one_line(value)}" for name, value in headers]
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}", "\r\n"]
+        self._transport.write("\r\n".join(lines).encode("utf-8") + body)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _one_line(value: str) -> str:
+    """A header value that cannot end its line early."""
+    return value.replace("\r", " ").replace("\n", " ")
