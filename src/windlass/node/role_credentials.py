@@ -43,6 +43,8 @@ class RoleCredentials:
         self._clock = clock
         self._ask: Callable[[CredentialsWanted], bool] = lambda wanted: False
         self._kept: dict[str, Credentials] = {}
+        self._asked: set[str] = set()
+        """Units whose answer is welcome, however late: whoever asked first may ask again."""
         self._waiting: dict[str, _Waiting] = {}
 
     def ask_with(self, ask: Callable[[CredentialsWanted], bool]) -> None:
@@ -57,6 +59,7 @@ class RoleCredentials:
         elif (waiting := self._waiting.get(unit_id)) is not None:
             waiting.answers.append(answer)
         elif self._ask(CredentialsWanted(unit_id)):
+            self._asked.add(unit_id)
             timer = self._loop.call_later(ANSWER_WITHIN_S, self._answer, unit_id)
             self._waiting[unit_id] = _Waiting(timer, [answer])
         else:
@@ -66,13 +69,15 @@ class RoleCredentials:
         """The plane's answer."""
         if credentials.why:
             log.warning("no credentials for task %s: %s", credentials.unit_id, credentials.why)
-        elif credentials.unit_id in self._waiting:
+        elif credentials.unit_id in self._asked:
             self._kept[credentials.unit_id] = credentials
+        self._asked.discard(credentials.unit_id)
         self._answer(credentials.unit_id)
 
     def forget(self, unit_id: str) -> None:
         """The unit has stopped."""
         self._kept.pop(unit_id, None)
+        self._asked.discard(unit_id)
         self._answer(unit_id)
 
     def close(self) -> None:
