@@ -51,6 +51,8 @@ class Recorder:
     outbox: Outbox
     ends: dict[tuple[str, str], End] = field(default_factory=dict)
     pids: dict[tuple[str, str], int] = field(default_factory=dict)
+    checks: list[int] = field(default_factory=list)
+    """Exit codes of health checks."""
     _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
 
     def started(self, unit_id: str, container: str, pid: int, at: int) -> None:
@@ -63,6 +65,10 @@ class Recorder:
 
     def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: int) -> None:
         self.ends[unit_id, container] = End(exit_code, reason)
+        self._look()
+
+    def checked(self, unit_id: str, container: str, exit_code: int, at: int) -> None:
+        self.checks.append(exit_code)
         self._look()
 
     async def until(self, condition: Callable[[], bool]) -> None:

@@ -41,6 +41,9 @@ class TellingRunner:
         self.asked.append(("start", unit_id, container.name))
         self.events.started(unit_id, container.name, 42, WallClock().now())
 
+    def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        self.asked.append(("check", unit_id, container.name))
+
     def terminate(self, unit_id: str, container: str) -> None:
         self.asked.append(("terminate", unit_id, container))
         if not unit_id.startswith("stubborn"):

@@ -120,7 +120,7 @@ def test_next_actions(want: Want, states: dict[str, object], expected: list[Acti
         (a_task(c("a", ("x", "START"))), "it depends on x, which is not in the task"),
         (
             a_task(c("a"), c("b", ("a", "HEALTHY"))),
-            "it waits for a to be HEALTHY, and there are no health checks here",
+            "it waits for a to be HEALTHY, which has no health check",
         ),
     ],
 )

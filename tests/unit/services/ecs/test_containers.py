@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from tests.ecs_build import a_container, a_definition
-from windlass.fleet.messages import ContainerSpec, LogTarget, Mount, Tmpfs, Ulimit
+from windlass.fleet.messages import (
+    ContainerSpec,
+    HealthCheck,
+    LogTarget,
+    Mount,
+    RestartPolicy,
+    TaskFacts,
+    Tmpfs,
+    Ulimit,
+)
 from windlass.services.ecs.containers import Reserve, Surroundings, overridden, reserve, unit_spec
 from windlass.services.ecs.task_definition import register
 
@@ -27,7 +36,10 @@ def built(
     """The one container of a task with that definition and those overrides."""
     definition = register(a_definition(containerDefinitions=[container])).definition
     changes = {"containerOverrides": [{"name": container["name"], **(overrides or {})}]}
-    spec = unit_spec("t1", "work", overridden(definition, changes), memory, AROUND)
+    facts = TaskFacts("arn:t1", "default", "work", 1, "EC2", memory_mib=memory or 0)
+    names = {container["name"]: ("arn:c1", "r1")}
+    spec = unit_spec("t1", facts, overridden(definition, changes), names, AROUND)
+    assert spec.task is facts
     assert (spec.unit_id, spec.kind) == ("t1", "task")
     return spec.containers[0]
 
@@ -45,6 +57,9 @@ def test_every_member_that_acts() -> None:
             startTimeout=7,
             cpu=10,
             ulimits=[{"name": "nofile", "softLimit": 10, "hardLimit": 20}],
+            healthCheck={"command": ["CMD", "test", "-e", "f"], "interval": 5, "startPeriod": 9},
+            restartPolicy={"enabled": True, "ignoredExitCodes": [0, 3]},
+            dockerLabels={"l": "v"},
         )
     )
     assert spec == ContainerSpec(
@@ -62,6 +77,11 @@ def test_every_member_that_acts() -> None:
         cpu_units=10,
         ulimits=(Ulimit("nofile", 10, 20),),
         log=LogTarget("123456789012", "eu-west-1", "/ecs/work", "ecs/app/t1"),
+        health_check=HealthCheck(("test", "-e", "f"), 5.0, 5.0, 3, 9.0),
+        restart_policy=RestartPolicy((0, 3), 300.0),
+        arn="arn:c1",
+        runtime_id="r1",
+        labels=(("l", "v"),),
     )
 
 
@@ -121,11 +141,22 @@ def test_the_users_environment_wins() -> None:
     assert dict(spec.environment)["AWS_ENDPOINT_URL"] == "http://other"
 
 
-def test_a_role_brings_a_session_token() -> None:
-    """Temporary credentials are of no use without their token."""
-    around = Surroundings("1", "r", "http://plane", "ASIA", "secret", "token")
-    assert around.environment["AWS_SESSION_TOKEN"] == "token"
-    assert "AWS_SESSION_TOKEN" not in AROUND.environment
+def test_a_role_brings_no_credentials() -> None:
+    """A task with a role asks its agent; in its environment they would come first, and could not be renewed."""
+    told = Surroundings("1", "r", "http://plane").environment
+    assert told == {"AWS_ENDPOINT_URL": "http://plane", "AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"}
+
+
+def test_a_check_in_a_shell_and_a_policy_that_is_off() -> None:
+    """CMD-SHELL is /bin/sh -c; a policy that is not enabled is none."""
+    spec = built(
+        a_container(
+            healthCheck={"command": ["CMD-SHELL", "exit 0"]},
+            restartPolicy={"enabled": False, "restartAttemptPeriod": 60},
+        )
+    )
+    assert spec.health_check == HealthCheck(("/bin/sh", "-c", "exit 0"))
+    assert spec.restart_policy is None
 
 
 def test_a_task_limit_stands_in_for_the_containers() -> None:

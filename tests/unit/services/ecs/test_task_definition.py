@@ -67,7 +67,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "environment files": (of(a_container(environmentFiles=[{"value": "x", "type": "s3"}])), "no S3"),
     "a nameless variable": (of(a_container(environment=[{"value": "x"}])), "without a name"),
-    "a restart policy": (of(a_container(restartPolicy={"enabled": True})), "restart"),
+    "restarts too often": (
+        of(a_container(restartPolicy={"enabled": True, "restartAttemptPeriod": 59})),
+        "between 60 and 1800",
+    ),
+    "too many ignored codes": (
+        of(a_container(restartPolicy={"enabled": True, "ignoredExitCodes": list(range(51))})),
+        "at most 50",
+    ),
+    "a health check without its kind": (of(a_container(healthCheck={"command": ["curl"]})), "CMD-SHELL"),
+    "a health check of nothing": (of(a_container(healthCheck={"command": ["CMD"]})), "CMD-SHELL"),
     "awslogs without a group": (
         of(a_container(logConfiguration={"logDriver": "awslogs", "options": {"awslogs-region": "x"}})),
         "awslogs-group",
@@ -89,7 +98,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a dependency on health": (
         of(a_container(dependsOn=[{"containerName": "db", "condition": "HEALTHY"}]), a_container("db")),
-        "HEALTHY",
+        "with condition HEALTHY, but 'db' has no health check",
     ),
     "waiting for the end of an essential one": (
         of(a_container(dependsOn=[{"containerName": "db", "condition": "SUCCESS"}]), a_container("db")),

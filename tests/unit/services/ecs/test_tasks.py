@@ -383,16 +383,46 @@ def test_tags_of_tasks() -> None:
 
 
 def test_credentials_of_a_role_end_with_the_task() -> None:
-    """A task with a role acts as that role's session; afterwards its key is nobody's."""
+    """1. A task with a role runs. 2. Its node asks twice: two keys of the role's session. 3. It stops: none."""
 
     async def scenario(ecs: Ecs) -> None:
         await ecs.a_running_definition(taskRoleArn="arn:aws:iam::123456789012:role/path/worker")
         task = await ecs.run_one()
-        told = dict(ecs.plane.store[UNITS].require(task).spec.containers[0].environment)
-        key = ecs.plane.store[CREDENTIALS].require(told["AWS_ACCESS_KEY_ID"])
+        spec = ecs.plane.store[UNITS].require(task).spec
+        assert "AWS_ACCESS_KEY_ID" not in dict(spec.containers[0].environment)
+        assert spec.task is not None and spec.task.role_arn.endswith(":role/path/worker")
+        await ecs.report(task, "running", containers=(running(),))
+        roles = ecs.plane.calls.part(RoleCredentials)
+        first, second = roles.issue("n1", task), roles.issue("n1", task)
+        assert first.access_key != second.access_key and first.secret not in repr(first)
+        key = ecs.plane.store[CREDENTIALS].require(first.access_key)
         assert key.arn == f"arn:aws:sts::123456789012:assumed-role/worker/{task}"
-        assert (key.secret, key.session_token) == (told["AWS_SECRET_ACCESS_KEY"], told["AWS_SESSION_TOKEN"])
-        await ecs.report(task, "stopped")
+        assert (key.secret, key.session_token) == (first.secret, first.session_token)
+        assert key.expires_at == first.expires_at == ecs.clock.now() + 6 * HOUR
+        assert roles.issue("n2", task).why == "no such task runs on this node"
+        ecs.clock.advance(5 * HOUR)
+        third = roles.issue("n1", task)
+        ecs.clock.advance(2 * HOUR)
+        fourth = roles.issue("n1", task)
+        row = ecs.plane.store[TASKS].require(task)
+        assert row.access_keys == (third.access_key, fourth.access_key)
+        await ecs.report(task, "stopped", containers=(exited(),))
+        known = [row.access_key for row in ecs.plane.store[CREDENTIALS].all()]
+        assert third.access_key not in known and fourth.access_key not in known
+        assert roles.issue("n1", task).why
+
+    with_ecs(scenario)
+
+
+def test_a_task_without_a_role_has_no_credentials_to_ask_for() -> None:
+    """What is told in its environment is all that there is."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        task = await ecs.run_one()
+        await ecs.report(task, "running", containers=(running(),))
+        answer = ecs.plane.calls.part(RoleCredentials).issue("n1", task)
+        assert (answer.access_key, answer.why) == ("", "the task has no role, or has stopped")
         assert len(ecs.plane.store[CREDENTIALS]) == 0
 
     with_ecs(scenario)
