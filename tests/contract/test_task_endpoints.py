@@ -72,7 +72,9 @@ def a_python(script: str, name: str = "app", **members: Any) -> dict[str, Any]:
     return {"name": name, "image": "python", "memory": 512, "command": command, **members}
 
 
-def output_of(client: Client, *containers: dict[str, Any], **members: Any) -> tuple[dict[str, Any], list[str]]:
+def output_of(
+    client: Client, *containers: dict[str, Any], **members: Any
+) -> tuple[dict[str, Any], list[str]]:
     """Run one task to its end: how it stands then, and the output of its container `app`."""
     ecs, logs = client("ecs"), client("logs")
     ecs.register_task_definition(family="asks", containerDefinitions=list(containers), **members)
@@ -170,7 +172,10 @@ def check_metadata(told: dict[str, Any], task: dict[str, Any], account: str) -> 
     assert 0 < stats["memory_stats"]["usage"] < stats["memory_stats"]["limit"] == 512 * 2**20
     assert stats["pids_stats"] == {"current": 1}
     ids = {c["DockerId"] for c in shown["Containers"]}
-    assert set(told["/task/stats"][1]) == ids and told["/task/stats"][1][told[""][1]["DockerId"]]["name"] == "app"
+    assert (
+        set(told["/task/stats"][1]) == ids
+        and told["/task/stats"][1][told[""][1]["DockerId"]]["name"] == "app"
+    )
     assert told["guessed"][0] == told["/no"][0] == 404
 
 
@@ -192,5 +197,3 @@ def test_a_task_without_a_role(client: Client, account: str) -> None:
     _, [line] = output_of(client, a_python(ASK_ALL))
     told = json.loads(line)
     assert "credentials" not in told and told["/task"][0] == 200
-
-

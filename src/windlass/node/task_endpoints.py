@@ -211,7 +211,7 @@ class TaskEndpoints:
         if held is None or held.spec.task is None:
             return None
         for spec in held.spec.containers:
-            if hmac.compare_digest(self._seal(purpose, unit_id, spec.name), seal):
+            if hmac.compare_digest(self._seal(purpose, unit_id, spec.name).encode(), seal.encode()):
                 return held, held.spec.task, spec.name
         return None
 

@@ -10,6 +10,8 @@ from windlass.fleet.messages import (
     Accepted,
     Ack,
     Beat,
+    Credentials,
+    CredentialsWanted,
     Desired,
     Invoke,
     InvokeResult,
@@ -290,6 +292,35 @@ def test_cancelled_invoke_leaves_nothing() -> None:
         await settle()
         await peer.say(InvokeResult("r1", "u1", b"second"))
         assert await again == "second"
+
+    in_fleet(story)
+
+
+def test_credentials_go_when_they_are_durable() -> None:
+    """A node asks for a task's credentials: made for that node, sent after what was written for them."""
+
+    async def story(fleet: Fleet) -> None:
+        asked: list[tuple[str, str]] = []
+
+        def source(node_id: str, unit_id: str) -> Credentials:
+            asked.append((node_id, unit_id))
+            return Credentials(unit_id, "arn:r", "ASIA", "secret", "token", 7)
+
+        peer = fleet.a_peer()
+        await peer.hello()
+        heard = [await peer.hear(), await peer.hear()]
+        await peer.say(CredentialsWanted("u0"))
+        answers = [await peer.hear()]
+        fleet.links.on_credentials_wanted(source)
+        await peer.say(CredentialsWanted("u1"))
+        answers.append(await peer.hear())
+        assert [type(message) for message in heard] == [Welcome, Desired]
+        assert answers == [
+            Credentials("u0", why="this plane gives no credentials"),
+            Credentials("u1", "arn:r", "ASIA", "secret", "token", 7),
+        ]
+        assert asked == [("n1", "u1")]
+        assert "secret" not in repr(answers)
 
     in_fleet(story)
 

@@ -11,15 +11,19 @@ from windlass.fleet.frames import FROM_NODE_BYTES_MAX, FROM_PLANE_BYTES_MAX, Str
 from windlass.fleet.messages import (
     Accepted,
     ContainerSpec,
+    Credentials,
+    CredentialsWanted,
+    HealthCheck,
     Invoke,
     InvokeResult,
     Observed,
     Refused,
+    RestartPolicy,
     Shutdown,
     UnitSpec,
     Want,
 )
-from windlass.kernel.clock import WallClock
+from windlass.kernel.clock import HOUR, WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent, Identity
 from windlass.node.ledger import NoLedger
@@ -32,6 +36,7 @@ class TellingRunner:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self._told = asyncio.Event()
         self.events: RunnerEvents
 
     def attach(self, events: RunnerEvents, logs: LogSink) -> None:
@@ -43,6 +48,15 @@ class TellingRunner:
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
         self.asked.append(("check", unit_id, container.name))
+        self._told.set()
+
+    async def until_asked(self, what: tuple[str, str, str]) -> None:
+        """Return when that was asked, and forget it."""
+        async with asyncio.timeout(10):
+            while what not in self.asked:
+                self._told.clear()
+                await self._told.wait()
+        self.asked.remove(what)
 
     def terminate(self, unit_id: str, container: str) -> None:
         self.asked.append(("terminate", unit_id, container))
@@ -97,6 +111,85 @@ def in_world(body: Callable[[World], Awaitable[None]]) -> None:
         assert not world.crashes
 
     asyncio.run(run())
+
+
+def test_a_container_that_starts_again() -> None:
+    """1. It exits, its policy starts it again: one restart. 2. Told to stop, it stays stopped."""
+
+    async def body(world: World) -> None:
+        plane = await world.plane()
+        await plane.welcome()
+        policy = RestartPolicy(attempt_period_s=0.0)
+        await plane.desire(1, a_want("u1", ContainerSpec("main", restart_policy=policy)))
+        began = (await plane.until_status("u1", "running")).containers[0].started_at
+        world.runner.events.exited("u1", "main", 3, "", WallClock().now())
+        await plane.until(lambda: plane.units["u1"].containers[0].restart_count == 1)
+        state = plane.units["u1"].containers[0]
+        assert (state.status, state.pid, state.started_at) == ("running", 42, began)
+        await plane.desire(2, a_want("u1", run=False), since=1)
+        state = (await plane.until_status("u1", "stopped")).containers[0]
+        assert (state.exit_code, state.restart_count) == (143, 1)
+        assert [asked[0] for asked in world.runner.asked] == ["start", "start", "terminate", "remove"]
+
+    in_world(body)
+
+
+def test_health_is_reported() -> None:
+    """A check is asked for when it is due, and what it shows reaches the plane."""
+
+    async def body(world: World) -> None:
+        plane = await world.plane()
+        await plane.welcome()
+        check = HealthCheck(("true",), interval_s=0.01, retries=1)
+        await plane.desire(1, a_want("u1", ContainerSpec("main", health_check=check)))
+        await plane.until_status("u1", "running")
+        for exit_code, health in ((0, "HEALTHY"), (-1, "UNHEALTHY"), (0, "HEALTHY")):
+            await world.runner.until_asked(("check", "u1", "main"))
+            world.runner.events.checked("u1", "main", exit_code, WallClock().now())
+            await plane.until(lambda health=health: plane.units["u1"].containers[0].health == health)
+
+    in_world(body)
+
+
+def test_credentials_are_asked_for_once_and_kept() -> None:
+    """1. No session: none. 2. Two ask at once: one question, one answer for both. 3. Asked again: kept.
+
+    4. The plane has none, with a reason: none. 5. The task stopped: forgotten.
+    """
+
+    async def body(world: World) -> None:
+        given: list[Credentials | None] = []
+        agent = world.agent
+        agent.credentials.get("u1", given.append)
+        assert given == [None]
+        plane = await world.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want("u1"), a_want("u2"))
+        await plane.until_status("u1", "running")
+        for _ in range(2):
+            agent.credentials.get("u1", given.append)
+        assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u1")
+        answer = Credentials("u1", "arn:r", "ASIA", "secret", "token", WallClock().now() + 6 * HOUR)
+        await plane.send(answer)
+        await plane.send(Credentials("u2", access_key="unasked", expires_at=answer.expires_at))
+        await plane.desire(2, since=1)
+        await plane.until_message(Accepted)
+        assert given[1:] == [answer, answer]
+        agent.credentials.get("u1", given.append)
+        agent.credentials.get("u2", given.append)
+        assert given[3:] == [answer]
+        assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u2")
+        await plane.send(Credentials("u2", why="no role"))
+        await plane.desire(3, since=2)
+        await plane.until_message(Accepted)
+        assert given[4:] == [None]
+        world.runner.events.exited("u1", "main", 0, "", 77)
+        await plane.until_status("u1", "stopped")
+        agent.credentials.get("u1", given.append)
+        assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u1")
+        assert given[5:] == []
+
+    in_world(body)
 
 
 def test_a_task_from_start_to_end() -> None:

@@ -10,12 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.fleet.messages import Condition, ContainerSpec, FunctionSpec, UnitSpec, UnitState, Want
+from windlass.fleet.messages import (
+    Condition,
+    ContainerSpec,
+    FunctionSpec,
+    HealthCheck,
+    RestartPolicy,
+    UnitSpec,
+    UnitState,
+    Want,
+)
 from windlass.kernel.clock import SECOND
 from windlass.node import held as moves
 from windlass.node.held import Held, fresh, observe
 from windlass.node.plan import (
     Action,
+    Check,
     Kill,
     Plan,
     Remove,
@@ -25,6 +35,7 @@ from windlass.node.plan import (
     StopFunction,
     Terminate,
     plan,
+    restarts,
 )
 
 NOW = 1_800_000_000 * SECOND
@@ -130,6 +141,92 @@ def test_what_can_never_start(want: Want, why: str) -> None:
     assert skips[0].reason == f"CannotStartContainerError: container {skips[0].container} cannot start: {why}"
 
 
+CHECK = HealthCheck(("true",), interval_s=5.0, retries=1)
+CHECKED = a_task(c("db", health_check=CHECK, start_timeout_s=60.0), c("app", ("db", "HEALTHY")))
+
+
+def test_checks_and_who_waits_for_them() -> None:
+    """1. An interval after the start: a check. 2. It fails: app waits. 3. The next succeeds: app starts."""
+    held = a_held(CHECKED, db="running")
+    assert plan(CHECKED, held, NOW) == Plan((), again=NOW + 5 * SECOND)
+    assert plan(CHECKED, held, NOW + 5 * SECOND).actions == (Check(U, "db"),)
+    held = moves.checking(held, "db", NOW + 5 * SECOND)
+    assert plan(CHECKED, held, NOW + 6 * SECOND) == Plan((), again=NOW + 60 * SECOND)
+    held = moves.checked(held, "db", 1, NOW + 6 * SECOND)
+    assert held.container("db").health == "UNHEALTHY"
+    assert plan(CHECKED, held, NOW + 6 * SECOND) == Plan((), again=NOW + 11 * SECOND)
+    held = moves.checked(moves.checking(held, "db", NOW + 11 * SECOND), "db", 0, NOW + 12 * SECOND)
+    assert plan(CHECKED, held, NOW + 12 * SECOND).actions == (Start(U, "app"),)
+
+
+def test_a_check_that_ends_after_its_container() -> None:
+    """Nothing is checked once the task ends, and a late result says nothing."""
+    held = moves.checking(a_held(CHECKED, db="running"), "db", NOW)
+    held = moves.ended(held, "db", 0, "", NOW)
+    assert moves.checked(held, "db", 0, NOW) is held
+    stopping = Want(CHECKED.spec, run=False)
+    due = actions(stopping, a_held(CHECKED, db="running"), NOW + 9 * SECOND)
+    assert due == [Terminate(U, "db"), Skip(U, "app", None, "")]
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "why"),
+    [
+        (
+            a_held(CHECKED, db="running"),
+            NOW + 60 * SECOND,
+            "did not reach HEALTHY within its startTimeout of 60 s",
+        ),
+        (
+            a_held(a_task(c("db", essential=False, health_check=CHECK), CHECKED.spec.containers[1]), db=0),
+            NOW,
+            "dependency db stopped before it was HEALTHY",
+        ),
+    ],
+)
+def test_dependencies_that_do_not_become_healthy(held: Held, now: int, why: str) -> None:
+    """Too late, or never any more: who waits for them never starts."""
+    want = Want(held.spec, run=True)
+    [skip] = [action for action in actions(want, held, now) if isinstance(action, Skip)]
+    assert skip.container == "app" and skip.reason.endswith(why)
+
+
+AGAIN = a_task(c("a", restart_policy=RestartPolicy((0,), 60.0), health_check=CHECK, stop_timeout_s=0.0))
+
+
+def test_a_container_starts_again() -> None:
+    """1. It exits late enough. 2. It runs on for everybody else. 3. Started again, its periods begin anew."""
+    held = moves.checked(moves.checking(a_held(AGAIN, a="running"), "a", NOW), "a", 0, NOW)
+    exited_at = NOW + 60 * SECOND
+    assert restarts(AGAIN, held, "a", 3, exited_at)
+    assert not restarts(AGAIN, held, "a", 0, exited_at)
+    assert not restarts(AGAIN, held, "a", 3, exited_at - 1)
+    assert not restarts(Want(AGAIN.spec, run=False), held, "a", 3, exited_at)
+    held = moves.restarting(held, "a", 3)
+    state = held.container("a")
+    assert (state.status, state.pid, state.restart_count, state.health) == ("running", 0, 1, "UNKNOWN")
+    assert actions(AGAIN, held, exited_at) == [Start(U, "a")]
+    held = moves.asked(held, "a")
+    assert actions(AGAIN, held, exited_at) == []
+    held = moves.started(held, "a", 43, exited_at)
+    assert (held.container("a").pid, held.container("a").started_at) == (43, NOW)
+    assert plan(AGAIN, held, exited_at) == Plan((), again=exited_at + 5 * SECOND)
+    assert not restarts(AGAIN, held, "a", 3, exited_at + 59 * SECOND)
+    assert restarts(AGAIN, held, "a", 3, exited_at + 60 * SECOND)
+
+
+def test_a_stop_between_two_runs() -> None:
+    """What was about to start again ends with its last exit code; a start under way is awaited."""
+    stop = Want(AGAIN.spec, run=False)
+    between = moves.restarting(a_held(AGAIN, a="running"), "a", 3)
+    assert actions(stop, between) == [Skip(U, "a", 3, "")]
+    asked = moves.asked(between, "a")
+    assert actions(stop, asked) == []
+    assert actions(stop, moves.started(asked, "a", 43, NOW)) == [Terminate(U, "a")]
+    failed = moves.ended(asked, "a", None, "CannotStartContainerError: no", NOW)
+    assert observe(AGAIN, failed, NOW).state.stop_code == "EssentialContainerExited"
+
+
 def test_start_timeout() -> None:
     """A dependency that does not complete within its startTimeout fails whoever waits for it."""
     want = a_task(c("slow", essential=False, start_timeout_s=2.0), c("app", ("slow", "COMPLETE")))
@@ -218,7 +315,7 @@ def test_functions_are_their_hosts() -> None:
 def tasks(draw: st.DrawFn) -> Want:
     """Up to five containers that depend on earlier ones, at least one of them essential."""
     names = ["a", "b", "c", "d", "e"][: draw(st.integers(1, 5))]
-    conditions: st.SearchStrategy[Condition] = st.sampled_from(["START", "COMPLETE", "SUCCESS"])
+    conditions: st.SearchStrategy[Condition] = st.sampled_from(["START", "COMPLETE", "SUCCESS", "HEALTHY"])
     specs = []
     for i, name in enumerate(names):
         on = draw(st.lists(st.sampled_from(names[:i]), unique=True, max_size=2)) if i else []
@@ -229,6 +326,8 @@ def tasks(draw: st.DrawFn) -> Want:
                 essential=draw(st.booleans()),
                 stop_timeout_s=draw(st.sampled_from([0.0, 2.0, 30.0])),
                 start_timeout_s=draw(st.sampled_from([None, 5.0])),
+                health_check=draw(st.sampled_from([None, HealthCheck(("true",), 3.0, retries=2)])),
+                restart_policy=draw(st.sampled_from([None, RestartPolicy((0,), 4.0)])),
             )
         )
     specs[-1] = msgspec.structs.replace(specs[-1], essential=True)
@@ -242,6 +341,8 @@ def check_start(held: Held, name: str) -> None:
         state = held.container(dependency)
         if condition == "START":
             assert state.started_at
+        elif condition == "HEALTHY":
+            assert (state.status, state.health) == ("running", "HEALTHY")
         elif condition == "COMPLETE":
             assert state.status == "stopped" and state.exit_code is not None
         else:
@@ -259,15 +360,20 @@ def act(held: Held, action: Action, now: int, data: st.DataObject) -> Held:
     """What a runner might answer."""
     match action:
         case Start(_, name):
-            check_start(held, name)
             assert name not in held.asked
+            if name not in held.restarting:
+                check_start(held, name)
             held = moves.asked(held, name)
             if data.draw(st.integers(0, 9)) == 0:
                 return moves.ended(held, name, None, "CannotStartContainerError: no", now)
             return moves.started(held, name, 42, now)
         case Skip(_, name, exit_code, reason):
-            assert held.container(name).status == "pending"
+            assert held.container(name).status == "pending" or name in held.restarting
             return moves.ended(held, name, exit_code, reason, now)
+        case Check(_, name):
+            assert held.container(name).status == "running" and name not in held.restarting
+            held = moves.checking(held, name, now)
+            return moves.checked(held, name, data.draw(st.integers(0, 1)), now)
         case Terminate(_, name):
             check_stop(held, name)
             assert name not in held.terminated
@@ -286,7 +392,9 @@ def test_a_life(want: Want, data: st.DataObject) -> None:
     now = NOW
     held = observe(want, fresh(want.spec), now)
     asked_to_stop = data.draw(st.one_of(st.none(), st.integers(0, 10)))
-    for step in range(60):
+    if any(spec.restart_policy or spec.health_check for spec in want.spec.containers):
+        asked_to_stop = asked_to_stop or 20  # it could live for ever
+    for step in range(200):
         if step == asked_to_stop:
             want = Want(want.spec, run=False)
         held = observe(want, held, now)
@@ -305,9 +413,11 @@ def test_a_life(want: Want, data: st.DataObject) -> None:
             now = todo.again
         else:
             now += SECOND
-            held = moves.ended(
-                held, data.draw(st.sampled_from(running)), data.draw(st.integers(0, 2)), "", now
-            )
+            name, exit_code = data.draw(st.sampled_from(running)), data.draw(st.integers(0, 2))
+            if restarts(want, held, name, exit_code, now):
+                held = moves.restarting(held, name, exit_code)
+            else:
+                held = moves.ended(held, name, exit_code, "", now)
     assert held.state.status == "stopped"
     assert plan(want, held, now) == Plan()
     assert observe(want, held, now) is held

@@ -142,7 +142,7 @@ def test_the_users_environment_wins() -> None:
 
 
 def test_a_role_brings_no_credentials() -> None:
-    """A task with a role asks its agent; in its environment they would come first, and could not be renewed."""
+    """A task with a role asks its agent: in its environment they could not be renewed."""
     told = Surroundings("1", "r", "http://plane").environment
     assert told == {"AWS_ENDPOINT_URL": "http://plane", "AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"}
 

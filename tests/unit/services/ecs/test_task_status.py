@@ -12,6 +12,7 @@ from tests.build import NOW
 from tests.ecs_build import a_task, a_task_unit, exited, running
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.kernel.rows import replace
+from windlass.services.ecs.model import Container
 from windlass.services.ecs.task_status import RANK, derive
 
 LATER = NOW + 5
@@ -175,3 +176,33 @@ def test_only_forward(reports: list[tuple[Any, UnitState | None]]) -> None:
         stopped = task.last_status == "STOPPED"
         assert stopped == bool(task.stopped_at)
         assert not stopped or all(c.last_status == "STOPPED" for c in task.containers)
+
+
+def test_health_is_shown_and_not_told() -> None:
+    """Health changes the task, not its version: state change events do not show it."""
+    running_task = derive(
+        a_task(), a_task_unit(a_task(), "running", UnitState("t1", "running", (running(),))), LATER
+    )
+    seen = UnitState("t1", "running", (running(health="UNHEALTHY"),))
+    after = derive(running_task, a_task_unit(running_task, "running", seen), LATER)
+    assert (after.containers[0].health, after.version) == ("UNHEALTHY", running_task.version)
+    assert derive(after, a_task_unit(after, "running", seen), LATER) is after
+
+
+@pytest.mark.parametrize(
+    ("essential", "others", "expected"),
+    [
+        (["HEALTHY"], [], "HEALTHY"),
+        (["HEALTHY", "UNKNOWN"], [], "UNKNOWN"),
+        (["HEALTHY", "UNKNOWN", "UNHEALTHY"], [], "UNHEALTHY"),
+        (["HEALTHY", "HEALTHY"], ["UNHEALTHY", "UNKNOWN"], "HEALTHY"),
+        (["UNKNOWN"], ["HEALTHY"], "UNKNOWN"),
+    ],
+)
+def test_health_of_a_task(essential: list[Any], others: list[Any], expected: str) -> None:
+    """The worst of its essential containers, UNKNOWN being between the others (HealthCheck)."""
+    containers = [
+        Container(f"c{n}", f"c{n}", "busybox", f"r{n}", essential=n < len(essential), health=health)
+        for n, health in enumerate((*essential, *others))
+    ]
+    assert replace(a_task(), containers=tuple(containers)).health == expected

@@ -26,6 +26,7 @@ from windlass.kernel.faults import Fault
 from windlass.services.ecs.controller import Retention
 from windlass.services.ecs.handlers.tasks import remember
 from windlass.services.ecs.model import RUN_TOKENS, TASKS, RunToken
+from windlass.services.ecs.role_credentials import RoleCredentials
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/default/"
 
@@ -383,7 +384,7 @@ def test_tags_of_tasks() -> None:
 
 
 def test_credentials_of_a_role_end_with_the_task() -> None:
-    """1. A task with a role runs. 2. Its node asks twice: two keys of the role's session. 3. It stops: none."""
+    """1. A task with a role runs. 2. Its node asks twice: two keys of that role. 3. It stops: none left."""
 
     async def scenario(ecs: Ecs) -> None:
         await ecs.a_running_definition(taskRoleArn="arn:aws:iam::123456789012:role/path/worker")
@@ -400,9 +401,9 @@ def test_credentials_of_a_role_end_with_the_task() -> None:
         assert (key.secret, key.session_token) == (first.secret, first.session_token)
         assert key.expires_at == first.expires_at == ecs.clock.now() + 6 * HOUR
         assert roles.issue("n2", task).why == "no such task runs on this node"
-        ecs.clock.advance(5 * HOUR)
+        ecs.clock.time += 5 * HOUR
         third = roles.issue("n1", task)
-        ecs.clock.advance(2 * HOUR)
+        ecs.clock.time += 2 * HOUR
         fourth = roles.issue("n1", task)
         row = ecs.plane.store[TASKS].require(task)
         assert row.access_keys == (third.access_key, fourth.access_key)
