@@ -16,7 +16,7 @@ import pytest
 from tests.unit.node.fake_plane import FakePlane, a_want
 from tests.unit.node.running import LOG
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport
-from windlass.fleet.messages import ContainerSpec, Shutdown
+from windlass.fleet.messages import ContainerSpec, HealthCheck, RestartPolicy, Shutdown
 from windlass.node import proc
 from windlass.node.launch import AgentFailed, ensure_agent
 
@@ -86,6 +86,33 @@ def test_found_again(tmp_path: Path) -> None:
         assert await site.exit() == 0
         assert proc.stat(state.containers[0].pid) is None
         assert "secret" not in (site.data / "agent" / "agent.log").read_text()
+
+    at_site(tmp_path, body)
+
+
+def test_a_real_container_starts_again(tmp_path: Path) -> None:
+    """1. It exits: started again in its own directory. 2. The third run stays, and is found HEALTHY."""
+
+    async def body(site: Site) -> None:
+        await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        script = "echo run >> runs; test $(wc -l < runs) -lt 3 && exit 7; touch well; exec sleep 600"
+        again = ContainerSpec(
+            "main",
+            command=("sh", "-c", script),
+            log=LOG,
+            restart_policy=RestartPolicy((0,), attempt_period_s=0.0),
+            health_check=HealthCheck(("test", "-e", "well"), interval_s=0.05, retries=1),
+        )
+        await plane.desire(1, a_want("u1", again))
+        await plane.until(lambda: "u1" in plane.units and plane.units["u1"].containers[0].health == "HEALTHY")
+        state = plane.units["u1"].containers[0]
+        assert (state.status, state.restart_count) == ("running", 2)
+        await plane.send(Shutdown())
+        assert (await plane.until_status("u1", "stopped")).containers[0].exit_code == 143
+        await plane.until_end()
+        assert await site.exit() == 0
 
     at_site(tmp_path, body)
 

@@ -13,13 +13,12 @@ PARTIAL: Mapping[str, str] = {
     "UpdateClusterSettings": "containerInsights is stored, not acted on",
     "PutClusterCapacityProviders": "FARGATE and FARGATE_SPOT only",
     "RegisterTaskDefinition": (
-        "secrets, environmentFiles, enabled restart policies, HEALTHY dependencies and MANAGED_INSTANCES "
-        "are refused; requiresAttributes is not computed; stored and not acted on by the process runner: "
-        "image, volumes, mountPoints, linuxParameters, readonlyRootFilesystem (the oci runner has images "
-        "that were imported, host and task volumes, tmpfs, sharedMemorySize, capabilities and a read-only "
-        "root); by no runner: networkMode, portMappings, volumesFrom, other linuxParameters, healthCheck, "
-        "links, hostname, DNS members, extraHosts, dockerSecurityOptions, dockerLabels, systemControls, "
-        "resourceRequirements, privileged, interactive, pseudoTerminal, "
+        "secrets, environmentFiles and MANAGED_INSTANCES are refused; requiresAttributes is not computed; "
+        "stored and not acted on by the process runner: image, volumes, mountPoints, linuxParameters, "
+        "readonlyRootFilesystem (the oci runner has images that were imported, host and task volumes, "
+        "tmpfs, sharedMemorySize, capabilities and a read-only root); by no runner: networkMode, "
+        "portMappings, volumesFrom, other linuxParameters, links, hostname, DNS members, extraHosts, "
+        "dockerSecurityOptions, systemControls, resourceRequirements, privileged, interactive, pseudoTerminal, "
         "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
@@ -34,8 +33,7 @@ PARTIAL: Mapping[str, str] = {
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings; "
-        "healthStatus is UNKNOWN"
+        "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings"
     ),
     "ListTasks": "serviceName, containerInstance and daemonName find nothing: there are none yet",
     "TagResource": "clusters, task definitions and tasks only",

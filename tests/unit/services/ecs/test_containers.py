@@ -107,7 +107,8 @@ def test_what_runners_with_images_honour() -> None:
             "capabilities": {"add": ["SYS_PTRACE"], "drop": ["ALL"]},
         },
     )
-    [spec] = unit_spec("t1", "work", [container], None, AROUND, volumes).containers
+    facts, names = TaskFacts("arn:t1", "default", "work", 1, "EC2"), {"app": ("arn:c1", "r1")}
+    [spec] = unit_spec("t1", facts, [container], names, AROUND, volumes).containers
     assert spec.mounts == (
         Mount("host", "/srv", "/here", True),
         Mount("task", "own", "/own"),
