@@ -50,6 +50,8 @@ class HealthCommands:
         self._children = children
         self._on_end = on_end
         self._running: dict[Key, _Check] = {}
+        self._dying: dict[int, Key] = {}
+        """Pids of commands that were given up and are not gone yet."""
 
     def run(self, key: Key, launch: Callable[[], subprocess.Popen[bytes]], timeout_s: float) -> None:
         """Start the command; a command of that container that is still there is given up first."""
@@ -68,7 +70,12 @@ class HealthCommands:
         check = self._running.pop(key, None)
         if check is not None:
             check.deadline.cancel()
+            self._dying[check.popen.pid] = key
             _kill(check)
+
+    def is_gone(self, key: Key) -> bool:
+        """Whether nothing runs of the container's command."""
+        return key not in self._running and key not in self._dying.values()
 
     def close(self) -> None:
         for key in list(self._running):
@@ -81,6 +88,7 @@ class HealthCommands:
     def _ended(self, key: Key, check: _Check, exit_code: int) -> None:
         _kill(check)  # what it left in its group; it is not reaped yet, so the group is its own
         check.popen.returncode = exit_code
+        self._dying.pop(check.popen.pid, None)
         if self._running.get(key) is check:
             del self._running[key]
             check.deadline.cancel()

@@ -236,7 +236,8 @@ class ProcessRunner:
         self._kill_leftovers()
         now = self._clock.now()
         for key, process in list(self._ended.items()):
-            if process.leftovers and now < process.ended_at + LEFTOVERS_PATIENCE:
+            gone = not process.leftovers and self._checks.is_gone(key)
+            if not gone and now < process.ended_at + LEFTOVERS_PATIENCE:
                 continue
             del self._ended[key]
             for output in process.outputs:
