@@ -143,12 +143,12 @@ async def _serve(options: Options, at_home: bool, host: OciHost | None) -> int:
         runner = OciRunner(loop, clock, children, spawn, options.data, store, host)
         await runner.clear_leftovers()
     agent = Agent(_identity(options), clock, runner, ledger)
+    endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
+    agent.surroundings = endpoints.environment
     await _recover(agent, ledger, clock, at_home)
     functions = options.data / "functions"
     sweep(functions)
     agent.host_functions(LambdaHost(), spawn, functions, children.watch)
-    endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
-    agent.surroundings = endpoints.environment
     sessions = Sessions(agent, _connector(options, told_to_end.set), clock, spawn, told_to_end.set)
     spawn.start("sessions", sessions.run())
     log.info("agent %s is up, pid %d", options.node_id, os.getpid())
