@@ -211,6 +211,38 @@ def test_stopping(tasks: Tasks, trap: str, code: int) -> None:
     assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == code
 
 
+def test_health_checks_in_the_container(tasks: Tasks) -> None:
+    """The check is a process of the container: its user, environment, directory and files."""
+    check = {"command": ["CMD-SHELL", "test $A$(id -u)$(pwd) = 177/etc && test ! -e /tmp/ill"], "interval": 5}
+    arn = tasks.start(
+        command=["sleep", "600"], user="77:88", workingDirectory="/etc", healthCheck=check,
+        environment=[{"name": "A", "value": "1"}],
+    )  # fmt: skip
+    until(lambda: tasks.show(arn)["healthStatus"] == "HEALTHY", "it is healthy")
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 137
+
+
+@pytest.mark.parametrize("command", [["CMD", "nosuch"], ["CMD", "sleep", "600"], ["CMD", "false"]])
+def test_checks_that_fail(tasks: Tasks, command: list[str]) -> None:
+    """Unhealthy is whoever has no such command, whoever takes too long, and whoever says so; all can end."""
+    check = {"command": command, "interval": 5, "timeout": 2, "retries": 1}
+    script = "trap 'exit 4' TERM; while true; do sleep 0.05; done"
+    arn = tasks.start(command=["sh", "-c", script], healthCheck=check)
+    until(lambda: tasks.show(arn)["healthStatus"] == "UNHEALTHY", "it is unhealthy")
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 4
+
+
+def test_a_container_starts_again(tasks: Tasks, tmp_path: Path) -> None:
+    """1. It ends too early and stays. 2. Its ignored code ends it. Between runs its bundle is made anew."""
+    volumes = ({"name": "here", "host": {"sourcePath": str(tmp_path)}},)
+    point = [{"sourceVolume": "here", "containerPath": "/v"}]
+    policy = {"enabled": True, "ignoredExitCodes": [9], "restartAttemptPeriod": 60}
+    arn = tasks.start(volumes, command=["sh", "-c", "exit 3"], mountPoints=point, restartPolicy=policy)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 3
+
+
 def test_an_images_own_settings(plane: PlaneProcess, tasks: Tasks, root: Path, tmp_path: Path) -> None:
     """ENTRYPOINT, CMD, ENV, WORKDIR and USER of a docker save archive."""
     sources.pack(root, tmp_path / "layer.tar")

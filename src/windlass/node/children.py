@@ -61,6 +61,16 @@ class Children:
                 found.append(pid)
         return found
 
+    def reap_orphans(self) -> None:
+        """Reap dead children that nobody watches, but no first process of a pid namespace: that is a
+
+        container whose watcher is about to come. What an OCI runtime leaves must not stay: the kernel ends
+        no pid namespace before all its dead are reaped.
+        """
+        for pid in proc.children():
+            if pid not in self._watched and not proc.is_first_of_namespace(pid):
+                _reap(pid)
+
     def close(self) -> None:
         """Watch no more; nothing is killed."""
         for descriptor in self._descriptors.values():

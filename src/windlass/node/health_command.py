@@ -28,12 +28,20 @@ TIMED_OUT = -1
 
 Key: TypeAlias = tuple[str, str]
 """(unit id, container name)."""
+Kill: TypeAlias = Callable[[int], None]
+"""Ends what the process of that pid does; asked again when it has ended and is not reaped yet."""
+
+
+def kill_group(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 @dataclass(slots=True)
 class _Check:
     popen: subprocess.Popen[bytes]
     deadline: asyncio.TimerHandle
+    kill: Kill
     timed_out: bool = False
 
 
@@ -53,16 +61,22 @@ class HealthCommands:
         self._dying: dict[int, Key] = {}
         """Pids of commands that were given up and are not gone yet."""
 
-    def run(self, key: Key, launch: Callable[[], subprocess.Popen[bytes]], timeout_s: float) -> None:
+    def run(
+        self,
+        key: Key,
+        launch: Callable[[], subprocess.Popen[bytes]],
+        timeout_s: float,
+        kill: Kill = kill_group,
+    ) -> None:
         """Start the command; a command of that container that is still there is given up first."""
         self.stop(key)
         try:
             popen = launch()
-        except (CannotStart, OSError):
+        except (CannotStart, OSError, ValueError):
             self._on_end(key, NOT_STARTED)
             return
         deadline = self._loop.call_later(timeout_s, self._time_out, key)
-        check = self._running[key] = _Check(popen, deadline)
+        check = self._running[key] = _Check(popen, deadline, kill)
         self._children.watch(popen.pid, lambda code: self._ended(key, check, code))
 
     def stop(self, key: Key) -> None:
@@ -71,7 +85,7 @@ class HealthCommands:
         if check is not None:
             check.deadline.cancel()
             self._dying[check.popen.pid] = key
-            _kill(check)
+            check.kill(check.popen.pid)
 
     def is_gone(self, key: Key) -> bool:
         """Whether nothing runs of the container's command."""
@@ -83,10 +97,12 @@ class HealthCommands:
 
     def _time_out(self, key: Key) -> None:
         self._running[key].timed_out = True
-        _kill(self._running[key])
+        self._running[key].kill(self._running[key].popen.pid)
 
     def _ended(self, key: Key, check: _Check, exit_code: int) -> None:
-        _kill(check)  # what it left in its group; it is not reaped yet, so the group is its own
+        check.kill(
+            check.popen.pid
+        )  # what it left in its group; it is not reaped yet, so the group is its own
         check.popen.returncode = exit_code
         self._dying.pop(check.popen.pid, None)
         if self._running.get(key) is check:
@@ -98,8 +114,3 @@ class HealthCommands:
 def checked_by(container: ContainerSpec, check: HealthCheck) -> ContainerSpec:
     """The container with the check's command in place of its own."""
     return msgspec.structs.replace(container, entry_point=(), command=check.command)
-
-
-def _kill(check: _Check) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(check.popen.pid, signal.SIGKILL)

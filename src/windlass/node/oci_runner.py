@@ -5,7 +5,8 @@ agent, a child subreaper, is then the parent of the container's first process an
 process is the first of a pid namespace: when it ends, the kernel has killed all others in it before.
 The root file system is mounted in the agent's own mount namespace and detached as soon as the container has
 it, so that nothing stays mounted, whatever happens to the agent.
-Known gaps: see oci_spec.py, and: what a dead agent left is ended, not adopted.
+Known gaps: see oci_spec.py, and: what a dead agent left is ended, not adopted; a container that its restart
+policy starts again has a fresh root file system.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from typing import TypeAlias, TypeVar
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
-from windlass.node import mounts
+from windlass.node import mounts, oci_check
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
+from windlass.node.health_command import HealthCommands
 from windlass.node.images.faults import BadImage
 from windlass.node.images.store import Image, ImageStore
 from windlass.node.oci_bundle import Bundle, bundle_of, lay_out
@@ -48,6 +50,8 @@ CLEANUPS_AT_ONCE = 2
 GONE_WITHIN = 5 * SECOND
 """How long killed leftovers are waited for."""
 LOOK = 10 * MILLISECOND
+SWEEP_S = 1.0
+"""Seconds between two sweeps for what runtimes left dead."""
 CLOSE_WITHIN_S = 10.0
 """How long an agent that ends waits until what ended before is cleaned up."""
 
@@ -107,6 +111,8 @@ class OciRunner:
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
         self._cleanups = asyncio.Semaphore(CLEANUPS_AT_ONCE)
         self._threads = ThreadPoolExecutor(THREADS_MAX, "oci")
+        self._checks = HealthCommands(loop, children, self._checked)
+        self._sweeping: asyncio.Handle | None = None
         self._events: RunnerEvents
         self._logs: LogSink
 
@@ -132,9 +138,23 @@ class OciRunner:
     def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
         bundle = bundle_of(self._units, self._group, unit_id, container.name)
         made = _Container((unit_id, container.name), container, bundle)
-        life = self._spawn.start(f"container {bundle.id}", self._live(made, dict(defaults)))
-        self._lives.setdefault(unit_id, set()).add(life)
-        life.add_done_callback(self._lives[unit_id].discard)
+        lives, name = self._lives.setdefault(unit_id, set()), f"container {bundle.id}"
+        before = {life for life in lives if life.get_name() == name}
+        life = self._spawn.start(name, self._live(made, dict(defaults), before))
+        lives.add(life)
+        life.add_done_callback(lives.discard)
+
+    def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+        """See runner.Runner; with the environment that the container was started with."""
+        found = self._running.get((unit_id, container.name))
+        if found is not None and container.health_check is not None:
+            command = container.health_check.command
+            launch = partial(oci_check.launch, self._host.runtime, self._state, found.bundle, command)
+            kill = partial(oci_check.kill, self._loop)
+            self._checks.run(found.key, launch, container.health_check.timeout_s, kill)
+
+    def _checked(self, key: Key, exit_code: int) -> None:
+        self._events.checked(*key, exit_code, self._clock.now())
 
     def terminate(self, unit_id: str, container: str) -> None:
         """SIGTERM, or the signal that the image asks for (STOPSIGNAL)."""
@@ -155,6 +175,9 @@ class OciRunner:
 
     async def close(self) -> None:
         """Wait for what is being cleaned up; containers that still run are left alone."""
+        self._checks.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         alive = {f"container {container.bundle.id}" for container in self._running.values()}
         lives = {life for tasks in self._lives.values() for life in tasks if life.get_name() not in alive}
         if lives | self._removals:
@@ -167,7 +190,12 @@ class OciRunner:
 
     # one container's life
 
-    async def _live(self, container: _Container, defaults: Mapping[str, str]) -> None:
+    async def _live(
+        self, container: _Container, defaults: Mapping[str, str], before: set[asyncio.Task[None]]
+    ) -> None:
+        """From its start to its end; `before` are lives of a container that starts again."""
+        if before:
+            await asyncio.wait(before)  # its bundle and its name are free only then
         try:
             async with self._starts:
                 exit_code = await self._start(container, defaults)
@@ -178,6 +206,7 @@ class OciRunner:
         code = await exit_code
         ended_at = self._clock.now()
         del self._running[container.key]
+        self._checks.stop(container.key)
         self._host.cgroups.weigh(self._group, len(self._running))
         for output in container.outputs:
             output.finish()
@@ -234,6 +263,8 @@ class OciRunner:
             stream = container.stream = self._logs.stream(container.spec.log)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
         self._host.cgroups.weigh(self._group, len(self._running))
         with suppress(OSError):  # a start that fails ends the container, and with it this life
             await self._runtime("start", container.bundle.id)
@@ -258,6 +289,10 @@ class OciRunner:
             await asyncio.wait(set(lives))
         self._lives.pop(unit_id, None)
         await self._aside(partial(shutil.rmtree, self._units / unit_id, ignore_errors=True))
+
+    def _sweep(self) -> None:
+        self._children.reap_orphans()
+        self._sweeping = self._loop.call_later(SWEEP_S, self._sweep) if self._running else None
 
     # tools
 

@@ -77,9 +77,10 @@ def test_leftovers_are_found(tmp_path: Path) -> None:
         child.stdout.readline()
         return child
 
-    marked, bare, other = start({proc.UNIT_MARK: "mine"}), start({}), start({proc.UNIT_MARK: "other"})
+    mine = f"mine-{os.getpid()}"  # the whole machine is searched for it, other tests' processes too
+    marked, bare, other = start({proc.UNIT_MARK: mine}), start({}), start({proc.UNIT_MARK: "other"})
     ledger = FileLedger(tmp_path / "ledger")
-    ledger.note([a_state("mine", pid=bare.pid)])
+    ledger.note([a_state(mine, pid=bare.pid)])
     records = [*ledger.records(), Record("old", a_state("old"), ((other.pid, 12345),))]
     ledger.close()
 

@@ -20,6 +20,8 @@ from windlass.fleet.messages import ContainerSpec, HealthCheck, RestartPolicy, S
 from windlass.node import proc
 from windlass.node.launch import AgentFailed, ensure_agent
 
+U1, U2, U3 = (f"u{number}-{os.getpid()}" for number in (1, 2, 3))
+"""Ids of this process's own: an agent that recovers looks for them on the whole machine, other tests' too."""
 SLEEPER = ContainerSpec("main", command=("sleep", "600"), log=LOG)
 
 
@@ -73,15 +75,15 @@ def test_found_again(tmp_path: Path) -> None:
         plane = await site.plane()
         await plane.welcome()
         assert plane.hello.token == "secret"
-        await plane.desire(1, a_want("u1", SLEEPER))
-        state = await plane.until_status("u1", "running")
+        await plane.desire(1, a_want(U1, SLEEPER))
+        state = await plane.until_status(U1, "running")
         assert await site.ensure() == pid
         plane.close()
         again = await site.plane()
         await again.welcome(observed=plane.numbers[-1], epoch=2)
         assert again.hello.units == (state,)
         await again.send(Shutdown())
-        assert (await again.until_status("u1", "stopped")).reason == "Host agent stopped"
+        assert (await again.until_status(U1, "stopped")).reason == "Host agent stopped"
         await again.until_end()
         assert await site.exit() == 0
         assert proc.stat(state.containers[0].pid) is None
@@ -105,12 +107,12 @@ def test_a_real_container_starts_again(tmp_path: Path) -> None:
             restart_policy=RestartPolicy((0,), attempt_period_s=0.0),
             health_check=HealthCheck(("test", "-e", "well"), interval_s=0.05, retries=1),
         )
-        await plane.desire(1, a_want("u1", again))
-        await plane.until(lambda: "u1" in plane.units and plane.units["u1"].containers[0].health == "HEALTHY")
-        state = plane.units["u1"].containers[0]
+        await plane.desire(1, a_want(U1, again))
+        await plane.until(lambda: U1 in plane.units and plane.units[U1].containers[0].health == "HEALTHY")
+        state = plane.units[U1].containers[0]
         assert (state.status, state.restart_count) == ("running", 2)
         await plane.send(Shutdown())
-        assert (await plane.until_status("u1", "stopped")).containers[0].exit_code == 143
+        assert (await plane.until_status(U1, "stopped")).containers[0].exit_code == 143
         await plane.until_end()
         assert await site.exit() == 0
 
@@ -124,8 +126,8 @@ def test_sigterm(tmp_path: Path) -> None:
         pid = await site.ensure()
         plane = await site.plane()
         await plane.welcome()
-        await plane.desire(1, a_want("u1", SLEEPER))
-        state = await plane.until_status("u1", "running")
+        await plane.desire(1, a_want(U1, SLEEPER))
+        state = await plane.until_status(U1, "running")
         site.server.close()
         plane.close()
         os.kill(pid, signal.SIGTERM)
@@ -142,9 +144,9 @@ def test_agent_is_killed(tmp_path: Path) -> None:
         pid = await site.ensure()
         plane = await site.plane()
         await plane.welcome()
-        await plane.desire(1, a_want("u1", SLEEPER), a_want("u2"))
-        await plane.until_status("u2", "stopped")
-        task = (await plane.until_status("u1", "running")).containers[0].pid
+        await plane.desire(1, a_want(U1, SLEEPER), a_want(U2))
+        await plane.until_status(U2, "stopped")
+        task = (await plane.until_status(U1, "running")).containers[0].pid
         os.kill(pid, signal.SIGKILL)
         assert await site.exit() == 137
         assert proc.stat(task) is not None
@@ -152,13 +154,13 @@ def test_agent_is_killed(tmp_path: Path) -> None:
         again = await site.plane()
         await again.welcome(observed=plane.numbers[-1], epoch=2)
         units = {unit.unit_id: unit for unit in again.hello.units}
-        assert (units["u1"].status, units["u1"].reason) == ("stopped", "Host agent restarted")
-        assert units["u2"] == plane.units["u2"]
+        assert (units[U1].status, units[U1].reason) == ("stopped", "Host agent restarted")
+        assert units[U2] == plane.units[U2]
         stat = proc.stat(task)
         assert stat is None or stat.state == "Z"
-        await again.desire(9, a_want("u1", SLEEPER), a_want("u2"), a_want("u3"))
-        await again.until_status("u3", "stopped")
-        assert "u1" not in {u for u, state in again.units.items() if state.status != "stopped"}
+        await again.desire(9, a_want(U1, SLEEPER), a_want(U2), a_want(U3))
+        await again.until_status(U3, "stopped")
+        assert U1 not in {u for u, state in again.units.items() if state.status != "stopped"}
         await again.send(Shutdown())
         await again.until_end()
         assert await site.exit() == 0
@@ -173,8 +175,8 @@ def test_deleted_directory(tmp_path: Path) -> None:
         await site.ensure()
         plane = await site.plane()
         await plane.welcome()
-        await plane.desire(1, a_want("u1", SLEEPER))
-        state = await plane.until_status("u1", "running")
+        await plane.desire(1, a_want(U1, SLEEPER))
+        state = await plane.until_status(U1, "running")
         shutil.rmtree(site.data / "agent")
         plane.close()
         await site.exit()
