@@ -15,6 +15,16 @@ import pytest
 from tests.fault.waiting import until
 from tests.image_build import busybox_root, config_of, saved
 from tests.process import PlaneProcess
+from tests.unit.node.fake_plane import a_want
+from tests.unit.node.test_main import Site, at_site
+from windlass.fleet.messages import (
+    ContainerSpec,
+    ContainerState,
+    HealthCheck,
+    Mount,
+    RestartPolicy,
+    Shutdown,
+)
 from windlass.node import proc
 from windlass.node.cgroups import read_hierarchies
 from windlass.node.images import sources
@@ -234,13 +244,42 @@ def test_checks_that_fail(tasks: Tasks, command: list[str]) -> None:
     assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 4
 
 
-def test_a_container_starts_again(tasks: Tasks, tmp_path: Path) -> None:
-    """1. It ends too early and stays. 2. Its ignored code ends it. Between runs its bundle is made anew."""
-    volumes = ({"name": "here", "host": {"sourcePath": str(tmp_path)}},)
-    point = [{"sourceVolume": "here", "containerPath": "/v"}]
-    policy = {"enabled": True, "ignoredExitCodes": [9], "restartAttemptPeriod": 60}
-    arn = tasks.start(volumes, command=["sh", "-c", "exit 3"], mountPoints=point, restartPolicy=policy)
-    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 3
+def test_a_container_starts_again(root: Path, tmp_path: Path) -> None:
+    """1. It exits: started again, its volumes as they were. 2. The third run stays, and is found HEALTHY."""
+    done = windlass("image", "import", str(root), "--name", IMAGE, "--data", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "v").mkdir()
+    unit_id = f"u1-{os.getpid()}"
+    again = ContainerSpec(
+        "main",
+        image=IMAGE,
+        command=("sh", "-c", 'echo -n x >> /v/runs; test "$(cat /v/runs)" = xxx && exec sleep 600; exit 1'),
+        mounts=(Mount("host", str(tmp_path / "v"), "/v"),),
+        restart_policy=RestartPolicy((0,), attempt_period_s=0.0),
+        health_check=HealthCheck(("ls", "/v/runs"), interval_s=0.05, retries=1),
+    )
+
+    async def body(site: Site) -> None:
+        await site.ensure("oci")
+        plane = await site.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want(unit_id, again))
+
+        def seen() -> tuple[int, str]:
+            [main] = (
+                plane.units[unit_id].containers
+                if unit_id in plane.units
+                else (ContainerState("main", "pending"),)
+            )
+            return main.restart_count, main.health
+
+        await plane.until(lambda: seen() == (2, "HEALTHY"))
+        await plane.send(Shutdown())
+        await plane.until_status(unit_id, "stopped")
+        await plane.until_end()
+        assert await site.exit() == 0
+
+    at_site(tmp_path, body)
 
 
 def test_an_images_own_settings(plane: PlaneProcess, tasks: Tasks, root: Path, tmp_path: Path) -> None:

@@ -41,12 +41,13 @@ class Site:
 
         self.server = await asyncio.start_unix_server(on_connect, str(self.socket))
 
-    async def ensure(self) -> int:
+    async def ensure(self, runner: str = "process") -> int:
         return await ensure_agent(
             self.data / "agent",
             socket=self.socket,
             token_file=self.data / "token",
             node_id="n1",
+            runner=runner,
             on_exit=self.exits.put_nowait,
         )
 
