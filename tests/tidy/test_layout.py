@@ -21,7 +21,7 @@ FUNCTION_LINES_MAX = 60
 LAYERS = ("kernel", "aws", "fleet", "services", "front", "app")
 ROOTS = {"app", "embedded", "node.main", "proxy.main", "sim", "cli", "config"}
 """Composition roots (and the settings and command line around them) may see everything."""
-NODE_MAY_SEE = ("kernel", "fleet.messages", "fleet.frames", "node")
+NODE_MAY_SEE = ("kernel", "fleet.messages", "fleet.networks", "fleet.frames", "node")
 
 PURE = (
     "aws/arn.py",
@@ -43,6 +43,7 @@ PURE = (
     ),
     "fleet/desired.py",
     "fleet/messages.py",
+    "fleet/networks.py",
     "fleet/place.py",
     "fleet/transitions.py",
     "kernel/bucket.py",

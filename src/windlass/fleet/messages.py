@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
+
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
 UnitStatus = Literal["pending", "running", "stopping", "stopped"]
@@ -119,6 +121,7 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     runtime_id: str = ""
     """What ECS calls the container's runtime id; with the ARN for the container's own eyes (metadata)."""
     labels: tuple[tuple[str, str], ...] = ()
+    ports: tuple[PortMapping, ...] = ()
 
 
 class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -164,6 +167,7 @@ class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     function: FunctionSpec | None = None
     task: TaskFacts | None = None
     """None for units that are no ECS tasks: they have no endpoints to ask."""
+    network: Network = Network()
 
 
 class Want(msgspec.Struct, frozen=True):
@@ -186,6 +190,7 @@ class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     health: Health = "UNKNOWN"
     restart_count: int = 0
     """How often its restart policy started it again; it stays "running" meanwhile, with pid 0."""
+    bindings: tuple[Binding, ...] = ()
 
 
 class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -206,6 +211,8 @@ class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
     stopping_at: int = 0
     execution_stopped_at: int = 0
     stopped_at: int = 0
+    network: NetworkState | None = None
+    """None until the task has its network, and in the modes host and none."""
 
 
 # node → plane
@@ -293,6 +300,12 @@ class Desired(Message, frozen=True, tag="desired"):
     since: int
     changed: tuple[Want, ...]
     gone: tuple[str, ...] = ()
+
+
+class SecurityGroups(Message, frozen=True, tag="security_groups"):
+    """All security groups that the units of this node are in, whole; sent again when one changes."""
+
+    groups: tuple[SecurityGroup, ...]
 
 
 class Ack(Message, frozen=True, tag="ack"):

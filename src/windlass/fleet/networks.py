@@ -1,0 +1,94 @@
+"""What the plane tells nodes about task networks, and what they answer. node/ may import it.
+
+The plane decides addresses, interfaces and rules (API objects of EC2 and ECS); a node makes them real.
+Addresses are IPv4 in dotted text, ranges in CIDR notation.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+NetworkMode = Literal["host", "bridge", "none", "awsvpc"]
+"""As ECS spells it (ECS API reference, RegisterTaskDefinition, networkMode)."""
+Protocol = Literal["tcp", "udp"]
+
+
+class PortMapping(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A container's port. In mode bridge `host_port` 0 means one that the node picks; in the modes host and
+
+    awsvpc both are the same.
+    """
+
+    container_port: int
+    host_port: int = 0
+    protocol: Protocol = "tcp"
+
+
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a container's port can be reached: what DescribeTasks shows as a networkBinding."""
+
+    address: str
+    host_port: int
+    container_port: int
+    protocol: Protocol = "tcp"
+
+
+class Interface(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A task's own network interface in mode awsvpc. `subnet` and `vpc` are ranges; `prefix` is the length of
+
+    the subnet's mask. The subnet's first address is its gateway, as in a VPC.
+    """
+
+    id: str
+    mac: str
+    address: str
+    subnet_id: str
+    subnet: str
+    vpc_id: str
+    vpc: str
+    groups: tuple[str, ...] = ()
+    """Ids of its security groups; their rules come in `SecurityGroups`."""
+    hostname: str = ""
+    public_address: str = ""
+
+
+class Network(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the containers of one unit are connected. `interface` is there in mode awsvpc, and only then."""
+
+    mode: NetworkMode = "host"
+    interface: Interface | None = None
+
+
+class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the node made of it. `address` is where the task can be reached from its node: its own in mode
+
+    awsvpc (127.x.y.z where the node may make no interfaces), that on the node's bridge in mode bridge.
+    """
+
+    address: str = ""
+    isolated: bool = False
+    """It has a network namespace of its own."""
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a security group lets through. `protocol` is "tcp", "udp", "icmp", a number, or "-1" for all.
+
+    Ports are inclusive, -1 for all of them (for ICMP: type and code). Peers are ranges, or members of groups.
+    """
+
+    direction: Literal["ingress", "egress"]
+    protocol: str = "-1"
+    from_port: int = -1
+    to_port: int = -1
+    ranges: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class SecurityGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A group: its rules, and the addresses of its members wherever they run, for rules that name it."""
+
+    id: str
+    rules: tuple[Rule, ...] = ()
+    members: tuple[str, ...] = ()
