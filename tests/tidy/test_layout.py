@@ -51,6 +51,7 @@ PURE = (
     "node/health.py",
     "node/held.py",
     "node/plan.py",
+    "node/oci_capabilities.py",
     "node/oci_spec.py",
     "node/oci_seccomp.py",
     "node/oci_users.py",

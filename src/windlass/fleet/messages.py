@@ -45,14 +45,16 @@ class LogTarget(msgspec.Struct, frozen=True):
 class Mount(msgspec.Struct, frozen=True, omit_defaults=True):
     """A volume in a container. "host": the directory or file `source` of the node; "task": a volume of the
 
-    task's own, called `source`, shared by its containers and gone with it; "other": a kind that no runner
-    has, `source` says which.
+    task's own, called `source`, shared by its containers and gone with it; "node": a volume called `source`
+    that stays on the node, for all tasks that name it, made at first use if `provision`; "other": a kind that
+    no runner has, `source` says which.
     """
 
-    kind: Literal["host", "task", "other"]
+    kind: Literal["host", "task", "node", "other"]
     source: str
     target: str
     read_only: bool = False
+    provision: bool = True
 
 
 class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,6 +63,14 @@ class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
     target: str
     size_mib: int
     options: tuple[str, ...] = ()
+
+
+class Device(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A device of the node in a container. `access` has r(ead), w(rite) and m(knod) (ECS API, Device)."""
+
+    source: str
+    target: str
+    access: str = "rwm"
 
 
 class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,6 +124,14 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     shared_memory_mib: int | None = None
     capabilities_add: tuple[str, ...] = ()
     capabilities_drop: tuple[str, ...] = ()
+    init: bool = False
+    """The first process is a small init that hands signals on and reaps, and the command is its child."""
+    privileged: bool = False
+    devices: tuple[Device, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    swap_mib: int = 0
+    """How much may be swapped, on top of `memory_mib`; -1: as much as there is."""
+    swappiness: int | None = None
     health_check: HealthCheck | None = None
     restart_policy: RestartPolicy | None = None
     """None: it is not started again."""

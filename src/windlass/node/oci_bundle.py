@@ -2,6 +2,7 @@
 
 Synchronous; the runner calls it beside the loop. Decides nothing: oci_spec.py does.
 
+    volumes/<name>/                  volumes of the node's own, for all tasks that name them
     units/<unit>/volumes/<name>/     volumes of the task's own
     units/<unit>/<container>/        image (its id), rootfs, upper, work, config.json, pid, runtime.log
 """
@@ -18,12 +19,12 @@ from pathlib import Path
 
 import msgspec
 
-from windlass.fleet.messages import ContainerSpec
+from windlass.fleet.messages import ContainerSpec, Device, Mount
 from windlass.node import mounts
 from windlass.node.command import CannotStart
 from windlass.node.images.places import IN_USE
 from windlass.node.images.store import Image
-from windlass.node.oci_spec import Limits, Places, runtime_config
+from windlass.node.oci_spec import HostDevice, Limits, Places, runtime_config
 from windlass.node.oci_users import look_up
 
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
@@ -78,7 +79,8 @@ def lay_out(
     mounts.mount_overlay(bundle.root, image.layers, directory / "upper", directory / "work")
     try:
         volumes = _volumes(directory.parent, spec)
-        places = Places(str(bundle.root), bundle.group, volumes, _host_files())
+        devices = [_host_device(device) for device in spec.devices]
+        places = Places(str(bundle.root), bundle.group, volumes, _host_files(), devices)
         user = look_up(
             spec.user or image.config.user,
             _database(bundle.root, "etc/passwd"),
@@ -102,10 +104,40 @@ def _volumes(unit: Path, spec: ContainerSpec) -> dict[str, str]:
             path = unit / "volumes" / mount.source
             path.mkdir(mode=0o755, parents=True, exist_ok=True)
             found[mount.source] = str(path)
+        elif mount.kind == "node":
+            found[mount.source] = str(_node_volume(unit.parents[1] / "volumes", mount))
         elif mount.kind == "host" and mount.source.startswith("/"):
             with suppress(FileExistsError):
                 Path(mount.source).mkdir(mode=0o755, parents=True)
     return found
+
+
+def _node_volume(volumes: Path, mount: Mount) -> Path:
+    """DockerVolumeConfiguration, scope "shared": made at first use if it says autoprovision."""
+    path = volumes / mount.source
+    if not mount.provision and not path.exists():
+        raise CannotStart(f"the shared volume {mount.source} is not there, and autoprovision is false")
+    path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return path
+
+
+def _host_device(device: Device) -> HostDevice:
+    """Raises CannotStart for what is no device."""
+    try:
+        found = Path(device.source).stat()
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"error gathering device information for {device.source!r}: {error}") from error
+    if not (stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode)):
+        raise CannotStart(f"error gathering device information for {device.source!r}: not a device node")
+    return HostDevice(
+        device,
+        "c" if stat.S_ISCHR(found.st_mode) else "b",
+        os.major(found.st_rdev),
+        os.minor(found.st_rdev),
+        stat.S_IMODE(found.st_mode),
+        found.st_uid,
+        found.st_gid,
+    )
 
 
 def _host_files() -> list[str]:

@@ -10,14 +10,20 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.node import mounts
 from windlass.node.cgroups import Hierarchies, read_hierarchies
+from windlass.node.oci_capabilities import ALL, of_mask
 
 RUNTIMES = ("crun", "runc")
 """In the order of preference: crun starts containers several times as fast."""
+
+
+INITS = ("tini-static", "catatonit", "docker-init")
+"""Small init programs that need no shared library, so that they run in any image (initProcessEnabled)."""
 
 
 class NotCapable(Exception):
@@ -26,10 +32,12 @@ class NotCapable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OciHost:
-    """What the runner works with. `runtime` is the path of the program."""
+    """What the runner works with: programs by their paths. `init` is "" where there is none."""
 
     runtime: str
     cgroups: Hierarchies
+    init: str = ""
+    capabilities: frozenset[str] = ALL
 
 
 def enter(host: OciHost) -> None:
@@ -48,9 +56,8 @@ def check(path: str | None = None) -> OciHost:
             "the oci runner needs root for now, for overlay mounts and cgroups; "
             "run as root, or use --runner process"
         )
-    found = (shutil.which(name, path=path) for name in RUNTIMES)
-    runtime = next((place for place in found if place), None)
-    if runtime is None:
+    runtime = _first(RUNTIMES, path)
+    if not runtime:
         raise NotCapable(
             "the oci runner needs crun or runc: apt-get install crun (Debian), dnf install crun (Fedora)"
         )
@@ -59,4 +66,9 @@ def check(path: str | None = None) -> OciHost:
     groups = read_hierarchies()
     if groups.missing:
         raise NotCapable(f"the oci runner needs the cgroup controllers {', '.join(groups.missing)}")
-    return OciHost(runtime, groups)
+    return OciHost(runtime, groups, _first(INITS, path), of_mask(Path("/proc/self/status").read_text()))
+
+
+def _first(names: Sequence[str], path: str | None) -> str:
+    """The path of the first of these programs that is installed, or ""."""
+    return next((found for name in names if (found := shutil.which(name, path=path))), "")

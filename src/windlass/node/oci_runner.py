@@ -103,7 +103,7 @@ class OciRunner:
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
-        self._limits = Limits(swap=host.cgroups.swap)
+        self._limits = Limits(host.cgroups.swap, host.init, host.capabilities)
         self._running: dict[Key, _Container] = {}
         self._lives: dict[str, set[asyncio.Task[None]]] = {}
         """Per unit: its containers' coroutines, until they are cleaned up."""

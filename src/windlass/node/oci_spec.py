@@ -4,8 +4,8 @@ Decides command, environment, user, capabilities, mounts and limits as Docker an
 them; knows no directory beyond those that it is told, starts nothing. Source, unless a line names another:
 OCI runtime specification 1.0, config.md and config-linux.md; Docker's defaults (moby: oci/defaults.go).
 Known gaps: all containers have the host's network (`awsvpc` and `bridge` come later), one memory and CPU
-limit per container and none for the task as a whole, no init process, devices, sysctls, swap settings,
-pseudo terminals or privileged containers; AppArmor and SELinux labels are not set.
+limit per container and none for the task as a whole, no pseudo terminals; a privileged container sees the
+usual devices and those that its definition names; AppArmor and SELinux labels are not set.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.fleet.messages import ContainerSpec, Mount, Tmpfs
+from windlass.fleet.messages import ContainerSpec, Device, Mount, Tmpfs
 from windlass.node.command import CannotStart
 from windlass.node.images.config import ImageConfig
+from windlass.node.oci_capabilities import ALL, granted
 from windlass.node.oci_seccomp import profile
 from windlass.node.oci_users import User
 from windlass.node.proc import CONTAINER_MARK, UNIT_MARK
@@ -31,30 +32,16 @@ SHARED_MEMORY_MIB = 64
 """Docker's size of /dev/shm."""
 MEBIBYTE = 2**20
 
-CAPABILITIES = frozenset(
-    f"CAP_{name}"
-    for name in (
-        "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
-        "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
-    )
-)  # fmt: skip
-"""Docker's default set; KernelCapabilities."""
-CAPABILITIES_ALL = CAPABILITIES | {
-    f"CAP_{name}"
-    for name in (
-        "AUDIT_CONTROL", "BLOCK_SUSPEND", "DAC_READ_SEARCH", "IPC_LOCK", "IPC_OWNER", "LEASE",
-        "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "NET_ADMIN", "NET_BROADCAST", "SYSLOG", "SYS_ADMIN",
-        "SYS_BOOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE",
-        "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
-    )
-}  # fmt: skip
-"""What KernelCapabilities.add may name."""
-
 MASKED_PATHS = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
     "/sys/devices/virtual/powercap", "/sys/firmware",
 )  # fmt: skip
+INIT = "/sbin/docker-init"
+"""Where Docker puts its init into a container."""
+OWN_SYSCTLS = ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
+    "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced")  # fmt: skip
+"""Settings that an IPC namespace has for itself, with fs.mqueue.*; any other would change the host's."""
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _FIXED_MOUNTS: tuple[dict[str, Any], ...] = (
@@ -91,14 +78,33 @@ class Places:
     volumes: Mapping[str, str]
     """Host directory of each volume of the task's own."""
     binds: Sequence[str] = ()
+    devices: Sequence[HostDevice] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostDevice:
+    """A device of the host, looked up: what config.json wants to know of it."""
+
+    device: Device
+    kind: str
+    """"c" or "b"."""
+    major: int
+    minor: int
+    mode: int
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What this host can limit."""
+    """What this host can do."""
 
     swap: bool = True
     """Whether it accounts swap: without, memory is bounded and swap is not."""
+    init: str = ""
+    """Its static init program; "": there is none."""
+    capabilities: frozenset[str] = ALL
+    """What it can give at most: the agent's own bounding set."""
 
 
 def runtime_config(
@@ -111,14 +117,25 @@ def runtime_config(
     limits: Limits,
 ) -> dict[str, Any]:
     """The whole config.json. Raises CannotStart for what cannot be."""
-    capabilities = granted(spec.capabilities_add, spec.capabilities_drop)
+    wanted, unwanted = (("ALL",), ()) if spec.privileged else (spec.capabilities_add, spec.capabilities_drop)
+    capabilities = granted(wanted, unwanted, limits.capabilities)
     held = sorted(capabilities) if user.uid == 0 else []
+    first = (INIT, "--") if spec.init else ()
+    guarded = (
+        {}
+        if spec.privileged
+        else {
+            "maskedPaths": list(MASKED_PATHS),
+            "readonlyPaths": list(READ_ONLY_PATHS),
+            "seccomp": profile(capabilities),
+        }
+    )
     return {
         "ociVersion": "1.0.0",
         "process": {
             "terminal": False,
             "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},
-            "args": list(arguments(spec, image)),
+            "args": [*first, *arguments(spec, image)],
             "env": environment(unit_id, spec, image, user, defaults),
             "cwd": working_directory(spec, image),
             "capabilities": {
@@ -135,14 +152,14 @@ def runtime_config(
             "noNewPrivileges": False,
         },
         "root": {"path": places.root, "readonly": spec.read_only_root},
-        "mounts": mounts(spec, places),
+        "mounts": mounts(spec, places, limits),
         "linux": {
             "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup")],
             "cgroupsPath": places.cgroup,
-            "resources": resources(spec, limits),
-            "maskedPaths": list(MASKED_PATHS),
-            "readonlyPaths": list(READ_ONLY_PATHS),
-            "seccomp": profile(capabilities),
+            "resources": resources(spec, limits, places.devices),
+            "devices": [_device(found) for found in places.devices],
+            "sysctl": sysctls(spec),
+            **guarded,
         },
     }
 
@@ -183,33 +200,47 @@ def working_directory(spec: ContainerSpec, image: ImageConfig) -> str:
     return directory if directory.startswith("/") else f"/{directory}"
 
 
-def granted(add: Sequence[str], drop: Sequence[str]) -> frozenset[str]:
-    """Docker's rules: ALL in `add` or `drop` means every one, the other side's names are exceptions."""
-    added, dropped = _capabilities(add), _capabilities(drop)
-    if "CAP_ALL" in added:
-        return CAPABILITIES_ALL - dropped
-    kept = frozenset() if "CAP_ALL" in dropped else CAPABILITIES - dropped
-    return kept | added
+def sysctls(spec: ContainerSpec) -> dict[str, str]:
+    """Only what the container's own namespaces have; Docker refuses the others in the same way."""
+    for name, _ in spec.sysctls:
+        if name not in OWN_SYSCTLS and not name.startswith("fs.mqueue."):
+            raise CannotStart(f"sysctl {name} is not of the container's own: it would change the node's")
+    return dict(spec.sysctls)
 
 
-def _capabilities(names: Sequence[str]) -> frozenset[str]:
-    found = frozenset(f"CAP_{name.upper().removeprefix('CAP_')}" for name in names)
-    if unknown := found - CAPABILITIES_ALL - {"CAP_ALL"}:
-        raise CannotStart(f"invalid capability: {min(unknown)}")
-    return found
+def _device(found: HostDevice) -> dict[str, Any]:
+    return {
+        "path": _target(found.device.target),
+        "type": found.kind,
+        "major": found.major,
+        "minor": found.minor,
+        "fileMode": found.mode,
+        "uid": found.uid,
+        "gid": found.gid,
+    }
 
 
-def mounts(spec: ContainerSpec, places: Places) -> list[dict[str, Any]]:
+def mounts(spec: ContainerSpec, places: Places, limits: Limits) -> list[dict[str, Any]]:
     """In the order of their depth, so that none hides another."""
     shared = SHARED_MEMORY_MIB if spec.shared_memory_mib is None else spec.shared_memory_mib
     options = ["nosuid", "noexec", "nodev", "mode=1777", f"size={shared * 1024}k"]
     memory = {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}
     host_files = [_bind(path, path, read_only=True) for path in places.binds]
+    if spec.init:
+        if not limits.init:
+            raise CannotStart("initProcessEnabled needs a static init on the node: apt-get install tini")
+        host_files.append(_bind(limits.init, INIT, read_only=True))
     own = [_volume(mount, places.volumes) for mount in spec.mounts]
     own += [_tmpfs(tmpfs) for tmpfs in spec.tmpfs]
     taken = {mount["destination"] for mount in own}
-    given = [mount for mount in (*_FIXED_MOUNTS, memory, *host_files) if mount["destination"] not in taken]
+    fixed = [_writable(mount) if spec.privileged else mount for mount in _FIXED_MOUNTS]
+    given = [mount for mount in (*fixed, memory, *host_files) if mount["destination"] not in taken]
     return [*given, *sorted(own, key=lambda mount: str(mount["destination"]).count("/"))]
+
+
+def _writable(mount: Mapping[str, Any]) -> dict[str, Any]:
+    """A privileged container may change /sys and its cgroups."""
+    return {**mount, "options": [option for option in mount["options"] if option != "ro"]}
 
 
 def _volume(mount: Mount, volumes: Mapping[str, str]) -> dict[str, Any]:
@@ -240,16 +271,24 @@ def _target(path: str) -> str:
     return f"/{'/'.join(parts)}"
 
 
-def resources(spec: ContainerSpec, limits: Limits) -> dict[str, Any]:
+def resources(spec: ContainerSpec, limits: Limits, devices: Sequence[HostDevice] = ()) -> dict[str, Any]:
     """cgroup limits in the terms of version 1, which runtimes translate for version 2."""
+    allowed = [
+        {"allow": True, "type": d.kind, "major": d.major, "minor": d.minor, "access": d.device.access}
+        for d in devices
+    ]
     found: dict[str, Any] = {
-        "devices": [{"allow": False, "access": "rwm"}],
+        "devices": [{"allow": spec.privileged, "access": "rwm"}, *allowed],
         "cpu": {"shares": max(CPU_SHARES_MIN, spec.cpu_units)},
         "pids": {"limit": PIDS_MAX},
     }
     if spec.memory_mib is not None:
         limit = spec.memory_mib * MEBIBYTE
-        found["memory"] = {"limit": limit, "swap": limit} if limits.swap else {"limit": limit}
+        found["memory"] = {"limit": limit}
+        if limits.swap:
+            found["memory"]["swap"] = limit + spec.swap_mib * MEBIBYTE if spec.swap_mib >= 0 else -1
+        if spec.swappiness is not None:
+            found["memory"]["swappiness"] = spec.swappiness
     return found
 
 

@@ -13,14 +13,12 @@ from windlass.fleet.messages import ContainerSpec, Mount, Tmpfs, Ulimit
 from windlass.node.command import CannotStart
 from windlass.node.images.config import ImageConfig, parse
 from windlass.node.images.faults import BadImage
+from windlass.node.oci_capabilities import ALL, DEFAULT, granted
 from windlass.node.oci_spec import (
-    CAPABILITIES,
-    CAPABILITIES_ALL,
     Limits,
     Places,
     arguments,
     environment,
-    granted,
     mounts,
     resources,
     runtime_config,
@@ -126,11 +124,11 @@ def test_any_user_in_any_file(user: str, passwd: str, group: str) -> None:
 @pytest.mark.parametrize(
     ("add", "drop", "has"),
     [
-        ((), (), CAPABILITIES),
-        (("SYS_PTRACE",), (), CAPABILITIES | {"CAP_SYS_PTRACE"}),
-        ((), ("NET_RAW",), CAPABILITIES - {"CAP_NET_RAW"}),
+        ((), (), DEFAULT),
+        (("SYS_PTRACE",), (), DEFAULT | {"CAP_SYS_PTRACE"}),
+        ((), ("NET_RAW",), DEFAULT - {"CAP_NET_RAW"}),
         (("CHOWN",), ("ALL",), frozenset({"CAP_CHOWN"})),
-        (("ALL",), ("SYS_ADMIN",), CAPABILITIES_ALL - {"CAP_SYS_ADMIN"}),
+        (("ALL",), ("SYS_ADMIN",), ALL - {"CAP_SYS_ADMIN"}),
     ],
 )
 def test_capabilities(add: tuple[str, ...], drop: tuple[str, ...], has: frozenset[str]) -> None:
@@ -141,7 +139,7 @@ def test_only_root_has_capabilities() -> None:
     """Another user has them in reach (set-id programs), not in hand."""
     held = config(ContainerSpec("c"), user=User(7, 8, (9,), "/"))["process"]
     assert (held["capabilities"]["effective"], held["user"]["additionalGids"]) == ([], [9])
-    assert held["capabilities"]["bounding"] == sorted(CAPABILITIES)
+    assert held["capabilities"]["bounding"] == sorted(DEFAULT)
     with pytest.raises(CannotStart, match="invalid capability: CAP_FLY"):
         granted(("FLY",), ())
 
@@ -168,7 +166,7 @@ def test_mounts() -> None:
         ),
         tmpfs=(Tmpfs("/run", 8, ("mode=700",)),),
     )
-    found = {mount["destination"]: mount for mount in mounts(spec, PLACES)}
+    found = {mount["destination"]: mount for mount in mounts(spec, PLACES, Limits())}
     order = list(found)
     assert order.index("/a") < order.index("/a/b")
     assert found["/a"]["source"] == "/units/u/volumes/data"
@@ -190,7 +188,7 @@ def test_mounts() -> None:
 )
 def test_mounts_that_cannot_be(mount: Mount) -> None:
     with pytest.raises(CannotStart):
-        mounts(ContainerSpec("c", mounts=(mount,)), PLACES)
+        mounts(ContainerSpec("c", mounts=(mount,)), PLACES, Limits())
 
 
 def test_the_whole() -> None:

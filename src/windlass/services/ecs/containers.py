@@ -14,8 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from windlass.fleet.messages import (
     ContainerSpec,
+    Device,
     HealthCheck,
     LogTarget,
     Mount,
@@ -99,7 +102,7 @@ def unit_spec(
 ) -> UnitSpec:
     """The whole task for a node; `containers` are those of `overridden`, `volumes` the definition's."""
     told = around.environment
-    sources = {volume["name"]: _volume(volume) for volume in volumes}
+    mounts = _mounts(containers, {volume["name"]: _volume(volume) for volume in volumes})
     return UnitSpec(
         unit_id=task_id,
         kind="task",
@@ -110,7 +113,7 @@ def unit_spec(
                 told,
                 log_target(container, facts.family, task_id, around),
                 names[container["name"]],
-                sources,
+                mounts[container["name"]],
             )
             for container in containers
         ),
@@ -124,7 +127,7 @@ def _container_spec(
     told: Mapping[str, str],
     log: LogTarget,
     name: tuple[str, str],
-    sources: Mapping[str, Mount],
+    mounts: tuple[Mount, ...],
 ) -> ContainerSpec:
     environment = {**told, **_pairs(container["environment"])}
     linux = container.get("linuxParameters", {})
@@ -148,7 +151,7 @@ def _container_spec(
             for limit in container.get("ulimits", ())
         ),
         log=log,
-        mounts=tuple(_mount(point, sources) for point in container.get("mountPoints", ())),
+        mounts=mounts,
         tmpfs=tuple(
             Tmpfs(tmpfs["containerPath"], tmpfs["size"], tuple(tmpfs.get("mountOptions", ())))
             for tmpfs in linux.get("tmpfs", ())
@@ -157,6 +160,12 @@ def _container_spec(
         shared_memory_mib=linux.get("sharedMemorySize"),
         capabilities_add=tuple(capabilities.get("add", ())),
         capabilities_drop=tuple(capabilities.get("drop", ())),
+        init=linux.get("initProcessEnabled", False),
+        privileged=container.get("privileged", False),
+        devices=tuple(_device(device) for device in linux.get("devices", ())),
+        sysctls=tuple((s["namespace"], s["value"]) for s in container.get("systemControls", ())),
+        swap_mib=linux.get("maxSwap", 0),
+        swappiness=linux.get("swappiness"),
         health_check=_health_check(container.get("healthCheck")),
         restart_policy=_restart_policy(container.get("restartPolicy")),
         arn=name[0],
@@ -169,15 +178,60 @@ def _volume(volume: Mapping[str, Any]) -> Mount:
     """Where a volume's content is: a place of the host, the task's own directory, or elsewhere (Volume)."""
     elsewhere = [member for member in volume if member.endswith("Configuration")]
     elsewhere += ["configuredAtLaunch"] if volume.get("configuredAtLaunch") else []
+    if elsewhere == ["dockerVolumeConfiguration"]:
+        return _docker_volume(volume["name"], volume["dockerVolumeConfiguration"])
     if elsewhere:
         return Mount("other", elsewhere[0], "")
     source = volume.get("host", {}).get("sourcePath", "")
     return Mount("host", source, "") if source else Mount("task", volume["name"], "")
 
 
-def _mount(point: Mapping[str, Any], sources: Mapping[str, Mount]) -> Mount:
-    volume = sources[point["sourceVolume"]]
-    return Mount(volume.kind, volume.source, point.get("containerPath", ""), point.get("readOnly", False))
+def _docker_volume(name: str, made: Mapping[str, Any]) -> Mount:
+    """DockerVolumeConfiguration: of the task unless its scope is "shared"; no driver but the local one."""
+    if made.get("driver", "local") != "local":
+        return Mount("other", f"the Docker volume driver {made['driver']}", "")
+    if made.get("driverOpts"):
+        return Mount("other", "driverOpts", "")
+    if made.get("scope", "task") == "task":
+        return Mount("task", name, "")
+    return Mount("node", name, "", provision=made.get("autoprovision", False))
+
+
+def _mounts(
+    containers: Sequence[ContainerShape], volumes: Mapping[str, Mount]
+) -> dict[str, tuple[Mount, ...]]:
+    """Per container: its mountPoints, then what it takes from others (volumesFrom), as Docker does.
+
+    A path of its own wins over one that is taken; what is taken may be taken on, in a circle too.
+    """
+    found = {
+        container["name"]: {
+            point.get("containerPath", ""): _mount(point, volumes)
+            for point in container.get("mountPoints", ())
+        }
+        for container in containers
+    }
+    for _ in containers:  # as far as the longest chain
+        for container in containers:
+            own = found[container["name"]]
+            for other in container.get("volumesFrom", ()):
+                for path, mount in list(found[other["sourceContainer"]].items()):
+                    only_read = mount.read_only or other.get("readOnly", False)
+                    own.setdefault(path, replace(mount, read_only=only_read))
+    return {name: tuple(mounts.values()) for name, mounts in found.items()}
+
+
+def _mount(point: Mapping[str, Any], volumes: Mapping[str, Mount]) -> Mount:
+    target, read_only = point.get("containerPath", ""), point.get("readOnly", False)
+    return replace(volumes[point["sourceVolume"]], target=target, read_only=read_only)
+
+
+def _device(device: Mapping[str, Any]) -> Device:
+    """Without permissions all three are given (Device)."""
+    letters = {"read": "r", "write": "w", "mknod": "m"}
+    asked = device.get("permissions") or letters
+    access = "".join(letter for name, letter in letters.items() if name in asked)
+    return Device(device["hostPath"], device.get("containerPath") or device["hostPath"], access)
 
 
 def _health_check(check: Mapping[str, Any] | None) -> HealthCheck | None:
