@@ -33,13 +33,29 @@ class Ulimit(msgspec.Struct, frozen=True):
     hard: int
 
 
-class LogTarget(msgspec.Struct, frozen=True):
-    """Where stdout and stderr go: a CloudWatch Logs stream of that account and Region."""
+class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where stdout and stderr go: a CloudWatch Logs stream of that account and Region.
+
+    The stream is made with its first event; the group too, unless `create_group` says that it must be there.
+    """
 
     account: str
     region: str
     group: str
     stream: str
+    create_group: bool = True
+
+
+class LogOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How output becomes events, and what happens when they cannot be sent (ECS LogConfiguration).
+
+    `event_start` is a regular expression (RE2) found in the first line of each event; "": every line is one.
+    Not `blocking`: up to `buffer_bytes` are kept while nothing can be sent, and what comes then is lost.
+    """
+
+    event_start: str = ""
+    blocking: bool = True
+    buffer_bytes: int = 0
 
 
 class Mount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -100,7 +116,7 @@ class RestartPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
 class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One container. Under the process runner `entry_point + command` is run on the host, without a shell,
 
-    and the members after `log` mean nothing: they are for runners with images.
+    and the members from `mounts` on mean nothing: they are for runners with images.
     """
 
     name: str
@@ -118,6 +134,9 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     cpu_units: int = 0
     ulimits: tuple[Ulimit, ...] = ()
     log: LogTarget | None = None
+    log_options: LogOptions = LogOptions()
+    cannot_start: str = ""
+    """Why the plane knows that it cannot start, as ECS words it: the node reports it as failed."""
     mounts: tuple[Mount, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
     read_only_root: bool = False

@@ -120,7 +120,8 @@ class Admin:
         streams = [
             stream
             for stream in self._plane.store[STREAMS].all()
-            if wanted in stream.name.split("/") or stream.group == f"/aws/lambda/{wanted}"
+            if any(part == wanted or part.startswith(f"{wanted}-") for part in stream.name.split("/"))
+            or stream.group == f"/aws/lambda/{wanted}"
         ]
         return {
             "streams": [

@@ -21,6 +21,8 @@ ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
 """Stop codes; ECS API reference, Task.stopCode."""
 FAILED_TO_START_REASON = "Task failed to start"
 ESSENTIAL_EXITED_REASON = "Essential container in task exited"
+RESOURCE_INITIALIZATION_ERROR = "ResourceInitializationError: "
+"""What a container's reason begins with that is the whole task's (Fargate)."""
 """stoppedReason texts; ECS developer guide, stopped task error codes."""
 
 
@@ -178,8 +180,9 @@ def ending(want: Want | None, held: Held) -> tuple[str, str] | None:
         return held.state.stop_code, held.state.reason
     stopped = {c.name: c for c in held.state.containers if c.status == "stopped"}
     essential = [stopped[c.name] for c in held.spec.containers if c.essential and c.name in stopped]
-    if any(c.started_at == 0 for c in essential):
-        return TASK_FAILED_TO_START, FAILED_TO_START_REASON
+    if failed := [c.reason for c in essential if c.started_at == 0]:
+        whole = [reason for reason in failed if reason.startswith(RESOURCE_INITIALIZATION_ERROR)]
+        return TASK_FAILED_TO_START, whole[0] if whole else FAILED_TO_START_REASON
     if essential or (stopped and len(stopped) == len(held.state.containers)):
         return ESSENTIAL_CONTAINER_EXITED, ESSENTIAL_EXITED_REASON
     if want is None or not want.run:

@@ -10,11 +10,17 @@ Known gap: what is held is lost with the agent's process.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
-from windlass.fleet.messages import LogTarget
+import msgspec
+
+from windlass.fleet.messages import LogOptions, LogTarget
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant
+from windlass.kernel.linear_regex import BadRegex
+from windlass.node.log_buffer import Allowance, BufferedStream
 from windlass.node.outbox import Outbox
+from windlass.node.runner import LINE_BY_LINE, LogStream
 
 FLUSH_AFTER: Duration = 100 * MILLISECOND
 FLUSH_BYTES = 256 * 1024
@@ -23,6 +29,8 @@ STREAM_BYTES_MAX = 4 * 2**20
 NODE_BYTES_MAX = 64 * 2**20
 LINE_COST = 100
 """Bytes that a line costs beside its text: the string's and the tuple's headers."""
+
+log = logging.getLogger("windlass.agent")
 
 
 class Logs:
@@ -35,9 +43,20 @@ class Logs:
         self._timer: asyncio.TimerHandle | None = None
         self.held = 0
         self._waiting: dict[Stream, None] = {}
+        self._allowance = Allowance()
 
-    def stream(self, target: LogTarget) -> Stream:
-        return Stream(self, target)
+    def stream(self, target: LogTarget, options: LogOptions = LINE_BY_LINE) -> LogStream:
+        """See runner.LogSink. A pattern that is none (the plane takes no such) leaves every line an event."""
+        stream = Stream(self, target)
+        if options == LINE_BY_LINE:
+            return stream
+        name = f"{target.group}:{target.stream}"
+        try:
+            return BufferedStream(self._loop, stream, options, self._allowance, name)
+        except BadRegex as error:
+            log.error("%s: no events of several lines: %s", name, error)
+            options = msgspec.structs.replace(options, event_start="")
+            return BufferedStream(self._loop, stream, options, self._allowance, name)
 
     def flush(self) -> None:
         """Hand everything gathered to the outbox."""

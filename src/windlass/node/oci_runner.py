@@ -260,7 +260,7 @@ class OciRunner:
         container.pid = int(container.bundle.pid_file.read_text())
         exit_code = self._exit_of(container.pid)
         if container.spec.log is not None:
-            stream = container.stream = self._logs.stream(container.spec.log)
+            stream = container.stream = self._logs.stream(container.spec.log, container.spec.log_options)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
         if self._sweeping is None:

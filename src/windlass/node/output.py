@@ -14,6 +14,8 @@ from windlass.node.runner import LogStream
 
 LINE_BYTES_MAX = 256 * 1024 - 26
 """Longer lines are cut here: a CloudWatch Logs event is 256 KiB with its 26 bytes of overhead."""
+PIECE_BYTES = 16 * 1024
+"""A container's longer lines are cut here, as Docker does (moby: daemon/logger/copier.go)."""
 READ_BYTES = 64 * 1024
 """One read, and the usual capacity of a pipe."""
 LAST_READS_MAX = 64
@@ -21,10 +23,14 @@ LAST_READS_MAX = 64
 
 
 class Lines:
-    """Cuts bytes into lines; keeps an unfinished last line until it is finished or `rest` asks for it."""
+    """Cuts bytes into lines of at most `longest` bytes; keeps an unfinished last line until it is finished
 
-    def __init__(self) -> None:
+    or `rest` asks for it.
+    """
+
+    def __init__(self, longest: int = LINE_BYTES_MAX) -> None:
         self._partial = b""
+        self._longest = longest
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that are finished now. b"a\\nb" → ["a"]; then b"c\\n" → ["bc"]."""
@@ -34,32 +40,32 @@ class Lines:
             return self._overlong()
         self._partial = tail
         lines = head.decode(errors="replace").split("\n")
-        if len(head) > LINE_BYTES_MAX // 3:  # only then may one of them be too long
-            lines = [piece for line in lines for piece in cut(line)]
+        if len(head) > self._longest // 3:  # only then may one of them be too long
+            lines = [piece for line in lines for piece in cut(line, self._longest)]
         return lines + self._overlong()
 
     def rest(self) -> list[str]:
         """The unfinished line, at the end of the output."""
         partial, self._partial = self._partial, b""
-        return cut(partial.decode(errors="replace")) if partial else []
+        return cut(partial.decode(errors="replace"), self._longest) if partial else []
 
     def _overlong(self) -> list[str]:
         lines: list[str] = []
-        while len(self._partial) >= LINE_BYTES_MAX:
-            end = _character_start(self._partial, LINE_BYTES_MAX)
-            lines += cut(self._partial[:end].decode(errors="replace"))
+        while len(self._partial) >= self._longest:
+            end = _character_start(self._partial, self._longest)
+            lines += cut(self._partial[:end].decode(errors="replace"), self._longest)
             self._partial = self._partial[end:]
         return lines
 
 
-def cut(line: str) -> list[str]:
-    """The line in pieces of at most LINE_BYTES_MAX bytes of UTF-8, between characters."""
-    if len(line) <= LINE_BYTES_MAX // 4:
+def cut(line: str, longest: int = LINE_BYTES_MAX) -> list[str]:
+    """The line in pieces of at most `longest` bytes of UTF-8, between characters."""
+    if len(line) <= longest // 4:
         return [line]
     pieces: list[str] = []
     raw = line.encode()
-    while len(raw) > LINE_BYTES_MAX:
-        end = _character_start(raw, LINE_BYTES_MAX)
+    while len(raw) > longest:
+        end = _character_start(raw, longest)
         pieces.append(raw[:end].decode())
         raw = raw[end:]
     return [*pieces, raw.decode()]
@@ -83,7 +89,7 @@ class Output:
         self._clock = clock
         self._descriptor = descriptor
         self._stream = stream
-        self._lines = Lines()
+        self._lines = Lines(PIECE_BYTES)
         self._open = True
         os.set_blocking(descriptor, False)
         loop.add_reader(descriptor, self._readable)

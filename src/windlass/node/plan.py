@@ -153,6 +153,9 @@ def _plan_start(held: Held, now: Instant) -> Plan:
     for spec in held.spec.containers:
         if states[spec.name].status != "pending" or spec.name in held.asked:
             continue
+        if spec.cannot_start:
+            actions.append(Skip(held.spec.unit_id, spec.name, None, spec.cannot_start))
+            continue
         verdicts = [_verdict(specs, states, name, condition, now) for name, condition in spec.depends_on]
         never = [v.why for v in verdicts if isinstance(v, Never)]
         if spec.name in hopeless:

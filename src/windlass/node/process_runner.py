@@ -201,7 +201,7 @@ class ProcessRunner:
         """The process runs: watch it, its output and its memory."""
         self._running[process.key] = process
         if container.log is not None:
-            stream = process.stream = self._logs.stream(container.log)
+            stream = process.stream = self._logs.stream(container.log, container.log_options)
             process.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         if container.memory_mib is not None:
             limit = container.memory_mib * MEBIBYTE

@@ -12,9 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from windlass.fleet.messages import ContainerSpec, Invoke, InvokeResult, LogTarget, UnitSpec, UnitState
+from windlass.fleet.messages import (
+    ContainerSpec,
+    Invoke,
+    InvokeResult,
+    LogOptions,
+    LogTarget,
+    UnitSpec,
+    UnitState,
+)
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.spawn import Spawn
+
+LINE_BY_LINE = LogOptions()
+"""Every line is an event, and whoever writes waits when nothing can be sent."""
 
 
 class RunnerEvents(Protocol):
@@ -53,7 +64,7 @@ class LogStream(Protocol):
 class LogSink(Protocol):
     """Where output goes."""
 
-    def stream(self, target: LogTarget) -> LogStream:
+    def stream(self, target: LogTarget, options: LogOptions = LINE_BY_LINE) -> LogStream:
         """A new stream to that target; several may have one target."""
 
 

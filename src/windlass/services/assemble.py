@@ -12,6 +12,7 @@ from typing import Any
 from windlass.aws import credentials
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Calls
+from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
 from windlass.fleet.link import Links
@@ -64,6 +65,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     """Start the loops of the services and register their parts. Needs a running loop."""
     plane.calls.add_part(plane.quotas)
     plane.calls.add_part(Bus())
+    plane.calls.add_part(LogGroups())
     for service in services:
         for part in service.start(plane):
             plane.calls.add_part(part)

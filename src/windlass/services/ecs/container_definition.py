@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import limits
+from windlass.services.ecs import limits, log_options
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _PORT_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
@@ -36,7 +36,6 @@ RESTART_PERIOD_S = (60, 1_800)
 """Seconds; ContainerRestartPolicy, restartAttemptPeriod."""
 RESTART_IGNORED_CODES_MAX = 50
 """Exit codes; ContainerRestartPolicy, ignoredExitCodes."""
-LOG_STREAM_OPTION = "awslogs-stream-prefix"
 
 Container = Mapping[str, Any]
 
@@ -54,7 +53,7 @@ def normalise(container: Container, *, network_mode: str, task_memory: int | Non
     _check_timeouts(container)
     _check_ulimits(container)
     _check_restart_policy(container)
-    _check_log(container)
+    log_options.check(container)
     filled = dict(container)
     filled["cpu"] = container.get("cpu", 0)
     filled["essential"] = container.get("essential", True)
@@ -69,12 +68,8 @@ def normalise(container: Container, *, network_mode: str, task_memory: int | Non
 def fargate_fault(container: Container) -> str:
     """Why Fargate would not run this container, or ""."""
     name = container["name"]
-    driver = container.get("logConfiguration", {}).get("logDriver", "awslogs")
-    if driver not in ("awslogs", "splunk", "awsfirelens"):
-        return f"Log driver '{driver}' of container '{name}' is not supported on Fargate."
-    options = container.get("logConfiguration", {}).get("options", {})
-    if driver == "awslogs" and "logConfiguration" in container and LOG_STREAM_OPTION not in options:
-        return f"Log driver awslogs requires options: {LOG_STREAM_OPTION}"
+    if fault := log_options.fargate_fault(container):
+        return fault
     if container.get("privileged"):
         return "Fargate does not support privileged containers."
     if container.get("links"):
@@ -172,16 +167,6 @@ def _check_restart_policy(container: Container) -> None:
         raise refuse(f"restartAttemptPeriod must be between {low} and {high} seconds.")
     if len(policy.get("ignoredExitCodes", ())) > RESTART_IGNORED_CODES_MAX:
         raise refuse(f"ignoredExitCodes can have at most {RESTART_IGNORED_CODES_MAX} items.")
-
-
-def _check_log(container: Container) -> None:
-    log = container.get("logConfiguration")
-    if log is None or log["logDriver"] != "awslogs":
-        return
-    options = log.get("options", {})
-    for option in ("awslogs-group", "awslogs-region"):
-        if not options.get(option):
-            raise refuse(f"Log driver awslogs requires options: {option}")
 
 
 def _health_check(check: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """From a task definition and a call's overrides to what a node runs. Pure.
 
-Decides a container's command, environment, limits and log stream. Rules: ECS API reference, TaskOverride
-and ContainerOverride. Must not know where the task will run.
+Decides a container's command, environment and limits; log_options.py where its output goes. Rules: ECS API
+reference, TaskOverride and ContainerOverride. Must not know where the task will run.
 
-Our own decisions: without an awslogs configuration the output goes to the group `/ecs/<family>`, so that
-`windlass logs` works for every task; every container gets the plane's endpoint and the Region, and without a
-task role credentials too, unless its definition sets those names itself.
+Our own decision: every container gets the plane's endpoint and the Region, and without a task role
+credentials too, unless its definition sets those names itself.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from windlass.fleet.messages import (
     ContainerSpec,
     Device,
     HealthCheck,
+    LogOptions,
     LogTarget,
     Mount,
     RestartPolicy,
@@ -28,10 +28,12 @@ from windlass.fleet.messages import (
     Ulimit,
     UnitSpec,
 )
+from windlass.services.ecs import log_options
+from windlass.services.ecs.log_options import MODE_DEFAULT
+from windlass.services.ecs.model import FARGATE
 
 STOP_TIMEOUT_S = 30.0
 """Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
-DEFAULT_LOG_PREFIX = "ecs"
 
 RESTART_PERIOD_S = 300
 """ContainerRestartPolicy, restartAttemptPeriod."""
@@ -51,6 +53,10 @@ class Surroundings:
     access_key: str = ""
     secret_key: str = ""
     """"" for a task with a role, which asks its agent for credentials instead."""
+    log_mode: str = MODE_DEFAULT
+    """Delivery mode of containers that do not say (the account setting defaultLogDriverMode)."""
+    missing_groups: frozenset[tuple[str, str]] = frozenset()
+    """(Region, name) of log groups that the task's containers need and that are not there."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,6 +76,15 @@ class Reserve:
 
     cpu_units: int
     memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A container's output: where to, how, and why it cannot start without ("": it can)."""
+
+    target: LogTarget
+    delivery: LogOptions
+    fault: str
 
 
 def overridden(definition: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -111,7 +126,7 @@ def unit_spec(
                 container,
                 facts.memory_mib or None,
                 told,
-                log_target(container, facts.family, task_id, around),
+                _log(container, facts, task_id, names[container["name"]][1], around),
                 names[container["name"]],
                 mounts[container["name"]],
             )
@@ -125,7 +140,7 @@ def _container_spec(
     container: ContainerShape,
     task_memory_mib: int | None,
     told: Mapping[str, str],
-    log: LogTarget,
+    log: Log,
     name: tuple[str, str],
     mounts: tuple[Mount, ...],
 ) -> ContainerSpec:
@@ -150,7 +165,9 @@ def _container_spec(
             Ulimit(limit["name"], limit["softLimit"], limit["hardLimit"])
             for limit in container.get("ulimits", ())
         ),
-        log=log,
+        log=log.target,
+        log_options=log.delivery,
+        cannot_start=log.fault,
         mounts=mounts,
         tmpfs=tuple(
             Tmpfs(tmpfs["containerPath"], tmpfs["size"], tuple(tmpfs.get("mountOptions", ())))
@@ -255,21 +272,19 @@ def _restart_policy(policy: Mapping[str, Any] | None) -> RestartPolicy | None:
     return RestartPolicy(tuple(policy.get("ignoredExitCodes", ())), float(period))
 
 
-def log_target(container: ContainerShape, family: str, task_id: str, around: Surroundings) -> LogTarget:
-    """Where the container's output goes. Stream `<prefix>/<container>/<task id>` (LogConfiguration).
-
-    Without a prefix AWS uses the Docker container id; a task's container has no other id here than the
-    task's and its own name, so the stream is `<container>/<task id>` then.
-    """
-    name = container["name"]
-    log = container.get("logConfiguration", {})
-    if log.get("logDriver") != "awslogs":
-        stream = f"{DEFAULT_LOG_PREFIX}/{name}/{task_id}"
-        return LogTarget(around.account, around.region, f"/ecs/{family}", stream)
-    options = log["options"]
-    prefix = options.get("awslogs-stream-prefix", "")
-    stream = "/".join(filter(None, (prefix, name, task_id)))
-    return LogTarget(around.account, options["awslogs-region"], options["awslogs-group"], stream)
+def _log(
+    container: ContainerShape, facts: TaskFacts, task_id: str, runtime_id: str, around: Surroundings
+) -> Log:
+    group = log_options.group_of(container)
+    fault = ""
+    if group is not None and group in around.missing_groups:
+        fargate = facts.launch_type == FARGATE
+        fault = log_options.GROUP_MISSING_FARGATE if fargate else log_options.GROUP_MISSING_EC2
+    return Log(
+        log_options.target(container, facts.family, around.account, around.region, task_id, runtime_id),
+        log_options.delivery(container, around.log_mode),
+        fault,
+    )
 
 
 def reserve(cpu: str, memory: str, containers: Sequence[ContainerShape]) -> Reserve:

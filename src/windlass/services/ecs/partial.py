@@ -24,7 +24,7 @@ PARTIAL: Mapping[str, str] = {
         "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
-        "log drivers other than awslogs and awslogs options other than group, region and stream prefix"
+        "the json-file driver's options; log drivers other than awslogs and json-file are refused"
     ),
     "RunTask": (
         "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; the embedded node "
@@ -41,6 +41,6 @@ PARTIAL: Mapping[str, str] = {
     "TagResource": "clusters, task definitions and tasks only",
     "UntagResource": "clusters, task definitions and tasks only",
     "ListTagsForResource": "clusters, task definitions and tasks only",
-    "PutAccountSetting": "stored, not acted on",
-    "PutAccountSettingDefault": "stored, not acted on",
+    "PutAccountSetting": "all but defaultLogDriverMode are stored, not acted on",
+    "PutAccountSettingDefault": "all but defaultLogDriverMode are stored, not acted on",
 }

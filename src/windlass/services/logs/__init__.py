@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.aws.log_groups import LogGroups
 from windlass.services.logs.handlers import events, groups, live_tail, streams, tags
 from windlass.services.logs.ingest import LogIngest
-from windlass.services.logs.model import TABLES
+from windlass.services.logs.model import GROUPS, TABLES
 from windlass.services.logs.retention import Retention
 from windlass.services.logs.tails import Tails
 from windlass.services.plane import Plane, Service
 
 
 def _start(plane: Plane) -> Sequence[object]:
+    groups = plane.store[GROUPS]
+    plane.calls.part(LogGroups).ask(lambda *key: groups.get(key) is not None)
     retention = Retention(plane.store, plane.clock, plane.journal)
     plane.spawn.start("logs.retention", retention.loop.run())
     return (LogIngest(plane.store, plane.clock), Tails(plane.store, plane.clock), retention)

@@ -1,7 +1,7 @@
 """Output of tasks and functions into log streams: the sink of the node links.
 
-Groups and streams are made when they are missing (AWS's awslogs driver does so for streams, and for groups
-with awslogs-create-group; Lambda for both). Empty lines are dropped, as an event's message has at least one
+Streams are made when they are missing, groups when the target says so (AWS's awslogs driver does so with
+awslogs-create-group, Lambda always). Empty lines are dropped, as an event's message has at least one
 character; a line longer than an event may be is cut.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from windlass.fleet.messages import LogTarget
 from windlass.kernel.clock import MILLISECOND, Clock, Instant
+from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
 from windlass.services.logs.append import append
 from windlass.services.logs.batch import Event
@@ -45,8 +46,10 @@ def as_events(lines: Sequence[tuple[Instant, str]]) -> tuple[Event, ...]:
 
 
 def _stream(tx: Transaction, target: LogTarget, now_ms: int) -> LogStream:
-    """The target's stream, made with its group if need be."""
+    """The target's stream, made if need be, and its group if the target says so; else raises Fault."""
     if tx[GROUPS].get((target.account, target.region, target.group)) is None:
+        if not target.create_group:
+            raise Fault("ResourceNotFoundException", "The specified log group does not exist.")
         tx[GROUPS].put(LogGroup(target.account, target.region, target.group, created_ms=now_ms))
     found = tx[STREAMS].get((target.account, target.region, target.group, target.stream))
     if found is not None:

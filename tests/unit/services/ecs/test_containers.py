@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.ecs_build import a_container, a_definition
 from windlass.fleet.messages import (
     ContainerSpec,
     HealthCheck,
+    LogOptions,
     LogTarget,
     Mount,
     RestartPolicy,
@@ -171,14 +173,36 @@ def test_a_task_limit_stands_in_for_the_containers() -> None:
     ("options", "group", "stream", "region"),
     [
         ({"awslogs-stream-prefix": "p"}, "g", "p/app/t1", "us-east-1"),
-        ({}, "g", "app/t1", "us-east-1"),
+        ({}, "g", "r1", "us-east-1"),
     ],
 )
 def test_awslogs(options: dict[str, str], group: str, stream: str, region: str) -> None:
-    """The stream is prefix/container/task, in the group and Region that the options name."""
+    """The stream is prefix/container/task, else the runtime id, in the named group and Region."""
     options = {"awslogs-group": "g", "awslogs-region": "us-east-1", **options}
     spec = built(a_container(logConfiguration={"logDriver": "awslogs", "options": options}))
-    assert spec.log == LogTarget("123456789012", region, group, stream)
+    assert spec.log == LogTarget("123456789012", region, group, stream, create_group=False)
+    assert spec.log_options == LogOptions(blocking=False, buffer_bytes=10 * 2**20)
+    assert not spec.cannot_start
+
+
+@pytest.mark.parametrize(
+    ("launch_type", "create", "reason"),
+    [
+        ("EC2", "false", "CannotStartContainerError: "),
+        ("FARGATE", "false", "ResourceInitializationError: "),
+        ("FARGATE", "true", ""),
+    ],
+)
+def test_a_missing_log_group(launch_type: str, create: str, reason: str) -> None:
+    """A container whose group is not there, and is not to be made, cannot start; the node says so."""
+    options = {"awslogs-group": "g", "awslogs-region": "us-east-1", "awslogs-create-group": create}
+    around = replace(AROUND, missing_groups=frozenset({("us-east-1", "g")}))
+    container = a_container(logConfiguration={"logDriver": "awslogs", "options": options})
+    definition = register(a_definition(containerDefinitions=[container])).definition
+    facts = TaskFacts("arn:t1", "default", "work", 1, launch_type)
+    spec = unit_spec("t1", facts, overridden(definition, {}), {"app": ("arn:c1", "r1")}, around)
+    assert spec.containers[0].cannot_start.startswith(reason)
+    assert ("The specified log group does not exist." in spec.containers[0].cannot_start) == bool(reason)
 
 
 @pytest.mark.parametrize(

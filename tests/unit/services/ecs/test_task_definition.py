@@ -81,6 +81,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         of(a_container(logConfiguration={"logDriver": "awslogs", "options": {"awslogs-region": "x"}})),
         "awslogs-group",
     ),
+    "a log driver that is not here": (
+        of(a_container(logConfiguration={"logDriver": "fluentd"})),
+        "does not have the log driver 'fluentd'",
+    ),
     "ports without a network": (
         of(a_container(portMappings=[{"containerPort": 80}]), networkMode="none"),
         "network mode is none",
@@ -130,7 +134,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "No Fargate configuration exists for given values: 256 CPU, 256 memory.",
     ),
     "Fargate privileged": (fargate(privileged=True), "privileged"),
-    "Fargate with syslog": (fargate(logConfiguration={"logDriver": "syslog"}), "'syslog'"),
+    "Fargate with syslog": (fargate(logConfiguration={"logDriver": "json-file"}), "'json-file'"),
     "Fargate logs without a prefix": (
         fargate(logConfiguration={"logDriver": "awslogs", "options": AWSLOGS}),
         "awslogs-stream-prefix",

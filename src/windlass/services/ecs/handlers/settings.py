@@ -1,6 +1,7 @@
-"""ECS account settings: stored and read back.
+"""ECS account settings: stored, read back, and asked for by those that act on them.
 
-None of them acts: the long ARN format is the only one, and the others steer what Windlass does not have.
+Only defaultLogDriverMode acts, on tasks that are run from then on: the long ARN format is the only one, and
+the others steer what Windlass does not have.
 Source: ECS API reference, PutAccountSetting; ECS Developer Guide, "account settings".
 """
 
@@ -93,6 +94,16 @@ def list_account_settings(call: Call, params: Params) -> Result:
     return {"settings": shown} if token is None else {"settings": shown, "nextToken": token}
 
 
+def in_force(call: Call, name: str) -> str:
+    """The setting's value for the caller: its own, else the account's, else AWS's."""
+    return _value(call, name, "" if call.caller.arn == _root(call) else call.caller.arn)
+
+
+def _value(call: Call, name: str, principal: str) -> str:
+    rows = [call.store[SETTINGS].get((*call.scope, who, name)) for who in (principal, "")]
+    return next((row.value for row in rows if row is not None), DEFAULTS[name])
+
+
 def _put(call: Call, params: Params, principal: str) -> Result:
     name, value = params["name"], params["value"]
     if name in AWS_MANAGED:
@@ -112,8 +123,7 @@ def _effective(call: Call, params: Params) -> list[dict[str, str]]:
     names = [params["name"]] if "name" in params else list(DEFAULTS)
     shown = []
     for name in names:
-        rows = [call.store[SETTINGS].get((*call.scope, who, name)) for who in (principal, "")]
-        value = next((row.value for row in rows if row is not None), DEFAULTS[name])
+        value = _value(call, name, principal)
         if params.get("value") in (None, value):
             shown.append(_shown(call, name, value, principal))
     return shown

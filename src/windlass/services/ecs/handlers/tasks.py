@@ -12,14 +12,15 @@ import msgspec
 from windlass.aws import paging
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
+from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Quotas
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe, launch, limits, lookup, notices, references
+from windlass.services.ecs import describe, launch, limits, log_options, lookup, notices, references
 from windlass.services.ecs.containers import Surroundings
-from windlass.services.ecs.handlers import listing
+from windlass.services.ecs.handlers import listing, settings
 from windlass.services.ecs.model import (
     CLUSTERS,
     FARGATE,
@@ -209,9 +210,16 @@ def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
 
 def _surroundings(call: Call, order: launch.Order) -> Surroundings:
     """What the tasks are told; those with a role ask for its credentials when they need them."""
-    if order.role_arn:
-        return Surroundings(*call.scope, call.calls.endpoint)
-    return Surroundings(*call.scope, call.calls.endpoint, call.account, PLAIN_SECRET)
+    groups = call.part(LogGroups)
+    needed = {group for shape in order.containers if (group := log_options.group_of(shape)) is not None}
+    keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
+    return Surroundings(
+        *call.scope,
+        call.calls.endpoint,
+        *keys,
+        log_mode=settings.in_force(call, "defaultLogDriverMode"),
+        missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),
+    )
 
 
 def _invalid(message: str) -> Fault:
