@@ -38,6 +38,7 @@ from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
 from windlass.kernel.priority import go_first
+from windlass.node.launch import Starting
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.role_credentials import RoleCredentials
@@ -69,18 +70,21 @@ class Ending:
         self.asked.set()
 
 
-def run(settings: Settings, announce: Announce) -> int:
-    """Serve until asked to stop; returns the exit code. Raises Unusable with one line for people."""
+def run(settings: Settings, announce: Announce, starting: Starting | None = None) -> int:
+    """Serve until asked to stop; returns the exit code. Raises Unusable with one line for people.
+
+    `starting` is the embedded agent, if it is on its way already.
+    """
     check_settings(settings)
     _set_up_logging(settings)
     go_first()
     try:
-        return uvloop.run(_serve(settings, announce))
+        return uvloop.run(_serve(settings, announce, starting))
     except Damaged as error:
         raise Unusable(str(error)) from error
 
 
-async def _serve(settings: Settings, announce: Announce) -> int:
+async def _serve(settings: Settings, announce: Announce, starting: Starting | None) -> int:
     ending = Ending(asyncio.Event())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -98,7 +102,7 @@ async def _serve(settings: Settings, announce: Announce) -> int:
             _write_root_credentials(plane, data / "root-credentials.json")
             log.warning("root credentials are in %s", data / "root-credentials.json")
         if settings.agent:
-            agent = embedded_agent(plane, _node_links(plane), data, settings.tasks_by)
+            agent = embedded_agent(plane, _node_links(plane), data, settings.tasks_by, starting)
             await stack.enter_async_context(agent)
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()

@@ -7,23 +7,21 @@ plane on the same data directory finds them here; a clean stop ends all of it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from windlass.config import Unusable
+from windlass.early_agent import NODE_ID, socket_path, token_file
 from windlass.fleet import intake, unix_transport
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.model import NODES
 from windlass.kernel.clock import SECOND
-from windlass.node.launch import AgentFailed, ensure_agent
+from windlass.node.launch import AgentFailed, Starting, ensure_agent
 from windlass.services.plane import Plane
 
-NODE_ID = "embedded"
 CONNECTS_WITHIN = 30 * SECOND
 ENDS_WITHIN = 20 * SECOND
 """How long a clean stop waits for the agent, which caps stop timeouts below this when it shuts down."""
@@ -34,11 +32,16 @@ log = logging.getLogger("windlass.agent")
 
 
 @asynccontextmanager
-async def embedded_agent(plane: Plane, links: NodeLinks, data: Path, runner: str) -> AsyncIterator[None]:
-    """An agent that is connected while the block runs. An exception in the block leaves it running."""
-    token_file = data / "agent.token"
-    intake.register(plane.store, NODE_ID, _token(plane, token_file), unbounded=True)
-    socket = _socket_path(data)
+async def embedded_agent(
+    plane: Plane, links: NodeLinks, data: Path, runner: str, starting: Starting | None = None
+) -> AsyncIterator[None]:
+    """An agent that is connected while the block runs. An exception in the block leaves it running.
+
+    `starting`: one that is on its way already (early_agent.py).
+    """
+    token = token_file(data)
+    intake.register(plane.store, NODE_ID, token.read_text(), unbounded=True)
+    socket = socket_path(data)
     try:
         listening = await unix_transport.serve(socket, links, plane.spawn)
     except (OSError, ValueError) as error:
@@ -46,7 +49,7 @@ async def embedded_agent(plane: Plane, links: NodeLinks, data: Path, runner: str
     if os.geteuid() == 0:
         what = "tasks without `user`, and functions, run" if runner == "process" else "functions run"
         log.warning("started as root: %s as root too", what)
-    agent = _Agent(plane, data / "agent", socket, token_file, runner)
+    agent = _Agent(plane, data / "agent", socket, token, runner, starting)
     await agent.start()
     try:
         yield
@@ -59,12 +62,15 @@ async def embedded_agent(plane: Plane, links: NodeLinks, data: Path, runner: str
 class _Agent:
     """The agent's process, started again when it ends by itself."""
 
-    def __init__(self, plane: Plane, data: Path, socket: Path, token_file: Path, runner: str) -> None:
+    def __init__(
+        self, plane: Plane, data: Path, socket: Path, token: Path, runner: str, starting: Starting | None
+    ) -> None:
         self._plane = plane
         self._data = data
         self._socket = socket
-        self._token_file = token_file
+        self._token_file = token
         self._runner = runner
+        self._starting = starting
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
@@ -96,6 +102,7 @@ class _Agent:
             await self._ensure()
 
     async def _ensure(self) -> None:
+        starting, self._starting = self._starting, None
         try:
             await ensure_agent(
                 self._data,
@@ -104,6 +111,7 @@ class _Agent:
                 node_id=NODE_ID,
                 runner=self._runner,
                 on_exit=lambda code: self._ended.set(),
+                starting=starting,
             )
         except AgentFailed as error:
             raise Unusable(str(error)) from error
@@ -119,23 +127,3 @@ class _Agent:
         self._plane.store.watch((NODES,), look)
         look()
         return connected
-
-
-def _token(plane: Plane, path: Path) -> str:
-    """The secret that the agent shows; kept, so that one which outlived a plane still fits."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(plane.chance.secret(32).hex())
-    return path.read_text()
-
-
-def _socket_path(data: Path) -> Path:
-    """In the data directory if the kernel takes so long a path, else the same short one each time."""
-    path = data / "agent.sock"
-    if len(os.fsencode(path)) <= unix_transport.PATH_BYTES_MAX:
-        return path
-    short = Path(tempfile.gettempdir()) / f"windlass-{os.getuid()}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    if short.is_symlink() or short.stat().st_uid != os.getuid():
-        raise Unusable(f"{short} belongs to somebody else; use a shorter --data")
-    return short / f"{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}.sock"

@@ -19,7 +19,7 @@ TEST_FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 60
 
 LAYERS = ("kernel", "aws", "fleet", "services", "front", "app")
-ROOTS = {"app", "embedded", "node.main", "proxy.main", "sim", "cli", "config"}
+ROOTS = {"app", "embedded", "early_agent", "node.main", "proxy.main", "sim", "cli", "config"}
 """Composition roots (and the settings and command line around them) may see everything."""
 NODE_MAY_SEE = ("kernel", "fleet.messages", "fleet.networks", "fleet.frames", "node")
 
@@ -184,7 +184,16 @@ def test_the_node_sees_only_the_kernel_and_the_messages() -> None:
 
 def test_the_command_line_uses_the_public_api() -> None:
     """cli/ talks to a plane over HTTP; it may start one (app), read settings and keep images; no more."""
-    allowed = ("cli", "app", "config", "aws.quotas", "sim", "services.catalogue", "front.coverage")
+    allowed = (
+        "cli",
+        "app",
+        "early_agent",
+        "config",
+        "aws.quotas",
+        "sim",
+        "services.catalogue",
+        "front.coverage",
+    )
     allowed += ("node.images",)  # a store on the disk, for which no plane needs to run
     wrong = [
         f"{module(path)}:{line} imports {there}"

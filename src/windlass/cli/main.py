@@ -77,8 +77,8 @@ def up(
     allow_reset: Annotated[bool, typer.Option(help="Allow POST /_windlass/reset.")] = False,
 ) -> None:
     """Start a plane; prints one line when it serves, stops cleanly on Ctrl-C."""
-    from windlass.app import run
-    from windlass.config import Settings, Unusable
+    from windlass.config import Settings, Unusable, check_settings
+    from windlass.early_agent import early_agent
 
     settings = Settings(
         data=None if data == "memory" else Path(data).resolve(),
@@ -92,7 +92,11 @@ def up(
         allow_reset=allow_reset,
     )
     try:
-        code = run(settings, _say)
+        check_settings(settings)
+        with early_agent(settings) as starting:
+            from windlass.app import run
+
+            code = run(settings, _say, starting)
     except Unusable as error:
         fail(str(error), 2)
     raise SystemExit(code)

@@ -19,6 +19,9 @@ FROM_NODE_BYTES_MAX = 16 * 2**20
 FROM_PLANE_BYTES_MAX = 256 * 2**20
 """Longest message a plane may send: a whole desired set of 10,000 units with large task definitions."""
 
+SOCKET_PATH_BYTES_MAX = 103
+"""Longest path of a Unix socket that Linux (107) and macOS (103) both take."""
+
 _LENGTH = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()
 _from_node = msgspec.msgpack.Decoder(FromNode)

@@ -8,12 +8,9 @@ import socket
 import stat
 from pathlib import Path
 
-from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport
+from windlass.fleet.frames import FROM_NODE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, StreamTransport
 from windlass.fleet.link import NodeLinks
 from windlass.kernel.spawn import Spawn
-
-PATH_BYTES_MAX = 103
-"""Longest socket path that Linux (107) and macOS (103) both take."""
 
 
 async def serve(path: Path, links: NodeLinks, spawn: Spawn) -> asyncio.Server:
@@ -30,9 +27,9 @@ async def serve(path: Path, links: NodeLinks, spawn: Spawn) -> asyncio.Server:
 
 
 def _bind(path: Path) -> socket.socket:
-    if len(os.fsencode(path)) > PATH_BYTES_MAX:
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES_MAX:
         raise ValueError(
-            f"the socket path {path} is longer than {PATH_BYTES_MAX} bytes; use a shorter --data"
+            f"the socket path {path} is longer than {SOCKET_PATH_BYTES_MAX} bytes; use a shorter --data"
         )
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
         path.unlink()

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.node.children import Children
@@ -23,6 +24,23 @@ class AgentFailed(Exception):
     """The agent did not start, or is not the one that was asked for; one line that says why."""
 
 
+@dataclass(slots=True)
+class Starting:
+    """An agent that was started and has not said yet that it is up."""
+
+    popen: subprocess.Popen[bytes]
+    ready: int
+    """Descriptor on which it will say so."""
+    taken: bool = False
+    """Somebody waits for it; until then whoever began it has to end it."""
+
+    def abandon(self) -> None:
+        """End it: nobody came for it."""
+        os.close(self.ready)
+        self.popen.kill()
+        self.popen.wait()
+
+
 async def ensure_agent(
     data: Path,
     *,
@@ -31,16 +49,21 @@ async def ensure_agent(
     node_id: str,
     runner: str = "process",
     on_exit: Callable[[int], None] = lambda code: None,
+    starting: Starting | None = None,
 ) -> int:
-    """Return the pid of the agent in `data` once it runs: the one that is there, or a new one.
+    """Return the pid of the agent in `data` once it runs: the one that is there or starting, or a new one.
 
     `on_exit` is called on the running loop when that agent ends (its exit code, 255 for an agent that
     another plane started). Raises AgentFailed.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pid = _running(data, socket.absolute(), runner)
-    if pid is None:
-        pid = await _start(data, socket, token_file, node_id, runner)
+    if starting is None:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pid = _running(data, socket.absolute(), runner)
+        if pid is not None:
+            Children(asyncio.get_running_loop()).watch(pid, on_exit)
+            return pid
+        starting = begin(data, socket=socket, token_file=token_file, node_id=node_id, runner=runner)
+    pid = await _up(starting, data)
     Children(asyncio.get_running_loop()).watch(pid, on_exit)
     return pid
 
@@ -64,8 +87,9 @@ def _running(data: Path, socket: Path, runner: str) -> int | None:
     return found.pid
 
 
-async def _start(data: Path, socket: Path, token_file: Path, node_id: str, runner: str) -> int:
-    """A new agent, up and running."""
+def begin(data: Path, *, socket: Path, token_file: Path, node_id: str, runner: str) -> Starting:
+    """Start a new agent; `ensure_agent` waits for it. Needs no loop."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     ready, told = os.pipe()
     options = {
         "--data": data,
@@ -76,9 +100,19 @@ async def _start(data: Path, socket: Path, token_file: Path, node_id: str, runne
     }
     try:
         popen = _spawn(data, [str(word) for option in options.items() for word in option], told)
+    except BaseException:
+        os.close(ready)
+        raise
     finally:
         os.close(told)
-    if await _read(ready) != b"ready\n":
+    return Starting(popen, ready)
+
+
+async def _up(starting: Starting, data: Path) -> int:
+    """Its pid, when it is up and running."""
+    starting.taken = True
+    popen = starting.popen
+    if await _read(starting.ready) != b"ready\n":
         popen.kill()
         popen.wait()
         raise AgentFailed(f"the agent did not start; see {data / 'agent.log'}")

@@ -81,7 +81,7 @@ class Sessions:
             elif delay == REFUSED_WAIT:
                 log.error("no session: %s", why)
             await self._clock.sleep_until(self._clock.now() + delay)
-            delay = min(BACK_OFF_MAX, delay * 2)
+            delay = min(BACK_OFF_MAX, delay + delay // 4)  # a plane that is starting up waits for us
 
     async def _session(self, transport: Transport) -> None:
         """One session, from Hello to its end."""

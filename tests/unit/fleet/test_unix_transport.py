@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.fleet_build import TOKEN, Fleet, Peer
-from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport
+from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, StreamTransport
 from windlass.fleet.intake import register
 from windlass.fleet.messages import Desired, Welcome
-from windlass.fleet.unix_transport import PATH_BYTES_MAX, serve
+from windlass.fleet.unix_transport import serve
 
 
 def test_session_over_a_socket(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_path_too_long(tmp_path: Path) -> None:
     async def story() -> None:
         fleet = Fleet()
         with pytest.raises(ValueError, match="longer than"):
-            await serve(tmp_path / ("x" * PATH_BYTES_MAX), fleet.links, fleet.spawn)
+            await serve(tmp_path / ("x" * SOCKET_PATH_BYTES_MAX), fleet.links, fleet.spawn)
         await fleet.spawn.close()
 
     asyncio.run(story())
