@@ -29,14 +29,16 @@ from windlass.sim.runner import Course, SimulatedNode
 async def serve(data: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    clock = WallClock()
+    clock, chance = WallClock(), Chance()
     durable = DurableLog(SqliteLog(data))
     plane = assemble(
         SERVICES,
         clock=clock,
-        chance=Chance(),
+        chance=chance,
         log=durable,
-        links=lambda store, journal, spawn: NodeLinks(store, journal, spawn, clock=clock, endpoint=endpoint),
+        links=lambda store, journal, spawn: NodeLinks(
+            store, journal, spawn, clock=clock, endpoint=endpoint, make_secret=chance.token
+        ),
         profile=load_profile("local"),
         endpoint=endpoint,
         blobs=data / "blobs",

@@ -14,6 +14,7 @@ from windlass.fleet.link import NodeLinks
 from windlass.fleet.messages import ContainerSpec, FromNode, FromPlane, Hello, UnitSpec, UnitState
 from windlass.fleet.model import TABLES, UNITS, Node, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
+from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, Clock, LoopClock
 from windlass.kernel.durable import DurableLog, Log, MemoryLog
 from windlass.kernel.journal import Journal
@@ -51,7 +52,12 @@ class Fleet:
         self.log = DurableLog(log or MemoryLog())
         self.store = Store(TABLES, self.log)
         self.links = NodeLinks(
-            self.store, self.journal, self.spawn, clock=self.clock, endpoint="http://plane"
+            self.store,
+            self.journal,
+            self.spawn,
+            clock=self.clock,
+            endpoint="http://plane",
+            make_secret=Chance(1).token,
         )
         self.links.start()
         self.controller = Controller(self.store, self.links, self.clock, self.journal)

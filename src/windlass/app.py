@@ -31,6 +31,7 @@ from windlass.fleet.link import NodeLinks
 from windlass.front.admin import PREFIX, Admin, Facts
 from windlass.front.gateway import FrontDoor, Gateway, Gone
 from windlass.front.json_lines import JsonLines
+from windlass.front.nodes import NodeDoor
 from windlass.front.server import Server, make_server
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock
@@ -157,16 +158,16 @@ async def _plane(
     settings: Settings, data: Path, profile: Profile, endpoint: str, ending: Ending
 ) -> AsyncIterator[Plane]:
     """The plane with its loops running; closed in the reverse order."""
-    clock = WallClock()
+    clock, chance = WallClock(), Chance()
     durable = DurableLog(MemoryLog() if settings.data is None else SqliteLog(data))
     try:
         plane = assemble(
             SERVICES,
             clock=clock,
-            chance=Chance(),
+            chance=chance,
             log=durable,
             links=lambda store, journal, spawn: NodeLinks(
-                store, journal, spawn, clock=clock, endpoint=endpoint
+                store, journal, spawn, clock=clock, endpoint=endpoint, make_secret=chance.token
             ),
             profile=profile,
             endpoint=endpoint,
@@ -222,7 +223,7 @@ def _server(settings: Settings, plane: Plane, endpoint: str) -> Server:
             return await admin.answer(request)
         return await gateway.answer(request, gone)
 
-    return make_server(answer)
+    return make_server(answer, NodeDoor(_node_links(plane), plane.spawn))
 
 
 def _write_root_credentials(plane: Plane, path: Path) -> None:

@@ -57,7 +57,7 @@ def token_file(data: Path) -> Path:
     path = data / "agent.token"
     if not path.exists() or not path.read_text():
         path.touch(mode=0o600)
-        path.write_text(Chance().secret(32).hex())
+        path.write_text(Chance().token())
     return path
 
 

@@ -7,8 +7,7 @@ link.py does, before it answers.
 
 from __future__ import annotations
 
-import hmac
-
+from windlass.fleet import tokens
 from windlass.fleet.messages import Hello, Observed
 from windlass.fleet.model import EPOCHS, NODES, UNITS, Epoch, Node, Unit
 from windlass.fleet.transitions import apply_observed, lose, occupies
@@ -33,8 +32,30 @@ def raise_epoch(store: Store) -> int:
 def register(store: Store, node_id: str, token: str, *, unbounded: bool) -> Node:
     """Let an agent with that token be that node. What is known of the node from before is kept."""
     with store.transact() as tx:
-        known = tx[NODES].get(node_id) or Node(node_id, 0, 0, unbounded, token)
-        return tx[NODES].put(replace(known, unbounded=unbounded, token=token))
+        known = tx[NODES].get(node_id) or Node(node_id, 0, 0, unbounded, "")
+        return tx[NODES].put(replace(known, unbounded=unbounded, token=tokens.digest(token)))
+
+
+def check_secret(store: Store, node_id: str, secret: str) -> Node:
+    """The node that shows the secret. Raises NodeRefused when it is none of its own."""
+    node = store[NODES].get(node_id)
+    if node is None:
+        raise NodeRefused(f"no node {node_id!r} is registered here")
+    if not tokens.fits(node, secret):
+        raise NodeRefused(f"wrong secret for node {node_id!r}")
+    return node
+
+
+def give_secret(store: Store, node_id: str, secret: str) -> None:
+    """The node is about to be told its next secret."""
+    with store.transact() as tx:
+        tx[NODES].put(tokens.given(tx[NODES].require(node_id), secret))
+
+
+def take_secret_kept(store: Store, node_id: str, digest: str) -> None:
+    """The node has that secret on its disk: the one before is good no more."""
+    with store.transact() as tx:
+        tx[NODES].put(tokens.kept(tx[NODES].require(node_id), digest))
 
 
 def take_hello(store: Store, hello: Hello) -> Node:
@@ -43,11 +64,7 @@ def take_hello(store: Store, hello: Hello) -> Node:
     The node begins a new generation, so that it takes the whole set that follows, whatever it held.
     """
     with store.transact() as tx:
-        node = tx[NODES].get(hello.node_id)
-        if node is None:
-            raise NodeRefused(f"no node {hello.node_id!r} is registered here")
-        if not hmac.compare_digest(node.token.encode(), hello.token.encode()):
-            raise NodeRefused(f"wrong token for node {hello.node_id!r}")
+        node = tokens.kept(check_secret(store, hello.node_id, hello.token), tokens.digest(hello.token))
         _forget(tx, node, hello)
         for report in hello.units:
             unit = tx[UNITS].get(report.unit_id)

@@ -1,8 +1,8 @@
 """Sessions with nodes. Knows sessions and messages; transports carry them (design D13).
 
-Opening a session: the agent says Hello with its token, the plane answers Welcome or Refused, and from there
-on session.py. One session a node: a newer one ends the older. Known gap: the lease is one number for all
-nodes.
+Opening a session: the agent says Hello with its secret, the plane answers Welcome or Refused, and from there
+on session.py. One session a node: a newer one of the same process ends the older; another process with the
+node's name waits until that has ended. Known gap: the lease is one number for all nodes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from windlass.fleet.messages import (
     Shutdown,
     Welcome,
 )
-from windlass.fleet.model import NODES
 from windlass.fleet.session import CredentialSource, LogSink, Serves, Session
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
@@ -61,12 +60,14 @@ class NodeLinks:
         *,
         clock: Clock,
         endpoint: str,
+        make_secret: Callable[[], str],
         lease: Duration = LEASE,
     ) -> None:
         self._store = store
         self._journal = journal
         self._spawn = spawn
         self._clock = clock
+        self._make_secret = make_secret
         self._lease = lease
         self._sessions: dict[str, Session] = {}
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
@@ -115,6 +116,10 @@ class NodeLinks:
         if session is not None:
             await session.send(Shutdown())
 
+    def check_secret(self, node_id: str, secret: str) -> None:
+        """For doors that strangers can knock at. Raises intake.NodeRefused."""
+        intake.check_secret(self._store, node_id, secret)
+
     async def serve(self, transport: Transport) -> None:
         """One session, from Hello to its end, whichever side ends it."""
         if not self._epoch:
@@ -145,19 +150,21 @@ class NodeLinks:
         if body is None:
             return None
         try:
-            node_id = self._take_hello(body)
+            hello = self._hello(body)
+            node = intake.take_hello(self._store, hello)
         except intake.NodeRefused as refused:
             self._journal.note("fleet", "link", "refused", str(refused))
             await transport.send(encode(Refused(str(refused))))
             return None
-        if node_id in self._sessions:
-            self._end(self._sessions[node_id], "the node opened a newer session", connected=True)
-        serves = Serves(lambda: self._log_sink, lambda: self._credentials)
-        session = Session(node_id, transport, self._store, self._clock, self._journal, serves)
-        self._sessions[node_id] = session
+        if node.id in self._sessions:
+            self._end(self._sessions[node.id], "the node opened a newer session", connected=True)
+        serves = Serves(lambda: self._log_sink, lambda: self._credentials, self._make_secret)
+        session = Session(node.id, hello.run, transport, self._store, self._clock, self._journal, serves)
+        self._sessions[node.id] = session
         try:
-            observed = self._store[NODES].require(node_id).observed_number
-            await session.send(Welcome(self._epoch, observed, self.endpoint, self._lease / SECOND))
+            await session.send(
+                Welcome(self._epoch, node.observed_number, self.endpoint, self._lease / SECOND)
+            )
         except BaseException:
             self._end(session, "it could not be greeted")
             raise
@@ -165,14 +172,24 @@ class NodeLinks:
             self._start(session, "offers", session.offer_always),
             self._start(session, "reports", session.take_in_always),
         ]
-        self._journal.note("fleet", node_id, "connected")
+        if node.renewed:
+            self._parts[session].append(self._start(session, "secrets", session.renew_always))
+        self._journal.note("fleet", node.id, "connected")
         return session
 
-    def _take_hello(self, body: bytes) -> str:
+    def _hello(self, body: bytes) -> Hello:
+        """What the agent says first. Raises NodeRefused while another process has the node's session: an
+
+        agent that is merely back has the run of that session, or the session has ended with its lease.
+        """
         hello = decode_from_node(body)
         if not isinstance(hello, Hello):
             raise intake.NodeRefused("the first message is not Hello")
-        return intake.take_hello(self._store, hello).id
+        intake.check_secret(self._store, hello.node_id, hello.token)
+        open_session = self._sessions.get(hello.node_id)
+        if open_session is not None and open_session.run != hello.run:
+            raise intake.NodeRefused(f"another agent is connected as node {hello.node_id!r}")
+        return hello
 
     def _start(self, session: Session, part: str, work: Part) -> asyncio.Task[None]:
         return self._spawn.start(f"node {session.node_id} {part}", _to_break(session, work))

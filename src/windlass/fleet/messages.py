@@ -264,6 +264,11 @@ class Hello(Message, frozen=True, tag="hello"):
     memory_mib: int
     generation: int
     units: tuple[UnitState, ...] = ()
+    run: str = ""
+    """Which process this is, at random: while one is connected, another in its name is turned away."""
+
+    def __repr__(self) -> str:
+        return f"Hello({self.node_id!r}, generation={self.generation}, {len(self.units)} units)"
 
 
 class Observed(Message, frozen=True, tag="observed"):
@@ -312,6 +317,12 @@ class CredentialsWanted(Message, frozen=True, tag="credentials_wanted"):
     """A task that runs here asks for its role's credentials; answered by `Credentials` of the same unit."""
 
     unit_id: str
+
+
+class SecretKept(Message, frozen=True, tag="secret_kept"):
+    """The node has the secret of that digest (tokens.py) on its disk: older ones are needed no more."""
+
+    digest: str
 
 
 class Beat(Message, frozen=True, tag="beat"):
@@ -381,6 +392,15 @@ class Credentials(Message, frozen=True, tag="credentials"):
         return f"Credentials({self.unit_id!r}, {self.access_key!r}, why={self.why!r})"
 
 
+class SecretGiven(Message, frozen=True, tag="secret_given"):
+    """What the node shows from its next session on; answered by `SecretKept` once it is on its disk."""
+
+    secret: str
+
+    def __repr__(self) -> str:
+        return "SecretGiven(...)"
+
+
 class Refused(Message, frozen=True, tag="refused"):
     """The session is not accepted (wrong token, another plane's epoch); the node says why and ends."""
 
@@ -391,5 +411,7 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
     """Stop every unit, report, and end: a clean end of an embedded agent's plane."""
 
 
-FromNode: TypeAlias = Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | Beat
-FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Credentials | Refused | Shutdown
+FromNode: TypeAlias = (
+    Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | SecretKept | Beat
+)
+FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown

@@ -53,12 +53,17 @@ class Node(Row, frozen=True):
     memory_mib: int
     unbounded: bool
     token: str
+    """Digest of the secret that it shows (tokens.py); "" lets nobody in."""
     connected: bool = False
     generation: int = 0
     observed_number: int = 0
     """Highest `Observed.number` that is durable here."""
     accepted: int = 0
     """Highest generation that it said it holds."""
+    next_token: str = ""
+    """Digest of the secret that it was given last and has not confirmed."""
+    renewed: bool = False
+    """Its secret is renewed: it came over a network. The embedded one's lies beside the plane's own files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,11 @@ from windlass.fleet.messages import (
     LogLines,
     LogTarget,
     Observed,
+    SecretGiven,
+    SecretKept,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
-from windlass.kernel.clock import SECOND, Clock, Duration
+from windlass.kernel.clock import HOUR, SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Store
@@ -44,9 +46,14 @@ INBOX_MESSAGES_MAX = 10_000
 """Unacknowledged messages held; beyond, the node is not listened to until some are durable."""
 BACK_OFF: Duration = SECOND
 """How long to wait before the log is asked again."""
+RENEW_AFTER: Duration = HOUR
+"""A node's secret is renewed when its session opens, and so often while it is open."""
 
 LogSink: TypeAlias = Callable[[LogTarget, tuple[tuple[int, str], ...]], Awaitable[None]]
 """Takes output lines. What it wrote to the store is durable before the node hears so: it need not wait."""
+
+Report: TypeAlias = Observed | LogLines | Accepted | CredentialsWanted | SecretKept
+"""What is made durable before anything comes of it."""
 
 CredentialSource: TypeAlias = Callable[[str, str], Credentials]
 """(node id, unit id) → credentials of that task's role, sent once what was written for them is durable."""
@@ -58,6 +65,7 @@ class Serves:
 
     log_sink: Callable[[], LogSink]
     credentials: Callable[[], CredentialSource]
+    make_secret: Callable[[], str]
 
 
 class Session:
@@ -66,6 +74,7 @@ class Session:
     def __init__(
         self,
         node_id: str,
+        run: str,
         transport: Transport,
         store: Store,
         clock: Clock,
@@ -73,6 +82,8 @@ class Session:
         serves: Serves,
     ) -> None:
         self.node_id = node_id
+        self.run = run
+        """Which process of the node's it is with."""
         self.held: dict[str, bool] = {}
         """What the node was told: unit id → whether to run it."""
         self._transport = transport
@@ -85,7 +96,7 @@ class Session:
         """The generation that was sent and is not accepted yet."""
         self._dirty: dict[str, None] = {}
         self._offered = asyncio.Event()
-        self._inbox: deque[Observed | LogLines | Accepted | CredentialsWanted] = deque()
+        self._inbox: deque[Report] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._closed = False
@@ -149,6 +160,19 @@ class Session:
         for unit_id in news.gone:
             del self.held[unit_id]
 
+    async def renew_always(self) -> None:
+        """For ever: give the node a new secret, now and then again. One at a time: see tokens.py."""
+        await self._patiently(self._give_secret)
+        while True:
+            await self._clock.sleep_until(self._clock.now() + RENEW_AFTER)
+            if not self._store[NODES].require(self.node_id).next_token:
+                await self._patiently(self._give_secret)
+
+    async def _give_secret(self) -> None:
+        secret = self._serves.make_secret()
+        intake.give_secret(self._store, self.node_id, secret)
+        await self.send(SecretGiven(secret))
+
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         """Send one event and wait for its result. Raises Retry when the session ends before."""
         if len(self._invokes) >= INVOKES_PENDING_MAX:
@@ -200,7 +224,7 @@ class Session:
                 case Accepted() as accepted:
                     self._note_accepted(accepted.generation)
                     self._put_in(accepted)
-                case Observed() | LogLines() | CredentialsWanted() as message:
+                case Observed() | LogLines() | CredentialsWanted() | SecretKept() as message:
                     self._put_in(message)
                 case Hello():
                     return "the agent said Hello twice"
@@ -218,7 +242,7 @@ class Session:
             self._awaited = None
             self._offered.set()
 
-    def _put_in(self, message: Observed | LogLines | Accepted | CredentialsWanted) -> None:
+    def _put_in(self, message: Report) -> None:
         self._inbox.append(message)
         self._arrived.set()
 
@@ -243,6 +267,8 @@ class Session:
                     await self._take_lines(message)
                 case Accepted(generation):
                     intake.take_accepted(self._store, self.node_id, generation)
+                case SecretKept(digest):
+                    intake.take_secret_kept(self._store, self.node_id, digest)
                 case CredentialsWanted(unit_id):
                     issued.append(self._serves.credentials()(self.node_id, unit_id))
         await self._store.durable()

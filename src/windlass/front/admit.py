@@ -13,10 +13,15 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 ADMIN_PREFIX = "/_windlass/"
+NODE_PATH = "/_windlass/node"
+"""Where agents on other machines open their session. They have secrets of their own to show."""
+NODE_PATHS = (NODE_PATH,)
 
 
 def refused(path: str, headers: Mapping[str, str], peer: str) -> str | None:
     """Why the request is turned away, or None. `peer` is the client's address ("" for a Unix socket)."""
+    if path in NODE_PATHS:
+        return "agents are no web pages" if _from_a_browser(headers) else None
     if path.startswith(ADMIN_PREFIX) and peer and not is_local(peer):
         return "the admin endpoints answer on this machine only"
     if _from_a_browser(headers) and not _from_a_local_page(headers):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from windlass.aws.wire import Request, Response
-from windlass.front.admit import refused
+from windlass.fleet.frames import FROM_NODE_BYTES_MAX
+from windlass.front.admit import NODE_PATH, refused
+from windlass.front.nodes import NodeDoor, refuse
 
 BODY_BYTES_MAX = 70_167_211 + 65_536
 """Largest request body: Lambda's CreateFunction limit (facts/lambda.md section 3) and some room."""
@@ -29,10 +33,13 @@ class _ClientGone(Exception):
     """The client closed the connection before it had sent everything."""
 
 
-def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An ASGI app that gives each request to `answer`."""
+def asgi(answer: Answer, door: NodeDoor | None = None) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An ASGI app that gives each request to `answer`, and WebSockets of nodes to `door`."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await _open(door, scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         headers = _headers(scope)
@@ -49,6 +56,18 @@ def asgi(answer: Answer) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         await _send(send, await answer(_request(scope, headers, body), lambda: _gone(receive)))
 
     return app
+
+
+async def _open(door: NodeDoor | None, scope: Scope, receive: Receive, send: Send) -> None:
+    """One WebSocket: nodes open them, under one path."""
+    path, headers = scope["raw_path"].decode("latin-1"), _headers(scope)
+    await receive()  # "websocket.connect"
+    if refusal := refused(path, headers, _peer(scope)):
+        await refuse(send, 403, refusal)
+    elif door is None or path != NODE_PATH:
+        await refuse(send, 404, f"no WebSocket at {path}")
+    else:
+        await door.open(headers, receive, send)
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes | None:
@@ -117,13 +136,29 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(answer: Answer) -> Server:
-    """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`."""
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate with its chain, and its key: PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+def make_server(answer: Answer, door: NodeDoor | None = None, tls: Tls | None = None) -> Server:
+    """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`.
+
+    Agents beat and answer the lease, so the server itself sends no pings; what nodes say is compact already.
+    """
     config = uvicorn.Config(
-        asgi(answer),
+        asgi(answer, door),
         http="httptools",
         loop="none",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=FROM_NODE_BYTES_MAX,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
         lifespan="off",
         log_config=None,
         access_log=False,

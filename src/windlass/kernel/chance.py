@@ -27,6 +27,10 @@ class Chance:
             found = self._streams[name] = random.Random(int.from_bytes(digest, "big"))
         return found
 
+    def token(self) -> str:
+        """An unguessable text of 256 bits, in hexadecimal."""
+        return self.secret(32).hex()
+
     def secret(self, size: int) -> bytes:
         """`size` unguessable bytes; reproducible only in a seeded (simulated) world."""
         if self._seeded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -53,12 +53,17 @@ log = logging.getLogger("windlass.agent")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this node is, to the plane. `token` is secret: never logged."""
+    """Who this node is, to the plane."""
 
     node_id: str
-    token: str
+    token: str = field(repr=False)
+    """Secret: never logged."""
     cpu_units: int
     memory_mib: int
+    run: str = ""
+    """See Hello."""
+    keep: Callable[[str], None] | None = field(default=None, repr=False)
+    """Puts a new secret onto the disk, or raises OSError; None where the plane gives none."""
 
 
 class Agent:
@@ -96,13 +101,29 @@ class Agent:
         endpoint = partial(getattr, self, "endpoint")
         host.attach(Seat(self.reported, self._logs, self._clock, spawn, data, endpoint, watch))
 
+    @property
+    def node_id(self) -> str:
+        return self._identity.node_id
+
     # what the plane says
 
     def hello(self) -> Hello:
         """Opens a session: everything that is held here."""
         me = self._identity
         units = tuple(held.state for held in self._held.values())
-        return Hello(me.node_id, me.token, me.cpu_units, me.memory_mib, self.generation, units)
+        return Hello(me.node_id, me.token, me.cpu_units, me.memory_mib, self.generation, units, me.run)
+
+    def take_secret(self, secret: str) -> bool:
+        """Show that secret from now on. False: it could not be kept, so the old one stays in use."""
+        if self._identity.keep is None:
+            return False
+        try:
+            self._identity.keep(secret)
+        except OSError as error:
+            log.error("the new secret cannot be written: %s", error)
+            return False
+        self._identity = replace(self._identity, token=secret)
+        return True
 
     def accept(self, desired: Desired) -> bool:
         """Take a desired set. False: it is not built on what is held here, so the whole set is needed.

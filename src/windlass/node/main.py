@@ -1,9 +1,10 @@
-"""The agent's composition root: `python -m windlass.node.main --data DIR --socket PATH …`.
+"""The agent's composition root: `python -m windlass.node.main --data DIR --socket PATH …`, or `--join URL …`.
 
 One process of its own. It outlives its plane: when that is gone, tasks go on and the agent tries the socket
 until a plane answers. SIGTERM and the plane's Shutdown end it the same way: tasks are stopped, their end is
 reported, the process ends. SIGKILL leaves tasks running until the next agent ends them (recover.py).
-Imports little: every node pays for it. Nothing of AWS is known here.
+Imports little: every node pays for it, and what only agents that joined a plane on another machine need (TLS,
+WebSockets) is imported by those. Nothing of AWS is known here.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
 from windlass.kernel.clock import WallClock
@@ -31,6 +33,7 @@ from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.images.places import store_of_agent
 from windlass.node.ledger import FileLedger
+from windlass.node.membership import NotAMember
 from windlass.node.oci_host import NotCapable, OciHost
 from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
@@ -40,12 +43,17 @@ from windlass.node.session import Connect, Sessions
 from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
 
+if TYPE_CHECKING:
+    from windlass.node.joined import Join, Joined
+
 LAST_REPORTS_WITHIN_S = 3.0
 """How long an agent that ends waits for the plane to take its last reports; the ledger has them anyway."""
 EXIT_TAKEN = 3
 """Exit code when another agent has the directory."""
 EXIT_NOT_CAPABLE = 4
 """Exit code when this host cannot do what the runner needs; the log says why."""
+EXIT_NOT_JOINED = 5
+"""Exit code when the plane does not take this machine, or the directory is no good for it."""
 RUNNERS = ("process", "oci")
 
 log = logging.getLogger("windlass.agent")
@@ -53,7 +61,10 @@ log = logging.getLogger("windlass.agent")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line. `ready` is a descriptor to write a line to once the agent is up; -1: none."""
+    """The command line. `ready` is a descriptor to write a line to once the agent is up; -1: none.
+
+    An agent with `join` finds everything else out by joining; socket, token and id are an embedded one's.
+    """
 
     data: Path
     socket: Path
@@ -61,6 +72,7 @@ class Options:
     node_id: str
     ready: int
     runner: str
+    join: Join | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -72,6 +84,8 @@ def main(arguments: list[str]) -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
     )
+    if options.join is not None:
+        logging.getLogger().addHandler(logging.StreamHandler())
     go_first()
     try:
         lock, at_home = move_in(options.data, options.node_id, options.socket, options.runner)
@@ -80,10 +94,14 @@ def main(arguments: list[str]) -> int:
         return EXIT_TAKEN
     try:
         host = _oci_host() if options.runner == "oci" else None
-        return asyncio.run(_serve(options, at_home, host))
+        joined = None if options.join is None else _join(options.data, options.join)
+        return asyncio.run(_serve(options, at_home, host, joined))
     except NotCapable as error:
         log.error("%s", error)
         return EXIT_NOT_CAPABLE
+    except NotAMember as error:
+        log.error("%s", error)
+        return EXIT_NOT_JOINED
     finally:
         os.close(lock)
 
@@ -91,12 +109,20 @@ def main(arguments: list[str]) -> int:
 def parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m windlass.node.main", description="A Windlass agent.")
     parser.add_argument("--data", type=Path, required=True, help="this agent's own directory")
-    parser.add_argument("--socket", type=Path, required=True, help="the plane's Unix socket")
-    parser.add_argument("--token-file", type=Path, required=True, help="file with this node's token")
-    parser.add_argument("--node-id", required=True)
+    parser.add_argument("--socket", type=Path, default=Path("-"), help="the plane's Unix socket")
+    parser.add_argument("--token-file", type=Path, default=Path("-"), help="file with this node's token")
+    parser.add_argument("--node-id", default="")
     parser.add_argument("--runner", choices=RUNNERS, default="process", help="what runs tasks")
     parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told when it is up")
+    parser.add_argument("--join", metavar="URL", help="a plane on another machine, in place of a socket")
+    parser.add_argument("--activation", default="", metavar="ID:CODE", help="to be a new node there")
+    parser.add_argument("--cluster", default="default", help="the ECS cluster to be a container instance of")
+    parser.add_argument("--name", default="", help="what the machine is called there")
+    parser.add_argument("--ca", type=Path, help="PEM file of the authority of the plane's certificate")
+    parser.add_argument("--attribute", action="append", default=[], metavar="NAME=VALUE")
     found = parser.parse_args(arguments)
+    if found.join is None and not found.node_id:
+        parser.error("--join, or --node-id with --socket and --token-file")
     return Options(
         found.data.absolute(),
         found.socket.absolute(),
@@ -104,7 +130,24 @@ def parse(arguments: list[str]) -> Options:
         found.node_id,
         found.ready_fd,
         found.runner,
+        None if found.join is None else _asked(found),
     )
+
+
+def _asked(found: argparse.Namespace) -> Join:
+    from windlass.node.joined import Join
+
+    attributes = dict(attribute.partition("=")[::2] for attribute in found.attribute)
+    return Join(found.join, found.activation, found.cluster, found.name, found.ca, attributes)
+
+
+def _join(data: Path, asked: Join) -> Joined:
+    """Be a node of that plane; says so in one line. Raises NotAMember."""
+    from windlass.node.joined import join
+
+    joined = join(data, asked, *_size())
+    print(f"windlass agent {joined.identity.node_id} of {joined.endpoint}", flush=True)
+    return joined
 
 
 def _oci_host() -> OciHost:
@@ -114,7 +157,7 @@ def _oci_host() -> OciHost:
     return host
 
 
-async def _serve(options: Options, at_home: bool, host: OciHost | None) -> int:
+async def _serve(options: Options, at_home: bool, host: OciHost | None, joined: Joined | None) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
     clock = WallClock()
@@ -142,16 +185,18 @@ async def _serve(options: Options, at_home: bool, host: OciHost | None) -> int:
         store = store_of_agent(options.data)
         runner = OciRunner(loop, clock, children, spawn, options.data, store, host)
         await runner.clear_leftovers()
-    agent = Agent(_identity(options), clock, runner, ledger)
+    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     agent.surroundings = endpoints.environment
     await _recover(agent, ledger, clock, at_home)
-    functions = options.data / "functions"
-    sweep(functions)
-    agent.host_functions(LambdaHost(), spawn, functions, children.watch)
-    sessions = Sessions(agent, _connector(options, told_to_end.set), clock, spawn, told_to_end.set)
+    if joined is None:
+        functions = options.data / "functions"
+        sweep(functions)
+        agent.host_functions(LambdaHost(), spawn, functions, children.watch)
+    connect = joined.connect if joined else _connector(options, told_to_end.set)
+    sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())
-    log.info("agent %s is up, pid %d", options.node_id, os.getpid())
+    log.info("agent %s is up, pid %d", agent.node_id, os.getpid())
     _say_ready(options.ready)
     await told_to_end.wait()
     await _end(agent, sessions)
@@ -187,13 +232,13 @@ async def _end(agent: Agent, sessions: Sessions) -> None:
 
 
 def _identity(options: Options) -> Identity:
+    return Identity(options.node_id, options.token_file.read_text().strip(), *_size())
+
+
+def _size() -> tuple[int, int]:
+    """(CPU units, MiB) of this machine."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return Identity(
-        node_id=options.node_id,
-        token=options.token_file.read_text().strip(),
-        cpu_units=(os.cpu_count() or 1) * 1024,
-        memory_mib=memory // 2**20,
-    )
+    return (os.cpu_count() or 1) * 1024, memory // 2**20
 
 
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Connect:

@@ -8,6 +8,7 @@ not listened to.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,8 @@ from windlass.fleet.messages import (
     FromNode,
     Invoke,
     Refused,
+    SecretGiven,
+    SecretKept,
     Shutdown,
     Welcome,
 )
@@ -48,16 +51,26 @@ class SessionRefused(Exception):
 
 
 class Sessions:
-    """One session after the other. `on_shutdown` is called when the plane asks the node to end."""
+    """One session after the other. `on_shutdown` is called when the plane asks the node to end.
+
+    `endpoint`: what tasks here are to reach the plane by; "": by the URL that it says itself.
+    """
 
     def __init__(
-        self, agent: Agent, connect: Connect, clock: Clock, spawn: Spawn, on_shutdown: Callable[[], None]
+        self,
+        agent: Agent,
+        connect: Connect,
+        clock: Clock,
+        spawn: Spawn,
+        on_shutdown: Callable[[], None],
+        endpoint: str = "",
     ) -> None:
         self._agent = agent
         self._connect = connect
         self._clock = clock
         self._spawn = spawn
         self._on_shutdown = on_shutdown
+        self._endpoint = endpoint
         self._epoch = 0
         self._open: deque[FromNode] | None = None
         """What is to go out on the open session before all else."""
@@ -88,7 +101,7 @@ class Sessions:
         try:
             await transport.send(encode(self._agent.hello()))
             welcome = self._greeted(await transport.receive())
-            self._agent.endpoint = welcome.endpoint
+            self._agent.endpoint = self._endpoint or welcome.endpoint
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
             log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
@@ -142,6 +155,9 @@ class Sessions:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
             case Credentials() as credentials:
                 self._agent.credentials.take(credentials)
+            case SecretGiven(secret):
+                if self._agent.take_secret(secret):
+                    self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):

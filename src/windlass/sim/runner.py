@@ -8,6 +8,7 @@ agent that lost its disk. Known gaps: containers of one unit start and stop toge
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from windlass.fleet.messages import (
     Beat,
     ContainerState,
     ContainerStatus,
-    Credentials,
     Desired,
+    FromPlane,
     Hello,
     Invoke,
     InvokeResult,
     Observed,
     Refused,
+    SecretGiven,
+    SecretKept,
     Shutdown,
     UnitSpec,
     UnitState,
@@ -131,10 +134,13 @@ class SimulatedNode:
 
     async def _obey(
         self,
-        message: Desired | Ack | Invoke | Shutdown | Credentials | Welcome | Refused,
+        message: FromPlane,
         transport: Transport,
     ) -> None:
         match message:
+            case SecretGiven(secret):
+                self.token = secret
+                await transport.send(encode(SecretKept(hashlib.sha256(secret.encode()).hexdigest())))
             case Desired():
                 self._take(message)
                 await transport.send(encode(Accepted(self.generation)))

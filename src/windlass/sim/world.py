@@ -59,16 +59,22 @@ class World:
         self.nodes: dict[str, SimulatedNode] = {}
         self.caller = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
         self._services = services
+        chance = Chance(seed)
         self._check_every = check_every
         self._checked_at = EPOCH
         self._sessions: dict[str, QueueTransport] = {}
         self.plane = assemble(
             services,
             clock=self.clock,
-            chance=Chance(seed),
+            chance=chance,
             log=disk or DurableLog(MemoryLog()),
             links=lambda store, journal, spawn: NodeLinks(
-                store, journal, spawn, clock=self.clock, endpoint="http://127.0.0.1:4566"
+                store,
+                journal,
+                spawn,
+                clock=self.clock,
+                endpoint="http://127.0.0.1:4566",
+                make_secret=chance.token,
             ),
             profile=profile,
             endpoint="http://127.0.0.1:4566",
