@@ -1,0 +1,79 @@
+"""Amazon EC2, the part that task networks need: VPCs, subnets, security groups, network interfaces.
+
+What this decides: which addresses, interfaces and rules there are. It must not know what makes them real:
+nodes are told (fleet/networks.py) and do it. There are no instances here; see docs/aws/ec2.md.
+"""
+
+from __future__ import annotations
+
+from windlass.services.ec2.handlers import (
+    network_interfaces,
+    regions,
+    routing,
+    security_group_rules,
+    security_groups,
+    subnets,
+    tags,
+    vpcs,
+)
+from windlass.services.ec2.handlers.serving import served
+from windlass.services.ec2.model import TABLES
+from windlass.services.ec2.partial import PARTIAL
+from windlass.services.plane import Service
+
+SERVICE = Service(
+    name="ec2",
+    handlers={
+        "AuthorizeSecurityGroupEgress": served(
+            security_group_rules.authorize_security_group_egress, "GroupId"
+        ),
+        "AuthorizeSecurityGroupIngress": served(security_group_rules.authorize_security_group_ingress),
+        "CreateDefaultVpc": served(vpcs.create_default_vpc),
+        "CreateNetworkInterface": served(network_interfaces.create_network_interface, "SubnetId"),
+        "CreateSecurityGroup": served(security_groups.create_security_group, "GroupName", "Description"),
+        "CreateSubnet": served(subnets.create_subnet, "VpcId", "CidrBlock"),
+        "CreateTags": served(tags.create_tags, "Resources", "Tags"),
+        "CreateVpc": served(vpcs.create_vpc, "CidrBlock"),
+        "DeleteNetworkInterface": served(network_interfaces.delete_network_interface, "NetworkInterfaceId"),
+        "DeleteSecurityGroup": served(security_groups.delete_security_group),
+        "DeleteSubnet": served(subnets.delete_subnet, "SubnetId"),
+        "DeleteTags": served(tags.delete_tags, "Resources"),
+        "DeleteVpc": served(vpcs.delete_vpc, "VpcId"),
+        "DescribeAccountAttributes": served(regions.describe_account_attributes),
+        "DescribeAvailabilityZones": served(regions.describe_availability_zones),
+        "DescribeInternetGateways": served(routing.describe_internet_gateways),
+        "DescribeNetworkInterfaceAttribute": served(
+            network_interfaces.describe_network_interface_attribute, "NetworkInterfaceId"
+        ),
+        "DescribeNetworkInterfaces": served(network_interfaces.describe_network_interfaces),
+        "DescribeRegions": served(regions.describe_regions),
+        "DescribeRouteTables": served(routing.describe_route_tables),
+        "DescribeSecurityGroupRules": served(security_group_rules.describe_security_group_rules),
+        "DescribeSecurityGroups": served(security_groups.describe_security_groups),
+        "DescribeSubnets": served(subnets.describe_subnets),
+        "DescribeTags": served(tags.describe_tags),
+        "DescribeVpcAttribute": served(vpcs.describe_vpc_attribute, "VpcId", "Attribute"),
+        "DescribeVpcs": served(vpcs.describe_vpcs),
+        "ModifyNetworkInterfaceAttribute": served(
+            network_interfaces.modify_network_interface_attribute, "NetworkInterfaceId"
+        ),
+        "ModifySecurityGroupRules": served(
+            security_group_rules.modify_security_group_rules, "GroupId", "SecurityGroupRules"
+        ),
+        "ModifySubnetAttribute": served(subnets.modify_subnet_attribute, "SubnetId"),
+        "ModifyVpcAttribute": served(vpcs.modify_vpc_attribute, "VpcId"),
+        "RevokeSecurityGroupEgress": served(security_group_rules.revoke_security_group_egress, "GroupId"),
+        "RevokeSecurityGroupIngress": served(security_group_rules.revoke_security_group_ingress),
+        "UpdateSecurityGroupRuleDescriptionsEgress": served(
+            security_group_rules.update_security_group_rule_descriptions_egress
+        ),
+        "UpdateSecurityGroupRuleDescriptionsIngress": served(
+            security_group_rules.update_security_group_rule_descriptions_ingress
+        ),
+    },
+    tables=TABLES,
+    partial=PARTIAL,
+    invalid="InvalidParameterValue",
+    own_checks=frozenset({"required", "range"}),
+    throttled="RequestLimitExceeded",
+)
