@@ -8,11 +8,12 @@ from typing import Any
 
 from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call, start_services
 from windlass.aws.quotas import Profile
+from windlass.fleet.instances import launch
 from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
-from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.model import NODES, UNITS, Instance, Node, Unit
 from windlass.kernel.rows import replace
 from windlass.services.ecs import SERVICE
-from windlass.services.ecs.model import TASKS, Container, Task
+from windlass.services.ecs.model import INSTANCES, TASKS, Container, ContainerInstance, Task
 from windlass.services.plane import Plane
 
 SUBNET = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
@@ -68,6 +69,23 @@ def a_task_unit(task: Task, state: Any, observed: UnitState | None = None, **mem
     return replace(unit, **members)
 
 
+def a_machine(machine_id: str = "i-0000000000000001", **members: Any) -> Instance:
+    """A machine of two vCPUs and 4 GiB on the node n1 that is to join the cluster `default`."""
+    made = Instance(
+        id=machine_id,
+        kind="EC2",
+        node_id="n1",
+        account=ACCOUNT,
+        region=REGION,
+        cluster="default",
+        cpu_units=2048,
+        memory_mib=4096,
+        launched_at=NOW,
+        zone=f"{REGION}a",
+    )
+    return replace(made, **members)
+
+
 class Ecs:
     """A started plane with ECS alone; the test plays the fleet."""
 
@@ -87,6 +105,17 @@ class Ecs:
         """Run one task and return its id."""
         started = await self.call("RunTask", **{"taskDefinition": "work", **params})
         return str(started["tasks"][0]["taskArn"]).rpartition("/")[2]
+
+    async def a_machine(self, machine_id: str = "i-0000000000000001", **members: Any) -> ContainerInstance:
+        """A machine on the connected node n1, registered in its cluster: its container instance."""
+        told = asyncio.Event()
+        self.plane.store.watch((INSTANCES,), lambda change: told.set())
+        with self.plane.store.transact() as tx:
+            tx[NODES].put(Node("n1", 0, 0, True, "", connected=True, shared=False))
+            launch(tx, a_machine(machine_id, **members))
+        await asyncio.wait_for(told.wait(), 5)
+        [found] = self.plane.store[INSTANCES].by("machine", machine_id)
+        return found
 
     async def report(self, task_id: str, state: Any, **observed: Any) -> None:
         """The fleet says so of the unit; returns when ECS has taken it in."""
@@ -130,3 +159,20 @@ def exited(name: str = "app", code: int = 0, **members: Any) -> ContainerState:
 
 def running(name: str = "app", **members: Any) -> ContainerState:
     return ContainerState(name, "running", **members)
+
+
+def an_instance(instance_id: str = "c1", **members: Any) -> ContainerInstance:
+    """A container instance of the cluster `default` with room for two vCPUs and 4 GiB."""
+    made = ContainerInstance(
+        id=instance_id,
+        account=ACCOUNT,
+        region=REGION,
+        cluster="default",
+        node_id="n1",
+        machine_id=f"i-{instance_id}",
+        launch_type="EC2",
+        cpu_units=2048,
+        memory_mib=4096,
+        registered_at=NOW,
+    )
+    return replace(made, **members)

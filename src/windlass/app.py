@@ -27,6 +27,7 @@ from windlass.aws.wire import Request, Response
 from windlass.config import Settings, Unusable, check_settings
 from windlass.embedded import embedded_agent
 from windlass.fleet.controller import Controller
+from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
 from windlass.front.admin import PREFIX, Admin, Facts
 from windlass.front.gateway import FrontDoor, Gateway, Gone
@@ -188,6 +189,8 @@ def _start(plane: Plane, durable: DurableLog) -> None:
     links = _node_links(plane)
     links.start()
     plane.spawn.start("fleet", Controller(plane.store, links, plane.clock, plane.journal).run())
+    machines = Machines(plane.store, plane.clock, plane.journal)
+    plane.spawn.start(machines.loop.name, machines.loop.run())
     start(plane, SERVICES)
     links.on_log_lines(plane.calls.part(LogIngest).take)
     links.on_credentials_wanted(plane.calls.part(RoleCredentials).issue)

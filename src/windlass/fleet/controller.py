@@ -8,6 +8,7 @@ is the links' business. Known gap: a node that never comes back keeps its units 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from windlass.fleet.desired import difference
@@ -159,9 +160,10 @@ class Controller:
                 if unit.desired == "stop":
                     tx[UNITS].put(withdraw(unit))
             wanted = [unit for unit in units if unit.desired == "run"]
-            nodes = sorted(tx[NODES].by("connected", True), key=lambda node: node.id)
+            nodes = sorted(tx[NODES].by("shared", "connected"), key=lambda node: node.id)
+            placements = place(wanted, nodes, self._reserved, partial(_is_connected, tx))
             generations: dict[str, int] = {}
-            for unit, placement in zip(wanted, place(wanted, nodes, self._reserved), strict=True):
+            for unit, placement in zip(wanted, placements, strict=True):
                 match placement:
                     case Assign(unit_id, node_id):
                         if node_id not in generations:
@@ -173,6 +175,11 @@ class Controller:
                         self._journal.note("fleet", unit_id, "waits", reason)
         for node_id, ids in offers.items():
             self._links.offer(node_id, ids)
+
+
+def _is_connected(tx: Transaction, node_id: str) -> bool:
+    node = tx[NODES].get(node_id)
+    return node is not None and node.connected
 
 
 def _next_generation(tx: Transaction, node_id: str) -> int:

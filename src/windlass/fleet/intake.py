@@ -29,11 +29,30 @@ def raise_epoch(store: Store) -> int:
     return epoch.number
 
 
-def register(store: Store, node_id: str, token: str, *, unbounded: bool) -> Node:
-    """Let an agent with that token be that node. What is known of the node from before is kept."""
+def register(
+    store: Store,
+    node_id: str,
+    token: str,
+    *,
+    unbounded: bool,
+    shared: bool = True,
+    attributes: tuple[tuple[str, str], ...] = (),
+) -> Node:
+    """Let an agent with that token be that node. What is known of the node from before is kept.
+
+    One that is not `shared` runs only what is bound to it: a machine that somebody brought for one cluster.
+    """
     with store.transact() as tx:
         known = tx[NODES].get(node_id) or Node(node_id, 0, 0, unbounded, "")
-        return tx[NODES].put(replace(known, unbounded=unbounded, token=tokens.digest(token)))
+        return tx[NODES].put(
+            replace(
+                known,
+                unbounded=unbounded,
+                token=tokens.digest(token),
+                shared=shared,
+                attributes=attributes,
+            )
+        )
 
 
 def check_secret(store: Store, node_id: str, secret: str) -> Node:

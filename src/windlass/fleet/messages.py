@@ -195,6 +195,17 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     log: LogTarget | None = None
 
 
+class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The instance on whose room a unit runs, where one node stands for several machines: all its units
+
+    together get no more CPU (1,024 units a vCPU) and memory than this, if the node can see to that.
+    """
+
+    id: str
+    cpu_units: int
+    memory_mib: int
+
+
 class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to run as one unit: an ECS task's containers, or one function environment."""
 
@@ -205,6 +216,8 @@ class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     task: TaskFacts | None = None
     """None for units that are no ECS tasks: they have no endpoints to ask."""
     network: Network = Network()
+    instance: InstanceRoom | None = None
+    """None: it has the node to itself, as far as the plane is concerned."""
 
 
 class Want(msgspec.Struct, frozen=True):

@@ -1,8 +1,9 @@
-"""Nodes and units as rows. A unit is one ECS task, Batch attempt or function environment on one node.
+"""Nodes, units and instances as rows. A unit is one ECS task, Batch attempt or function environment.
 
 Who writes what: the owning service inserts a Unit (state "waiting"), sets `desired`, and deletes the row
 when it has taken in the end (state "stopped" or "lost"). All other columns are written by fleet/ only, from
-what nodes report. A service watches UNITS and reads `state` and `observed`.
+what nodes report. A service watches UNITS and reads `state` and `observed`. Instances are written by
+instances.py; ECS watches them and registers container instances.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
 
+Port = tuple[Literal["tcp", "udp"], int]
+InstancePhase = Literal["pending", "running", "shutting-down", "terminated"]
+"""As EC2 spells it (EC2 API reference, InstanceState); stopped machines do not exist here."""
 UnitPhase = Literal["waiting", "assigned", "starting", "running", "stopping", "stopped", "lost"]
 
 
 class Unit(Row, frozen=True):
-    """One unit. `cpu_units` (1,024 a vCPU) and `memory_mib` are what placement reserves."""
+    """One unit. `cpu_units` (1,024 a vCPU), `memory_mib` and `ports` are what placement reserves."""
 
     id: str
     owner: str
@@ -31,6 +35,12 @@ class Unit(Row, frozen=True):
     cpu_units: int
     memory_mib: int
     created_at: Instant
+    bound_to: str = ""
+    """The only node that may run it, chosen by its owner; "": any shared node, and the fleet chooses."""
+    target_id: str = ""
+    """What its owner reserves it on: the container instance of an ECS task; "" when the fleet chooses."""
+    ports: tuple[Port, ...] = ()
+    """Ports of the target that it takes."""
     desired: Literal["run", "stop"] = "run"
     state: UnitPhase = "waiting"
     node_id: str = ""
@@ -45,7 +55,9 @@ class Unit(Row, frozen=True):
 class Node(Row, frozen=True):
     """One agent. `unbounded` nodes (the embedded one) take units whatever they reserve: the host's own
 
-    scheduler shares the CPU, as the docs say. `generation` counts changes of its desired set.
+    scheduler shares the CPU, as the docs say. `generation` counts changes of its desired set. A node is what
+    has a session; what ECS places on are container instances, any number of which one node may serve
+    (docs/decisions/0017).
     """
 
     id: str
@@ -64,6 +76,49 @@ class Node(Row, frozen=True):
     """Digest of the secret that it was given last and has not confirmed."""
     renewed: bool = False
     """Its secret is renewed: it came over a network. The embedded one's lies beside the plane's own files."""
+    shared: bool = True
+    """Takes units that are bound to no node: Fargate tasks, function environments."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What container instances on it can say of themselves: (name, value), as ECS names them."""
+
+
+class Instance(Row, frozen=True):
+    """A machine as EC2 or ECS Anywhere has it: a part of a node, or all of it, with a size that it declares.
+
+    Inserted by whoever makes machines (instances.launch); `phase` moves by INSTANCE_MOVES. Where `cluster` is
+    set, ECS registers it there as a container instance when it runs and `registers_at` has come, and
+    deregisters it when it shuts down.
+    """
+
+    id: str
+    """"i-…" or, for a machine of one's own, "mi-…"."""
+    kind: Literal["EC2", "EXTERNAL"]
+    """Which launch type it takes."""
+    node_id: str
+    """The node that runs its tasks."""
+    account: str
+    region: str
+    cluster: str
+    """Name of the ECS cluster that it joins; "" for none."""
+    cpu_units: int
+    memory_mib: int
+    launched_at: Instant
+    running_at: Instant = 0
+    """When its boot is over."""
+    registers_at: Instant = 0
+    """When its agent is up and registers it; not before `running_at`."""
+    zone: str = ""
+    """Availability zone, "us-east-1a"; "" for a machine of one's own."""
+    instance_type: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Attributes that its container instance has from the start: (name, value)."""
+    capacity_provider: str = ""
+    unbounded: bool = False
+    """Takes tasks whatever they reserve."""
+    phase: InstancePhase = "pending"
+    why: str = ""
+    """Why it shuts down: a sentence for people."""
+    terminated_at: Instant = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +129,19 @@ class Epoch:
     number: int
 
 
-def _size_waiting(unit: Unit) -> tuple[int, int] | None:
-    """Waiting units by what they reserve: when one of a size does not fit, none of that size does."""
-    return (unit.cpu_units, unit.memory_mib) if unit.state == "waiting" else None
+def _size_waiting(unit: Unit) -> tuple[str, int, int] | None:
+    """Waiting units by what they need: when one of a size does not fit, none of that size does."""
+    return (unit.bound_to, unit.cpu_units, unit.memory_mib) if unit.state == "waiting" else None
+
+
+def _machine(unit: Unit) -> str | None:
+    """The instance on which the unit runs."""
+    return unit.spec.instance.id if unit.spec.instance is not None else None
+
+
+def _due(instance: Instance) -> Instant:
+    """When its phase is over by time alone."""
+    return instance.terminated_at if instance.phase == "terminated" else instance.running_at
 
 
 UNITS: Table[Unit] = Table(
@@ -88,13 +153,27 @@ UNITS: Table[Unit] = Table(
         "node": Index(of=lambda unit: unit.node_id or None),
         "owner": Index(of=attrgetter("owner")),
         "waiting": Index(of=_size_waiting, order=attrgetter("created_at")),
+        "instance": Index(of=_machine),
     },
 )
 NODES: Table[Node] = Table(
     name="fleet.node",
     row=Node,
     key=lambda node: node.id,
-    indexes={"connected": Index(of=lambda node: node.connected or None)},
+    indexes={
+        "connected": Index(of=lambda node: node.connected or None),
+        "shared": Index(of=lambda node: "connected" if node.shared and node.connected else None),
+        "whole": Index(of=lambda node: "yes" if node.shared and node.unbounded else None),
+    },
+)
+INSTANCES: Table[Instance] = Table(
+    name="fleet.instance",
+    row=Instance,
+    key=attrgetter("id"),
+    indexes={
+        "phase": Index(of=attrgetter("phase"), order=_due),
+        "node": Index(of=attrgetter("node_id")),
+    },
 )
 EPOCHS: Table[Epoch] = Table(name="fleet.epoch", row=Epoch, key=lambda epoch: epoch.id)
-TABLES = (UNITS, NODES, EPOCHS)
+TABLES = (UNITS, NODES, INSTANCES, EPOCHS)

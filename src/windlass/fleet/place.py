@@ -1,15 +1,15 @@
-"""Placement, first version: which node takes which waiting unit.
+"""Which node takes which waiting unit.
 
-Pure: the same units, nodes and reservations give the same answer. Bounded nodes take what still fits, the
-one with the largest share of free room first, so that units spread; unbounded nodes take whatever is left
-over, in turn. Knows nothing of tasks, constraints or strategies: ECS placement constraints are a known gap,
-and will come as a filter per unit.
+Pure: the same units, nodes and reservations give the same answer. A unit that is bound to a node goes there
+and nowhere else. Of the shared nodes bounded ones take what still fits, the one with the largest share of
+free room first, so that units spread; unbounded nodes take whatever is left over, in turn. Knows nothing of
+tasks, constraints or strategies: ECS chooses a container instance before it binds a unit (room.py).
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -57,17 +57,26 @@ Placement: TypeAlias = Assign | Unplaceable
 _MILLION = 1_000_000
 
 
-def place(units: Sequence[Unit], nodes: Sequence[Node], reserved: Mapping[str, Reserved]) -> list[Placement]:
-    """Say for each waiting unit, in the order given, where it goes. `nodes` are the connected ones.
+def place(
+    units: Sequence[Unit],
+    nodes: Sequence[Node],
+    reserved: Mapping[str, Reserved],
+    connected: Callable[[str], bool] = lambda node_id: True,
+) -> list[Placement]:
+    """Say for each waiting unit, in the order given, where it goes.
 
-    Costs units × log nodes; a unit that the roomiest node cannot take looks further, but only the first
-    of its size does so in vain.
+    `nodes` are the shared and connected ones; `connected` is asked of nodes that units are bound to. Costs
+    units × log nodes; a unit that the roomiest node cannot take looks further, but only the first of its
+    size does so in vain.
     """
     roomy = _Roomy(nodes, reserved)
     turns = _Turns(nodes, reserved)
     hopeless: set[tuple[int, int]] = set()
     placements: list[Placement] = []
     for unit in units:
+        if unit.bound_to:
+            placements.append(_bound(unit, connected))
+            continue
         size = (unit.cpu_units, unit.memory_mib)
         node_id = None if size in hopeless else roomy.take(unit)
         if node_id is None:
@@ -130,6 +139,12 @@ class _Turns:
         count, node_id = self._heap[0]
         heapq.heapreplace(self._heap, (count + 1, node_id))
         return node_id
+
+
+def _bound(unit: Unit, connected: Callable[[str], bool]) -> Placement:
+    if connected(unit.bound_to):
+        return Assign(unit.id, unit.bound_to)
+    return Unplaceable(unit.id, f"its node {unit.bound_to} is not connected")
 
 
 def _reason(unit: Unit, nodes: Sequence[Node]) -> str:

@@ -14,6 +14,7 @@ from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
 from windlass.fleet import intake
 from windlass.fleet.controller import Controller
+from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import NODES, UNITS
@@ -95,6 +96,8 @@ class World:
         links.start()
         self._controller = Controller(self.plane.store, links, self.clock, self.plane.journal)
         self.plane.spawn.start("fleet", self._controller.run())
+        machines = Machines(self.plane.store, self.clock, self.plane.journal)
+        self.plane.spawn.start(machines.loop.name, machines.loop.run())
         start(self.plane, self._services)
         try:
             await story(self)

@@ -1,8 +1,8 @@
 """Amazon ECS: clusters, task definitions and tasks that really run.
 
 What this decides: which tasks a call may start, what their containers are told, and what their status is.
-It must not know where tasks run: it writes units, the fleet places them. Known gaps: services, container
-instances, Auto Scaling group capacity, daemons, ECS Exec; see docs/aws/ecs.md.
+It must not know where tasks run: it writes units, the fleet places them. Known gaps: services, Auto
+Scaling group capacity, daemons, ECS Exec; see docs/aws/ecs.md.
 """
 
 from __future__ import annotations
@@ -10,19 +10,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.services.ecs.controller import Observer, Retention
-from windlass.services.ecs.handlers import clusters, settings, tags, task_definitions, tasks
+from windlass.services.ecs.handlers import (
+    attributes,
+    clusters,
+    container_instances,
+    settings,
+    tags,
+    task_definitions,
+    tasks,
+)
+from windlass.services.ecs.instance_controller import Registrar
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
+from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Plane, Service
 
 
 def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
-    observer, retention = Observer(plane), Retention(plane)
-    for loop in (observer.loop, retention.loop):
+    rooms = Rooms(plane.store)
+    observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
+    for loop in (observer.loop, retention.loop, registrar.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention, RoleCredentials(plane))
+    return (observer, retention, RoleCredentials(plane), rooms)
 
 
 SERVICE = Service(
@@ -30,21 +41,28 @@ SERVICE = Service(
     handlers={
         "CreateCluster": clusters.create_cluster,
         "DeleteAccountSetting": settings.delete_account_setting,
+        "DeleteAttributes": attributes.delete_attributes,
         "DeleteCluster": clusters.delete_cluster,
         "DeleteTaskDefinitions": task_definitions.delete_task_definitions,
+        "DeregisterContainerInstance": container_instances.deregister_container_instance,
         "DeregisterTaskDefinition": task_definitions.deregister_task_definition,
         "DescribeClusters": clusters.describe_clusters,
+        "DescribeContainerInstances": container_instances.describe_container_instances,
         "DescribeTaskDefinition": task_definitions.describe_task_definition,
         "DescribeTasks": tasks.describe_tasks,
         "ListAccountSettings": settings.list_account_settings,
+        "ListAttributes": attributes.list_attributes,
         "ListClusters": clusters.list_clusters,
+        "ListContainerInstances": container_instances.list_container_instances,
         "ListTagsForResource": tags.list_tags_for_resource,
         "ListTaskDefinitionFamilies": task_definitions.list_task_definition_families,
         "ListTaskDefinitions": task_definitions.list_task_definitions,
         "ListTasks": tasks.list_tasks,
         "PutAccountSetting": settings.put_account_setting,
         "PutAccountSettingDefault": settings.put_account_setting_default,
+        "PutAttributes": attributes.put_attributes,
         "PutClusterCapacityProviders": clusters.put_cluster_capacity_providers,
+        "RegisterContainerInstance": container_instances.register_container_instance,
         "RegisterTaskDefinition": task_definitions.register_task_definition,
         "RunTask": tasks.run_task,
         "StopTask": tasks.stop_task,
@@ -52,6 +70,8 @@ SERVICE = Service(
         "UntagResource": tags.untag_resource,
         "UpdateCluster": clusters.update_cluster,
         "UpdateClusterSettings": clusters.update_cluster_settings,
+        "UpdateContainerAgent": container_instances.update_container_agent,
+        "UpdateContainerInstancesState": container_instances.update_container_instances_state,
     },
     tables=TABLES,
     start=start,

@@ -10,13 +10,14 @@ from collections.abc import Hashable
 
 from windlass.aws.bus import Bus
 from windlass.aws.credentials import CREDENTIALS
+from windlass.fleet import model as fleet
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import limits, notices, task_status
 from windlass.services.ecs.launch import OWNER
-from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS
+from windlass.services.ecs.model import DEFINITIONS, INSTANCES, RUN_TOKENS, TASKS, ContainerInstance
 from windlass.services.plane import Plane
 
 OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
@@ -70,7 +71,7 @@ class Observer:
 
 
 class Retention:
-    """Forgets stopped tasks an hour after their end, old client tokens, and deleted definitions."""
+    """Forgets stopped tasks and gone instances after an hour, old client tokens, and deleted definitions."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
@@ -85,6 +86,9 @@ class Retention:
             tokens = tx[RUN_TOKENS].upto("age", "all", now - limits.CLIENT_TOKEN_KEPT, BATCH_MAX)
             for token in tokens:
                 tx[RUN_TOKENS].delete((token.account, token.region, token.token))
+            for instance in tx[INSTANCES].upto("gone", "yes", now - limits.STOPPED_KEPT, BATCH_MAX):
+                if _forgettable(tx, instance):
+                    tx[INSTANCES].delete(instance.id)
             for row in tx[DEFINITIONS].upto("deleting", "yes", now - limits.STOPPED_KEPT, BATCH_MAX):
                 if not tx[TASKS].count("definition", row.arn):
                     tx[DEFINITIONS].delete((row.account, row.region, row.family, row.revision))
@@ -93,3 +97,9 @@ class Retention:
         if full:
             return now
         return None if oldest is None else oldest.stopped_at + limits.STOPPED_KEPT
+
+
+def _forgettable(tx: Transaction, instance: ContainerInstance) -> bool:
+    """No task shows it any more, and no machine would take it for one that was never registered."""
+    tasks = (tx[TASKS].count("on_instance", (instance.id, desired)) for desired in ("RUNNING", "STOPPED"))
+    return not any(tasks) and tx[fleet.INSTANCES].get(instance.machine_id) is None

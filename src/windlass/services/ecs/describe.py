@@ -7,9 +7,9 @@ from typing import Any
 
 from windlass.aws.calls import Result
 from windlass.kernel.clock import Instant, in_seconds
-from windlass.kernel.store import View
+from windlass.kernel.store import Store
 from windlass.services.ecs import references
-from windlass.services.ecs.model import Cluster, Container, Tags, Task, TaskDefinition
+from windlass.services.ecs.model import INSTANCES, TASKS, Cluster, Container, Tags, Task, TaskDefinition
 
 COUNTED_LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL")
 
@@ -24,10 +24,11 @@ def failure(arn: str, reason: str, detail: str = "") -> dict[str, str]:
     return {**shown, "detail": detail} if detail else shown
 
 
-def cluster(row: Cluster, tasks: View[Task], include: Iterable[str] = ()) -> Result:
+def cluster(row: Cluster, store: Store, include: Iterable[str] = ()) -> Result:
     """A cluster with its live counters; `include` as in DescribeClusters."""
+    tasks, key = store[TASKS], (row.account, row.region, row.name)
     counts = {
-        (kind, phase): tasks.count("phase", (row.account, row.region, row.name, kind, phase))
+        (kind, phase): tasks.count("phase", (*key, kind, phase))
         for kind in COUNTED_LAUNCH_TYPES
         for phase in ("running", "pending")
     }
@@ -36,7 +37,7 @@ def cluster(row: Cluster, tasks: View[Task], include: Iterable[str] = ()) -> Res
         "clusterArn": row.arn,
         "clusterName": row.name,
         "status": row.status,
-        "registeredContainerInstancesCount": 0,
+        "registeredContainerInstancesCount": store[INSTANCES].count("cluster", key),
         "runningTasksCount": sum(count for (_, phase), count in counts.items() if phase == "running"),
         "pendingTasksCount": sum(count for (_, phase), count in counts.items() if phase == "pending"),
         "activeServicesCount": 0,
@@ -117,6 +118,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "tags": tags(row.tags) if with_tags else [],
     }
     for name, text in (
+        ("availabilityZone", row.zone),
         ("capacityProviderName", row.capacity_provider),
         ("platformVersion", row.platform_version),
         ("startedBy", row.started_by),
@@ -127,6 +129,8 @@ def task(row: Task, *, with_tags: bool) -> Result:
     ):
         if text:
             shown[name] = text
+    if row.instance:
+        shown["containerInstanceArn"] = references.instance_arn(*row.cluster_key, row.instance)
     if row.platform_version:
         shown["platformFamily"] = "Linux"
     if row.ephemeral_gib is not None:

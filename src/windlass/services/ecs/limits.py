@@ -48,3 +48,19 @@ STOPPED_KEPT: Duration = HOUR
 """How long a stopped task stays describable; ECS API reference, DescribeTasks."""
 REASON_LENGTH_MAX = 1_024
 """Characters of a container's reason; ECS API reference, Container."""
+START_INSTANCES_MAX = 10
+"""Container instances per StartTask call; ECS API reference, StartTask."""
+START_STARTED_BY_LENGTH_MAX = 36
+"""Characters; ECS API reference, StartTask, startedBy."""
+STATE_INSTANCES_MAX = 10
+"""Container instances per UpdateContainerInstancesState call; ECS API reference."""
+CUSTOM_ATTRIBUTES_MAX = 10
+"""Per container instance, and per call; ECS API reference, PutAttributes."""
+ATTRIBUTE_LENGTH_MAX = 128
+"""Characters of an attribute's name and value; ECS API reference, Attribute."""
+PORTS_MAX = 100
+"""Reserved ports of a container instance; ECS API reference, PortMapping, hostPort."""
+FAILURES_MAX = 100
+"""Container instances that a RunTask call names in its failures: our choice."""
+CLUSTER_INSTANCES_MAX = 5_000
+"""Container instances per cluster; ECS service quotas."""

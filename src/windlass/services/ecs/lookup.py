@@ -16,8 +16,10 @@ from windlass.services.ecs.model import (
     CLUSTERS,
     DEFAULT_CLUSTER,
     DEFINITIONS,
+    INSTANCES,
     TASKS,
     Cluster,
+    ContainerInstance,
     Task,
     TaskDefinition,
 )
@@ -67,4 +69,12 @@ def task(reads: Reads, within: Cluster, reference: str) -> Task | None:
     scope = (within.account, within.region)
     task_id = references.task_id(reference, within.name, scope)
     found = reads[TASKS].get(task_id) if task_id else None
+    return found if found is not None and found.cluster_key == (*scope, within.name) else None
+
+
+def instance(reads: Reads, within: Cluster, reference: str) -> ContainerInstance | None:
+    """The container instance of that id or ARN in that cluster, INACTIVE ones included."""
+    scope = (within.account, within.region)
+    instance_id = references.instance_id(reference, within.name, scope)
+    found = reads[INSTANCES].get(instance_id) if instance_id else None
     return found if found is not None and found.cluster_key == (*scope, within.name) else None

@@ -4,7 +4,8 @@ Who writes what: handlers insert rows and write what is wanted (a task's `desire
 tags); controller.py writes every observed column of a task (`last_status`, its containers' states, all
 timestamps but `created_at`) and ends what has ended: it sets `desired_status` to STOPPED when a task stops
 by itself. `desired_status` never goes back to RUNNING, so the two writers cannot disagree.
-role_credentials.py writes `access_keys`.
+role_credentials.py writes `access_keys`. Of a container instance handlers write `status`, tags and custom
+attributes, instance_controller.py all else.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ Shape: TypeAlias = Mapping[str, Any]
 Tags: TypeAlias = Mapping[str, str]
 DesiredStatus: TypeAlias = Literal["RUNNING", "STOPPED"]
 
+InstanceStatus: TypeAlias = Literal["ACTIVE", "DRAINING", "INACTIVE"]
+"""Registering and deregistering take no time here, so AWS's statuses for them are never seen."""
+
+RESERVED_PORTS = (22, 2375, 2376, 51678, 51679)
+"""TCP ports that an agent registers as taken: SSH, Docker, its own (ECS API, PortMapping, hostPort)."""
 DEFAULT_CLUSTER = "default"
 FARGATE = "FARGATE"
 FARGATE_SPOT = "FARGATE_SPOT"
@@ -133,6 +139,9 @@ class Task(Row, frozen=True):
     access_keys: tuple[str, ...] = ()
     """The keys of the role that the task was given and that have not expired; they end with it."""
     tags: Tags = msgspec.field(default_factory=dict)
+    instance: str = ""
+    """Id of the container instance that it was placed on; "" on Fargate."""
+    zone: str = ""
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1
@@ -169,6 +178,59 @@ class Task(Row, frozen=True):
         if self.last_status == "STOPPED":
             return "stopped"
         return "running" if self.started_at else "pending"
+
+
+class ContainerInstance(Row, frozen=True):
+    """A machine in a cluster: what EC2 and EXTERNAL tasks are placed on (docs/decisions/0017).
+
+    A deregistered one stays as INACTIVE while tasks name it, as AWS lets it be described for a while.
+    """
+
+    id: str
+    account: str
+    region: str
+    cluster: str
+    """The cluster's name."""
+    node_id: str
+    """The node that runs its tasks; "" for one that was registered over the API by no agent of ours."""
+    machine_id: str
+    """What the API calls ec2InstanceId: "i-…", "mi-…", or the node's own id for the embedded one."""
+    launch_type: Literal["EC2", "EXTERNAL"]
+    cpu_units: int
+    memory_mib: int
+    registered_at: Instant
+    ports_tcp: tuple[int, ...] = RESERVED_PORTS
+    ports_udp: tuple[int, ...] = ()
+    """Ports that no task gets: those of the machine itself."""
+    unbounded: bool = False
+    """Takes tasks whatever CPU and memory they reserve: the embedded one."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Built-in attributes and those that it was registered with, by name; a value may be ""."""
+    custom: tuple[tuple[str, str], ...] = ()
+    """Attributes that PutAttributes set."""
+    status: InstanceStatus = "ACTIVE"
+    connected: bool = True
+    """Whether its agent has a session."""
+    agent_version: str = ""
+    runtime_version: str = ""
+    """What the API calls dockerVersion."""
+    capacity_provider: str = ""
+    tags: Tags = msgspec.field(default_factory=dict)
+    version: int = 1
+    deregistered_at: Instant = 0
+
+    @property
+    def arn(self) -> str:
+        return references.instance_arn(self.account, self.region, self.cluster, self.id)
+
+    @property
+    def cluster_key(self) -> tuple[str, str, str]:
+        return (self.account, self.region, self.cluster)
+
+    @property
+    def all_attributes(self) -> dict[str, str]:
+        """Name → value; what PutAttributes said wins."""
+        return {**dict(self.attributes), **dict(self.custom)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +351,15 @@ TASKS: Table[Task] = Table(
                 else None
             )
         ),
+        "instance": Index(of=lambda task: (task.instance, task.last_status) if task.instance else None),
+        "group_on_instance": Index(
+            of=lambda task: (
+                (task.instance, task.group) if task.instance and task.last_status != "STOPPED" else None
+            )
+        ),
+        "on_instance": Index(
+            of=lambda task: (task.instance, task.desired_status) if task.instance else None, order=_CREATED
+        ),
         "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
         "stopped": Index(
             of=lambda task: "yes" if task.last_status == "STOPPED" else None,
@@ -297,6 +368,26 @@ TASKS: Table[Task] = Table(
     },
 )
 """Getters in C where they will do: each is called twice for every change of a task."""
+
+INSTANCES: Table[ContainerInstance] = Table(
+    name="ecs.container_instance",
+    row=ContainerInstance,
+    key=attrgetter("id"),
+    indexes={
+        "cluster": Index(
+            of=lambda row: row.cluster_key if row.status != "INACTIVE" else None, order=attrgetter("id")
+        ),
+        "status": Index(
+            of=lambda row: (*row.cluster_key, row.status) if row.status != "INACTIVE" else None,
+            order=attrgetter("id"),
+        ),
+        "node": Index(of=lambda row: row.node_id or None if row.status != "INACTIVE" else None),
+        "machine": Index(of=lambda row: row.machine_id or None),
+        "gone": Index(
+            of=lambda row: "yes" if row.deregistered_at else None, order=attrgetter("deregistered_at")
+        ),
+    },
+)
 
 RUN_TOKENS: Table[RunToken] = Table(
     name="ecs.run_token",
@@ -314,4 +405,4 @@ SETTINGS: Table[AccountSetting] = Table(
     },
 )
 
-TABLES = (CLUSTERS, FAMILIES, DEFINITIONS, TASKS, RUN_TOKENS, SETTINGS)
+TABLES = (CLUSTERS, FAMILIES, DEFINITIONS, TASKS, INSTANCES, RUN_TOKENS, SETTINGS)

@@ -1,8 +1,9 @@
-"""Tells the event bus of every change of a task: "ECS Task State Change" (source aws.ecs).
+"""Tells the event bus of every change of a task or container instance (source aws.ecs).
 
-Whoever raises a task's version calls `tell` in the same transaction, so each version is told exactly once and
-in order for one task, whenever the plane is killed; delivery from there on is at least once. Detail: ECS
-Developer Guide, ecs_cwe_events; `version` tells duplicates.
+Whoever raises a row's version calls `tell` or `tell_instance` in the same transaction, so each version is
+told exactly once and in order for one row, whenever the plane is killed; delivery from there on is at least
+once. Detail: ECS Developer Guide, ecs_cwe_events; `version` tells duplicates. Known gap: that an instance has
+more or less room left is no event of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from windlass.aws.bus import Bus, Notice
+from windlass.fleet.room import Taken
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe
-from windlass.services.ecs.model import Task
+from windlass.services.ecs import describe, describe_instance, references
+from windlass.services.ecs.model import TASKS, ContainerInstance, Task
 
 SOURCE = "aws.ecs"
 DETAIL_TYPE = "ECS Task State Change"
+INSTANCE_DETAIL_TYPE = "ECS Container Instance State Change"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_IN_EVENTS = ("tags", "enableExecuteCommand", "inferenceAccelerators", "healthStatus")
 
@@ -32,14 +35,30 @@ def notice(task: Task, now: Instant) -> Notice:
     detail = describe.task(task, with_tags=False)
     for name in _NOT_IN_EVENTS:
         del detail[name]
-    detail["updatedAt"] = now / SECOND
+    return _notice(task, DETAIL_TYPE, detail, now)
+
+
+def tell_instance(bus: Bus, tx: Transaction, instance: ContainerInstance, taken: Taken, now: Instant) -> None:
+    """Publish a container instance as it is now; call it once for each version."""
+
+    def notice() -> Notice:
+        detail = describe_instance.container_instance(instance, taken, tx[TASKS])
+        detail["clusterArn"] = references.cluster_arn(*instance.cluster_key)
+        del detail["tags"]
+        return _notice(instance, INSTANCE_DETAIL_TYPE, detail, now)
+
+    bus.publish(tx, instance.account, instance.region, SOURCE, notice)
+
+
+def _notice(row: Task | ContainerInstance, kind: str, detail: dict[str, Any], now: Instant) -> Notice:
+    told = {**detail, "updatedAt": now / SECOND}
     return Notice(
-        account=task.account,
-        region=task.region,
+        account=row.account,
+        region=row.region,
         source=SOURCE,
-        detail_type=DETAIL_TYPE,
-        resources=(task.arn,),
-        detail={name: _iso(value) if name.endswith("At") else value for name, value in detail.items()},
+        detail_type=kind,
+        resources=(row.arn,),
+        detail={name: _iso(value) if name.endswith("At") else value for name, value in told.items()},
         at=now,
     )
 

@@ -38,9 +38,15 @@ PARTIAL: Mapping[str, str] = {
         "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings"
     ),
     "ListTasks": "serviceName, containerInstance and daemonName find nothing: there are none yet",
-    "TagResource": "clusters, task definitions and tasks only",
-    "UntagResource": "clusters, task definitions and tasks only",
-    "ListTagsForResource": "clusters, task definitions and tasks only",
+    "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
+    "ListContainerInstances": "filter: the operators =~ and !~ are refused",
+    "RegisterContainerInstance": (
+        "platformDevices and the signature of the identity document are not looked at; an instance whose "
+        "document names no machine of this plane has no agent"
+    ),
+    "TagResource": "clusters, task definitions, tasks and container instances only",
+    "UntagResource": "clusters, task definitions, tasks and container instances only",
+    "ListTagsForResource": "clusters, task definitions, tasks and container instances only",
     "PutAccountSetting": "all but defaultLogDriverMode are stored, not acted on",
     "PutAccountSettingDefault": "all but defaultLogDriverMode are stored, not acted on",
 }

@@ -29,6 +29,10 @@ def container_arn(account: str, region: str, cluster: str, task_id: str, contain
     return arn("ecs", region, account, f"container/{cluster}/{task_id}/{container_id}")
 
 
+def instance_arn(account: str, region: str, cluster: str, instance_id: str) -> str:
+    return arn("ecs", region, account, f"container-instance/{cluster}/{instance_id}")
+
+
 def read_arn(text: str) -> tuple[str, str, str, str] | None:
     """(account, region, kind, rest) of an ECS ARN, or None when it is not one.
 
@@ -60,7 +64,16 @@ def in_scope(reference: str, kind: str, scope: tuple[str, str]) -> str | None:
 
 def task_id(reference: str, cluster: str, scope: tuple[str, str]) -> str | None:
     """The task id in an id or ARN; None when the ARN names another cluster, account or Region."""
-    name = in_scope(reference, "task", scope)
+    return _in_cluster(reference, "task", cluster, scope)
+
+
+def instance_id(reference: str, cluster: str, scope: tuple[str, str]) -> str | None:
+    """The same of a container instance."""
+    return _in_cluster(reference, "container-instance", cluster, scope)
+
+
+def _in_cluster(reference: str, kind: str, cluster: str, scope: tuple[str, str]) -> str | None:
+    name = in_scope(reference, kind, scope)
     if name is None or "/" not in name:
         return name
     within, _, found = name.rpartition("/")

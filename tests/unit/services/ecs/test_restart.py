@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.build import NOW
-from tests.ecs_build import SUBNET, a_fargate_definition, a_task
+from tests.ecs_build import SUBNET, a_fargate_definition, a_task, an_instance
 from windlass.fleet import model as fleet_model
 from windlass.kernel.durable import DurableLog
 from windlass.kernel.log_sqlite import SqliteLog
@@ -29,6 +29,7 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
             "1", "r", "work", 3, registered.definition, registered.compatibilities, NOW, "me", tags={"a": "b"}
         ),
         model.TASKS: a_task(containers=("app", "side"), overrides={"cpu": "1", "network": SUBNET}),
+        model.INSTANCES: an_instance(custom=(("stack", "prod"),), tags={"a": "b"}),
         model.RUN_TOKENS: model.RunToken("1", "r", "t", "f", "main", ("t1", "t2"), NOW),
         model.SETTINGS: model.AccountSetting("1", "r", "", "taskLongArnFormat", "enabled"),
     }  # fmt: skip

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from windlass.aws import paging
+from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import capacity, describe, limits, lookup, references, tagging
+from windlass.services.ecs import capacity, describe, instances, limits, lookup, references, tagging
 from windlass.services.ecs.handlers import listing
-from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, TASKS, Cluster
+from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, INSTANCES, TASKS, Cluster
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 INSIGHTS = ("enabled", "disabled", "enhanced")
@@ -52,19 +53,30 @@ def create_cluster(call: Call, params: Params) -> Result:
         else:
             _check_room(call, tx[CLUSTERS].count("active", call.scope))
             existing = tx[CLUSTERS].put(wanted)
-    return {"cluster": describe.cluster(existing, call.store[TASKS], ("TAGS", "SETTINGS", "CONFIGURATIONS"))}
+    return {"cluster": describe.cluster(existing, call.store, ("TAGS", "SETTINGS", "CONFIGURATIONS"))}
 
 
 def delete_cluster(call: Call, params: Params) -> Result:
-    """ECS DeleteCluster. Refused while tasks are active; the cluster stays describable as INACTIVE."""
+    """ECS DeleteCluster. Refused while it has tasks or instances; it stays describable as INACTIVE.
+
+    A node that the cluster was lent is given back without asking.
+    """
     with call.store.transact() as tx:
         found = lookup.cluster(tx, call.scope, params["cluster"])
+        registered = tx[INSTANCES].by("cluster", (*call.scope, found.name))
+        if not all(instances.is_lent(instance) for instance in registered):
+            raise Fault(
+                "ClusterContainsContainerInstancesException",
+                "The Cluster cannot be deleted while Container Instances are active or draining.",
+            )
         if _live_tasks(call, found):
             raise Fault(
                 "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
             )
+        for instance in registered:
+            instances.deregister(tx, call.part(Bus), instance, instances.USER, instances.FORCED, call.now)
         deleted = tx[CLUSTERS].put(replace(found, status="INACTIVE"))
-    return {"cluster": describe.cluster(deleted, call.store[TASKS])}
+    return {"cluster": describe.cluster(deleted, call.store)}
 
 
 def describe_clusters(call: Call, params: Params) -> Result:
@@ -79,7 +91,7 @@ def describe_clusters(call: Call, params: Params) -> Result:
             arn = name if name.startswith("arn:") else references.cluster_arn(*call.scope, name)
             failures.append(describe.failure(arn, "MISSING"))
         else:
-            found.append(describe.cluster(row, call.store[TASKS], params.get("include", ())))
+            found.append(describe.cluster(row, call.store, params.get("include", ())))
     return {"clusters": found, "failures": failures}
 
 
@@ -109,7 +121,7 @@ def update_cluster(call: Call, params: Params) -> Result:
             configuration=params.get("configuration", found.configuration),
         )
         tx[CLUSTERS].put(changed)
-    return {"cluster": describe.cluster(changed, call.store[TASKS], ("SETTINGS", "CONFIGURATIONS", "TAGS"))}
+    return {"cluster": describe.cluster(changed, call.store, ("SETTINGS", "CONFIGURATIONS", "TAGS"))}
 
 
 def update_cluster_settings(call: Call, params: Params) -> Result:
@@ -130,7 +142,7 @@ def put_cluster_capacity_providers(call: Call, params: Params) -> Result:
                     f"The capacity provider {name} is in use by tasks of the cluster and cannot be removed.",
                 )
         changed = tx[CLUSTERS].put(replace(found, capacity_providers=providers, default_strategy=strategy))
-    return {"cluster": describe.cluster(changed, call.store[TASKS])}
+    return {"cluster": describe.cluster(changed, call.store)}
 
 
 def _settings(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""ECS tags of clusters, task definitions and tasks."""
+"""ECS tags of clusters, task definitions, tasks and container instances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
 from windlass.services.ecs import describe, lookup, references, tagging
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import CLUSTERS, DEFINITIONS, TASKS, Cluster, Task, TaskDefinition
+from windlass.services.ecs.model import (
+    CLUSTERS,
+    DEFINITIONS,
+    INSTANCES,
+    TASKS,
+    Cluster,
+    ContainerInstance,
+    Task,
+    TaskDefinition,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class Tagged:
     """A row that has tags, and the table that it is in."""
 
     table: Table[Any]
-    row: Cluster | TaskDefinition | Task
+    row: Cluster | TaskDefinition | Task | ContainerInstance
 
 
 def tag_resource(call: Call, params: Params) -> Result:
@@ -81,8 +90,20 @@ def _task(reads: Reads, call: Call, arn: str) -> Tagged:
     return Tagged(TASKS, row)
 
 
+def _instance(reads: Reads, call: Call, arn: str) -> Tagged:
+    name = references.in_scope(arn, "container-instance", call.scope) or ""
+    within, _, _ = name.rpartition("/")
+    row = lookup.instance(reads, lookup.cluster(reads, call.scope, within or None), arn)
+    if row is None or row.status == "INACTIVE":
+        raise Fault(
+            "InvalidParameterException", "The specified container instance is inactive or does not exist."
+        )
+    return Tagged(INSTANCES, row)
+
+
 _FIND: dict[str, Callable[[Reads, Call, str], Tagged]] = {
     "cluster": _cluster,
+    "container-instance": _instance,
     "task-definition": _definition,
     "task": _task,
 }

@@ -16,9 +16,17 @@ from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Quotas
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
-from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe, launch, limits, log_options, lookup, notices, references
+from windlass.services.ecs import (
+    describe,
+    launch,
+    limits,
+    log_options,
+    lookup,
+    notices,
+    references,
+    stopping,
+)
 from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.handlers import listing, settings
 from windlass.services.ecs.model import (
@@ -80,19 +88,7 @@ def stop_task(call: Call, params: Params) -> Result:
         task = lookup.task(tx, cluster, params["task"])
         if task is None:
             raise _invalid("The referenced task was not found.")
-        if task.desired_status == "RUNNING":
-            task = tx[TASKS].put(
-                replace(
-                    task,
-                    desired_status="STOPPED",
-                    stop_code="UserInitiated",
-                    stopped_reason=reason,
-                    version=task.version + 1,
-                )
-            )
-            unit = tx[UNITS].require(task.id)
-            tx[UNITS].put(replace(unit, desired="stop"))
-            notices.tell(call.part(Bus), tx, task, call.now)
+        task = stopping.stop(tx, call.part(Bus), task, "UserInitiated", reason, call.now)
     return {"task": describe.task(task, with_tags=True)}
 
 

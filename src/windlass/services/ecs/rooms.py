@@ -1,0 +1,102 @@
+"""The room on every cluster's container instances, always current: rows in, `fleet.room.Room` out.
+
+A part of the plane. It follows container instances and units commit by commit, so inside of a transaction it
+knows everything but that transaction's own writes. A unit takes room from the moment that it is placed,
+before its node has heard of it, until it has ended.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.room import Need, Room, Taken, Target
+from windlass.fleet.transitions import ENDED
+from windlass.kernel.store import Change, Store
+from windlass.services.ecs import registration
+from windlass.services.ecs.model import INSTANCES, ContainerInstance
+
+Pool: TypeAlias = tuple[str, str, str, str]
+"""(account, region, cluster name, launch type): what a task of that launch type may be placed on."""
+_NO_ROOM = Room()
+
+
+class Rooms:
+    """All pools of the plane."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rooms: dict[Pool, Room] = {}
+        self._pools: dict[str, Pool] = {}
+        for instance in store[INSTANCES].all():
+            self._put(instance)
+        for unit in store[UNITS].all():
+            self._reserve(unit, 1)
+        store.watch((INSTANCES,), self._on_instance)
+        store.watch((UNITS,), self._on_unit)
+
+    def of(self, cluster: tuple[str, str, str], launch_type: str) -> Room:
+        """The instances of that launch type in that cluster: to be read, or put back as it was."""
+        return self._rooms.get((*cluster, launch_type), _NO_ROOM)
+
+    def taken(self, instance: ContainerInstance) -> Taken:
+        """What the tasks on that instance reserve."""
+        return self.of(instance.cluster_key, instance.launch_type).taken(instance.id)
+
+    def _on_instance(self, change: Change) -> None:
+        if change.new is not None:
+            self._put(change.new)
+        else:
+            room = self._rooms[self._pools.pop(change.old.id)]
+            room.remove(change.old.id)
+
+    def _put(self, instance: ContainerInstance) -> None:
+        pool: Pool = (*instance.cluster_key, instance.launch_type)
+        self._pools[instance.id] = pool
+        room = self._rooms.setdefault(pool, Room())
+        if instance.status == "INACTIVE":
+            room.remove(instance.id)
+        else:
+            room.put(target(instance))
+
+    def _on_unit(self, change: Change) -> None:
+        old: Unit | None = change.old
+        new: Unit | None = change.new
+        held = old is not None and _holds(old)
+        holds = new is not None and _holds(new)
+        if held and not holds:
+            self._reserve(change.old, -1)
+        elif holds and not held:
+            self._reserve(change.new, 1)
+
+    def _reserve(self, unit: Unit, count: int) -> None:
+        """Only of units that are on an instance whose row is there: others take nobody's room."""
+        pool = self._pools.get(unit.target_id) if _holds(unit) else None
+        if pool is None:
+            return
+        if count > 0:
+            self._rooms[pool].take(unit.target_id, need(unit))
+        else:
+            self._rooms[pool].give_back(unit.target_id, need(unit))
+
+
+def target(instance: ContainerInstance) -> Target:
+    """A container instance as placement sees it."""
+    return Target(
+        id=instance.id,
+        cpu_units=instance.cpu_units,
+        memory_mib=instance.memory_mib,
+        unbounded=instance.unbounded,
+        ports=registration.reserved(instance),
+        traits=(instance.attributes, instance.custom),
+        open=instance.status == "ACTIVE" and instance.connected,
+    )
+
+
+def need(unit: Unit) -> Need:
+    """What a unit reserves."""
+    return Need(unit.cpu_units, unit.memory_mib, frozenset(unit.ports))
+
+
+def _holds(unit: Unit) -> bool:
+    return bool(unit.target_id) and unit.state not in ENDED

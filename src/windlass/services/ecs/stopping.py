@@ -1,0 +1,25 @@
+"""The one way in which ECS itself, or a caller, ends a task: the row says so, and its unit is to stop."""
+
+from __future__ import annotations
+
+from windlass.aws.bus import Bus
+from windlass.fleet.model import UNITS
+from windlass.kernel.clock import Instant
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import notices
+from windlass.services.ecs.model import TASKS, Task
+
+
+def stop(tx: Transaction, bus: Bus, task: Task, code: str, reason: str, now: Instant) -> Task:
+    """Mark the task; the node sends SIGTERM, then SIGKILL. One that is stopping already stays as it is."""
+    if task.desired_status == "STOPPED":
+        return task
+    marked = tx[TASKS].put(
+        replace(
+            task, desired_status="STOPPED", stop_code=code, stopped_reason=reason, version=task.version + 1
+        )
+    )
+    tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop"))
+    notices.tell(bus, tx, marked, now)
+    return marked
