@@ -241,6 +241,8 @@ class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     restart_count: int = 0
     """How often its restart policy started it again; it stays "running" meanwhile, with pid 0."""
     bindings: tuple[Binding, ...] = ()
+    image_digest: str = ""
+    """Of the manifest that the image came with; "" while it is not known, and for images that had none."""
 
 
 class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):

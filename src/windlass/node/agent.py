@@ -33,6 +33,7 @@ from windlass.node.plan import (
     StartFunction,
     StopFunction,
     Terminate,
+    Withdraw,
     plan,
     restarts,
 )
@@ -199,6 +200,14 @@ class Agent:
         if (held := self._held.get(unit_id)) is not None:
             self._set(moves.started(held, container, pid, at))
 
+    def pulling(self, unit_id: str, container: str, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.pulling(held, at))
+
+    def pulled(self, unit_id: str, container: str, digest: str, at: Instant) -> None:
+        if (held := self._held.get(unit_id)) is not None:
+            self._set(moves.pulled(held, container, digest, at))
+
     def failed(self, unit_id: str, container: str, reason: str, at: Instant) -> None:
         if (held := self._held.get(unit_id)) is not None:
             self._set(moves.ended(held, container, None, reason, at))
@@ -295,6 +304,9 @@ class Agent:
                 self._runner.check(unit_id, held.container_spec(name), self._defaults(held, name))
             case Skip(unit_id, name, exit_code, reason):
                 self._held[unit_id] = moves.ended(held, name, exit_code, reason, now)
+            case Withdraw(unit_id, name):
+                self._held[unit_id] = moves.withdrawn(held, name)
+                self._runner.withdraw(unit_id, name)
             case Terminate(unit_id, name):
                 self._held[unit_id] = moves.terminated(held, name, now)
                 self._runner.terminate(unit_id, name)

@@ -31,7 +31,7 @@ class Held:
     """One unit on this node.
 
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
-    went to a container, `killed` names those that got SIGKILL. `restarting` has containers between two runs,
+    went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not start. `restarting` has containers between two runs,
     with the exit code of the last, `restarted_at` their last start if it was not the first, `checks` what
     their health checks showed.
     """
@@ -44,6 +44,7 @@ class Held:
     restarting: Mapping[str, int] = field(default_factory=dict)
     restarted_at: Mapping[str, Instant] = field(default_factory=dict)
     checks: Mapping[str, Checks] = field(default_factory=dict)
+    withdrawn: frozenset[str] = frozenset()
 
     def last_start(self, name: str) -> Instant:
         """When the container last started, 0 when it never did."""
@@ -72,6 +73,26 @@ def fresh(spec: UnitSpec) -> Held:
 def asked(held: Held, name: str) -> Held:
     """The runner was asked to start that container."""
     return replace(held, asked=held.asked | {name})
+
+
+def withdrawn(held: Held, name: str) -> Held:
+    """The runner was told that it need not start that container."""
+    return replace(held, withdrawn=held.withdrawn | {name})
+
+
+def pulling(held: Held, at: Instant) -> Held:
+    """A registry is asked for an image of the unit; the first time counts (ECS: pullStartedAt)."""
+    if held.state.pull_started_at:
+        return held
+    return replace(held, state=msgspec.structs.replace(held.state, pull_started_at=at))
+
+
+def pulled(held: Held, name: str, digest: str, at: Instant) -> Held:
+    """That container's image is here; the last one that a registry was asked for counts (pullStoppedAt)."""
+    state = _with(held, msgspec.structs.replace(held.container(name), image_digest=digest)).state
+    if state.pull_started_at:
+        state = msgspec.structs.replace(state, pull_stopped_at=at)
+    return replace(held, state=state)
 
 
 def started(held: Held, name: str, pid: int, at: Instant) -> Held:

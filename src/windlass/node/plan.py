@@ -58,6 +58,14 @@ class Terminate:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The container was to start, and is not wanted any more: its image need not be waited for."""
+
+    unit_id: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kill:
     """Send SIGKILL: the container's stopTimeout is over."""
 
@@ -86,7 +94,9 @@ class Remove:
     unit_id: str
 
 
-Action: TypeAlias = Start | Skip | Check | Terminate | Kill | StartFunction | StopFunction | Remove
+Action: TypeAlias = (
+    Start | Skip | Check | Withdraw | Terminate | Kill | StartFunction | StopFunction | Remove
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +258,8 @@ def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None) -> Pl
     for spec in held.spec.containers:
         if held.container(spec.name).status == "pending" and spec.name not in left:
             actions.append(Skip(unit_id, spec.name, None, ""))
+        if spec.name in held.asked - held.withdrawn:
+            actions.append(Withdraw(unit_id, spec.name))
         if spec.name in held.restarting:  # nothing of it runs: its last exit is its end
             if spec.name not in held.asked:
                 actions.append(Skip(unit_id, spec.name, held.restarting[spec.name], ""))

@@ -129,6 +129,9 @@ class ProcessRunner:
     def _checked(self, key: Key, exit_code: int) -> None:
         self._events.checked(*key, exit_code, self._clock.now())
 
+    def withdraw(self, unit_id: str, container: str) -> None:
+        """Nothing: a start is answered on the spot."""
+
     def terminate(self, unit_id: str, container: str) -> None:
         process = self._running.get((unit_id, container))
         if process is not None:

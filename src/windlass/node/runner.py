@@ -31,6 +31,15 @@ LINE_BY_LINE = LogOptions()
 class RunnerEvents(Protocol):
     """Where a runner reports. Called on the loop's thread, also from inside `Runner.start`."""
 
+    def pulling(self, unit_id: str, container: str, at: Instant) -> None:
+        """A registry is asked for the container's image."""
+
+    def pulled(self, unit_id: str, container: str, digest: str, at: Instant) -> None:
+        """Its image is here, or could not be had (then `failed` follows). `digest` is its manifest's, or "";
+
+        told for every container that has an image, whether a registry was asked for it or not.
+        """
+
     def started(self, unit_id: str, container: str, pid: int, at: Instant) -> None:
         """The container's command runs."""
 
@@ -91,6 +100,12 @@ class Runner(Protocol):
 
     def kill(self, unit_id: str, container: str) -> None:
         """Kill the container and all that it started; answered by `exited` as any end."""
+
+    def withdraw(self, unit_id: str, container: str) -> None:
+        """A start that was not answered yet is not wanted any more: do not begin what has not begun.
+
+        Answered by `failed` with no reason, or, when it was too late, by `started`.
+        """
 
     def remove(self, unit_id: str) -> None:
         """The unit will not be asked about again: take away its files."""

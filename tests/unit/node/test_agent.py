@@ -58,6 +58,9 @@ class TellingRunner:
                 await self._told.wait()
         self.asked.remove(what)
 
+    def withdraw(self, unit_id: str, container: str) -> None:
+        self.calls.append(("withdraw", unit_id, container))
+
     def terminate(self, unit_id: str, container: str) -> None:
         self.asked.append(("terminate", unit_id, container))
         if not unit_id.startswith("stubborn"):

@@ -3,29 +3,28 @@
 Trusts nothing in the archive. A name or link that would leave the directory, or go through a symbolic link
 inside it, is refused; device nodes are skipped, for a container gets its devices from the runtime; deletions
 ("whiteouts", OCI image specification, layer.md) become what overlayfs understands. Needs root: owners are
-kept. Runs synchronously: in the importing process, never in an agent.
+kept. Runs synchronously: in a process of its own, never in an agent.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import lzma
 import os
 import stat
 import tarfile
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
 from windlass.node.images.faults import BadImage
+from windlass.node.images.streams import DAMAGED, Digesting, Readable
 
 ENTRIES_MAX = 2_000_000
 """Files of one layer."""
 BYTES_MAX = 64 * 2**30
 """Unpacked bytes of one layer: a small archive can unpack to anything."""
+SPARSE_BYTES_MAX = 2**30
+"""Of files with holes, which take no room in the archive; no image builder writes them."""
 DEPTH_MAX = 128
 """Directories above a file."""
 _COPY_BYTES = 2**20
@@ -35,42 +34,6 @@ _XATTR = "SCHILY.xattr."
 _XATTRS_KEPT = ("security.capability", "user.")
 """Never `trusted.overlay.*`: with those an archive could redirect the overlay to other directories."""
 _ZERO_BLOCK = bytes(512)
-DAMAGED = (
-    tarfile.TarError, gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error, ValueError, OverflowError,
-)  # fmt: skip
-"""What the standard library raises for archives that are cut off or were never archives."""
-
-
-class Readable(Protocol):
-    """What a layer is read from."""
-
-    def read(self, size: int = -1, /) -> bytes: ...
-
-
-class Digesting:
-    """Hands a stream on and computes its SHA-256 and its length; remembers how it ended."""
-
-    def __init__(self, source: Readable) -> None:
-        self._source = source
-        self._hash = hashlib.sha256()
-        self.length = 0
-        self.tail = b""
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._source.read(size)
-        if data:
-            self._hash.update(data)
-            self.length += len(data)
-            self.tail = data[-512:] if len(data) >= 512 else (self.tail + data)[-512:]
-        return data
-
-    def drain(self) -> None:
-        while self.read(_COPY_BYTES):
-            pass
-
-    @property
-    def digest(self) -> str:
-        return f"sha256:{self._hash.hexdigest()}"
 
 
 def unpack(source: Readable, directory: Path) -> str:
@@ -101,10 +64,14 @@ class _Room:
     def __init__(self) -> None:
         self._entries = 0
         self._bytes = 0
+        self._sparse = 0
 
     def take(self, member: tarfile.TarInfo) -> None:
         self._entries += 1
         self._bytes += member.size if member.isreg() else 0
+        self._sparse += member.size if member.issparse() else 0
+        if self._sparse > SPARSE_BYTES_MAX:
+            raise BadImage(f"the layer's files with holes are larger than {SPARSE_BYTES_MAX // 2**30} GiB")
         if member.size < 0:
             raise BadImage("the archive is damaged: a file of negative size")
         if self._entries > ENTRIES_MAX:

@@ -7,6 +7,8 @@ Rules are Docker's (distribution reference grammar): without a tag `:latest` is 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from ipaddress import ip_address
 
 from windlass.node.images.faults import BadImage
 
@@ -42,6 +44,51 @@ def normal(reference: str) -> str:
     for prefix in ("docker.io/", "index.docker.io/", "library/"):
         name = name.removeprefix(prefix)
     return f"{name}@{digest}" if digest else f"{name}:{tag or 'latest'}"
+
+
+DOCKER_HUB = "registry-1.docker.io"
+"""Where names without a host are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a registry has an image. `target` is a tag or a digest."""
+
+    host: str
+    repository: str
+    target: str
+
+    @property
+    def is_pinned(self) -> bool:
+        """Named by digest: it can never be another image."""
+        return ":" in self.target
+
+
+def remote(reference: str) -> Remote:
+    """Whom to ask for that image: "python:3" → library/python, tag 3, at Docker Hub. Raises BadImage."""
+    name, target = split(normal(reference))
+    host, slash, path = name.partition("/")
+    if slash and (host == "localhost" or "." in host or ":" in host):
+        return Remote(host, path, target)
+    return Remote(DOCKER_HUB, name if slash else f"library/{name}", target)
+
+
+def split(name: str) -> tuple[str, str]:
+    """A full name's repository and its tag or digest: "a/b@sha256:1" → ("a/b", "sha256:1")."""
+    repository, at, digest = name.partition("@")
+    if at:
+        return repository, digest
+    repository, _, tag = name.rpartition(":")
+    return repository, tag
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that "host" or "host:port" is this machine: nothing on the way can listen."""
+    name = host.rpartition(":")[0] if ":" in host else host
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def _split_tag(name: str) -> tuple[str, str]:

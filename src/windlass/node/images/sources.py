@@ -1,13 +1,11 @@
 """Where images come from: `docker save` archives, OCI layouts, root file systems; as directories or tars.
 
 Finds out what a file or directory is, verifies every digest that it names, and hands layers to the store.
-A root file system becomes an image of one layer. Registries are not asked.
-Known gap: layers compressed with zstd are refused, because Python before 3.14 cannot read them.
+A root file system becomes an image of one layer. Registries are pull.py's.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import platform
@@ -17,39 +15,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Protocol
 
 import msgspec
 
 from windlass.node.images import config
 from windlass.node.images.config import ImageConfig
 from windlass.node.images.faults import BadImage
-from windlass.node.images.layer import DAMAGED, Digesting, Readable
+from windlass.node.images.manifests import Descriptor, Index, Manifest, architecture, decode, for_machine
 from windlass.node.images.store import CONFIG_BYTES_MAX, Image, ImageStore
+from windlass.node.images.streams import DAMAGED, GZIP, ZSTD, Digesting, Readable, unpacked
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-"""`uname -m` to the name that images use (GOARCH)."""
 INDEX_DEPTH_MAX = 4
 """Indexes inside indexes."""
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-
-
-class _Descriptor(msgspec.Struct):
-    """OCI image specification, descriptor.md."""
-
-    digest: str
-    mediaType: str = ""
-    annotations: dict[str, str] | None = None
-    platform: dict[str, Any] | None = None
-
-
-class _Index(msgspec.Struct):
-    manifests: list[_Descriptor]
-
-
-class _Manifest(msgspec.Struct):
-    config: _Descriptor
-    layers: list[_Descriptor]
 
 
 class _Saved(msgspec.Struct):
@@ -163,7 +141,7 @@ def _add_root(
     if not name:
         raise BadImage("a root file system has no name of its own: use --name")
     diff_id = store.add_layer(tar, workshop)
-    about = replace(settings or ImageConfig(), architecture=_architecture(), diff_ids=(diff_id,))
+    about = replace(settings or ImageConfig(), architecture=architecture(platform.machine()), diff_ids=(diff_id,))
     now = _now()
     return store.add_image(name, config.render(about, now), now)
 
@@ -183,7 +161,7 @@ class _Import:
 
     def _saved(self, name: str) -> Image:
         """`docker save`: manifest.json names the configuration and the layers' tars."""
-        images = _decode(_read(self._tree, "manifest.json"), list[_Saved])
+        images = decode(_read(self._tree, "manifest.json"), list[_Saved])
         if len(images) != 1:
             raise BadImage(f"it holds {len(images)} images; save one at a time")
         [image] = images
@@ -196,17 +174,20 @@ class _Import:
 
     def _layout(self, name: str) -> Image:
         """OCI image layout: index.json, perhaps further indexes, a manifest, blobs."""
-        chosen = _decode(_read(self._tree, "index.json"), _Index).manifests
+        chosen = decode(_read(self._tree, "index.json"), Index).manifests
         for _ in range(INDEX_DEPTH_MAX):
-            descriptor = _for_this_machine(chosen)
+            fitting = for_machine(chosen, platform.machine())
+            if len(fitting) > 1:
+                raise BadImage(f"it holds {len(fitting)} images for this machine; keep one in each layout")
+            [descriptor] = fitting
             raw = self._blob(descriptor.digest)
             if b'"manifests"' not in raw:
                 break
             name = name or _annotated(descriptor)
-            chosen = _decode(raw, _Index).manifests
+            chosen = decode(raw, Index).manifests
         else:
             raise BadImage("its indexes lead nowhere")
-        manifest = _decode(raw, _Manifest)
+        manifest = decode(raw, Manifest)
         raw_config = self._blob(manifest.config.digest)
         blobs = [_blob_name(found.digest) for found in manifest.layers]
         self._layers(config.parse(raw_config), blobs, [found.digest for found in manifest.layers])
@@ -216,12 +197,13 @@ class _Import:
         """Unpack those that are not here yet. `digests` are of the files as they are stored, "" unknown."""
         if len(names) != len(parsed.diff_ids):
             raise BadImage(f"it has {len(names)} layers, its configuration says {len(parsed.diff_ids)}")
+        self._store.keep(self._workshop, parsed.diff_ids)
         for name, stored, diff_id in zip(names, digests, parsed.diff_ids, strict=True):
             if self._store.has_layer(diff_id):
                 continue
             with self._tree.open(name) as file:
                 raw = Digesting(file)
-                self._store.add_layer(_unpacked(raw), self._workshop, diff_id)
+                self._store.add_layer(unpacked(raw), self._workshop, diff_id)
                 raw.drain()
             if stored and raw.digest != stored:
                 raise BadImage(f"a layer's content is {raw.digest}, but the manifest says {stored}")
@@ -246,19 +228,7 @@ def _refuse_settings(settings: ImageConfig | None) -> None:
         raise BadImage("this is an image, which says itself how to run; use `windlass image import`")
 
 
-def _for_this_machine(found: list[_Descriptor]) -> _Descriptor:
-    """The manifest for our architecture; attestations (platform "unknown") are none."""
-    here = _architecture()
-    fitting = [one for one in found if one.platform is None or one.platform.get("architecture") == here]
-    if not fitting:
-        others = sorted({str((one.platform or {}).get("architecture")) for one in found})
-        raise BadImage(f"it has nothing for {here}, only for {', '.join(others)[:80] or 'nobody'}")
-    if len(fitting) > 1:
-        raise BadImage(f"it holds {len(fitting)} images for {here}; keep one in each layout")
-    return fitting[0]
-
-
-def _annotated(descriptor: _Descriptor) -> str:
+def _annotated(descriptor: Descriptor) -> str:
     """The name in an annotation: containerd writes the whole of it, others only a tag."""
     return (descriptor.annotations or {}).get("io.containerd.image.name", "")
 
@@ -276,13 +246,6 @@ def _read(tree: Tree, name: str) -> bytes:
     return raw
 
 
-def _decode(raw: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
-        raise BadImage(f"its manifest cannot be read: {error}") from error
-
-
 def _verify(raw: bytes, digest: str, what: str) -> None:
     stream = Digesting(io.BytesIO(raw))
     stream.drain()
@@ -290,52 +253,19 @@ def _verify(raw: bytes, digest: str, what: str) -> None:
         raise BadImage(f"the {what}'s content is {stream.digest}, but its name is {digest}")
 
 
-class _Peeked:
-    """A stream whose first bytes were looked at."""
-
-    def __init__(self, head: bytes, rest: Readable) -> None:
-        self._head = head
-        self._rest = rest
-
-    def read(self, size: int = -1, /) -> bytes:
-        if not self._head:
-            return self._rest.read(size)
-        taken = self._head if size < 0 else self._head[:size]
-        self._head = self._head[len(taken) :]
-        return taken if size >= 0 else taken + self._rest.read()
-
-
-def _unpacked(raw: Readable) -> Readable:
-    """The tar inside, by its first bytes: media types are not to be relied on."""
-    head = raw.read(4)
-    whole = _Peeked(head, raw)
-    if head[:4] == _ZSTD:
-        raise BadImage(
-            "a layer is compressed with zstd; `skopeo copy --dest-compress-format gzip` changes it"
-        )
-    if head[:2] == _GZIP:
-        return cast(Readable, gzip.GzipFile(fileobj=cast(Any, whole), mode="rb"))
-    return whole
-
-
 def _plain(source: Path, workshop: Path) -> Path:
     """The file itself, or uncompressed beside it: an archive is read in any order."""
     with source.open("rb") as file:
         head = file.read(4)
-        if head[:2] != _GZIP and head != _ZSTD:
+        if head[:2] != GZIP and head != ZSTD:
             return source
         file.seek(0)
         target = workshop / "plain.tar"
-        stream = _unpacked(file)
+        stream = unpacked(file)
         with target.open("wb") as out:
             while data := stream.read(2**20):
                 out.write(data)
     return target
-
-
-def _architecture() -> str:
-    machine = platform.machine()
-    return ARCHITECTURES.get(machine, machine)
 
 
 def _now() -> str:
