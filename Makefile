@@ -33,7 +33,8 @@ setup: $(VENV)/ready-dev
 # The oci runner needs an OCI runtime; its tests make images of busybox. Debian's names, root's work.
 setup-system:
 	apt-get update -q
-	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends crun busybox-static tini
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends crun busybox-static tini \
+		docker-registry
 
 demo: $(VENV)/ready-demo
 	$(BIN)/windlass demo backlog

@@ -48,7 +48,7 @@ def main(reference: str, store: Path, scratch: Path, count: int, at_once: int) -
 
     def start(number: int) -> None:
         bundle = bundles[number]
-        lay_out(bundle, f"u{number}", spec, image, {}, Limits(swap=host.cgroups.swap))
+        lay_out(bundle, f"u{number}", spec, image, Path.touch, {}, Limits(swap=host.cgroups.swap))
         words = ["run", "--detach", "--bundle", str(bundle.directory), bundle.id]
         subprocess.run(
             [host.runtime, "--root", str(state), *words],

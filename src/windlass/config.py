@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from windlass.front.admit import is_local
 from windlass.node import oci_host
+from windlass.node.images import settings as image_settings
 
 RUNNERS = ("auto", "process", "oci", "docker")
 
@@ -56,5 +58,6 @@ def check_settings(settings: Settings) -> None:
     if settings.runner == "oci" and settings.agent:
         try:
             oci_host.check()
-        except oci_host.NotCapable as error:
+            image_settings.read(os.environ)
+        except (oci_host.NotCapable, image_settings.BadSetting) as error:
             raise Unusable(str(error)) from error

@@ -122,7 +122,7 @@ def test_nothing_of_one_container_is_seen_by_the_next(tasks: Tasks) -> None:
 @pytest.mark.parametrize(
     ("container", "reason"),
     [
-        ({"image": "python:3"}, "CannotPullContainerError: image python:3 is not in the store of this node"),
+        ({"image": "127.0.0.1:1/python:3"}, 'CannotPullContainerError: Get "http://127.0.0.1:1/v2/python/man'),
         ({"image": "No Name"}, "CannotPullContainerError: invalid image reference 'No Name'"),
         ({"command": ["nosuch"]}, "CannotStartContainerError: executable file `nosuch` not found in $PATH"),
         ({"command": ["/etc/passwd"]}, "CannotStartContainerError: "),

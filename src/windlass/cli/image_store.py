@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from windlass.cli.output import fail, show_json, show_table
+from windlass.cli.output import age, fail, show_json, show_table
 from windlass.node.images import host_image, sources
 from windlass.node.images.config import ImageConfig
 from windlass.node.images.faults import BadImage
 from windlass.node.images.places import open_store
+from windlass.node.images.settings import ImageSettings
 from windlass.node.images.store import Image, ImageStore
 
 T = TypeVar("T")
+PROGRESS_PERIOD_S = 0.2
 
 
 def add(data: Path, source: Path, name: str) -> None:
@@ -58,8 +62,59 @@ def show(data: Path, as_json: bool) -> None:
     if as_json:
         show_json([_described(image) for image in images])
         return
-    rows = [(i.reference, _short(i), str(len(i.layers)), _mib(i), i.imported_at) for i in images]
-    show_table(("NAME", "ID", "LAYERS", "SIZE", "IMPORTED"), rows)
+    now = time.time()
+    rows = [(*_row(image), f"{age(now - image.used_at)} ago") for image in images]
+    show_table(("NAME", "ID", "DIGEST", "LAYERS", "SIZE", "FROM", "USED"), rows)
+
+
+def pull(data: Path, name: str, insecure: Sequence[str], auth_file: str) -> None:
+    """Fetch an image from its registry."""
+    from windlass.node.images import pull as pulling
+    from windlass.node.images.worker import access
+
+    settings = ImageSettings(insecure=frozenset(insecure), auth_file=auth_file)
+    progress = Progress()
+    image = _done(lambda: pulling.pull(open_store(data), name, access(settings), progress.tell))
+    progress.close()
+    _tell(image)
+
+
+def collect_garbage(data: Path, minimum_age: str, budget_mib: int, dry: bool, as_json: bool) -> None:
+    """Take away, or with `dry` name, pulled images that no container uses: all that are old enough."""
+    from windlass.node.images import collect, settings
+
+    told = {
+        "ECS_IMAGE_MINIMUM_CLEANUP_AGE": minimum_age,
+        "WINDLASS_IMAGE_BUDGET_MIB": str(max(0, budget_mib)),
+    }
+    try:
+        chosen = replace(settings.read(told), deletes_per_cycle=sys.maxsize)
+    except settings.BadSetting as error:
+        fail(str(error).replace("ECS_IMAGE_MINIMUM_CLEANUP_AGE", "--minimum-age"))
+    removals = _done(lambda: collect.run(open_store(data), chosen, dry=dry))
+    if as_json:
+        show_json([{"names": r.image.names, "why": r.why, "freed": r.freed} for r in removals])
+        return
+    rows = [(name, r.why, f"{r.freed / 2**20:.1f} MiB") for r in removals for name in r.image.names]
+    show_table(("NAME", "WHY", "FREED"), rows)
+
+
+class Progress:
+    """How far a pull is, on a terminal's one line; nothing where nobody looks."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._next = 0.0
+
+    def tell(self, done: int, total: int) -> None:
+        if self._shown and time.monotonic() >= self._next:
+            self._next = time.monotonic() + PROGRESS_PERIOD_S
+            sys.stderr.write(f"\r{done / 2**20:.1f} of {total / 2**20:.1f} MiB ")
+            sys.stderr.flush()
+
+    def close(self) -> None:
+        if self._next:
+            sys.stderr.write("\r\x1b[K")
 
 
 def remove(data: Path, names: Sequence[str]) -> None:
@@ -93,11 +148,23 @@ def _described(image: Image) -> dict[str, object]:
         "layers": list(image.config.diff_ids),
         "size": image.size,
         "imported_at": image.imported_at,
+        "pulled": image.pulled,
+        "used_at": image.used_at,
     }
 
 
 def _short(image: Image) -> str:
     return image.id.removeprefix("sha256:")[:12]
+
+
+def _row(image: Image) -> tuple[str, ...]:
+    origin = "registry" if image.pulled else "import"
+    layers = str(len(image.layers))
+    return image.reference, _short(image), _digest(image), layers, _mib(image), origin
+
+
+def _digest(image: Image) -> str:
+    return image.digest.removeprefix("sha256:")[:12] or "-"
 
 
 def _mib(image: Image) -> str:

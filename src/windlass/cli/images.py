@@ -28,7 +28,7 @@ def import_(
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Put an image into the store. No registry is asked."""
+    """Put an image into the store from a file, a directory, or this host."""
     if from_host == (source is not None):
         fail("name a file or directory, or use --from-host", 2)
     from windlass.cli import image_store
@@ -37,6 +37,37 @@ def import_(
         image_store.add_from_host(data, name, package or ())
     else:
         image_store.add(data, source, name)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="name:tag, name@sha256:…, or host/name:tag.")],
+    insecure_registry: Annotated[
+        list[str] | None, typer.Option(help="A registry (host:port) without TLS; on loopback none has it.")
+    ] = None,
+    auth_file: Annotated[
+        str, typer.Option(help="Logins for registries, such as ~/.docker/config.json.")
+    ] = "",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Fetch an image from its registry, or see that what is here is still what it has."""
+    from windlass.cli import image_store
+
+    image_store.pull(data, name, insecure_registry or (), auth_file)
+
+
+@app.command()
+def gc(
+    dry_run: Annotated[bool, typer.Option(help="Only say what would go.")] = False,
+    minimum_age: Annotated[str, typer.Option(help="Since an image was pulled or used: 90m, 24h.")] = "1h",
+    budget: Annotated[int, typer.Option(help="MiB that the images may take; 0: no limit.")] = 0,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Take away pulled images that no container uses. Imported ones stay: see rm."""
+    from windlass.cli import image_store
+
+    image_store.collect_garbage(data, minimum_age, budget, dry_run, as_json)
 
 
 @app.command()

@@ -31,9 +31,9 @@ class Held:
     """One unit on this node.
 
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
-    went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not start. `restarting` has containers between two runs,
-    with the exit code of the last, `restarted_at` their last start if it was not the first, `checks` what
-    their health checks showed.
+    went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not
+    start. `restarting` has containers between two runs, with the exit code of the last, `restarted_at` their
+    last start if it was not the first, `checks` what their health checks showed.
     """
 
     spec: UnitSpec
@@ -107,10 +107,15 @@ def started(held: Held, name: str, pid: int, at: Instant) -> Held:
 
 
 def ended(held: Held, name: str, exit_code: int | None, reason: str, at: Instant) -> Held:
-    """It stopped, or never started (then `started_at` stays 0)."""
+    """It stopped, or never started (then `started_at` stays 0).
+
+    One that was not started again after all, as nobody wants it any more, ended as it last did.
+    """
     container = held.container(name)
     if container.status == "stopped":
         return held
+    if exit_code is None and not reason:
+        exit_code = held.restarting.get(name)
     stopped = msgspec.structs.replace(
         container, status="stopped", exit_code=exit_code, reason=reason, stopped_at=at
     )

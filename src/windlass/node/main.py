@@ -31,7 +31,10 @@ from windlass.node.agent import Agent, Identity
 from windlass.node.children import Children, become_subreaper
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.images import settings as image_settings
 from windlass.node.images.places import store_of_agent
+from windlass.node.images.pulls import Pulls
+from windlass.node.images.settings import BadSetting, ImageSettings
 from windlass.node.ledger import FileLedger
 from windlass.node.membership import NotAMember
 from windlass.node.oci_host import NotCapable, OciHost
@@ -94,9 +97,10 @@ def main(arguments: list[str]) -> int:
         return EXIT_TAKEN
     try:
         host = _oci_host() if options.runner == "oci" else None
+        images = image_settings.read(os.environ)
         joined = None if options.join is None else _join(options.data, options.join)
-        return asyncio.run(_serve(options, at_home, host, joined))
-    except NotCapable as error:
+        return asyncio.run(_serve(options, at_home, host, images, joined))
+    except (NotCapable, BadSetting) as error:
         log.error("%s", error)
         return EXIT_NOT_CAPABLE
     except NotAMember as error:
@@ -157,7 +161,9 @@ def _oci_host() -> OciHost:
     return host
 
 
-async def _serve(options: Options, at_home: bool, host: OciHost | None, joined: Joined | None) -> int:
+async def _serve(
+    options: Options, at_home: bool, host: OciHost | None, images: ImageSettings, joined: Joined | None
+) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
     clock = WallClock()
@@ -183,7 +189,9 @@ async def _serve(options: Options, at_home: bool, host: OciHost | None, joined: 
         runner = ProcessRunner(loop, clock, children, options.data, path)
     else:
         store = store_of_agent(options.data)
-        runner = OciRunner(loop, clock, children, spawn, options.data, store, host)
+        pulls = Pulls(loop, clock, children, spawn, options.data, images)
+        runner = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
+        pulls.begin_collecting()
         await runner.clear_leftovers()
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -67,13 +67,17 @@ def lay_out(
     unit_id: str,
     spec: ContainerSpec,
     image: Image,
+    claim: Callable[[Path], None],
     defaults: Mapping[str, str],
     limits: Limits,
 ) -> None:
-    """Make directories, mount the root file system, write config.json. Raises CannotStart, OSError."""
+    """Make directories, mount the root file system, write config.json. Raises CannotStart, BadImage, OSError.
+
+    `claim` writes down that the image is in use here.
+    """
     directory = bundle.directory
     directory.mkdir(mode=0o700, parents=True)
-    (directory / IN_USE).write_text(image.id)
+    claim(directory / IN_USE)
     for name in ("rootfs", "upper", "work"):
         (directory / name).mkdir(mode=0o755)
     mounts.mount_overlay(bundle.root, image.layers, directory / "upper", directory / "work")

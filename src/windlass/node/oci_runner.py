@@ -33,7 +33,8 @@ from windlass.node import mounts, oci_check
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
 from windlass.node.health_command import HealthCommands
-from windlass.node.images.faults import BadImage
+from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
+from windlass.node.images.pulls import Pulls, Wanted
 from windlass.node.images.store import Image, ImageStore
 from windlass.node.oci_bundle import Bundle, bundle_of, lay_out
 from windlass.node.oci_host import OciHost
@@ -59,13 +60,6 @@ Key: TypeAlias = tuple[str, str]
 T = TypeVar("T")
 
 
-class CannotPull(Exception):
-    """The image is not here; the text is what ECS shows as the container's reason."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"CannotPullContainerError: {why}")
-
-
 @dataclass(slots=True)
 class _Container:
     """One container that starts, runs, or is being cleaned up."""
@@ -77,12 +71,15 @@ class _Container:
     pid: int = 0
     stream: LogStream | None = None
     outputs: list[Output] = field(default_factory=list)
+    wanted: Wanted | None = None
+    """Its image, while that is fetched."""
+    withdrawn: bool = False
     detached: asyncio.Future[None] | None = None
     """Done when its root file system is no longer mounted here."""
 
 
 class OciRunner:
-    """Implements runner.Runner. `data` is the agent's directory, `store` has its images."""
+    """Implements runner.Runner. `data` is the agent's directory, `pulls` gets images into its `store`."""
 
     def __init__(
         self,
@@ -92,6 +89,7 @@ class OciRunner:
         spawn: Spawn,
         data: Path,
         store: ImageStore,
+        pulls: Pulls,
         host: OciHost,
     ) -> None:
         self._loop = loop
@@ -99,12 +97,16 @@ class OciRunner:
         self._children = children
         self._spawn = spawn
         self._store = store
+        self._pulls = pulls
         self._host = host
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
         self._limits = Limits(host.cgroups.swap, host.init, host.capabilities)
+        self._starting: dict[Key, _Container] = {}
         self._running: dict[Key, _Container] = {}
+        self._images: dict[Key, Image] = {}
+        """Of the containers of units that are here: one that starts again has the same."""
         self._lives: dict[str, set[asyncio.Task[None]]] = {}
         """Per unit: its containers' coroutines, until they are cleaned up."""
         self._removals: set[asyncio.Task[None]] = set()
@@ -138,6 +140,7 @@ class OciRunner:
     def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
         bundle = bundle_of(self._units, self._group, unit_id, container.name)
         made = _Container((unit_id, container.name), container, bundle)
+        self._starting[made.key] = made
         lives, name = self._lives.setdefault(unit_id, set()), f"container {bundle.id}"
         before = {life for life in lives if life.get_name() == name}
         life = self._spawn.start(name, self._live(made, dict(defaults), before))
@@ -155,6 +158,14 @@ class OciRunner:
 
     def _checked(self, key: Key, exit_code: int) -> None:
         self._events.checked(*key, exit_code, self._clock.now())
+
+    def withdraw(self, unit_id: str, container: str) -> None:
+        """See runner.Runner; a pull that nobody else waits for ends."""
+        found = self._starting.get((unit_id, container))
+        if found is not None:
+            found.withdrawn = True
+            if found.wanted is not None and not found.wanted.done():
+                found.wanted.set_exception(Withdrawn())
 
     def terminate(self, unit_id: str, container: str) -> None:
         """SIGTERM, or the signal that the image asks for (STOPSIGNAL)."""
@@ -176,6 +187,7 @@ class OciRunner:
     async def close(self) -> None:
         """Wait for what is being cleaned up; containers that still run are left alone."""
         self._checks.close()
+        await self._pulls.close()
         if self._sweeping is not None:
             self._sweeping.cancel()
         alive = {f"container {container.bundle.id}" for container in self._running.values()}
@@ -197,10 +209,12 @@ class OciRunner:
         if before:
             await asyncio.wait(before)  # its bundle and its name are free only then
         try:
+            image = await self._fetch(container)
             async with self._starts:
-                exit_code = await self._start(container, defaults)
-        except (CannotStart, CannotPull, OSError, ValueError) as error:
+                exit_code = await self._start(container, image, defaults)
+        except (CannotStart, CannotPull, Withdrawn, OSError, ValueError) as error:
             await self._clean_up(container)
+            self._starting.pop(container.key, None)
             self._events.failed(*container.key, _reason(error), self._clock.now())
             return
         code = await exit_code
@@ -216,14 +230,35 @@ class OciRunner:
         self._events.exited(*container.key, code, OUT_OF_MEMORY if out_of_memory else "", ended_at)
         await self._clean_up(container)
 
-    async def _start(self, container: _Container, defaults: Mapping[str, str]) -> asyncio.Future[int]:
-        """Start it and say so; returns its exit code to be. Raises what `_reason` words."""
-        image = self._image(container.spec.image)
-        container.stop_signal = _signal_number(image.config.stop_signal)
-        bundle, unit_id = container.bundle, container.key[0]
+    async def _fetch(self, container: _Container) -> Image:
+        """Its image: the one that it had before, one that is here, or one from a registry."""
+        before = self._images.get(container.key)
+        if before is not None:
+            return before
+        wanted = container.wanted = self._pulls.want(container.spec.image)
+        if not wanted.done():
+            self._events.pulling(*container.key, self._clock.now())
         try:
-            await self._aside(lambda: lay_out(bundle, unit_id, container.spec, image, defaults, self._limits))
+            image = self._images[container.key] = await wanted
+        except CannotPull:
+            self._events.pulled(*container.key, "", self._clock.now())
+            raise
+        self._events.pulled(*container.key, image.digest, self._clock.now())
+        return image
+
+    async def _start(
+        self, container: _Container, image: Image, defaults: Mapping[str, str]
+    ) -> asyncio.Future[int]:
+        """Start it and say so; returns its exit code to be. Raises what `_reason` words."""
+        if container.withdrawn:
+            raise Withdrawn
+        container.stop_signal = _signal_number(image.config.stop_signal)
+        bundle = container.bundle
+        try:
+            await self._aside(lambda: self._lay_out(container, image, defaults))
             code, pipes = await self._run_runtime(container)
+        except BadImage as error:
+            raise CannotPull(str(error)) from error
         except OSError as error:  # a full disk, a layer that was just removed, no process or descriptor left
             raise CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}") from error
         container.detached = self._loop.run_in_executor(self._threads, _detach, bundle.root)
@@ -232,6 +267,10 @@ class OciRunner:
                 os.close(pipe)
             raise CannotStart(await self._aside(lambda: _complaint(bundle.log)))
         return await self._begin(container, pipes)
+
+    def _lay_out(self, container: _Container, image: Image, defaults: Mapping[str, str]) -> None:
+        claim = partial(self._store.claim, image)
+        lay_out(container.bundle, container.key[0], container.spec, image, claim, defaults, self._limits)
 
     async def _run_runtime(self, container: _Container) -> tuple[int, list[int]]:
         """Have the runtime start the container: (its own exit code, reading ends of stdout and stderr)."""
@@ -263,6 +302,7 @@ class OciRunner:
             stream = container.stream = self._logs.stream(container.spec.log, container.spec.log_options)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
+        self._starting.pop(container.key, None)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
         self._host.cgroups.weigh(self._group, len(self._running))
@@ -288,6 +328,8 @@ class OciRunner:
         if lives:
             await asyncio.wait(set(lives))
         self._lives.pop(unit_id, None)
+        for key in [key for key in self._images if key[0] == unit_id]:
+            self._store.touch(self._images.pop(key).id)
         await self._aside(partial(shutil.rmtree, self._units / unit_id, ignore_errors=True))
 
     def _sweep(self) -> None:
@@ -295,18 +337,6 @@ class OciRunner:
         self._sweeping = self._loop.call_later(SWEEP_S, self._sweep) if self._running else None
 
     # tools
-
-    def _image(self, reference: str) -> Image:
-        try:
-            found = self._store.find(reference)
-        except (BadImage, OSError) as error:
-            raise CannotPull(str(error)) from error
-        if found is None:
-            raise CannotPull(
-                f"image {reference} is not in the store of this node, and registries are not asked yet; "
-                f"windlass image import FILE --name {reference} --data DIR puts it there"
-            )
-        return found
 
     def _runtime(
         self, *words: str, stdout: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL
@@ -349,6 +379,8 @@ def _reason(error: Exception) -> str:
 
     ValueError: a NUL or half a character where the kernel or JSON takes none.
     """
+    if isinstance(error, Withdrawn):
+        return ""
     if isinstance(error, OSError):
         return str(CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}"))
     return str(CannotStart(str(error))) if isinstance(error, ValueError) else str(error)

@@ -94,9 +94,7 @@ class Remove:
     unit_id: str
 
 
-Action: TypeAlias = (
-    Start | Skip | Check | Withdraw | Terminate | Kill | StartFunction | StopFunction | Remove
-)
+Action: TypeAlias = Start | Skip | Check | Withdraw | Terminate | Kill | StartFunction | StopFunction | Remove
 
 
 @dataclass(frozen=True, slots=True)

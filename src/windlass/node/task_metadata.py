@@ -1,7 +1,7 @@
 """What a task learns about itself: the documents of the task metadata endpoint, version 4. Pure.
 
 Keys and formats are those of the ECS Developer Guide, task metadata endpoint v4, and of the ECS agent
-(amazon-ecs-agent: ecs-agent/tmds/handlers/v4/state/response.go). Known gaps: no ImageID, Ports and Volumes;
+(amazon-ecs-agent: ecs-agent/tmds/handlers/v4/state/response.go). Known gaps: no Ports and Volumes;
 the one network is the host's; no AvailabilityZone, VPCID, ClockDrift and EphemeralStorageMetrics; tags are
 those that the task was started with.
 """
@@ -32,7 +32,7 @@ def container(held: Held, facts: TaskFacts, name: str) -> Document:
         "Name": name,
         "DockerName": _docker_name(facts, spec),
         "Image": spec.image,
-        "ImageID": "",
+        "ImageID": state.image_digest,
         "Labels": _labels(facts, spec),
         "DesiredStatus": _desired(held),
         "KnownStatus": _KNOWN[state.status],

@@ -59,7 +59,7 @@ class TellingRunner:
         self.asked.remove(what)
 
     def withdraw(self, unit_id: str, container: str) -> None:
-        self.calls.append(("withdraw", unit_id, container))
+        self.asked.append(("withdraw", unit_id, container))
 
     def terminate(self, unit_id: str, container: str) -> None:
         self.asked.append(("terminate", unit_id, container))

@@ -34,6 +34,7 @@ from windlass.node.plan import (
     StartFunction,
     StopFunction,
     Terminate,
+    Withdraw,
     plan,
     restarts,
 )
@@ -216,13 +217,16 @@ def test_a_container_starts_again() -> None:
 
 
 def test_a_stop_between_two_runs() -> None:
-    """What was about to start again ends with its last exit code; a start under way is awaited."""
+    """What was about to start again ends with its last exit code; a start under way is withdrawn."""
     stop = Want(AGAIN.spec, run=False)
     between = moves.restarting(a_held(AGAIN, a="running"), "a", 3)
     assert actions(stop, between) == [Skip(U, "a", 3, "")]
     asked = moves.asked(between, "a")
+    assert actions(stop, asked) == [Withdraw(U, "a")]
+    asked = moves.withdrawn(asked, "a")
     assert actions(stop, asked) == []
-    assert actions(stop, moves.started(asked, "a", 43, NOW)) == [Terminate(U, "a")]
+    assert moves.ended(asked, "a", None, "", NOW).container("a").exit_code == 3, "it was in time"
+    assert actions(stop, moves.started(asked, "a", 43, NOW)) == [Terminate(U, "a")], "it was too late"
     failed = moves.ended(asked, "a", None, "CannotStartContainerError: no", NOW)
     assert observe(AGAIN, failed, NOW).state.stop_code == "EssentialContainerExited"
 
@@ -254,7 +258,9 @@ def test_a_start_without_answer_is_waited_for() -> None:
     """A container that the runner was asked to start is neither started again nor skipped when all ends."""
     held = moves.asked(fresh(ONE.spec), "a")
     assert plan(ONE, held, NOW) == Plan()
-    assert plan(Want(ONE.spec, run=False), held, NOW) == Plan()
+    stop = Want(ONE.spec, run=False)
+    assert plan(stop, held, NOW) == Plan((Withdraw(U, "a"),))
+    assert plan(stop, moves.withdrawn(held, "a"), NOW) == Plan()
 
 
 @pytest.mark.parametrize(

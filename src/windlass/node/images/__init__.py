@@ -1,1 +1,1 @@
-"""Images of this node: a store on disk, what fills it, and what reads it. No registry is asked."""
+"""Images of this node: a store on disk, what fills it, what reads it, and what empties it."""

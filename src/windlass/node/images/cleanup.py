@@ -2,8 +2,8 @@
 
 Images that no container has, least recently used first, a few each cycle, none that was pulled just now (ECS
 Developer Guide, "automated task and image cleanup"). Over the budget neither the number nor the age protects.
-Images that were imported by hand never go: no registry has them. Knows no disk; layers that nothing needs any more
-go by themselves.
+Images that were imported by hand never go: no registry has them. Knows no disk; layers that nothing needs any
+more go by themselves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Collects images: reads the store, asks cleanup.py, takes away. Blocking; for a process of its own.
 
-What is decided is looked at again under the store's lock, where containers claim their images: one that has just
-been claimed stays.
+What is decided is looked at again under the store's lock, where containers claim their images: one that has
+just been claimed stays.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def run(store: ImageStore, settings: ImageSettings, *, dry: bool = False) -> lis
         return planned
     names = [name for removal in planned for name in removal.image.names]
     used_before = {removal.image.image_id for removal in planned}
-    taken = set(store.remove_all(names, lambda image: image.id not in used_before or image.id in store.in_use()))
+    taken = set(
+        store.remove_all(names, lambda image: image.id not in used_before or image.id in store.in_use())
+    )
     downloads.sweep(store.downloads)
     return [removal for removal in planned if taken.issuperset(removal.image.names)]
 

@@ -1,4 +1,5 @@
-"""Blobs on their way from a registry to this disk: one file each, under its digest, gone on with after a break.
+"""Blobs on their way from a registry to this disk: one file each, under its digest, gone on with after a
+break.
 
 Nothing leaves here before its digest was computed from what is in the file. One process at a time works on a
 blob: others that want it wait, and then find what became of it.
@@ -45,7 +46,13 @@ def claimed(folder: Path, digest: str) -> Iterator[IO[bytes]]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_nlink:
-                yield file
+                try:
+                    yield file
+                finally:
+                    file.flush()
+                    about = os.fstat(file.fileno())
+                    if about.st_nlink and not about.st_size:
+                        path.unlink()
                 return
         finally:
             file.close()
@@ -54,8 +61,8 @@ def claimed(folder: Path, digest: str) -> Iterator[IO[bytes]]:
 def fetch(registry: Registry, wanted: Descriptor, file: IO[bytes], told: Told) -> None:
     """Bring that file to its end, verified; it stands at its beginning then. Raises BadImage, OSError.
 
-    What was there before and turns out wrong is fetched anew, once; what is wrong then is thrown away. What came
-    until a connection broke for good is kept.
+    What was there before and turns out wrong is fetched anew, once; what is wrong then is thrown away. What
+    came until a connection broke for good is kept.
     """
     filling = _Filling(registry, wanted, file, told)
     resumed = filling.length

@@ -1,7 +1,7 @@
 """Names and passwords for registries, from a file like Docker's ~/.docker/config.json.
 
-Known gaps: credential helpers (`credsStore`, `credHelpers`) are programs, and are not run; `identitytoken` is not
-exchanged. A registry that needs one of those answers that access is denied.
+Known gaps: credential helpers (`credsStore`, `credHelpers`) are programs, and are not run; `identitytoken` is
+not exchanged. A registry that needs one of those answers that access is denied.
 """
 
 from __future__ import annotations

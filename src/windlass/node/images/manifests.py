@@ -89,7 +89,9 @@ def read(raw: bytes) -> Index | Manifest:
 def check(manifest: Manifest) -> None:
     """Raise BadImage when this is no image that a registry can hand out whole."""
     if manifest.config.mediaType not in CONFIG_TYPES:
-        raise BadImage(f"unsupported media type {manifest.config.mediaType[:80]!r}: this is no container image")
+        raise BadImage(
+            f"unsupported media type {manifest.config.mediaType[:80]!r}: this is no container image"
+        )
     if len(manifest.layers) > DIFF_IDS_MAX:
         raise BadImage(f"the image has {len(manifest.layers)} layers, more than {DIFF_IDS_MAX}")
     for found in (manifest.config, *manifest.layers):
@@ -105,17 +107,21 @@ def check(manifest: Manifest) -> None:
 
 
 def for_machine(found: list[Descriptor], machine: str) -> list[Descriptor]:
-    """The manifests for that architecture (`uname -m`), at least one; attestations (platform "unknown") are none."""
+    """The manifests for that architecture (`uname -m`), at least one; attestations (platform "unknown") are
+    none.
+    """
     here = architecture(machine)
     fitting = [one for one in found if one.platform is None or _fits(one.platform, here)]
     if not fitting:
         others = sorted({str((one.platform or {}).get("architecture"))[:20] for one in found})
-        raise BadImage(f"no matching manifest for linux/{here}, only for {', '.join(others)[:80] or 'nobody'}")
+        raise BadImage(
+            f"no matching manifest for linux/{here}, only for {', '.join(others)[:80] or 'nobody'}"
+        )
     return fitting
 
 
 def architecture(machine: str) -> str:
-    """"x86_64" → "amd64"."""
+    """ "x86_64" → "amd64"."""
     return ARCHITECTURES.get(machine, machine)
 
 

@@ -1,9 +1,9 @@
 """Whether a registry is asked for an image that a container needs. Pure.
 
-Follows ECS_IMAGE_PULL_BEHAVIOR (ECS Developer Guide, "agent configuration"): `default` asks each time and falls
-back on what is here; `always` does not fall back; `once` and `prefer-cached` ask only for what is not here.
-Two things come before: a digest can never mean another image, and an image that somebody imported by hand is
-meant, whatever a registry has under that name.
+Follows ECS_IMAGE_PULL_BEHAVIOR (ECS Developer Guide, "agent configuration"): `default` asks each time and
+falls back on what is here; `always` does not fall back; `once` and `prefer-cached` ask only for what is not
+here. Two things come before: a digest can never mean another image, and an image that somebody imported by
+hand is meant, whatever a registry has under that name.
 """
 
 from __future__ import annotations

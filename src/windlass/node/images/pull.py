@@ -1,7 +1,7 @@
 """One pull: from a name to an image in the store. Blocking, with a few threads; for a process of its own.
 
-Resolves the name, fetches what is not here yet, verifies every digest, unpacks, and names the image last: whoever
-dies on the way leaves nothing that can be mistaken for an image. Whether to pull is policy.py's.
+Resolves the name, fetches what is not here yet, verifies every digest, unpacks, and names the image last:
+whoever dies on the way leaves nothing that can be mistaken for an image. Whether to pull is policy.py's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from windlass.node.images import config, downloads, manifests
 from windlass.node.images.faults import BadImage
 from windlass.node.images.manifests import Descriptor, Index, Manifest
-from windlass.node.images.reference import normal, remote
+from windlass.node.images.reference import Remote, normal, remote
 from windlass.node.images.registry import Access, Fetched, Registry
 from windlass.node.images.store import CONFIG_BYTES_MAX, Image, ImageStore
 from windlass.node.images.streams import unpacked
@@ -39,12 +39,16 @@ def pull(store: ImageStore, reference: str, access: Access, progress: Progress) 
     where = remote(name)
     registry = Registry(where, name, access)
     here = store.find(name)
-    if here is not None and here.digest and store.is_whole(here):
-        if here.digest == (where.target if where.is_pinned else registry.digest()):
-            return here
+    if here is not None and store.is_whole(here) and here.digest == _digest(where, registry):
+        return here
     top = registry.manifest(where.target)
     manifest = _manifest(registry, top)
     return _Pull(store, registry, manifest, progress).run(name, top.digest)
+
+
+def _digest(where: Remote, registry: Registry) -> str | None:
+    """What the name means now; None when the registry does not say."""
+    return where.target if where.is_pinned else registry.digest() or None
 
 
 def _manifest(registry: Registry, top: Fetched) -> Manifest:
@@ -63,9 +67,7 @@ def _manifest(registry: Registry, top: Fetched) -> Manifest:
 class _Pull:
     """What is fetched for one image."""
 
-    def __init__(
-        self, store: ImageStore, registry: Registry, manifest: Manifest, progress: Progress
-    ) -> None:
+    def __init__(self, store: ImageStore, registry: Registry, manifest: Manifest, progress: Progress) -> None:
         self._store = store
         self._registry = registry
         self._manifest = manifest

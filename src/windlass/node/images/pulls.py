@@ -1,8 +1,8 @@
 """The agent's pulls: one at a time for each image, however many containers wait for it.
 
-Each runs in a process of its own (worker.py), so that the agent's loop goes on; this starts it, listens to it, and
-ends it when nobody waits any more. Collecting old images is done the same way, now and then. Knows the store and the
-settings; no unit and no plane.
+Each runs in a process of its own (worker.py), so that the agent's loop goes on; this starts it, listens to
+it, and ends it when nobody waits any more. Collecting old images is done the same way, now and then. Knows
+the store and the settings; no unit and no plane.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.spawn import Spawn
 from windlass.node.children import Children
 from windlass.node.images import policy
-from windlass.node.images.faults import BadImage, CannotPull
+from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
 from windlass.node.images.places import store_of_agent
 from windlass.node.images.reference import normal, remote
 from windlass.node.images.settings import ImageSettings
@@ -105,7 +105,10 @@ class Pulls:
         return wanted
 
     async def close(self) -> None:
-        """End what is under way; those who wait are told nothing."""
+        """End what is under way; nobody waits any more."""
+        for wanted in [wanted for flight in self._flights.values() for wanted in flight.waiting]:
+            if not wanted.done():
+                wanted.set_exception(Withdrawn())
         tasks = {flight.task for flight in self._flights.values() if flight.task is not None}
         if self._cycle is not None:
             tasks.add(self._cycle)
@@ -147,10 +150,8 @@ class Pulls:
         except OSError as failed:
             error = CannotPull(failed.strerror or str(failed))
         self._flights.pop(flight.reference, None)
-        log.info(
-            "pull of %s %s after %.1f s",
-            flight.reference, f"failed: {error}" if error else "is done", (self._clock.now() - began) / SECOND,
-        )  # fmt: skip
+        how = f"failed: {error}" if error else "is done"
+        log.info("pull of %s %s after %.1f s", flight.reference, how, (self._clock.now() - began) / SECOND)
         self._settle(flight, error)
 
     def _settle(self, flight: _Flight, error: CannotPull | None) -> None:
@@ -185,14 +186,7 @@ class Pulls:
 
     async def _worker(self, reference: str) -> Line:
         """Run it; its last words. It is killed when this is cancelled. Raises OSError."""
-        job = msgspec.json.encode(Job(str(self._data), self._settings, reference)).decode()
-        popen = subprocess.Popen(
-            [sys.executable, "-m", "windlass.node.images.worker", job],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        popen.returncode = 0  # Children reaps it
+        popen = self._start_worker(reference)
         ended: asyncio.Future[int] = self._loop.create_future()
         self._children.watch(popen.pid, lambda code: None if ended.done() else ended.set_result(code))
         assert popen.stdin is not None
@@ -211,6 +205,17 @@ class Pulls:
                 ended.add_done_callback(lambda _: self._loop.run_in_executor(None, self._store.clear_dead))
                 with suppress(ProcessLookupError):
                     os.kill(popen.pid, signal.SIGKILL)
+
+    def _start_worker(self, reference: str) -> subprocess.Popen[bytes]:
+        job = msgspec.json.encode(Job(str(self._data), self._settings, reference)).decode()
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "windlass.node.images.worker", job],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        popen.returncode = 0  # Children reaps it
+        return popen
 
     async def _listen(self, reader: asyncio.StreamReader, reference: str) -> Line:
         """Until it says no more; progress goes to the log."""

@@ -1,8 +1,9 @@
 """Asks one registry about one repository, over the OCI distribution API. Blocking; used from threads.
 
-Knows HTTP: authentication, redirects, patience with registries that are busy or gone. Knows no image: manifests
-come back as bytes, blobs as streams. Trusts nothing that comes back, and shows what it knows (login, token) only to
-the registry itself and to the token service that the registry names. Proxies are not asked.
+Knows HTTP: authentication, redirects, patience with registries that are busy or gone. Knows no image:
+manifests come back as bytes, blobs as streams. Trusts nothing that comes back, and shows what it knows
+(login, token) only to the registry itself and to the token service that the registry names. Proxies are not
+asked.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import msgspec
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from windlass.node.images import challenge
 from windlass.node.images.faults import BadImage
@@ -307,11 +315,12 @@ def _in_words(error: Exception, url: str) -> str:
     match found:
         case NameResolutionError():
             return f"dial tcp: lookup {urlsplit(url).hostname}: no such host"
+        case NewConnectionError(__cause__=OSError(strerror=str() as why)):
+            return f"dial tcp {host}: connect: {why.lower()}"
         case ConnectTimeoutError():
             return f"dial tcp {host}: i/o timeout"
         case ReadTimeoutError():
             return "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
         case SSLError():
             return f"tls: {str(found)[:200]}"
-    text = str(found).rpartition(": ")[2]
-    return f"dial tcp {host}: connect: {text[:200]}"
+    return f"{host}: {str(found)[:200]}"

@@ -1,4 +1,5 @@
-"""How this node gets its images and keeps them: the agent's options, by the names the ECS agent has for them. Pure.
+"""How this node gets its images and keeps them: the agent's options, by the names the ECS agent has for them.
+Pure.
 
 amazon-ecs-agent, README, "Environment Variables"; facts/ecs.md, "agent defaults". Those that begin with
 WINDLASS are ours. They are read once, by the agent's composition root.
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from windlass.kernel.clock import Duration, seconds
+from windlass.kernel.clock import SECOND, Duration, seconds
 
 Behavior = Literal["default", "always", "once", "prefer-cached"]
 CLEANUP_INTERVAL_S_MIN = 600
@@ -26,7 +27,8 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """What the agent was told. `insecure` are registries ("host:port") that are asked without TLS; `auth_file` is
+    """What the agent was told. `insecure` are registries ("host:port") that are asked without TLS;
+    `auth_file` is
 
     one like ~/.docker/config.json, "" for none; `budget` is in bytes, 0 for none.
     """
@@ -34,10 +36,10 @@ class ImageSettings:
     behavior: Behavior = "default"
     insecure: frozenset[str] = frozenset()
     auth_file: str = ""
-    pull_timeout: Duration = seconds(2 * 3600)
+    pull_timeout: Duration = 2 * 3600 * SECOND
     cleanup: bool = True
-    cleanup_interval: Duration = seconds(30 * 60)
-    minimum_age: Duration = seconds(3600)
+    cleanup_interval: Duration = 30 * 60 * SECOND
+    minimum_age: Duration = 3600 * SECOND
     deletes_per_cycle: int = 5
     budget: int = 0
 
@@ -47,7 +49,9 @@ def read(environment: Mapping[str, str]) -> ImageSettings:
     known = ImageSettings()
     behavior = environment.get("ECS_IMAGE_PULL_BEHAVIOR") or known.behavior
     if behavior not in get_args(Behavior):
-        raise BadSetting(f"ECS_IMAGE_PULL_BEHAVIOR is one of {', '.join(get_args(Behavior))}, not {behavior!r}")
+        raise BadSetting(
+            f"ECS_IMAGE_PULL_BEHAVIOR is one of {', '.join(get_args(Behavior))}, not {behavior!r}"
+        )
     hosts = environment.get("WINDLASS_INSECURE_REGISTRIES", "").split(",")
     off = environment.get("ECS_DISABLE_IMAGE_CLEANUP", "").lower() == "true"
     return ImageSettings(

@@ -141,7 +141,9 @@ def _add_root(
     if not name:
         raise BadImage("a root file system has no name of its own: use --name")
     diff_id = store.add_layer(tar, workshop)
-    about = replace(settings or ImageConfig(), architecture=architecture(platform.machine()), diff_ids=(diff_id,))
+    about = replace(
+        settings or ImageConfig(), architecture=architecture(platform.machine()), diff_ids=(diff_id,)
+    )
     now = _now()
     return store.add_image(name, config.render(about, now), now)
 

@@ -43,7 +43,8 @@ _ALIVE, _KEPT = "alive", "kept"
 
 
 class Named(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a name points to. `digest` is the manifest's, "" when the source had none; `pulled`: from a registry,
+    """What a name points to. `digest` is the manifest's, "" when the source had none; `pulled`: from a
+    registry,
 
     so that it can be had again.
     """
@@ -129,7 +130,7 @@ class ImageStore:
             os.close(alive)
 
     def keep(self, workshop: Path, diff_ids: Iterable[str]) -> None:
-        """Let nobody take these layers away as long as the workshop is there: an image is on its way to them."""
+        """Let nobody take these layers away while the workshop is there: an image with them is on its way."""
         with self._locked():
             (workshop / _KEPT).write_text("\n".join(diff_ids))
 
@@ -172,7 +173,8 @@ class ImageStore:
         return self._image(name, named)
 
     def claim(self, image: Image, mark: Path) -> None:
-        """Write the image's id into that file, one of those that `uses` reads: it stays as long as the file does.
+        """Write the image's id into that file, one of those that `uses` reads: it stays as long as the file
+        does.
 
         Raises BadImage when the image was taken away just now.
         """
@@ -199,8 +201,11 @@ class ImageStore:
         self.remove_all([name])
         return True
 
-    def remove_all(self, names: Iterable[str], unless: Callable[[Image], bool] = lambda image: False) -> list[str]:
-        """Take these names away, and all that nothing uses; returns the names. `unless` is asked under the lock.
+    def remove_all(
+        self, names: Iterable[str], unless: Callable[[Image], bool] = lambda image: False
+    ) -> list[str]:
+        """Take these names away, and all that nothing uses; returns the names. `unless` is asked under the
+        lock.
 
         With no names it sweeps up what a removal that was killed has left.
         """

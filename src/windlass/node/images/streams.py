@@ -76,8 +76,8 @@ def unpacked(raw: Readable) -> Readable:
     if head[:2] == GZIP:
         return _Swelling(cast(Readable, gzip.GzipFile(fileobj=whole, mode="rb")), counted)
     if head == ZSTD:
-        options = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG_MAX}
-        return _Swelling(cast(Readable, zstd.ZstdFile(whole, "r", options=options)), counted)
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG_MAX}
+        return _Swelling(cast(Readable, zstd.ZstdFile(whole, options=options)), counted)
     return cast(Readable, whole)
 
 

@@ -1,8 +1,9 @@
-"""The process in which an agent pulls one image, or collects old ones: `python -m windlass.node.images.worker`.
+"""The process in which an agent pulls one image, or collects old ones: `python -m
+windlass.node.images.worker`.
 
-Apart from the agent, so that unpacking takes neither its interpreter nor its memory, and so that it can be ended
-at any moment. Says on its standard output how it goes, in lines of JSON; ends when its standard input does, which
-is when the agent is gone.
+Apart from the agent, so that unpacking takes neither its interpreter nor its memory, and so that it can be
+ended at any moment. Says on its standard output how it goes, in lines of JSON; ends when its standard input
+does, which is when the agent is gone.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def main(argument: str) -> int:
     threading.Thread(target=_end_with_agent, daemon=True).start()
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    error, told = "", ()
+    error, told = "", tuple[str, ...]()
     try:
         told = _run(job)
     except BadImage as bad:

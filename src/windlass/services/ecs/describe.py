@@ -171,8 +171,9 @@ def container(row: Container, within: Task, task_arn: str) -> Result:
         shown["runtimeId"] = row.runtime_id
     if row.exit_code is not None:
         shown["exitCode"] = row.exit_code
-    if row.reason:
-        shown["reason"] = row.reason
+    for name, text in (("reason", row.reason), ("imageDigest", row.image_digest)):
+        if text:
+            shown[name] = text
     return shown
 
 

@@ -110,6 +110,7 @@ class Container(Row, frozen=True):
     exit_code: int | None = None
     reason: str = ""
     health: Health = "UNKNOWN"
+    image_digest: str = ""
 
 
 class Task(Row, frozen=True):

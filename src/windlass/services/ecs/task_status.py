@@ -136,4 +136,5 @@ def _container(container: Container, state: ContainerState | None, ended: bool) 
         exit_code=state.exit_code if container.exit_code is None else container.exit_code,
         reason=container.reason or state.reason[: limits.REASON_LENGTH_MAX],
         health=state.health,
+        image_digest=container.image_digest or state.image_digest,
     )

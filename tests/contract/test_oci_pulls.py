@@ -1,0 +1,186 @@
+"""Tasks whose images come from a registry: pulled once for all that wait, told as AWS tells it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_oci import Tasks, windlass
+from tests.fault.waiting import until
+from tests.image_build import busybox_root, entry, tar_of
+from tests.image_registry import Asked, DebianRegistry, Pushed, SmallRegistry, small_registry
+from tests.process import PlaneProcess
+from windlass.node.images.places import open_store
+
+
+@pytest.fixture(scope="module")
+def busybox(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A layer with a shell."""
+    root = busybox_root(tmp_path_factory.mktemp("root") / "root")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.add(root, ".")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRegistry]:
+    found = DebianRegistry(tmp_path_factory.mktemp("registry") / "r")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
+    running = PlaneProcess(tmp_path_factory.mktemp("pulls") / "data", "--runner", "oci").start()
+    yield running
+    assert running.stop() == 0, running.errors.read_text()[-3000:]
+    assert list((running.data / "agent" / "images" / "new").iterdir()) == []
+
+
+@pytest.fixture
+def tasks(plane: PlaneProcess, account: str) -> Tasks:
+    return Tasks(plane, account)
+
+
+@pytest.fixture
+def small(busybox: bytes) -> Iterator[SmallRegistry]:
+    with small_registry(Pushed([tar_of([entry("new", os.urandom(99))]), busybox], Cmd=["true"])) as found:
+        yield found
+
+
+def test_a_task_from_a_registry(tasks: Tasks, registry: DebianRegistry, busybox: bytes) -> None:
+    """Its image is pulled; the task says when, and its container which image that was."""
+    image = Pushed([busybox], Cmd=["sh", "-c", "exit 5"])
+    task = tasks.reach(tasks.start(image=registry.push(image, "team/app", "1")), "STOPPED")
+    [container] = task["containers"]
+    assert container["exitCode"] == 5
+    assert container["imageDigest"] == image.digest
+    assert task["createdAt"] <= task["pullStartedAt"] < task["pullStoppedAt"] <= task["startedAt"]
+    listed = json.loads(windlass("image", "ls", "--json", "--data", str(tasks.plane.data)).stdout)
+    assert (image.digest, True) in {(found["digest"], found["pulled"]) for found in listed}
+
+
+def test_ten_tasks_one_pull(tasks: Tasks, small: SmallRegistry) -> None:
+    """1. Ten tasks want an image at once. 2. Its layer is fetched once. 3. All run."""
+    shape = {"name": "main", "image": f"{small.host}/app:1", "memory": 16}
+    tasks.ecs.register_task_definition(family="t", containerDefinitions=[shape])
+    arns = [task["taskArn"] for task in tasks.ecs.run_task(taskDefinition="t", count=10)["tasks"]]
+    ended = [tasks.reach(arn, "STOPPED") for arn in arns]
+    assert [task["containers"][0]["exitCode"] for task in ended] == [0] * 10
+    assert len(small.of_blobs()) == 1
+
+
+def test_a_tag_is_asked_for_again(tasks: Tasks, small: SmallRegistry) -> None:
+    """The default: each launch asks what the tag means; when nobody answers, what is here is used."""
+    reference = f"{small.host}/app:1"
+    assert tasks.run(image=reference)[0] == 0
+    small.asked.clear()
+    assert tasks.run(image=reference)[0] == 0
+    assert [(asked.method, asked.path) for asked in small.asked] == [("HEAD", "/v2/app/manifests/1")]
+    small.trick = lambda asked: not asked.answer(403)
+    assert tasks.run(image=reference)[0] == 0
+    small.asked.clear()
+    pinned = tasks.reach(tasks.start(image=f"{small.host}/app@{small.image.digest}"), "STOPPED")
+    assert pinned["containers"][0]["exitCode"] == 0
+    assert "pullStartedAt" not in pinned
+    assert small.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (404, b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}',
+         "CannotPullContainerError: manifest for {image} not found: manifest unknown: manifest unknown"),
+        (403, b"", "CannotPullContainerError: pull access denied for {image}, repository does not exist or "
+         "may require 'docker login': denied: requested access to the resource is denied"),
+    ],
+)  # fmt: skip
+def test_why_there_is_no_image(
+    tasks: Tasks, small: SmallRegistry, status: int, body: bytes, reason: str
+) -> None:
+    """The container's reason is the agent's name for it and Docker's words."""
+    small.trick = lambda asked: not asked.answer(status, body)
+    image = f"{small.host}/app:1"
+    task = tasks.reach(tasks.start(image=image), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["containers"][0]["reason"] == reason.format(image=image)
+    assert task["pullStartedAt"] <= task["pullStoppedAt"]
+
+
+def test_stopping_a_task_that_is_pulled(tasks: Tasks, small: SmallRegistry) -> None:
+    """1. A registry hangs. 2. Of two tasks one is stopped, then the other. 3. Both end; so does the pull."""
+    let_go = threading.Event()
+
+    def hang(asked: Asked) -> bool:
+        return not let_go.wait(120)
+
+    small.trick = hang
+    arns = [tasks.start(image=f"{small.host}/app:1") for _ in range(2)]
+    until(lambda: all("pullStartedAt" in tasks.show(arn) for arn in arns), "both wait")
+    pull = workers_of(tasks.plane.data)
+    assert len(pull) == 1
+    tasks.ecs.stop_task(task=arns[0])
+    ended = tasks.reach(arns[0], "STOPPED")
+    assert ended["stopCode"] == "UserInitiated"
+    assert "exitCode" not in ended["containers"][0]
+    assert workers_of(tasks.plane.data) == pull
+    tasks.ecs.stop_task(task=arns[1])
+    tasks.reach(arns[1], "STOPPED")
+    until(lambda: not workers_of(tasks.plane.data), "nobody wants it any more")
+    let_go.set()
+
+
+def workers_of(data: Path) -> list[str]:
+    """Pids of processes that pull for that plane's agent."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"windlass.node.images.worker" in words and str(data).encode() in words[-2]:
+            found.append(path.parent.name)
+    return found
+
+
+def test_collecting(plane: PlaneProcess, tasks: Tasks, small: SmallRegistry, busybox: bytes) -> None:
+    """What runs stays, what was imported stays, the rest goes: by hand, with no plane asked."""
+    words = ("image", "gc", "--minimum-age", "0s", "--data", str(plane.data))
+    reference = f"{small.host}/app:1"
+    arn = tasks.start(image=reference, command=["sleep", "600"], stopTimeout=1)
+    tasks.reach(arn, "RUNNING")
+    assert reference not in windlass(*words).stdout
+    tasks.ecs.stop_task(task=arn)
+    tasks.reach(arn, "STOPPED")
+    until(lambda: reference in windlass(*words, "--dry-run").stdout, "nothing has it any more")
+    assert open_store(plane.data).find(reference) is not None
+    assert reference in windlass(*words).stdout
+    assert open_store(plane.data).find(reference) is None
+
+
+def test_pull_by_hand(tmp_path: Path, registry: DebianRegistry) -> None:
+    """`windlass image pull`, and what goes wrong with it in one line."""
+    data = ("--data", str(tmp_path / "data"))
+    reference = registry.push(Pushed([tar_of([entry("x", b"y")])]), "hand", "1")
+    done = windlass("image", "pull", reference, *data)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(reference)
+    failed = windlass("image", "pull", f"{registry.host}/nosuch", *data)
+    assert failed.returncode != 0
+    assert "nosuch:latest not found: " in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_settings_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECS_IMAGE_PULL_BEHAVIOR", "sometimes")
+    done = windlass("up", "--port", "0", "--runner", "oci", "--data", str(tmp_path / "data"))
+    assert done.returncode != 0
+    assert "ECS_IMAGE_PULL_BEHAVIOR is one of default, always, once, prefer-cached" in done.stderr
