@@ -38,6 +38,9 @@ class NoLinks:
     async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
         raise AssertionError("no node in this test")
 
+    def dismiss(self, node_id: str, why: str) -> None:
+        """There is no session to end."""
+
 
 def a_caller(account: str = ACCOUNT) -> Caller:
     return Caller(account=account, arn=f"arn:aws:iam::{account}:root", user_id=account, access_key="test")

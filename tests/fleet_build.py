@@ -11,7 +11,8 @@ from windlass.fleet.controller import Controller
 from windlass.fleet.frames import Transport, decode_from_plane, encode
 from windlass.fleet.intake import register
 from windlass.fleet.link import NodeLinks
-from windlass.fleet.messages import ContainerSpec, FromNode, FromPlane, Hello, UnitSpec, UnitState
+from windlass.fleet.lost import LostNodes
+from windlass.fleet.messages import ContainerSpec, FromNode, FromPlane, Hello, Observed, UnitSpec, UnitState
 from windlass.fleet.model import TABLES, UNITS, Node, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.kernel.chance import Chance
@@ -60,6 +61,8 @@ class Fleet:
             make_secret=Chance(1).token,
         )
         self.links.start()
+        self.lost = LostNodes(self.store, self.clock, self.journal)
+        self.spawn.start("lost", self.lost.loop.run())
         self.controller = Controller(self.store, self.links, self.clock, self.journal)
         self.spawn.start("fleet", self.controller.run())
 
@@ -113,9 +116,18 @@ class Peer:
         await self.transport.send(encode(message))
 
     async def hello(
-        self, *units: UnitState, token: str = TOKEN, generation: int = 0, cpu: int = 4096, memory: int = 8192
+        self,
+        *units: UnitState,
+        token: str = TOKEN,
+        generation: int = 0,
+        cpu: int = 4096,
+        memory: int = 8192,
+        run: str = "",
     ) -> None:
-        await self.say(Hello(self.node_id, token, cpu, memory, generation, units))
+        await self.say(Hello(self.node_id, token, cpu, memory, generation, units, run))
+
+    async def say_states(self, number: int, *units: UnitState) -> None:
+        await self.say(Observed(number, units))
 
     async def hear(self) -> FromPlane | None:
         body = await self.transport.receive()

@@ -28,14 +28,16 @@ from windlass.config import Settings, Unusable, check_settings
 from windlass.embedded import embedded_agent
 from windlass.fleet.controller import Controller
 from windlass.fleet.instances import Machines
-from windlass.fleet.link import NodeLinks
+from windlass.fleet.link import LEASE, NodeLinks
+from windlass.fleet.lost import LOST_AFTER, LostNodes
 from windlass.front.admin import PREFIX, Admin, Facts
+from windlass.front.admit import REGISTRATIONS_PATH
 from windlass.front.gateway import FrontDoor, Gateway, Gone
 from windlass.front.json_lines import JsonLines
 from windlass.front.nodes import NodeDoor
-from windlass.front.server import Server, make_server
+from windlass.front.server import Answer, Tls, make_server
 from windlass.kernel.chance import Chance
-from windlass.kernel.clock import SECOND, WallClock
+from windlass.kernel.clock import SECOND, WallClock, seconds
 from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
@@ -46,7 +48,9 @@ from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
+from windlass.services.ssm.registrar import Registrar
 
+LOOPBACK = "127.0.0.1"
 PROBE_PERIOD = SECOND
 GC_THRESHOLDS = (20_000, 10, 100)
 """Objects, and passes of the younger generation, before a pass of the garbage collector.
@@ -94,12 +98,18 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
     async with AsyncExitStack() as stack:
         data = _data_directory(settings, stack)
         profile = _profile(settings)
-        listener = _listen(settings.host, settings.port)
-        stack.callback(listener.close)
-        endpoint = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
-        plane = await stack.enter_async_context(_plane(settings, data, profile, endpoint, ending))
-        server = _server(settings, plane, endpoint)
-        serving = plane.spawn.start("http", server.serve(sockets=[listener]))
+        sites = _sites(settings, data)
+        for site in sites:
+            stack.callback(site.listener.close)
+        endpoint, inside = sites[0].endpoint, sites[-1].endpoint
+        plane = await stack.enter_async_context(_plane(settings, data, profile, inside, ending))
+        door = NodeDoor(_node_links(plane), plane.spawn, plane.calls.part(Registrar))
+        answer = _answer(settings, plane, endpoint, door)
+        servers = [make_server(answer, door, site.tls) for site in sites]
+        serving = [
+            plane.spawn.start(f"http {site.endpoint}", server.serve(sockets=[site.listener]))
+            for site, server in zip(sites, servers, strict=True)
+        ]
         if settings.auth == "sigv4":
             _write_root_credentials(plane, data / "root-credentials.json")
             log.warning("root credentials are in %s", data / "root-credentials.json")
@@ -108,8 +118,9 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
             await stack.enter_async_context(agent)
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()
-        server.should_exit = True
-        await serving
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
         if ending.crash:
             raise Unusable(f"stopped because of a bug in {ending.crash}; tasks go on, state is kept")
     return 0
@@ -132,6 +143,36 @@ def _profile(settings: Settings) -> Profile:
         return load_profile(settings.profile)
     except ValueError as error:
         raise Unusable(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One of the addresses that the plane answers at."""
+
+    listener: socket.socket
+    endpoint: str
+    tls: Tls | None = None
+
+
+def _sites(settings: Settings, data: Path) -> list[Site]:
+    """The endpoint; with TLS also a plain one on loopback, for what this machine runs: nothing of it leaves
+
+    the machine, and it need not know who signed the certificate. Its port is kept, as tasks outlive a plane.
+    """
+    listener = _listen(settings.host, settings.port)
+    address = f"{_shown(settings.host)}:{listener.getsockname()[1]}"
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return [Site(listener, f"http://{address}")]
+    tls = Tls(settings.tls_certificate, settings.tls_key)
+    kept = data / "loopback.port"
+    try:
+        inside = _listen(LOOPBACK, int(kept.read_text()))
+    except (OSError, ValueError, Unusable):
+        inside = _listen(LOOPBACK, 0)
+    port = inside.getsockname()[1]
+    kept.write_text(f"{port}\n")
+    log.warning("this machine's tasks and commands reach the plane at http://%s:%d", LOOPBACK, port)
+    return [Site(listener, f"https://{address}", tls), Site(inside, f"http://{LOOPBACK}:{port}")]
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -168,7 +209,13 @@ async def _plane(
             chance=chance,
             log=durable,
             links=lambda store, journal, spawn: NodeLinks(
-                store, journal, spawn, clock=clock, endpoint=endpoint, make_secret=chance.token
+                store,
+                journal,
+                spawn,
+                clock=clock,
+                endpoint=endpoint,
+                make_secret=chance.token,
+                lease=seconds(profile.quotas.get("fleet.node_lease_s", LEASE / SECOND)),
             ),
             profile=profile,
             endpoint=endpoint,
@@ -190,7 +237,11 @@ def _start(plane: Plane, durable: DurableLog) -> None:
     links.start()
     plane.spawn.start("fleet", Controller(plane.store, links, plane.clock, plane.journal).run())
     machines = Machines(plane.store, plane.clock, plane.journal)
-    plane.spawn.start(machines.loop.name, machines.loop.run())
+    away_s = plane.quotas.value("fleet.node_lost_after_s")
+    after = LOST_AFTER if away_s is None else seconds(away_s)
+    lost = LostNodes(plane.store, plane.clock, plane.journal, after)
+    for loop in (machines.loop, lost.loop):
+        plane.spawn.start(loop.name, loop.run())
     start(plane, SERVICES)
     links.on_log_lines(plane.calls.part(LogIngest).take)
     links.on_credentials_wanted(plane.calls.part(RoleCredentials).issue)
@@ -210,7 +261,7 @@ async def _probe(plane: Plane, durable: DurableLog) -> None:
             log.warning("the log takes writes again")
 
 
-def _server(settings: Settings, plane: Plane, endpoint: str) -> Server:
+def _answer(settings: Settings, plane: Plane, endpoint: str, door: NodeDoor) -> Answer:
     gateway = Gateway(plane, SERVICES, FrontDoor(settings.auth, settings.region))
     facts = Facts(
         endpoint=endpoint,
@@ -222,11 +273,13 @@ def _server(settings: Settings, plane: Plane, endpoint: str) -> Server:
     admin = Admin(plane, SERVICES, facts)
 
     async def answer(request: Request, gone: Gone) -> Response:
+        if request.path == REGISTRATIONS_PATH:
+            return await door.register(request)
         if request.path.startswith(PREFIX):
             return await admin.answer(request)
         return await gateway.answer(request, gone)
 
-    return make_server(answer, NodeDoor(_node_links(plane), plane.spawn))
+    return answer
 
 
 def _write_root_credentials(plane: Plane, path: Path) -> None:

@@ -34,6 +34,9 @@ class Settings:
     allow_reset: bool = False
     region: str = "us-east-1"
     """Region of requests that name none."""
+    tls_certificate: Path | None = None
+    """PEM file: the endpoint's certificate, with its chain; None serves plain HTTP."""
+    tls_key: Path | None = None
 
     @property
     def tasks_by(self) -> str:
@@ -51,6 +54,7 @@ def check_settings(settings: Settings) -> None:
             f"--auth open accepts any credentials and is refused on {settings.host}; "
             "use --auth sigv4, or listen on 127.0.0.1"
         )
+    _check_tls(settings)
     if settings.runner not in RUNNERS:
         raise Unusable(f"unknown runner {settings.runner!r}; there are {', '.join(RUNNERS)}")
     if settings.runner == "docker":
@@ -61,3 +65,19 @@ def check_settings(settings: Settings) -> None:
             image_settings.read(os.environ)
         except (oci_host.NotCapable, image_settings.BadSetting) as error:
             raise Unusable(str(error)) from error
+
+
+def _check_tls(settings: Settings) -> None:
+    """Both files, and such as belong together: a server would only find out later, in words of OpenSSL."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise Unusable("--tls-cert and --tls-key go together")
+    import ssl  # slow to load, and most planes have none
+
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        reason = error.strerror or getattr(error, "reason", "") or str(error)
+        raise Unusable(f"cannot serve TLS with {certificate} and {key}: {reason}") from error

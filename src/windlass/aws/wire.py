@@ -18,6 +18,7 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    scheme: str = "http"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(images.app, name="image")
+agent_app = typer.Typer(help="Agents on this machine.", invoke_without_command=True)
+app.add_typer(agent_app, name="agent")
 
 Endpoint = Annotated[str, typer.Option(help="URL of the plane.", default_factory=default_endpoint)]
 
@@ -75,6 +77,10 @@ def up(
     agent: Annotated[bool, typer.Option(help="Run an agent on this machine.")] = True,
     log_format: Annotated[LogFormat, typer.Option(help="Format of the plane's own log.")] = LogFormat.text,
     allow_reset: Annotated[bool, typer.Option(help="Allow POST /_windlass/reset.")] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Serve TLS with this certificate (PEM, with its chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
 ) -> None:
     """Start a plane; prints one line when it serves, stops cleanly on Ctrl-C."""
     from windlass.config import Settings, Unusable, check_settings
@@ -90,6 +96,8 @@ def up(
         agent=agent,
         log_format=log_format.value,
         allow_reset=allow_reset,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
     )
     try:
         check_settings(settings)
@@ -171,6 +179,45 @@ def quotas(endpoint: Endpoint, as_json: AsJson = False) -> None:
     from windlass.cli import inspect
 
     inspect.quotas(endpoint, as_json)
+
+
+@agent_app.callback()
+def agent(
+    context: typer.Context,
+    join: Annotated[
+        str | None, typer.Option(metavar="URL", help="Be a machine of the plane there (ECS Anywhere).")
+    ] = None,
+    activation: Annotated[
+        str, typer.Option(metavar="ID:CODE", help="From ssm create-activation; needed the first time.")
+    ] = "",
+    cluster: Annotated[str, typer.Option(help="ECS cluster to be a container instance of.")] = "default",
+    data: Annotated[Path, typer.Option(help="This agent's directory.")] = Path(".windlass"),
+    runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
+    ca: Annotated[
+        Path | None, typer.Option(help="Authority that signed the plane's certificate (PEM), if your own.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A custom attribute; may be repeated.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the machine is called in SSM.")] = "",
+) -> None:
+    """Run an agent that joins a plane on another machine; tasks end with it on Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    if join is None:
+        fail("give --join URL, or a command; see windlass agent --help", 2)
+    from windlass.cli.joining import become_agent
+
+    become_agent(
+        data.resolve(),
+        join,
+        "process" if runner is Runner.auto else runner.value,
+        activation=activation,
+        cluster=cluster,
+        name=name,
+        authority=ca,
+        attributes=attribute or (),
+    )
 
 
 def _say(line: str) -> None:

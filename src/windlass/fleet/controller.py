@@ -2,7 +2,7 @@
 
 Woken by changes of units and nodes, with their keys, so that a pass costs what changed and not what exists;
 once a period it looks at everything. What a node should hold is computed from rows (desired.py); telling it
-is the links' business. Known gap: a node that never comes back keeps its units until `intake.abandon`.
+is the links' business.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Controller:
     def __init__(self, store: Store, links: Offers, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._links = links
+        self._clock = clock
         self._journal = journal
         self._reserved: dict[str, Reserved] = {}
         self._loop = Loop("fleet", clock, journal, self._pass, period=PERIOD)
@@ -141,7 +142,7 @@ class Controller:
         for node in sorted(self._store[NODES].by("connected", True), key=lambda node: node.id):
             held = self._links.held(node.id)
             if held is None:  # its session ended while the log took no writes
-                take_disconnect(self._store, node.id)
+                take_disconnect(self._store, node.id, self._clock.now())
                 continue
             units: dict[str, Unit | None] = dict.fromkeys(held)
             units |= {unit.id: unit for unit in self._store[UNITS].by("node", node.id)}

@@ -11,6 +11,7 @@ from windlass.fleet import tokens
 from windlass.fleet.messages import Hello, Observed
 from windlass.fleet.model import EPOCHS, NODES, UNITS, Epoch, Node, Unit
 from windlass.fleet.transitions import apply_observed, lose, occupies
+from windlass.kernel.clock import Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Store, Transaction
 
@@ -19,13 +20,17 @@ class NodeRefused(Exception):
     """The agent may not open a session; the message says why."""
 
 
-def raise_epoch(store: Store) -> int:
-    """The number of this start of the plane on its log; no session has survived the start."""
+def raise_epoch(store: Store, now: Instant) -> int:
+    """The number of this start of the plane on its log; no session has survived the start.
+
+    Nodes have from now on to come back: while the plane was away they could not.
+    """
     with store.transact() as tx:
         last = tx[EPOCHS].get("plane")
         epoch = tx[EPOCHS].put(Epoch("plane", 1 if last is None else last.number + 1))
-        for node in tx[NODES].by("connected", True):
-            tx[NODES].put(replace(node, connected=False))
+        for node in tx[NODES].all():
+            if node.connected or (node.disconnected_at and not node.lost):
+                tx[NODES].put(replace(node, connected=False, disconnected_at=now))
     return epoch.number
 
 
@@ -95,6 +100,7 @@ def take_hello(store: Store, hello: Hello) -> Node:
                 cpu_units=hello.cpu_units,
                 memory_mib=hello.memory_mib,
                 connected=True,
+                lost=False,
                 generation=max(node.generation, hello.generation) + 1,
             )
         )
@@ -159,14 +165,21 @@ def begin_generation(store: Store, node_id: str) -> int:
         return tx[NODES].put(replace(node, generation=node.generation + 1)).generation
 
 
-def take_disconnect(store: Store, node_id: str) -> None:
+def take_disconnect(store: Store, node_id: str, now: Instant) -> None:
     """The node's session has ended. Its units go on; nobody knows how."""
     with store.transact() as tx:
-        tx[NODES].put(replace(tx[NODES].require(node_id), connected=False))
+        node = tx[NODES].get(node_id)
+        if node is not None:
+            tx[NODES].put(replace(node, connected=False, disconnected_at=now))
 
 
 def abandon(store: Store, node_id: str, why: str) -> list[Unit]:
-    """The node will not come back: all that it had is lost."""
+    """The node is not waited for any longer: all that it had is lost. One that nobody can be is forgotten."""
     with store.transact() as tx:
+        node = tx[NODES].require(node_id)
+        if node.token:
+            tx[NODES].put(replace(node, lost=True))
+        else:
+            tx[NODES].delete(node_id)
         units = [unit for unit in tx[UNITS].by("node", node_id) if occupies(unit)]
         return [tx[UNITS].put(lose(unit, why)) for unit in units]

@@ -48,6 +48,9 @@ class Links(Protocol):
         Raises Retry when the node's session is lost before the result came.
         """
 
+    def dismiss(self, node_id: str, why: str) -> None:
+        """End the node's session and tell it why, once what was decided about it is durable."""
+
 
 class NodeLinks:
     """All sessions of a plane. `start()` comes before the first `serve()`."""
@@ -79,7 +82,7 @@ class NodeLinks:
 
     def start(self) -> None:
         """A new epoch begins: no session of an earlier start counts any more. Needs a running loop."""
-        self._epoch = intake.raise_epoch(self._store)
+        self._epoch = intake.raise_epoch(self._store, self._clock.now())
 
     def on_log_lines(self, sink: LogSink) -> None:
         """Send the output of tasks and functions there; the logs service registers itself."""
@@ -119,6 +122,18 @@ class NodeLinks:
     def check_secret(self, node_id: str, secret: str) -> None:
         """For doors that strangers can knock at. Raises intake.NodeRefused."""
         intake.check_secret(self._store, node_id, secret)
+
+    def dismiss(self, node_id: str, why: str) -> None:
+        session = self._sessions.get(node_id)
+        if session is not None:
+            self._spawn.start(f"dismiss {node_id}", self._dismiss(session, why))
+
+    async def _dismiss(self, session: Session, why: str) -> None:
+        try:
+            await session.send(Refused(why))
+        except (ConnectionError, Retry) as error:
+            why = f"{why} ({error})"
+        self._end(session, why)
 
     async def serve(self, transport: Transport) -> None:
         """One session, from Hello to its end, whichever side ends it."""
@@ -206,7 +221,7 @@ class NodeLinks:
         if connected:
             return
         try:
-            intake.take_disconnect(self._store, session.node_id)
+            intake.take_disconnect(self._store, session.node_id, self._clock.now())
         except Retry as error:  # placement may choose it meanwhile, and offers when it is back
             self._journal.note("fleet", session.node_id, "retry", error.why)
 

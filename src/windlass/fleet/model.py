@@ -76,6 +76,10 @@ class Node(Row, frozen=True):
     """Digest of the secret that it was given last and has not confirmed."""
     renewed: bool = False
     """Its secret is renewed: it came over a network. The embedded one's lies beside the plane's own files."""
+    disconnected_at: Instant = 0
+    """When its last session ended, or the plane last started without one; 0 before the first."""
+    lost: bool = False
+    """It stayed away for too long (lost.py); until it is back."""
     shared: bool = True
     """Takes units that are bound to no node: Fargate tasks, function environments."""
     attributes: tuple[tuple[str, str], ...] = ()
@@ -144,6 +148,11 @@ def _due(instance: Instance) -> Instant:
     return instance.terminated_at if instance.phase == "terminated" else instance.running_at
 
 
+def _is_away(node: Node) -> str | None:
+    """Nodes that may come back, and of which nothing was given up yet."""
+    return "yes" if node.disconnected_at and not (node.connected or node.lost) else None
+
+
 UNITS: Table[Unit] = Table(
     name="fleet.unit",
     row=Unit,
@@ -162,6 +171,8 @@ NODES: Table[Node] = Table(
     key=lambda node: node.id,
     indexes={
         "connected": Index(of=lambda node: node.connected or None),
+        "renewed": Index(of=lambda node: node.renewed or None),
+        "away": Index(of=_is_away, order=attrgetter("disconnected_at")),
         "shared": Index(of=lambda node: "connected" if node.shared and node.connected else None),
         "whole": Index(of=lambda node: "yes" if node.shared and node.unbounded else None),
     },

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 ADMIN_PREFIX = "/_windlass/"
 NODE_PATH = "/_windlass/node"
 """Where agents on other machines open their session. They have secrets of their own to show."""
-NODE_PATHS = (NODE_PATH,)
+REGISTRATIONS_PATH = "/_windlass/node/registrations"
+"""Where a machine becomes such a node, with an activation."""
 
 
 def refused(path: str, headers: Mapping[str, str], peer: str) -> str | None:
     """Why the request is turned away, or None. `peer` is the client's address ("" for a Unix socket)."""
-    if path in NODE_PATHS:
+    if path in (NODE_PATH, REGISTRATIONS_PATH):
         return "agents are no web pages" if _from_a_browser(headers) else None
     if path.startswith(ADMIN_PREFIX) and peer and not is_local(peer):
         return "the admin endpoints answer on this machine only"

@@ -186,4 +186,4 @@ async def _outcome(waiting: Waiting) -> Result | Exception | None:
 def _endpoint(request: Request) -> str | None:
     """The base URL the client used, for queue URLs; a Host header that is no host is not echoed."""
     host = request.headers.get("host", "")
-    return f"http://{host}" if _HOST.fullmatch(host) else None
+    return f"{request.scheme}://{host}" if _HOST.fullmatch(host) else None

@@ -106,7 +106,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 def _request(scope: Scope, headers: Mapping[str, str], body: bytes) -> Request:
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], path, query, headers, body)
+    return Request(scope["method"], path, query, headers, body, scope["scheme"])
 
 
 async def _gone(receive: Receive) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.services import ec2, ecs, events, iam, lambda_, logs, sqs, sts
+from windlass.services import ec2, ecs, events, iam, lambda_, logs, sqs, ssm, sts
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -13,5 +13,6 @@ SERVICES: tuple[Service, ...] = (
     lambda_.SERVICE,
     logs.SERVICE,
     sqs.SERVICE,
+    ssm.SERVICE,
     sts.SERVICE,
 )

@@ -16,6 +16,7 @@ from windlass.fleet import intake
 from windlass.fleet.controller import Controller
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
+from windlass.fleet.lost import LostNodes
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import NODES, UNITS
 from windlass.fleet.queue_transport import QueueTransport, pair
@@ -97,7 +98,9 @@ class World:
         self._controller = Controller(self.plane.store, links, self.clock, self.plane.journal)
         self.plane.spawn.start("fleet", self._controller.run())
         machines = Machines(self.plane.store, self.clock, self.plane.journal)
-        self.plane.spawn.start(machines.loop.name, machines.loop.run())
+        lost = LostNodes(self.plane.store, self.clock, self.plane.journal)
+        for loop in (machines.loop, lost.loop):
+            self.plane.spawn.start(loop.name, loop.run())
         start(self.plane, self._services)
         try:
             await story(self)

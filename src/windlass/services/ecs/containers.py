@@ -3,8 +3,9 @@
 Decides a container's command, environment and limits; log_options.py where its output goes. Rules: ECS API
 reference, TaskOverride and ContainerOverride. Must not know where the task will run.
 
-Our own decision: every container gets the plane's endpoint and the Region, and without a task role
-credentials too, unless its definition sets those names itself.
+Our own decision: every container gets the Region, and without a task role credentials too, unless its
+definition sets those names itself. Where the plane is, the node tells it: not every node has the same way
+there.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ class Surroundings:
 
     account: str
     region: str
-    endpoint: str
     access_key: str = ""
     secret_key: str = ""
     """"" for a task with a role, which asks its agent for credentials instead."""
@@ -60,11 +60,7 @@ class Surroundings:
 
     @property
     def environment(self) -> dict[str, str]:
-        told = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-        }
+        told = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
         if not self.access_key:
             return told
         return {**told, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}

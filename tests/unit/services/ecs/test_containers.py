@@ -22,9 +22,8 @@ from windlass.fleet.messages import (
 from windlass.services.ecs.containers import Reserve, Surroundings, overridden, reserve, unit_spec
 from windlass.services.ecs.task_definition import register
 
-AROUND = Surroundings("123456789012", "eu-west-1", "http://plane", "123456789012", "windlass")
+AROUND = Surroundings("123456789012", "eu-west-1", "123456789012", "windlass")
 TOLD = {
-    "AWS_ENDPOINT_URL": "http://plane",
     "AWS_REGION": "eu-west-1",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "123456789012",
@@ -146,8 +145,8 @@ def test_the_users_environment_wins() -> None:
 
 def test_a_role_brings_no_credentials() -> None:
     """A task with a role asks its agent: in its environment they could not be renewed."""
-    told = Surroundings("1", "r", "http://plane").environment
-    assert told == {"AWS_ENDPOINT_URL": "http://plane", "AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"}
+    told = Surroundings("1", "r").environment
+    assert told == {"AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"}
 
 
 def test_a_check_in_a_shell_and_a_policy_that_is_off() -> None:

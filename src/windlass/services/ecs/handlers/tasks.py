@@ -211,7 +211,6 @@ def _surroundings(call: Call, order: launch.Order) -> Surroundings:
     keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
     return Surroundings(
         *call.scope,
-        call.calls.endpoint,
         *keys,
         log_mode=settings.in_force(call, "defaultLogDriverMode"),
         missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),

@@ -1,0 +1,49 @@
+"""SSM, as far as ECS Anywhere needs it: activations, and the machines that registered with them.
+
+A machine becomes a managed instance (`mi-…`) by an activation; what it is to ECS is the fleet's and ECS's
+business. Everything else of Systems Manager is refused: parameters, documents, commands. docs/aws/ssm.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from windlass.services.plane import Plane, Service
+from windlass.services.ssm.handlers import activations, managed_instances, tags
+from windlass.services.ssm.model import TABLES
+from windlass.services.ssm.registrar import Registrar
+
+_NO_CREDENTIALS = "the role is kept and shown, the machine gets no credentials of it"
+_TAGGED = "managed instances only: nothing else of Systems Manager is here"
+
+
+def _start(plane: Plane) -> Sequence[object]:
+    registrar = Registrar(plane)
+    plane.spawn.start(registrar.loop.name, registrar.loop.run())
+    return (registrar,)
+
+
+SERVICE = Service(
+    name="ssm",
+    handlers={
+        "CreateActivation": activations.create_activation,
+        "DescribeActivations": activations.describe_activations,
+        "DeleteActivation": activations.delete_activation,
+        "DescribeInstanceInformation": managed_instances.describe_instance_information,
+        "DeregisterManagedInstance": managed_instances.deregister_managed_instance,
+        "UpdateManagedInstanceRole": managed_instances.update_managed_instance_role,
+        "AddTagsToResource": tags.add_tags_to_resource,
+        "RemoveTagsFromResource": tags.remove_tags_from_resource,
+        "ListTagsForResource": tags.list_tags_for_resource,
+    },
+    tables=TABLES,
+    start=_start,
+    partial={
+        "CreateActivation": f"RegistrationMetadata is refused; {_NO_CREDENTIALS}",
+        "DescribeInstanceInformation": "no associations; managed instances only, no EC2 instances",
+        "UpdateManagedInstanceRole": _NO_CREDENTIALS,
+        "AddTagsToResource": _TAGGED,
+        "RemoveTagsFromResource": _TAGGED,
+        "ListTagsForResource": _TAGGED,
+    },
+)

@@ -1,0 +1,1 @@
+"""Handlers of SSM, one module per group of actions."""
