@@ -7,16 +7,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call, start_services
+from tests.ec2_build import SUBNET_ID, a_subnet
 from windlass.aws.quotas import Profile
 from windlass.fleet.instances import launch
 from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
 from windlass.fleet.model import NODES, UNITS, Instance, Node, Unit
 from windlass.kernel.rows import replace
+from windlass.services import ec2
 from windlass.services.ecs import SERVICE
 from windlass.services.ecs.model import INSTANCES, TASKS, Container, ContainerInstance, Task
 from windlass.services.plane import Plane
 
-SUBNET = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+SUBNET = {"awsvpcConfiguration": {"subnets": [SUBNET_ID]}}
+"""A network configuration for calls on `Ecs`: that subnet is there."""
 
 
 def a_container(name: str = "app", **members: Any) -> dict[str, Any]:
@@ -87,12 +90,13 @@ def a_machine(machine_id: str = "i-0000000000000001", **members: Any) -> Instanc
 
 
 class Ecs:
-    """A started plane with ECS alone; the test plays the fleet."""
+    """A started plane with ECS and EC2 alone; the test plays the fleet."""
 
     def __init__(self, profile: Profile | None = None) -> None:
         self.clock = SetClock()
-        self.plane: Plane = a_plane(SERVICE, clock=self.clock, profile=profile)
-        start_services(self.plane, [SERVICE])
+        self.plane: Plane = a_plane(ec2.SERVICE, SERVICE, clock=self.clock, profile=profile)
+        start_services(self.plane, [ec2.SERVICE, SERVICE])
+        a_subnet(self.plane.store)
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return await call(self.plane, "ecs", operation, **params)

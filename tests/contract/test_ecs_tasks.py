@@ -225,9 +225,11 @@ def test_the_fargate_launch_rate(own_plane: Callable[..., Any], tmp_path: Path) 
     entry = 'burst = 2, per_second = 0, unit = "tasks", source = "this test", date = "today"'
     profile = tmp_path / "small.toml"
     profile.write_text(f'[buckets]\n"fargate.on_demand" = {{ {entry} }}\n')
-    ecs = own_plane("--profile", str(profile)).client("ecs", "123456789012")
+    plane = own_plane("--profile", str(profile))
+    ecs = plane.client("ecs", "123456789012")
+    [subnet, *_] = plane.client("ec2", "123456789012").describe_subnets()["Subnets"]
     register(ecs, a_container("exit 0"), cpu="256", memory="512", networkMode="awsvpc")
-    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]]}}
     asked = {"taskDefinition": "work", "networkConfiguration": network}
     arns = [t["taskArn"] for t in ecs.run_task(launchType="FARGATE", count=2, **asked)["tasks"]]
     with pytest.raises(ClientError) as caught:

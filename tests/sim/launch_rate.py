@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import SECOND
-from windlass.services import ecs, logs
+from windlass.services import ec2, ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
 from windlass.sim.world import World
 
-SERVICES = (ecs.SERVICE, logs.SERVICE)
+SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 
 
 def launch(

@@ -7,7 +7,8 @@ what the command tells. Lines that begin with `#` are for people. The first comm
     ----
 
 Commands: `node ID [cpu=N memory=N]`, `cut ID`, `mend ID`, `forget ID` (the agent loses its disk and its
-session), `call SERVICE OPERATION [JSON]`, then `show JMESPATH` on a line of its own to tell less,
+session), `call SERVICE OPERATION [JSON]`, then `show JMESPATH` on a line of its own to tell less, or
+`keep NAME JMESPATH` to tell nothing and have `$NAME` in later calls,
 `ask tasks=N per-call=N definition=NAME` (a client that starts tasks from now on), `answers` (what it was
 told), `units` (how many are in which state, and why they wait), `pass SECONDS`.
 With WINDLASS_RECORD=1 the stories are written anew; review the difference.
@@ -28,11 +29,11 @@ from windlass.fleet.model import UNITS
 from windlass.kernel.clock import SECOND, seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services import ecs, logs
+from windlass.services import ec2, ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
 from windlass.sim.world import World
 
-SERVICES = (ecs.SERVICE, logs.SERVICE)
+SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 RULE = "----"
 
 
@@ -93,6 +94,7 @@ class Teller:
     def __init__(self, world: World) -> None:
         self._world = world
         self._answers = Answers()
+        self._kept: dict[str, str] = {}
 
     async def obey(self, command: tuple[str, ...]) -> list[str]:
         name, _, rest = command[0].partition(" ")
@@ -137,11 +139,18 @@ class Teller:
     async def _call(self, rest: str, more: tuple[str, ...]) -> list[str]:
         service, operation, *inline = rest.split(" ", 2)
         show = next((line.removeprefix("show ") for line in more if line.startswith("show ")), "")
-        body = "\n".join([*inline, *[line for line in more if not line.startswith("show ")]])
+        keep = next((line.split(" ", 2)[1:] for line in more if line.startswith("keep ")), None)
+        body = "\n".join([*inline, *[line for line in more if not line.startswith(("show ", "keep "))]])
+        for name, value in self._kept.items():
+            body = body.replace(f"${name}", value)
         try:
             result: Any = await self._world.call(service, operation, **json.loads(body or "{}"))
         except Fault as fault:
             return [f"{fault.code}: {fault.message}"]
+        if keep is not None:
+            name, path = keep
+            self._kept[name] = str(jmespath.search(path, result))
+            return []
         told = jmespath.search(show, result) if show else result
         return [] if told is None else json.dumps(told, default=str).split("\n")
 

@@ -52,6 +52,8 @@ class Interface(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ids of its security groups; their rules come in `SecurityGroups`."""
     hostname: str = ""
     public_address: str = ""
+    zone: str = ""
+    """Its subnet's availability zone."""
 
 
 class Network(msgspec.Struct, frozen=True, omit_defaults=True):

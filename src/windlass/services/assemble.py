@@ -15,6 +15,7 @@ from windlass.aws.calls import Calls
 from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
+from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock
@@ -65,6 +66,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     """Start the loops of the services and register their parts. Needs a running loop."""
     plane.calls.add_part(plane.quotas)
     plane.calls.add_part(Bus())
+    plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     for service in services:
         for part in service.start(plane):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from windlass.kernel.clock import MILLISECOND, Duration, Instant
 from windlass.kernel.faults import Fault
-from windlass.sim.world import World
+from windlass.sim.world import REGION, World
 
 TASKS_PER_CALL_MAX = 10
 """Tasks that one RunTask call may start; ECS API reference, RunTask, count."""
@@ -33,6 +33,9 @@ async def ask_for_tasks(
     world: World, answers: Answers, *, tasks: int, per_call: int, definition: str, cluster: str = "default"
 ) -> None:
     """Start so many Fargate tasks through RunTask, as fast as the buckets let it; never give up."""
+    # Not by world.call, which would read EC2's model to check parameters: that takes as long as half a world.
+    described = await world.plane.calls.run("ec2", "DescribeSubnets", {}, caller=world.caller, region=REGION)
+    subnets = [subnet["SubnetId"] for subnet in described["Subnets"]]
     left = tasks
     while left:
         count = min(left, per_call, TASKS_PER_CALL_MAX)
@@ -44,7 +47,7 @@ async def ask_for_tasks(
                 taskDefinition=definition,
                 count=count,
                 launchType="FARGATE",
-                networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+                networkConfiguration={"awsvpcConfiguration": {"subnets": subnets}},
             )
         except Fault as fault:
             answers.refused[f"{fault.code}: {fault.message}"] += 1

@@ -6,6 +6,9 @@ nodes are told (fleet/networks.py) and do it. There are no instances here; see d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from windlass.fleet.interfaces import Interfaces
 from windlass.services.ec2.handlers import (
     network_interfaces,
     regions,
@@ -19,7 +22,15 @@ from windlass.services.ec2.handlers import (
 from windlass.services.ec2.handlers.serving import served
 from windlass.services.ec2.model import TABLES
 from windlass.services.ec2.partial import PARTIAL
-from windlass.services.plane import Service
+from windlass.services.ec2.task_interfaces import TaskInterfaces
+from windlass.services.plane import Plane, Service
+
+
+def start(plane: Plane) -> Sequence[object]:
+    """Have tasks' interfaces made here."""
+    plane.calls.part(Interfaces).come_from(TaskInterfaces(plane.quotas))
+    return ()
+
 
 SERVICE = Service(
     name="ec2",
@@ -72,6 +83,7 @@ SERVICE = Service(
         ),
     },
     tables=TABLES,
+    start=start,
     partial=PARTIAL,
     invalid="InvalidParameterValue",
     own_checks=frozenset({"required", "range"}),

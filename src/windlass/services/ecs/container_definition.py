@@ -211,4 +211,9 @@ def _port_range(mapping: dict[str, Any]) -> dict[str, Any]:
     found = _PORT_RANGE.fullmatch(mapping["containerPortRange"])
     if found is None or not 1 <= int(found[1]) < int(found[2]) <= PORT_MAX:
         raise refuse(f"Invalid containerPortRange '{mapping['containerPortRange']}'.")
+    if int(found[2]) - int(found[1]) >= limits.PORT_RANGE_MAX:
+        raise refuse(
+            f"Windlass takes port ranges of up to {limits.PORT_RANGE_MAX} ports; "
+            f"'{mapping['containerPortRange']}' has more."
+        )
     return mapping

@@ -29,6 +29,7 @@ from windlass.fleet.messages import (
     Ulimit,
     UnitSpec,
 )
+from windlass.fleet.networks import Network, NetworkMode, PortMapping
 from windlass.services.ecs import log_options
 from windlass.services.ecs.log_options import MODE_DEFAULT
 from windlass.services.ecs.model import FARGATE
@@ -39,6 +40,7 @@ STOP_TIMEOUT_S = 30.0
 RESTART_PERIOD_S = 300
 """ContainerRestartPolicy, restartAttemptPeriod."""
 
+ON_THE_HOST = Network("host")
 ContainerShape: TypeAlias = Mapping[str, Any]
 Names: TypeAlias = Mapping[str, tuple[str, str]]
 """Container name → (its ARN, its runtime id)."""
@@ -110,6 +112,7 @@ def unit_spec(
     names: Names,
     around: Surroundings,
     volumes: Sequence[Mapping[str, Any]] = (),
+    network: Network = ON_THE_HOST,
 ) -> UnitSpec:
     """The whole task for a node; `containers` are those of `overridden`, `volumes` the definition's."""
     told = around.environment
@@ -125,10 +128,12 @@ def unit_spec(
                 _log(container, facts, task_id, names[container["name"]][1], around),
                 names[container["name"]],
                 mounts[container["name"]],
+                network.mode,
             )
             for container in containers
         ),
         task=facts,
+        network=network,
     )
 
 
@@ -139,6 +144,7 @@ def _container_spec(
     log: Log,
     name: tuple[str, str],
     mounts: tuple[Mount, ...],
+    mode: NetworkMode,
 ) -> ContainerSpec:
     environment = {**told, **_pairs(container["environment"])}
     linux = container.get("linuxParameters", {})
@@ -184,7 +190,17 @@ def _container_spec(
         arn=name[0],
         runtime_id=name[1],
         labels=tuple(container.get("dockerLabels", {}).items()),
+        ports=tuple(port for mapping in container.get("portMappings", ()) for port in _ports(mapping, mode)),
     )
+
+
+def _ports(mapping: Mapping[str, Any], mode: NetworkMode) -> list[PortMapping]:
+    """A mapping's ports. In mode bridge each port of a range gets a host port that the node picks."""
+    protocol = mapping["protocol"]
+    if "containerPortRange" not in mapping:
+        return [PortMapping(mapping["containerPort"], mapping["hostPort"], protocol)]
+    low, high = map(int, mapping["containerPortRange"].split("-"))
+    return [PortMapping(port, 0 if mode == "bridge" else port, protocol) for port in range(low, high + 1)]
 
 
 def _volume(volume: Mapping[str, Any]) -> Mount:

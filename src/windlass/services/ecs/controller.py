@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from windlass.aws.bus import Bus
 from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet import model as fleet
+from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, Duration, Instant
 from windlass.kernel.reconcile import Loop
@@ -33,6 +34,7 @@ class Observer:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
+        self._interfaces = plane.calls.part(Interfaces)
         self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
         plane.store.watch((UNITS,), self._changed)
 
@@ -59,11 +61,14 @@ class Observer:
             tx[UNITS].delete(unit.id)
             return
         after = task_status.derive(task, unit, now)
+        for step in task_status.steps(task, after):
+            after = tx[TASKS].put(step)
+            notices.tell(self._bus, tx, step, now)
         tx[TASKS].put(after)
-        if after.version > task.version:
-            notices.tell(self._bus, tx, after, now)
         if after.last_status == "STOPPED":
             tx[UNITS].delete(unit.id)
+            if after.attachment is not None:
+                self._interfaces.release(tx, after.attachment.interface_id)
             for key in after.access_keys:
                 tx[CREDENTIALS].delete(key)
         if after.last_status != task.last_status:

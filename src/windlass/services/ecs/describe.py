@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from windlass.aws.calls import Result
+from windlass.fleet.networks import Binding
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.store import Store
 from windlass.services.ecs import references
@@ -110,7 +111,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "createdAt": in_seconds(row.created_at),
         "containers": [container(c, row, arn) for c in row.containers],
         "overrides": {"containerOverrides": [], **row.overrides},
-        "attachments": [],
+        "attachments": attachments(row),
         "attributes": [],
         "inferenceAccelerators": [],
         "enableExecuteCommand": False,
@@ -159,8 +160,8 @@ def container(row: Container, within: Task, task_arn: str) -> Result:
         "name": row.name,
         "image": row.image,
         "lastStatus": row.last_status,
-        "networkBindings": [],
-        "networkInterfaces": [],
+        "networkBindings": [] if within.attachment else [binding(one) for one in row.bindings],
+        "networkInterfaces": _interfaces(within),
         "healthStatus": row.health,
         "cpu": row.cpu,
     }
@@ -175,6 +176,54 @@ def container(row: Container, within: Task, task_arn: str) -> Result:
         if text:
             shown[name] = text
     return shown
+
+
+ATTACHMENT_STATUS = {
+    "PROVISIONING": "PRECREATED",
+    "PENDING": "ATTACHING",
+    "DEPROVISIONING": "DETACHING",
+    "STOPPED": "DELETED",
+}
+"""A task's lastStatus → its attachment's status, ATTACHED in all others (ECS API, Attachment)."""
+
+
+def attachments(row: Task) -> list[Result]:
+    """The task's network interface; before it is placed only the subnet is told, as on AWS."""
+    held = row.attachment
+    if held is None:
+        return []
+    details = {"subnetId": held.subnet_id}
+    if row.last_status != "PROVISIONING":
+        details |= {
+            "networkInterfaceId": held.interface_id,
+            "macAddress": held.mac,
+            "privateDnsName": held.hostname,
+            "privateIPv4Address": held.address,
+        }
+    return [
+        {
+            "id": held.id,
+            "type": "ElasticNetworkInterface",
+            "status": ATTACHMENT_STATUS.get(row.last_status, "ATTACHED"),
+            "details": [{"name": name, "value": value} for name, value in details.items()],
+        }
+    ]
+
+
+def _interfaces(row: Task) -> list[Result]:
+    held = row.attachment
+    if held is None or row.last_status == "PROVISIONING":
+        return []
+    return [{"attachmentId": held.id, "privateIpv4Address": held.address}]
+
+
+def binding(row: Binding) -> Result:
+    return {
+        "bindIP": row.address,
+        "containerPort": row.container_port,
+        "hostPort": row.host_port,
+        "protocol": row.protocol,
+    }
 
 
 def _put_instants(shown: dict[str, Any], instants: Mapping[str, Instant]) -> None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from windlass.aws.arn import parse
 from windlass.fleet.messages import TaskFacts
 from windlass.fleet.model import Unit
+from windlass.fleet.networks import Network, NetworkMode
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
+from windlass.kernel.rows import replace
 from windlass.services.ecs import (
     capacity,
     container_definition,
@@ -31,7 +33,7 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.containers import Surroundings
-from windlass.services.ecs.model import FARGATE, Cluster, Container, Shape, Task, TaskDefinition
+from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container, Shape, Task, TaskDefinition
 
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
@@ -61,6 +63,22 @@ class Order:
     ephemeral_gib: int | None
     role_arn: str
     """The role that the tasks act as, or ""."""
+    network_mode: NetworkMode
+    vpc_configuration: Shape
+    """The call's awsvpcConfiguration; empty in other modes."""
+
+
+class Connected(Protocol):
+    """How one task is connected: wiring.Wired. `fault` says why it cannot be, "" when it can."""
+
+    @property
+    def network(self) -> Network: ...
+    @property
+    def attachment(self) -> Attachment | None: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def fault(self) -> str: ...
 
 
 def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Order:
@@ -95,19 +113,30 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
         platform_version=_platform_version(params.get("platformVersion"), launch_type),
         ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
         role_arn=_role_arn(overrides, definition),
+        network_mode=task_definition.network_mode(definition.definition),
+        vpc_configuration=params.get("networkConfiguration", {}).get("awsvpcConfiguration", {}),
     )
 
 
 def rows(
-    made: Order, cluster: Cluster, definition: TaskDefinition, around: Surroundings, now: Instant, ids: Ids
+    made: Order,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    around: Surroundings,
+    networks: Sequence[Connected],
+    now: Instant,
+    ids: Ids,
 ) -> list[tuple[Task, Unit]]:
-    """The Task and Unit rows of an order; `around` is what its tasks are told."""
+    """The Task and Unit rows of an order; `around` is what its tasks are told, `networks` one for each.
+
+    A task that cannot be connected is there all the same, and stops before it was placed.
+    """
     reserve = containers.reserve(made.cpu, made.memory, made.containers)
     volumes = definition.definition.get("volumes", ())
     written = []
-    for place in made.places:
+    for place, wired in zip(made.places, networks, strict=True):
         task_id = ids.hex(32)
-        task = _task(task_id, made, place, cluster, definition, now, ids)
+        task = _connected(_task(task_id, made, place, cluster, definition, now, ids), wired)
         names = {row.name: (task.container_arn(row), row.runtime_id) for row in task.containers}
         unit = Unit(
             id=task_id,
@@ -115,14 +144,29 @@ def rows(
             account=cluster.account,
             region=cluster.region,
             spec=containers.unit_spec(
-                task_id, _facts(task, definition.revision), made.containers, names, around, volumes
+                task_id,
+                _facts(task, definition.revision),
+                made.containers,
+                names,
+                around,
+                volumes,
+                wired.network,
             ),
             cpu_units=reserve.cpu_units,
             memory_mib=reserve.memory_mib,
             created_at=now,
+            desired="stop" if wired.fault else "run",
         )
         written.append((task, unit))
     return written
+
+
+def _connected(task: Task, wired: Connected) -> Task:
+    if wired.fault:
+        return replace(
+            task, desired_status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=wired.fault
+        )
+    return replace(task, attachment=wired.attachment, zone=wired.zone)
 
 
 def _facts(task: Task, revision: int) -> TaskFacts:

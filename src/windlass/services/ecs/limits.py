@@ -38,6 +38,8 @@ DELETE_DEFINITIONS_MAX = 10
 """Task definitions per DeleteTaskDefinitions call; ECS API reference."""
 CONTAINERS_MAX = 10
 """Containers per task definition; ECS service quotas."""
+PORT_RANGE_MAX = 1_000
+"""Ports of one containerPortRange: our choice, since each is mapped by itself; AWS takes any range."""
 DEFINITION_BYTES_MAX = 64 * 1024
 """Bytes of a task definition's JSON; ECS service quotas."""
 NAME_LENGTH_MAX = 255

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from windlass.fleet.messages import Health
+from windlass.fleet.networks import Binding
 from windlass.kernel.clock import Instant
 from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
@@ -95,6 +96,17 @@ class TaskDefinition:
         return references.definition_arn(self.account, self.region, self.family, self.revision)
 
 
+class Attachment(Row, frozen=True):
+    """A task's network interface, as long as anybody may ask for the task (ECS API, Attachment)."""
+
+    id: str
+    interface_id: str
+    subnet_id: str
+    mac: str
+    address: str
+    hostname: str
+
+
 class Container(Row, frozen=True):
     """One container of a task. `cpu`, `memory` and `memory_reservation` are text, as the API shows them."""
 
@@ -111,6 +123,7 @@ class Container(Row, frozen=True):
     reason: str = ""
     health: Health = "UNKNOWN"
     image_digest: str = ""
+    bindings: tuple[Binding, ...] = ()
 
 
 class Task(Row, frozen=True):
@@ -143,6 +156,9 @@ class Task(Row, frozen=True):
     instance: str = ""
     """Id of the container instance that it was placed on; "" on Fargate."""
     zone: str = ""
+    """Availability zone, "" when it has none."""
+    attachment: Attachment | None = None
+    """Its network interface in mode awsvpc."""
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1

@@ -35,6 +35,8 @@ def notice(task: Task, now: Instant) -> Notice:
     detail = describe.task(task, with_tags=False)
     for name in _NOT_IN_EVENTS:
         del detail[name]
+    for attachment in detail["attachments"]:
+        attachment["type"] = "eni"  # as events spell it (ecs_cwe_events)
     return _notice(task, DETAIL_TYPE, detail, now)
 
 

@@ -18,9 +18,9 @@ PARTIAL: Mapping[str, str] = {
         "readonlyRootFilesystem (the oci runner has images that were imported, host and task volumes, "
         "and those of Docker's local driver, volumesFrom, linuxParameters, systemControls of the "
         "container's own namespaces, privileged and a read-only root); the oci runner starts a container "
-        "again with a fresh root file system; by no runner: networkMode, "
-        "portMappings, links, hostname, DNS members, extraHosts, dockerSecurityOptions, "
-        "resourceRequirements, interactive, pseudoTerminal, "
+        "again with a fresh root file system; networkMode and portMappings as far as the runner can "
+        "(docs/nodes.md), port ranges of up to 1,000 ports; by no runner: links, hostname, "
+        "DNS members, extraHosts, dockerSecurityOptions, resourceRequirements, interactive, pseudoTerminal, "
         "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
@@ -28,14 +28,15 @@ PARTIAL: Mapping[str, str] = {
     ),
     "RunTask": (
         "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; the embedded node "
-        "serves every launch type; stored or taken and not acted on: networkConfiguration (one host "
-        "network, no network interface attachment), placementConstraints, placementStrategy, "
+        "serves every launch type; public addresses are made up; stored or taken and not acted on: "
+        "placementConstraints, placementStrategy, "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
         "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "no attachments, attributes, availabilityZone, containerInstanceArn, imageDigest, network bindings"
+        "no attributes, containerInstanceArn, imageDigest; availabilityZone of tasks with an interface only; "
+        "network bindings port by port, ranges too"
     ),
     "ListTasks": "serviceName, containerInstance and daemonName find nothing: there are none yet",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",

@@ -33,6 +33,10 @@ def instance_arn(account: str, region: str, cluster: str, instance_id: str) -> s
     return arn("ecs", region, account, f"container-instance/{cluster}/{instance_id}")
 
 
+def attachment_arn(account: str, region: str, attachment_id: str) -> str:
+    return arn("ecs", region, account, f"attachment/{attachment_id}")
+
+
 def read_arn(text: str) -> tuple[str, str, str, str] | None:
     """(account, region, kind, rest) of an ECS ARN, or None when it is not one.
 

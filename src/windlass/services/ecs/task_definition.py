@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+from windlass.fleet.networks import NetworkMode
 from windlass.services.ecs import container_definition, limits, sizes
 from windlass.services.ecs.container_definition import refuse
 
@@ -72,9 +73,9 @@ def register(params: Mapping[str, Any]) -> Registered:
     return Registered(definition, compatibilities)
 
 
-def network_mode(definition: Definition) -> str:
+def network_mode(definition: Definition) -> NetworkMode:
     """awsvpc, bridge, host or none; bridge when the definition does not say (Linux)."""
-    return str(definition.get("networkMode", "bridge"))
+    return cast(NetworkMode, definition.get("networkMode", "bridge"))
 
 
 def _normalise(given: Definition) -> dict[str, Any]:

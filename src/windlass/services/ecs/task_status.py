@@ -1,8 +1,8 @@
 """A task's status from its unit: what DescribeTasks says of what a node reports. Pure.
 
 The stages are those of the ECS Developer Guide, "task lifecycle"; they only go forward, whatever order the
-reports come in. Nothing here runs ACTIVATING, DEACTIVATING or DEPROVISIONING: those are steps of load
-balancers and network interfaces, which a task does not have yet.
+reports come in. A task with a network interface passes DEPROVISIONING, in which that goes: events tell of it,
+and it takes no time. Nothing here runs ACTIVATING or DEACTIVATING: those are steps of load balancers.
 """
 
 from __future__ import annotations
@@ -77,6 +77,16 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
     return after if _as_told(after) == _as_told(task) else replace(after, version=task.version + 1)
 
 
+def steps(task: Task, after: Task) -> list[Task]:
+    """The rows to tell of, in order, when a task becomes what `derive` made of it; [] when of none."""
+    if after.version == task.version:
+        return []
+    if task.attachment is None or after.last_status != "STOPPED" or task.last_status == "STOPPED":
+        return [after]
+    leaving = replace(after, last_status="DEPROVISIONING", stopped_at=0)
+    return [leaving, replace(after, version=after.version + 1)]
+
+
 def _as_told(task: Task) -> Task:
     """What a state change event shows: everything but health."""
     return replace(task, containers=tuple(replace(c, health="UNKNOWN") for c in task.containers))
@@ -137,4 +147,5 @@ def _container(container: Container, state: ContainerState | None, ended: bool) 
         reason=container.reason or state.reason[: limits.REASON_LENGTH_MAX],
         health=state.health,
         image_digest=container.image_digest or state.image_digest,
+        bindings=state.bindings or container.bindings,
     )

@@ -26,6 +26,7 @@ from windlass.services.ecs import (
     notices,
     references,
     stopping,
+    wiring,
 )
 from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.handlers import listing, settings
@@ -60,11 +61,13 @@ def run_task(call: Call, params: Params) -> Result:
             return _again(tx, call, seen, params)
         definition = _runnable(tx, call, params["taskDefinition"])
         order = launch.order(params, cluster, definition)
+        connect = wiring.begin(tx, call, order)
         _take_quotas(tx, call, order)
         tx[CLUSTERS].put(cluster)
         tasks = []
+        networks = [connect() for _ in order.places]
         for task, unit in launch.rows(
-            order, cluster, definition, _surroundings(call, order), call.now, call.ids
+            order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
         ):
             tasks.append(tx[TASKS].put(task))
             tx[UNITS].put(unit)

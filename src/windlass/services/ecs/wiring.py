@@ -1,0 +1,91 @@
+"""How the tasks of a launch are connected: a network for each, with an interface of its own in mode awsvpc.
+
+Called inside RunTask's transaction. Interfaces come from EC2 through fleet/interfaces.py; EC2's complaints
+become ECS's. No address left is no error of the call: the task is made and stops, as on AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.aws.calls import Call
+from windlass.fleet.interfaces import Interfaces, Make, NoInterface, Wish
+from windlass.fleet.networks import Interface, Network
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import references
+from windlass.services.ecs.launch import OWNER, Order
+from windlass.services.ecs.model import Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """One task's network. `fault` says why it has none, as stoppedReason words it; "" when it has."""
+
+    network: Network
+    attachment: Attachment | None = None
+    zone: str = ""
+    fault: str = ""
+
+
+def begin(tx: Transaction, call: Call, order: Order) -> Callable[[], Wired]:
+    """What connects one task of the order each time. Raises InvalidParameterException."""
+    if order.network_mode != "awsvpc":
+        plain = Wired(Network(order.network_mode))
+        return lambda: plain
+    wish = _wish(call, order.vpc_configuration)
+    make = _begun(tx, call, wish)
+    return lambda: _wired(call, wish, make)
+
+
+def _wish(call: Call, configuration: Any) -> Wish:
+    return Wish(
+        *call.scope,
+        requester=OWNER,
+        subnets=tuple(configuration["subnets"]),
+        groups=tuple(configuration.get("securityGroups", ())),
+        public=configuration.get("assignPublicIp") == "ENABLED",
+    )
+
+
+def _begun(tx: Transaction, call: Call, wish: Wish) -> Make:
+    try:
+        return call.part(Interfaces).begin(tx, wish, call.now, call.ids)
+    except Fault as fault:
+        about, named = "security group", wish.groups
+        if fault.code.startswith("InvalidSubnet"):
+            about, named = "subnet", wish.subnets
+        elif not fault.code.startswith("InvalidGroup"):
+            raise Fault("InvalidParameterException", fault.message) from fault
+        raise Fault(
+            "InvalidParameterException",
+            f"Error retrieving {about} information for [{', '.join(named)}]: {fault.message} "
+            f"(ErrorCode: {fault.code})",
+        ) from fault
+
+
+def _wired(call: Call, wish: Wish, make: Make) -> Wired:
+    attachment_id = call.ids.uuid()
+    try:
+        interface = make(references.attachment_arn(*call.scope, attachment_id))
+    except NoInterface as none:
+        public = "enabled" if wish.public else "disabled"
+        return Wired(
+            Network("none"),
+            fault="Unexpected EC2 error while attempting to Create Network Interface with public IP "
+            f"assignment {public} in subnet '{none.subnet_id}': {none.code}",
+        )
+    return Wired(Network("awsvpc", interface), _attachment(attachment_id, interface), interface.zone)
+
+
+def _attachment(attachment_id: str, interface: Interface) -> Attachment:
+    return Attachment(
+        id=attachment_id,
+        interface_id=interface.id,
+        subnet_id=interface.subnet_id,
+        mac=interface.mac,
+        address=interface.address,
+        hostname=interface.hostname,
+    )
