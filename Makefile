@@ -34,7 +34,7 @@ setup: $(VENV)/ready-dev
 setup-system:
 	apt-get update -q
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends crun busybox-static tini \
-		docker-registry
+		docker-registry libnftables1
 
 demo: $(VENV)/ready-demo
 	$(BIN)/windlass demo backlog

@@ -429,4 +429,6 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 FromNode: TypeAlias = (
     Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | SecretKept | Beat
 )
-FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown
+FromPlane: TypeAlias = (
+    Welcome | Desired | SecurityGroups | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown
+)

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from windlass.fleet.messages import ContainerState, Desired, Hello, Invoke, InvokeResult, UnitState, Want
+from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
 from windlass.node.held import Held
 from windlass.node.ledger import Ledger
 from windlass.node.logs import Logs
+from windlass.node.network.plain import PlainNetworks
 from windlass.node.outbox import Outbox
 from windlass.node.plan import (
     Action,
@@ -38,7 +40,8 @@ from windlass.node.plan import (
     restarts,
 )
 from windlass.node.role_credentials import RoleCredentials
-from windlass.node.runner import FunctionHost, Runner, Seat, Watch
+from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Watch
+from windlass.node.sandbox import Connected, NotConnected
 
 STARTS_PER_TURN = 8
 """A start takes about a millisecond; so often the loop gets to its pipes, ends and messages meanwhile."""
@@ -70,11 +73,19 @@ class Identity:
 class Agent:
     """Implements runner.RunnerEvents. Without `host_functions`, units of kind "function" are refused."""
 
-    def __init__(self, identity: Identity, clock: Clock, runner: Runner, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        clock: Clock,
+        runner: Runner,
+        ledger: Ledger,
+        networks: Networks | None = None,
+    ) -> None:
         self._identity = identity
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._runner = runner
+        self._networks: Networks = PlainNetworks() if networks is None else networks
         self._functions: FunctionHost | None = None
         self._ledger = ledger
         self.outbox = Outbox()
@@ -95,6 +106,15 @@ class Agent:
         self.surroundings: Surroundings = lambda held, container: {}
         self.credentials = RoleCredentials(self._loop, clock)
         runner.attach(self, self._logs)
+
+    def reach_plane(self, endpoint: str) -> None:
+        """That is the plane's URL now, for all that starts from now on."""
+        self.endpoint = endpoint
+        self._networks.reach_plane(endpoint)
+
+    def take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
+        """These are the security groups of the tasks of this node now."""
+        self._networks.take_groups(groups)
 
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
@@ -192,6 +212,7 @@ class Agent:
         if self._functions is not None:
             await self._functions.close()
         await self._runner.close()
+        await self._networks.close()
         self._logs.close()
 
     # what runners say
@@ -297,7 +318,7 @@ class Agent:
             case Start(unit_id, name):
                 self._budget -= 1
                 self._held[unit_id] = moves.asked(held, name)
-                self._runner.start(unit_id, held.container_spec(name), self._defaults(held, name))
+                self._networks.connect(held.spec, name, partial(self._connected, unit_id, name))
             case Check(unit_id, name):
                 self._budget -= 1
                 self._held[unit_id] = moves.checking(held, name, now)
@@ -318,9 +339,28 @@ class Agent:
             case _:
                 self._act_on_function(action, held, now)
 
+    def _connected(self, unit_id: str, name: str, network: Connected | NotConnected) -> None:
+        """The container's network is there: start it, unless its unit is to end by now."""
+        held, now = self._held.get(unit_id), self._clock.now()
+        if held is None or name not in held.asked:
+            return
+        if isinstance(network, NotConnected):
+            self.failed(unit_id, name, network.reason, now)
+        elif moves.ending(self._want(unit_id), held) is not None:
+            self._set(moves.ended(held, name, None, "", now))
+        else:
+            held = moves.connected(held, name, network)
+            self._set(held)
+            defaults = self._defaults(held, name)
+            self._runner.start(unit_id, held.container_spec(name), defaults, network.sandbox)
+
     def _defaults(self, held: Held, name: str) -> dict[str, str]:
         """What the container's environment has unless its definition says otherwise."""
-        told = {"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}
+        sandbox = held.sandbox(name)
+        endpoint = sandbox.endpoint or self.endpoint
+        told = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+        if sandbox.address:
+            told["WINDLASS_TASK_ADDRESS"] = sandbox.address
         return {**told, **self.surroundings(held, name)}
 
     def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
@@ -341,7 +381,7 @@ class Agent:
         if held.spec.kind == "function" and self._functions is not None:
             self._functions.remove(unit_id)
         elif last is None or last.status != "stopped":  # else its files are gone already
-            self._runner.remove(unit_id)
+            self._end_task(unit_id)
         del self._held[unit_id]
         self._set_timer(unit_id, None, 0)
 
@@ -358,10 +398,15 @@ class Agent:
                 self.credentials.forget(held.state.unit_id)
                 self._set_timer(unit_id, None, 0)
                 if held.spec.kind == "task":
-                    self._runner.remove(unit_id)
+                    self._end_task(unit_id)
         if changed:
             self._write(partial(self._ledger.note, changed))
             self.outbox.put_states(changed)
+
+    def _end_task(self, unit_id: str) -> None:
+        """Nothing of it runs any more: its files and networks are not needed."""
+        self._runner.remove(unit_id)
+        self._networks.disconnect(unit_id)
 
     def _write(self, write: Callable[[], None]) -> None:
         """A ledger that cannot be written stops no task; only the next agent would know too little."""

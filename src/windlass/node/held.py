@@ -15,6 +15,7 @@ from windlass.fleet.messages import ContainerSpec, ContainerState, Health, UnitS
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Bug
 from windlass.node.health import Checks, judge
+from windlass.node.sandbox import HOST, Connected, Sandbox
 
 TASK_FAILED_TO_START = "TaskFailedToStart"
 ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
@@ -33,7 +34,8 @@ class Held:
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
     went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not
     start. `restarting` has containers between two runs, with the exit code of the last, `restarted_at` their
-    last start if it was not the first, `checks` what their health checks showed.
+    last start if it was not the first, `checks` what their health checks showed, `sandboxes` the networks
+    that they were put into.
     """
 
     spec: UnitSpec
@@ -45,6 +47,7 @@ class Held:
     restarted_at: Mapping[str, Instant] = field(default_factory=dict)
     checks: Mapping[str, Checks] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
+    sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
 
     def last_start(self, name: str) -> Instant:
         """When the container last started, 0 when it never did."""
@@ -53,6 +56,10 @@ class Held:
     def checks_of(self, name: str) -> Checks:
         """The container's checks; a container that was adopted has none from before."""
         return self.checks.get(name) or Checks(self.last_start(name))
+
+    def sandbox(self, name: str) -> Sandbox:
+        """The container's network; the host's while it has none."""
+        return self.sandboxes.get(name, HOST)
 
     def container_spec(self, name: str) -> ContainerSpec:
         return next(spec for spec in self.spec.containers if spec.name == name)
@@ -93,6 +100,17 @@ def pulled(held: Held, name: str, digest: str, at: Instant) -> Held:
     if state.pull_started_at:
         state = msgspec.structs.replace(state, pull_stopped_at=at)
     return replace(held, state=state)
+
+
+def connected(held: Held, name: str, network: Connected) -> Held:
+    """The container has its network. In mode bridge each has its own; the unit shows that of the first."""
+    if network == Connected(HOST):
+        return held
+    container = msgspec.structs.replace(held.container(name), bindings=network.bindings)
+    after = replace(_with(held, container), sandboxes={**held.sandboxes, name: network.sandbox})
+    if after.state.network is None and network.state is not None:
+        after = replace(after, state=msgspec.structs.replace(after.state, network=network.state))
+    return after
 
 
 def started(held: Held, name: str, pid: int, at: Instant) -> Held:

@@ -37,6 +37,8 @@ from windlass.node.images.pulls import Pulls
 from windlass.node.images.settings import BadSetting, ImageSettings
 from windlass.node.ledger import FileLedger
 from windlass.node.membership import NotAMember
+from windlass.node.network import namespaces
+from windlass.node.network.opening import open_networks
 from windlass.node.oci_host import NotCapable, OciHost
 from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
@@ -96,10 +98,11 @@ def main(arguments: list[str]) -> int:
         log.error("%s", taken)
         return EXIT_TAKEN
     try:
+        mounts = namespaces.mounts()  # the host's, before it is left
         host = _oci_host() if options.runner == "oci" else None
         images = image_settings.read(os.environ)
         joined = None if options.join is None else _join(options.data, options.join)
-        return asyncio.run(_serve(options, at_home, host, images, joined))
+        return asyncio.run(_serve(options, at_home, host, images, joined, mounts))
     except (NotCapable, BadSetting) as error:
         log.error("%s", error)
         return EXIT_NOT_CAPABLE
@@ -162,7 +165,12 @@ def _oci_host() -> OciHost:
 
 
 async def _serve(
-    options: Options, at_home: bool, host: OciHost | None, images: ImageSettings, joined: Joined | None
+    options: Options,
+    at_home: bool,
+    host: OciHost | None,
+    images: ImageSettings,
+    joined: Joined | None,
+    mounts: int,
 ) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
@@ -193,8 +201,10 @@ async def _serve(
         runner = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
         pulls.begin_collecting()
         await runner.clear_leftovers()
-    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger)
+    networks = open_networks(options.data, spawn, mounts, bridges=host is not None)
+    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
+    networks.attach(endpoints.serve)
     agent.surroundings = endpoints.environment
     await _recover(agent, ledger, clock, at_home)
     if joined is None:

@@ -7,7 +7,9 @@ something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -21,11 +23,40 @@ from windlass.fleet.messages import (
     UnitSpec,
     UnitState,
 )
+from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.spawn import Spawn
+from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
 
 LINE_BY_LINE = LogOptions()
 """Every line is an event, and whoever writes waits when nothing can be sent."""
+
+
+class Networks(Protocol):
+    """Connects the tasks of a node. Implementations: node/network/."""
+
+    def attach(self, serve: Callable[[str, socket.socket], Awaitable[asyncio.Server]]) -> None:
+        """Called once: `serve(router, listener)` answers tasks of that router that ask their endpoints."""
+
+    def connect(
+        self, unit: UnitSpec, container: str, done: Callable[[Connected | NotConnected], None]
+    ) -> None:
+        """Have the container's network there; `done` is called with it on the loop's thread, now or later.
+
+        Asked again for a container that is connected, it answers the same.
+        """
+
+    def disconnect(self, unit_id: str) -> None:
+        """The unit has ended: take away what it had. Nothing happens when it had nothing."""
+
+    def take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
+        """These are the security groups of the tasks of this node now."""
+
+    def reach_plane(self, endpoint: str) -> None:
+        """That is the plane's URL on this host: have it reached from every sandbox."""
+
+    async def close(self) -> None:
+        """Take away all networks; those of what still runs are let go of, and go on."""
 
 
 class RunnerEvents(Protocol):
@@ -83,10 +114,12 @@ class Runner(Protocol):
     def attach(self, events: RunnerEvents, logs: LogSink) -> None:
         """Called once, before anything else."""
 
-    def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
-        """Start it; answered by `started` or `failed`. `defaults` are environment variables that the
+    def start(
+        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+    ) -> None:
+        """Start it in that network; answered by `started` or `failed`. `defaults` are environment variables
 
-        container gets unless its own environment has them.
+        that the container gets unless its own environment has them.
         """
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:

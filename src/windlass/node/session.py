@@ -26,6 +26,7 @@ from windlass.fleet.messages import (
     Refused,
     SecretGiven,
     SecretKept,
+    SecurityGroups,
     Shutdown,
     Welcome,
 )
@@ -101,7 +102,7 @@ class Sessions:
         try:
             await transport.send(encode(self._agent.hello()))
             welcome = self._greeted(await transport.receive())
-            self._agent.endpoint = self._endpoint or welcome.endpoint
+            self._agent.reach_plane(self._endpoint or welcome.endpoint)
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
             log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
@@ -158,6 +159,8 @@ class Sessions:
             case SecretGiven(secret):
                 if self._agent.take_secret(secret):
                     self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
+            case SecurityGroups(groups):
+                self._agent.take_groups(groups)
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):

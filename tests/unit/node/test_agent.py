@@ -28,6 +28,7 @@ from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent, Identity
 from windlass.node.ledger import NoLedger
 from windlass.node.runner import LogSink, RunnerEvents
+from windlass.node.sandbox import HOST, Sandbox
 from windlass.node.session import Sessions
 
 
@@ -42,7 +43,9 @@ class TellingRunner:
     def attach(self, events: RunnerEvents, logs: LogSink) -> None:
         self.events = events
 
-    def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+    def start(
+        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+    ) -> None:
         self.asked.append(("start", unit_id, container.name))
         self.events.started(unit_id, container.name, 42, WallClock().now())
 
