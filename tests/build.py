@@ -60,7 +60,7 @@ def a_plane(
         chance=Chance(seed),
         log=DurableLog(MemoryLog()),
         links=lambda store, journal, spawn: NoLinks(),
-        profile=profile or Profile("test"),
+        profile=profile or Profile("test", switches={"ecs.embedded_instance": True}),
         endpoint="http://127.0.0.1:4566",
         blobs=None,
         on_crash=on_crash,

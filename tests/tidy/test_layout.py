@@ -83,6 +83,7 @@ PURE = (
     "services/ecs/containers.py",
     "services/ecs/launch.py",
     "services/ecs/log_options.py",
+    "services/ecs/placement.py",
     "services/ecs/query.py",
     "services/ecs/references.py",
     "services/ecs/registration.py",
