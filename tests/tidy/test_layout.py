@@ -52,6 +52,7 @@ PURE = (
     "kernel/linear_regex.py",
     "kernel/machine.py",
     "node/health.py",
+    "node/docker_spec.py",
     "node/held.py",
     "node/multiline.py",
     "node/plan.py",

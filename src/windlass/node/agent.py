@@ -42,6 +42,7 @@ from windlass.node.plan import (
 from windlass.node.role_credentials import RoleCredentials
 from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Watch
 from windlass.node.sandbox import Connected, NotConnected
+from windlass.node.task_metadata import labelled
 
 STARTS_PER_TURN = 8
 """A start takes about a millisecond; so often the loop gets to its pipes, ends and messages meanwhile."""
@@ -352,7 +353,7 @@ class Agent:
             held = moves.connected(held, name, network)
             self._set(held)
             defaults = self._defaults(held, name)
-            self._runner.start(unit_id, held.container_spec(name), defaults, network.sandbox)
+            self._runner.start(unit_id, labelled(held, name), defaults, network.sandbox)
 
     def _defaults(self, held: Held, name: str) -> dict[str, str]:
         """What the container's environment has unless its definition says otherwise."""

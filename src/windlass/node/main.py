@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
-from windlass.kernel.clock import WallClock
+from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node import oci_host
 from windlass.node.agent import Agent, Identity
 from windlass.node.children import Children, become_subreaper
+from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.images import settings as image_settings
@@ -39,11 +40,12 @@ from windlass.node.ledger import FileLedger
 from windlass.node.membership import NotAMember
 from windlass.node.network import namespaces
 from windlass.node.network.opening import open_networks
-from windlass.node.oci_host import NotCapable, OciHost
+from windlass.node.network.plain import PlainNetworks
+from windlass.node.oci_host import OciHost
 from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
 from windlass.node.recover import kill_leftovers, stopped
-from windlass.node.runner import Runner
+from windlass.node.runner import Networks, Runner
 from windlass.node.session import Connect, Sessions
 from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
@@ -59,7 +61,7 @@ EXIT_NOT_CAPABLE = 4
 """Exit code when this host cannot do what the runner needs; the log says why."""
 EXIT_NOT_JOINED = 5
 """Exit code when the plane does not take this machine, or the directory is no good for it."""
-RUNNERS = ("process", "oci")
+RUNNERS = ("process", "oci", "docker")
 
 log = logging.getLogger("windlass.agent")
 
@@ -191,17 +193,11 @@ async def _serve(
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
-    runner: Runner
-    if host is None:
-        path = os.environ.get("PATH", os.defpath)
-        runner = ProcessRunner(loop, clock, children, options.data, path)
+    runner = await _runner(options, clock, children, spawn, host, images)
+    if options.runner == "docker":
+        networks: Networks = PlainNetworks()
     else:
-        store = store_of_agent(options.data)
-        pulls = Pulls(loop, clock, children, spawn, options.data, images)
-        runner = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
-        pulls.begin_collecting()
-        await runner.clear_leftovers()
-    networks = open_networks(options.data, spawn, mounts, bridges=host is not None)
+        networks = open_networks(options.data, spawn, mounts, bridges=host is not None)
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
@@ -224,6 +220,32 @@ async def _serve(
     children.close()
     ledger.close()
     return 1 if crashed else 0
+
+
+async def _runner(
+    options: Options,
+    clock: Clock,
+    children: Children,
+    spawn: Spawn,
+    host: OciHost | None,
+    images: ImageSettings,
+) -> Runner:
+    """What runs tasks, with nothing left of an agent before this one. Raises NotCapable."""
+    loop = asyncio.get_running_loop()
+    if host is not None:
+        store = store_of_agent(options.data)
+        pulls = Pulls(loop, clock, children, spawn, options.data, images)
+        oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
+        pulls.begin_collecting()
+        await oci.clear_leftovers()
+        return oci
+    if options.runner == "docker":
+        from windlass.node.docker_start import open_runner
+
+        docker = await open_runner(loop, clock, spawn, options.data, images, os.environ)
+        docker.tidy(frozenset())
+        return docker
+    return ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
 
 
 async def _recover(agent: Agent, ledger: FileLedger, clock: WallClock, at_home: bool) -> None:

@@ -43,11 +43,11 @@ def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> 
         raise Taken(f"another agent has {data}") from None
     last = tenant(data)
     fresh = data / "agent.json.new"
-    me = Tenant(os.getpid(), node_id, str(socket), _home(data), runner)
+    me = Tenant(os.getpid(), node_id, str(socket), home(data), runner)
     fresh.write_bytes(msgspec.json.encode(me) + b"\n")
     fresh.replace(data / "agent.json")
     (data / "agent.pid").write_text(f"{os.getpid()}\n")
-    return descriptor, last is None or last.home == _home(data)
+    return descriptor, last is None or last.home == home(data)
 
 
 def tenant(data: Path) -> Tenant | None:
@@ -73,6 +73,7 @@ def is_taken(data: Path) -> bool:
     return False
 
 
-def _home(data: Path) -> str:
+def home(data: Path) -> str:
+    """The directory's own number on its disk: moved it keeps it, a copy has another."""
     stat = data.stat()
     return f"{stat.st_dev}:{stat.st_ino}"
