@@ -125,7 +125,8 @@ def test_fargate_says_it_of_the_task_too(tasks: Tasks, small: SmallRegistry) -> 
         family="f", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
         containerDefinitions=[{"name": "main", "image": f"{small.host}/app:1"}],
     )  # fmt: skip
-    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    subnet = tasks.plane.client("ec2", tasks.account).describe_subnets()["Subnets"][0]["SubnetId"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet]}}
     started = tasks.ecs.run_task(taskDefinition="f", launchType="FARGATE", networkConfiguration=network)
     task = tasks.reach(started["tasks"][0]["taskArn"], "STOPPED")
     assert task["stoppedReason"].startswith("CannotPullContainerError: manifest for ")
