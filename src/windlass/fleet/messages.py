@@ -366,7 +366,11 @@ class Desired(Message, frozen=True, tag="desired"):
 
 
 class SecurityGroups(Message, frozen=True, tag="security_groups"):
-    """All security groups that the units of this node are in, whole; sent again when one changes."""
+    """All security groups that the units of this node are in, and those that their rules name, whole.
+
+    Sent when a session opens, and again when one changes. Of a group that no rule here names the members are
+    left out, and of one that is only named the rules.
+    """
 
     groups: tuple[SecurityGroup, ...]
 
