@@ -35,7 +35,9 @@ class Vpc:
             "RegisterTaskDefinition",
             family="work",
             networkMode="awsvpc",
-            containerDefinitions=[{"name": "main", "image": "i", "memory": 64}],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[{"name": "main", "image": "i"}],
         )
         subnets = (await self.ec2("DescribeSubnets"))["Subnets"]
         self.subnet = subnets[0]["SubnetId"]
@@ -53,6 +55,7 @@ class Vpc:
             "ecs",
             "RunTask",
             taskDefinition="work",
+            launchType="FARGATE",
             networkConfiguration={"awsvpcConfiguration": network},
         )
         await self.world.pass_time(SECOND)
