@@ -71,7 +71,6 @@ PURE = (
     "node/network/files.py",
     "node/network/firewall.py",
     "node/network/groups.py",
-    "node/network/jobs.py",
     "node/network/names.py",
     "node/sandbox.py",
     "node/task_metadata.py",

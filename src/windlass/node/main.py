@@ -27,7 +27,7 @@ from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node import oci_host
-from windlass.node.agent import Agent, Identity
+from windlass.node.agent import Agent, Identity, Surroundings
 from windlass.node.children import Children, become_subreaper
 from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
@@ -188,8 +188,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_end.set)
     _raise_descriptor_limit()
-    if not become_subreaper():
-        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
+    _adopt_daemons()
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
@@ -201,7 +200,7 @@ async def _serve(
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
-    agent.surroundings = endpoints.environment
+    agent.surroundings = _trusting(joined.authority if joined and host is None else "", endpoints)
     await _recover(agent, ledger, clock, at_home)
     if joined is None:
         functions = options.data / "functions"
@@ -292,6 +291,18 @@ def _connector(options: Options, on_homeless: Callable[[], None]) -> Connect:
         return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
 
     return connect
+
+
+def _trusting(authority: str, endpoints: TaskEndpoints) -> Surroundings:
+    """Tasks on the host itself verify the plane as their agent does; containers do not have the file."""
+    if not authority:
+        return endpoints.environment
+    return lambda held, container: {"AWS_CA_BUNDLE": authority, **endpoints.environment(held, container)}
+
+
+def _adopt_daemons() -> None:
+    if not become_subreaper():
+        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
 
 
 def _raise_descriptor_limit() -> None:

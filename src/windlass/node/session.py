@@ -80,7 +80,7 @@ class Sessions:
 
     async def run(self) -> None:
         """For ever."""
-        delay = BACK_OFF_FIRST
+        delay, said = BACK_OFF_FIRST, ""
         while True:
             try:
                 await self._session(await self._connect())
@@ -90,10 +90,11 @@ class Sessions:
             except (OSError, BadFrame) as error:
                 why = str(error)
             if self.connected:
-                self.connected, delay = False, BACK_OFF_FIRST
+                self.connected, delay, said = False, BACK_OFF_FIRST, ""
                 log.info("session ended: %s", why)
-            elif delay == REFUSED_WAIT:
-                log.error("no session: %s", why)
+            elif why != said:  # once: the attempts go on for as long as the plane is away
+                log.warning("no session: %s", why)
+                said = why
             await self._clock.sleep_until(self._clock.now() + delay)
             delay = min(BACK_OFF_MAX, delay + delay // 4)  # a plane that is starting up waits for us
 
@@ -105,7 +106,7 @@ class Sessions:
             self._agent.reach_plane(self._endpoint or welcome.endpoint)
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
-            log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
+            log.info("session with plane epoch %d at %s", welcome.epoch, self._agent.endpoint)
             prompt = self._open = deque[FromNode]()
             sender = self._spawn.start(
                 "session sender", self._send_always(transport, prompt, welcome.lease_s)

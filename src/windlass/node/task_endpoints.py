@@ -178,8 +178,7 @@ class TaskEndpoints:
         return task_metadata.task_with_tags(held, facts)
 
     def _container_stats(self, held: Held, facts: TaskFacts, name: str) -> object:
-        own = bool(held.sandbox(name).netns)
-        return self._stats.of(held.container_spec(name), held.container(name).pid, own)
+        return self._stats.of(held.container_spec(name), held.container(name).pid)
 
     def _task_stats(self, held: Held, facts: TaskFacts, name: str) -> object:
         names = [spec.name for spec in held.spec.containers]
