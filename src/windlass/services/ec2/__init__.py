@@ -21,16 +21,15 @@ from windlass.services.ec2.handlers import (
 )
 from windlass.services.ec2.handlers.serving import served
 from windlass.services.ec2.model import TABLES
-from windlass.services.ec2.node_groups import NodeGroups
 from windlass.services.ec2.partial import PARTIAL
 from windlass.services.ec2.task_interfaces import TaskInterfaces
 from windlass.services.plane import Plane, Service
 
 
 def start(plane: Plane) -> Sequence[object]:
-    """Have tasks' interfaces made here, and nodes told of their security groups."""
+    """Have tasks' interfaces made here."""
     plane.calls.part(Interfaces).come_from(TaskInterfaces(plane.quotas))
-    return (NodeGroups(plane.store, plane.links),)
+    return ()
 
 
 SERVICE = Service(
