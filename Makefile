@@ -11,7 +11,7 @@ help:
 	@echo "make demo     install into $(VENV) and watch a queue, a schedule, a function and tasks drain a backlog"
 	@echo "make test     install everything and run all that CI runs"
 	@echo "make setup    install everything a developer needs into $(VENV)"
-	@echo "make setup-system  install the Debian packages that tests of the oci runner need (as root)"
+	@echo "make setup-system  install the Debian packages that tests of the oci and docker runners need (as root)"
 	@echo "make check    format, lint, types, layout rules and unit tests (under a minute)"
 	@echo "make bench    measure the speeds we promise"
 
@@ -30,11 +30,16 @@ $(VENV)/ready-dev: requirements-build.txt requirements-dev.txt pyproject.toml
 
 setup: $(VENV)/ready-dev
 
-# The oci runner needs an OCI runtime; its tests make images of busybox. Debian's names, root's work.
+# The oci runner needs an OCI runtime; its tests make images of busybox, those of joined machines network namespaces
+# and certificates. Tests of the docker runner start daemons of their own: a policy-rc.d keeps Debian from starting
+# the system's. Debian's names, root's work.
+PACKAGES := crun busybox-static tini docker.io docker-registry libnftables1 iproute2 nftables openssl
+POLICY := /usr/sbin/policy-rc.d
 setup-system:
 	apt-get update -q
-	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends crun busybox-static tini \
-		docker-registry
+	if [ ! -e $(POLICY) ]; then printf '#!/bin/sh\nexit 101\n' >$(POLICY); chmod 755 $(POLICY); made=yes; fi; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES); code=$$?; \
+	if [ "$$made" ]; then rm -f $(POLICY); fi; exit $$code
 
 demo: $(VENV)/ready-demo
 	$(BIN)/windlass demo backlog

@@ -16,6 +16,7 @@ from bench.load import call, json_request, run
 from bench.planes import plane_command, server
 from bench.result import Result
 from windlass.node import oci_host
+from windlass.node.faults import NotCapable
 from windlass.node.images import host_image
 from windlass.node.images.places import open_store
 from windlass.node.oci_runner import STARTS_AT_ONCE
@@ -44,7 +45,7 @@ def _oci_results() -> Iterator[Result]:
     """Containers, where this host can make them."""
     try:
         host = oci_host.check()
-    except oci_host.NotCapable as error:
+    except NotCapable as error:
         print(f"no figures for oci: {error}")
         return
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,6 +8,7 @@ from typing import Any
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
 from windlass.fleet.messages import Invoke, InvokeResult
+from windlass.fleet.session import GroupSource
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock, Instant, WallClock
 from windlass.kernel.durable import DurableLog, MemoryLog
@@ -35,6 +36,12 @@ class SetClock:
 class NoLinks:
     """A plane without nodes."""
 
+    def on_groups_wanted(self, source: GroupSource) -> None:
+        """Nobody asks."""
+
+    def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
+        """Nobody listens."""
+
     async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
         raise AssertionError("no node in this test")
 
@@ -60,7 +67,7 @@ def a_plane(
         chance=Chance(seed),
         log=DurableLog(MemoryLog()),
         links=lambda store, journal, spawn: NoLinks(),
-        profile=profile or Profile("test"),
+        profile=profile or Profile("test", switches={"ecs.embedded_instance": True}),
         endpoint="http://127.0.0.1:4566",
         blobs=None,
         on_crash=on_crash,

@@ -97,6 +97,8 @@ class Ecs:
         self.plane: Plane = a_plane(ec2.SERVICE, SERVICE, clock=self.clock, profile=profile)
         start_services(self.plane, [ec2.SERVICE, SERVICE])
         a_subnet(self.plane.store)
+        with self.plane.store.transact() as tx:
+            tx[NODES].put(Node("n1", 4096, 8192, True, "", connected=True))
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return await call(self.plane, "ecs", operation, **params)
@@ -115,7 +117,6 @@ class Ecs:
         told = asyncio.Event()
         self.plane.store.watch((INSTANCES,), lambda change: told.set())
         with self.plane.store.transact() as tx:
-            tx[NODES].put(Node("n1", 0, 0, True, "", connected=True, shared=False))
             launch(tx, a_machine(machine_id, **members))
         await asyncio.wait_for(told.wait(), 5)
         [found] = self.plane.store[INSTANCES].by("machine", machine_id)

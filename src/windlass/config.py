@@ -9,6 +9,7 @@ from typing import Literal
 
 from windlass.front.admit import is_local
 from windlass.node import oci_host
+from windlass.node.faults import NotCapable
 from windlass.node.images import settings as image_settings
 
 RUNNERS = ("auto", "process", "oci", "docker")
@@ -57,13 +58,16 @@ def check_settings(settings: Settings) -> None:
     _check_tls(settings)
     if settings.runner not in RUNNERS:
         raise Unusable(f"unknown runner {settings.runner!r}; there are {', '.join(RUNNERS)}")
-    if settings.runner == "docker":
-        raise Unusable("the docker runner is not built yet; use --runner process or oci")
-    if settings.runner == "oci" and settings.agent:
+    if settings.agent:
         try:
-            oci_host.check()
+            if settings.runner == "oci":
+                oci_host.check()
+            elif settings.runner == "docker":
+                from windlass.node import docker_host  # nobody else pays for it
+
+                docker_host.check(os.environ)
             image_settings.read(os.environ)
-        except (oci_host.NotCapable, image_settings.BadSetting) as error:
+        except (NotCapable, image_settings.BadSetting) as error:
             raise Unusable(str(error)) from error
 
 

@@ -59,7 +59,6 @@ def test_a_damaged_data_directory_is_said_in_one_line(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("--profile", "nowhere"), "no profile 'nowhere'"),
-        (("--runner", "docker"), "docker runner is not built yet"),
         (("--host", "192.0.2.1", "--auth", "sigv4"), "cannot listen on 192.0.2.1"),
         (("--data", "/dev/null/data"), "cannot use --data"),
     ],

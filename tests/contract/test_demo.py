@@ -7,10 +7,24 @@ import sys
 
 import pytest
 
+from tests.dockerd import a_dockerd
+
 
 @pytest.mark.parametrize("runner", ["process", "oci"])
 def test_the_backlog_is_drained(runner: str) -> None:
     """Both acts: every message once, every container exits with 0, and the table says so."""
+    drain(runner)
+
+
+def test_the_backlog_is_drained_by_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with a Docker daemon, which is left as it was but for the image."""
+    with a_dockerd() as dockerd:
+        monkeypatch.setenv("DOCKER_HOST", dockerd.host)
+        drain("docker")
+        assert dockerd.containers() == []
+
+
+def drain(runner: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "windlass", "demo", "backlog", "--runner", runner],
         capture_output=True,

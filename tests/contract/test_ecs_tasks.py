@@ -224,7 +224,8 @@ def test_the_fargate_launch_rate(own_plane: Callable[..., Any], tmp_path: Path) 
     """Seed 003 on a small scale: a full bucket at once, then AWS's error; EC2 launches go on."""
     entry = 'burst = 2, per_second = 0, unit = "tasks", source = "this test", date = "today"'
     profile = tmp_path / "small.toml"
-    profile.write_text(f'[buckets]\n"fargate.on_demand" = {{ {entry} }}\n')
+    switch = "[switches]\n'ecs.embedded_instance' = { value = true }\n"
+    profile.write_text(f'[buckets]\n"fargate.on_demand" = {{ {entry} }}\n{switch}')
     plane = own_plane("--profile", str(profile))
     ecs = plane.client("ecs", "123456789012")
     [subnet, *_] = plane.client("ec2", "123456789012").describe_subnets()["Subnets"]

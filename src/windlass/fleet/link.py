@@ -20,10 +20,11 @@ from windlass.fleet.messages import (
     InvokeResult,
     LogTarget,
     Refused,
+    SecurityGroups,
     Shutdown,
     Welcome,
 )
-from windlass.fleet.session import CredentialSource, LogSink, Serves, Session
+from windlass.fleet.session import CredentialSource, GroupSource, LogSink, Serves, Session
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -51,6 +52,12 @@ class Links(Protocol):
     def dismiss(self, node_id: str, why: str) -> None:
         """End the node's session and tell it why, once what was decided about it is durable."""
 
+    def on_groups_wanted(self, source: GroupSource) -> None:
+        """Have the security groups of nodes said there; the EC2 service registers itself."""
+
+    def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
+        """Tell the node its security groups soon, if they have changed; `at_once`: it waits for one."""
+
 
 class NodeLinks:
     """All sessions of a plane. `start()` comes before the first `serve()`."""
@@ -76,6 +83,7 @@ class NodeLinks:
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
         self._log_sink: LogSink = _no_logs
         self._credentials: CredentialSource = _no_credentials
+        self._group_source: GroupSource = _no_groups
         self._epoch = 0
         self.endpoint = endpoint
         """Base URL that tasks and functions reach the plane by; may be set until the first session opens."""
@@ -91,6 +99,14 @@ class NodeLinks:
     def on_credentials_wanted(self, source: CredentialSource) -> None:
         """Have the credentials of tasks' roles made there; the ECS service registers itself."""
         self._credentials = source
+
+    def on_groups_wanted(self, source: GroupSource) -> None:
+        self._group_source = source
+
+    def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
+        session = self._sessions.get(node_id)
+        if session is not None:
+            session.offer_groups(at_once=at_once)
 
     def connected(self) -> list[str]:
         """Ids of the nodes that have a session."""
@@ -173,7 +189,12 @@ class NodeLinks:
             return None
         if node.id in self._sessions:
             self._end(self._sessions[node.id], "the node opened a newer session", connected=True)
-        serves = Serves(lambda: self._log_sink, lambda: self._credentials, self._make_secret)
+        serves = Serves(
+            lambda: self._log_sink,
+            lambda: self._credentials,
+            self._make_secret,
+            lambda: self._group_source,
+        )
         session = Session(node.id, hello.run, transport, self._store, self._clock, self._journal, serves)
         self._sessions[node.id] = session
         try:
@@ -186,6 +207,7 @@ class NodeLinks:
         self._parts[session] = [
             self._start(session, "offers", session.offer_always),
             self._start(session, "reports", session.take_in_always),
+            self._start(session, "groups", session.groups_always),
         ]
         if node.renewed:
             self._parts[session].append(self._start(session, "secrets", session.renew_always))
@@ -240,3 +262,7 @@ async def _no_logs(target: LogTarget, lines: tuple[tuple[int, str], ...]) -> Non
 
 def _no_credentials(node_id: str, unit_id: str) -> Credentials:
     return Credentials(unit_id, why="this plane gives no credentials")
+
+
+def _no_groups(node_id: str) -> SecurityGroups:
+    return SecurityGroups(())

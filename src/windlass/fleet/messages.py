@@ -366,7 +366,11 @@ class Desired(Message, frozen=True, tag="desired"):
 
 
 class SecurityGroups(Message, frozen=True, tag="security_groups"):
-    """All security groups that the units of this node are in, whole; sent again when one changes."""
+    """All security groups that the units of this node are in, and those that their rules name, whole.
+
+    Sent when a session opens, and again when one changes. Of a group that no rule here names the members are
+    left out, and of one that is only named the rules.
+    """
 
     groups: tuple[SecurityGroup, ...]
 
@@ -429,4 +433,6 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 FromNode: TypeAlias = (
     Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | SecretKept | Beat
 )
-FromPlane: TypeAlias = Welcome | Desired | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown
+FromPlane: TypeAlias = (
+    Welcome | Desired | SecurityGroups | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown
+)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -33,9 +34,10 @@ from windlass.fleet.messages import (
     Observed,
     SecretGiven,
     SecretKept,
+    SecurityGroups,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
-from windlass.kernel.clock import HOUR, SECOND, Clock, Duration
+from windlass.kernel.clock import HOUR, MILLISECOND, SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Store
@@ -46,6 +48,8 @@ INBOX_MESSAGES_MAX = 10_000
 """Unacknowledged messages held; beyond, the node is not listened to until some are durable."""
 BACK_OFF: Duration = SECOND
 """How long to wait before the log is asked again."""
+GROUPS_PAUSE: Duration = 250 * MILLISECOND
+"""Between two messages with security groups: a thousand tasks that start are not a thousand messages."""
 RENEW_AFTER: Duration = HOUR
 """A node's secret is renewed when its session opens, and so often while it is open."""
 
@@ -58,6 +62,9 @@ Report: TypeAlias = Observed | LogLines | Accepted | CredentialsWanted | SecretK
 CredentialSource: TypeAlias = Callable[[str, str], Credentials]
 """(node id, unit id) → credentials of that task's role, sent once what was written for them is durable."""
 
+GroupSource: TypeAlias = Callable[[str], SecurityGroups]
+"""node id → the security groups that matter to what runs there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Serves:
@@ -66,6 +73,7 @@ class Serves:
     log_sink: Callable[[], LogSink]
     credentials: Callable[[], CredentialSource]
     make_secret: Callable[[], str]
+    groups: Callable[[], GroupSource]
 
 
 class Session:
@@ -96,6 +104,11 @@ class Session:
         """The generation that was sent and is not accepted yet."""
         self._dirty: dict[str, None] = {}
         self._offered = asyncio.Event()
+        self._groups = SecurityGroups(())
+        """Those that were sent last."""
+        self._groups_offered = asyncio.Event()
+        self._groups_offered.set()
+        self._groups_urgent = asyncio.Event()
         self._inbox: deque[Report] = deque()
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
@@ -159,6 +172,29 @@ class Session:
         self.held |= {want.spec.unit_id: want.run for want in news.changed}
         for unit_id in news.gone:
             del self.held[unit_id]
+
+    def offer_groups(self, *, at_once: bool) -> None:
+        """Security groups of the node, or their members, may have changed."""
+        self._groups_offered.set()
+        if at_once:
+            self._groups_urgent.set()
+
+    async def groups_always(self) -> None:
+        """For ever: tell the node its security groups when they are others than it was told last."""
+        while True:
+            await self._groups_offered.wait()
+            self._groups_offered.clear()
+            self._groups_urgent.clear()
+            await self._patiently(self._tell_groups)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GROUPS_PAUSE / SECOND):
+                    await self._groups_urgent.wait()
+
+    async def _tell_groups(self) -> None:
+        groups = self._serves.groups()(self.node_id)
+        if groups != self._groups:
+            await self.send(groups)
+            self._groups = groups
 
     async def renew_always(self) -> None:
         """For ever: give the node a new secret, now and then again. One at a time: see tokens.py."""

@@ -15,22 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from windlass.fleet.messages import (
-    ContainerState,
-    Desired,
-    Hello,
-    Invoke,
-    InvokeResult,
-    UnitSpec,
-    UnitState,
-    Want,
-)
+from windlass.fleet.messages import ContainerState, Desired, Hello, Invoke, InvokeResult, UnitState, Want
+from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
-from windlass.node.held import Held, Progress
+from windlass.node.held import Held
 from windlass.node.ledger import Ledger
 from windlass.node.logs import Logs
+from windlass.node.network.plain import PlainNetworks
 from windlass.node.outbox import Outbox
 from windlass.node.plan import (
     Action,
@@ -47,15 +40,15 @@ from windlass.node.plan import (
     restarts,
 )
 from windlass.node.role_credentials import RoleCredentials
-from windlass.node.runner import FunctionHost, Runner, Seat, Step, Watch, no_step
+from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Watch
+from windlass.node.sandbox import Connected, NotConnected
+from windlass.node.task_metadata import labelled
 
 STARTS_PER_TURN = 8
 """A start takes about a millisecond; so often the loop gets to its pipes, ends and messages meanwhile."""
 SHUTDOWN_GRACE_MAX: Duration = seconds(10)
 """When the agent itself ends, no stopTimeout is longer."""
 SHUTDOWN_REASON = "Host agent stopped"
-LOST_REASON = "Host agent restarted"
-"""Of a container that ran under an agent before this one, and of which nothing is left."""
 
 Surroundings: TypeAlias = Callable[[Held, str], Mapping[str, str]]
 """(unit, container name) → what its environment says of the endpoints that it may ask."""
@@ -82,15 +75,20 @@ class Agent:
     """Implements runner.RunnerEvents. Without `host_functions`, units of kind "function" are refused."""
 
     def __init__(
-        self, identity: Identity, clock: Clock, runner: Runner, ledger: Ledger, step: Step = no_step
+        self,
+        identity: Identity,
+        clock: Clock,
+        runner: Runner,
+        ledger: Ledger,
+        networks: Networks | None = None,
     ) -> None:
         self._identity = identity
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._runner = runner
+        self._networks: Networks = PlainNetworks() if networks is None else networks
         self._functions: FunctionHost | None = None
         self._ledger = ledger
-        self._step = step
         self.outbox = Outbox()
         self._logs = Logs(self._loop, self.outbox)
         self.generation = 0
@@ -108,9 +106,16 @@ class Agent:
         self._ending: asyncio.Future[None] | None = None
         self.surroundings: Surroundings = lambda held, container: {}
         self.credentials = RoleCredentials(self._loop, clock)
-        self._told = True
-        """False while adopted units wait for the plane to say what it wants: nothing new is started then."""
         runner.attach(self, self._logs)
+
+    def reach_plane(self, endpoint: str) -> None:
+        """That is the plane's URL now, for all that starts from now on."""
+        self.endpoint = endpoint
+        self._networks.reach_plane(endpoint)
+
+    def take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
+        """These are the security groups of the tasks of this node now."""
+        self._networks.take_groups(groups)
 
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
@@ -162,7 +167,6 @@ class Agent:
                 self._wants.pop(unit_id, None)
         self._wants.update((want.spec.unit_id, want) for want in desired.changed)
         self.generation = desired.generation
-        self._told = True
         self._wake(*touched, *(want.spec.unit_id for want in desired.changed))
         return True
 
@@ -178,25 +182,6 @@ class Agent:
         for state in states:
             self._held[state.unit_id] = moves.recovered(state)
             self._reported[state.unit_id] = state
-
-    def adopt(self, spec: UnitSpec, state: UnitState, progress: Progress) -> None:
-        """Hold a task that an agent before this one ran, and go on with it. Before the first session.
-
-        Until the plane has spoken it is taken to be wanted as it was, and nothing more of it is started.
-        """
-        unit_id = spec.unit_id
-        self._told = False
-        self._held[unit_id] = moves.resumed(spec, state, progress)
-        self._reported[unit_id] = state
-        self._wants[unit_id] = Want(spec, run=True)
-        for container in spec.containers:
-            known, name = self._held[unit_id].container(container.name), container.name
-            if known.status == "stopped":
-                continue
-            found = self._runner.adopt(unit_id, container, progress.over.get(name, 0))
-            if not found and known.status == "running" and name not in progress.restarting:
-                self.exited(unit_id, name, None, LOST_REASON, self._clock.now())
-        self._wake(unit_id)
 
     def look_up(self, unit_id: str) -> Held | None:
         """The unit as it is now, if this node holds it."""
@@ -228,6 +213,7 @@ class Agent:
         if self._functions is not None:
             await self._functions.close()
         await self._runner.close()
+        await self._networks.close()
         self._logs.close()
 
     # what runners say
@@ -248,13 +234,11 @@ class Agent:
         if (held := self._held.get(unit_id)) is not None:
             self._set(moves.ended(held, container, None, reason, at))
 
-    def exited(self, unit_id: str, container: str, exit_code: int | None, reason: str, at: Instant) -> None:
+    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
         if (held := self._held.get(unit_id)) is None:
             return
-        if exit_code is not None and restarts(self._want(unit_id), held, container, exit_code, at):
-            self._set(held := moves.restarting(held, container, exit_code))
-            # Now, not after the turn: the next run is started in it, and must not be taken for this one.
-            self._write(partial(self._ledger.note, [held.state], {unit_id: moves.progress(held)}))
+        if restarts(self._want(unit_id), held, container, exit_code, at):
+            self._set(moves.restarting(held, container, exit_code))
         else:
             self._set(moves.ended(held, container, exit_code, reason, at))
 
@@ -274,7 +258,7 @@ class Agent:
         """Write units down before the plane hears that they are held here."""
         units = [moves.fresh(want.spec) for want in wants]
         if units:
-            self._ledger.hold((unit.spec, unit.state) for unit in units)
+            self._ledger.note(unit.state for unit in units)
             self._held.update((unit.spec.unit_id, unit) for unit in units)
 
     def _set(self, held: Held) -> None:
@@ -312,8 +296,6 @@ class Agent:
             self._held[unit_id] = moves.observe(want, self._held[unit_id], now)
             todo = plan(want, self._held[unit_id], now, cap)
             for action in todo.actions:
-                if isinstance(action, Start) and not self._told:
-                    return False  # `accept` wakes it
                 if isinstance(action, Start | Check) and not self._budget:
                     self._queued[unit_id] = None
                     return False
@@ -337,7 +319,7 @@ class Agent:
             case Start(unit_id, name):
                 self._budget -= 1
                 self._held[unit_id] = moves.asked(held, name)
-                self._runner.start(unit_id, held.container_spec(name), self._defaults(held, name))
+                self._networks.connect(held.spec, name, partial(self._connected, unit_id, name))
             case Check(unit_id, name):
                 self._budget -= 1
                 self._held[unit_id] = moves.checking(held, name, now)
@@ -358,9 +340,28 @@ class Agent:
             case _:
                 self._act_on_function(action, held, now)
 
+    def _connected(self, unit_id: str, name: str, network: Connected | NotConnected) -> None:
+        """The container's network is there: start it, unless its unit is to end by now."""
+        held, now = self._held.get(unit_id), self._clock.now()
+        if held is None or name not in held.asked:
+            return
+        if isinstance(network, NotConnected):
+            self.failed(unit_id, name, network.reason, now)
+        elif moves.ending(self._want(unit_id), held) is not None:
+            self._set(moves.ended(held, name, None, "", now))
+        else:
+            held = moves.connected(held, name, network)
+            self._set(held)
+            defaults = self._defaults(held, name)
+            self._runner.start(unit_id, labelled(held, name), defaults, network.sandbox)
+
     def _defaults(self, held: Held, name: str) -> dict[str, str]:
         """What the container's environment has unless its definition says otherwise."""
-        told = {"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {}
+        sandbox = held.sandbox(name)
+        endpoint = sandbox.endpoint or self.endpoint
+        told = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
+        if sandbox.address:
+            told["WINDLASS_TASK_ADDRESS"] = sandbox.address
         return {**told, **self.surroundings(held, name)}
 
     def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
@@ -381,17 +382,13 @@ class Agent:
         if held.spec.kind == "function" and self._functions is not None:
             self._functions.remove(unit_id)
         elif last is None or last.status != "stopped":  # else its files are gone already
-            self._runner.remove(unit_id)
+            self._end_task(unit_id)
         del self._held[unit_id]
         self._set_timer(unit_id, None, 0)
 
     def _report(self, unit_ids: Iterable[str]) -> None:
-        """Tell the plane and the ledger what changed.
-
-        Files of what stopped are not needed any more, once the ledger has how it ended.
-        """
+        """Tell the plane and the ledger what changed; files of what stopped are not needed any more."""
         changed: list[UnitState] = []
-        stopped: list[Held] = []
         for unit_id in unit_ids:
             held = self._held.get(unit_id)
             if held is None or self._reported.get(unit_id) == held.state:
@@ -399,19 +396,18 @@ class Agent:
             changed.append(held.state)
             self._reported[unit_id] = held.state
             if held.state.status == "stopped":
-                stopped.append(held)
-        if not changed:
-            return
-        self._step("before report")
-        going_on = [self._held[state.unit_id] for state in changed if state.status != "stopped"]
-        progress = {held.spec.unit_id: moves.progress(held) for held in going_on}
-        self._write(partial(self._ledger.note, changed, progress))
-        self.outbox.put_states(changed)
-        for held in stopped:
-            self.credentials.forget(held.spec.unit_id)
-            self._set_timer(held.spec.unit_id, None, 0)
-            if held.spec.kind == "task":
-                self._runner.remove(held.spec.unit_id)
+                self.credentials.forget(held.state.unit_id)
+                self._set_timer(unit_id, None, 0)
+                if held.spec.kind == "task":
+                    self._end_task(unit_id)
+        if changed:
+            self._write(partial(self._ledger.note, changed))
+            self.outbox.put_states(changed)
+
+    def _end_task(self, unit_id: str) -> None:
+        """Nothing of it runs any more: its files and networks are not needed."""
+        self._runner.remove(unit_id)
+        self._networks.disconnect(unit_id)
 
     def _write(self, write: Callable[[], None]) -> None:
         """A ledger that cannot be written stops no task; only the next agent would know too little."""

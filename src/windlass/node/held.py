@@ -15,6 +15,7 @@ from windlass.fleet.messages import ContainerSpec, ContainerState, Health, UnitS
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Bug
 from windlass.node.health import Checks, judge
+from windlass.node.sandbox import HOST, Connected, Sandbox
 
 TASK_FAILED_TO_START = "TaskFailedToStart"
 ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
@@ -26,27 +27,15 @@ RESOURCE_INITIALIZATION_ERROR = "ResourceInitializationError: "
 """stoppedReason texts; ECS developer guide, stopped task error codes."""
 
 
-class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was done about a unit beside its state: what the next agent has to know to go on. See Held."""
-
-    terminated: Mapping[str, Instant] = {}
-    killed: frozenset[str] = frozenset()
-    restarting: Mapping[str, int] = {}
-    restarted_at: Mapping[str, Instant] = {}
-    over: Mapping[str, int] = {}
-    failures: Mapping[str, int] = {}
-    """Failed health checks in a row, for each container that has any."""
-
-
 @dataclass(frozen=True, slots=True)
 class Held:
     """One unit on this node.
 
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
     went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not
-    start. `restarting` has containers between two runs, with the exit code of the last, `over` the pid of the
-    last run that ended before another, `restarted_at` their last start if it was not the first, `checks` what
-    their health checks showed.
+    start. `restarting` has containers between two runs, with the exit code of the last, `restarted_at` their
+    last start if it was not the first, `checks` what their health checks showed, `sandboxes` the networks
+    that they were put into.
     """
 
     spec: UnitSpec
@@ -55,18 +44,22 @@ class Held:
     terminated: Mapping[str, Instant] = field(default_factory=dict)
     killed: frozenset[str] = frozenset()
     restarting: Mapping[str, int] = field(default_factory=dict)
-    over: Mapping[str, int] = field(default_factory=dict)
     restarted_at: Mapping[str, Instant] = field(default_factory=dict)
     checks: Mapping[str, Checks] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
+    sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
 
     def last_start(self, name: str) -> Instant:
         """When the container last started, 0 when it never did."""
         return self.restarted_at.get(name, self.container(name).started_at)
 
     def checks_of(self, name: str) -> Checks:
-        """The container's checks."""
+        """The container's checks; a container that was adopted has none from before."""
         return self.checks.get(name) or Checks(self.last_start(name))
+
+    def sandbox(self, name: str) -> Sandbox:
+        """The container's network; the host's while it has none."""
+        return self.sandboxes.get(name, HOST)
 
     def container_spec(self, name: str) -> ContainerSpec:
         return next(spec for spec in self.spec.containers if spec.name == name)
@@ -82,27 +75,6 @@ def fresh(spec: UnitSpec) -> Held:
     """A unit that was just handed to this node: nothing of it runs yet."""
     containers = tuple(ContainerState(container.name, "pending") for container in spec.containers)
     return Held(spec, UnitState(spec.unit_id, "pending", containers))
-
-
-def progress(held: Held) -> Progress:
-    """What is to be written down of the unit beside its specification and state."""
-    failures = {name: checks.failures for name, checks in held.checks.items() if checks.failures}
-    return Progress(held.terminated, held.killed, held.restarting, held.restarted_at, held.over, failures)
-
-
-def resumed(spec: UnitSpec, state: UnitState, progress: Progress) -> Held:
-    """The unit as an agent before this one left it. A health check that was under way is made again."""
-    held = Held(
-        spec,
-        state,
-        terminated=progress.terminated,
-        killed=progress.killed,
-        restarting=progress.restarting,
-        over=progress.over,
-        restarted_at=progress.restarted_at,
-    )
-    checks = {name: Checks(held.last_start(name), failures=n) for name, n in progress.failures.items()}
-    return replace(held, checks=checks)
 
 
 def asked(held: Held, name: str) -> Held:
@@ -128,6 +100,17 @@ def pulled(held: Held, name: str, digest: str, at: Instant) -> Held:
     if state.pull_started_at:
         state = msgspec.structs.replace(state, pull_stopped_at=at)
     return replace(held, state=state)
+
+
+def connected(held: Held, name: str, network: Connected) -> Held:
+    """The container has its network. In mode bridge each has its own; the unit shows that of the first."""
+    if network == Connected(HOST):
+        return held
+    container = msgspec.structs.replace(held.container(name), bindings=network.bindings)
+    after = replace(_with(held, container), sandboxes={**held.sandboxes, name: network.sandbox})
+    if after.state.network is None and network.state is not None:
+        after = replace(after, state=msgspec.structs.replace(after.state, network=network.state))
+    return after
 
 
 def started(held: Held, name: str, pid: int, at: Instant) -> Held:
@@ -166,11 +149,7 @@ def restarting(held: Held, name: str, exit_code: int) -> Held:
     between = msgspec.structs.replace(
         container, pid=0, health="UNKNOWN", restart_count=container.restart_count + 1
     )
-    return replace(
-        _with(held, between),
-        restarting={**held.restarting, name: exit_code},
-        over={**held.over, name: container.pid},
-    )
+    return replace(_with(held, between), restarting={**held.restarting, name: exit_code})
 
 
 def _started_again(held: Held, container: ContainerState, pid: int, at: Instant) -> Held:

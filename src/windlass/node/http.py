@@ -56,9 +56,15 @@ class Site(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection. Bodies past the limit are counted, not kept."""
+    """One keep-alive connection. Bodies past the limit are counted, not kept.
 
-    def __init__(self, site: Site, limits: Limits) -> None:
+    `origin` says which door it came in by, in the site's own words.
+    """
+
+    def __init__(self, site: Site, limits: Limits, origin: str = "") -> None:
+        self.origin = origin
+        self.peer = ""
+        """The address of whoever asks."""
         self._site = site
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
@@ -68,6 +74,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self.peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._site.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -110,8 +110,9 @@ def join(data: Path, asked: Join, cpu_units: int, memory_mib: int) -> Joined:
     if not activation_id or not code:
         raise NotAMember(f"{data} has joined no plane yet: give --activation ID:CODE of an SSM activation")
     if known is None or (known.activation_id, known.url) != (activation_id, url):
-        known = Membership(url, os.urandom(32).hex(), home(data), activation_id, authority=authority)
-        save(data, known)
+        known = Membership(url, os.urandom(32).hex(), home(data), activation_id)
+    known = msgspec.structs.replace(known, authority=authority)
+    save(data, known)
     request = {
         "activation_id": activation_id,
         "activation_code": code,

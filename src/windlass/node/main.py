@@ -2,7 +2,7 @@
 
 One process of its own. It outlives its plane: when that is gone, tasks go on and the agent tries the socket
 until a plane answers. SIGTERM and the plane's Shutdown end it the same way: tasks are stopped, their end is
-reported, the process ends. After SIGKILL tasks go on, and the next agent adopts them (recover.py).
+reported, the process ends. SIGKILL leaves tasks running until the next agent ends them (recover.py).
 Imports little: every node pays for it, and what only agents that joined a plane on another machine need (TLS,
 WebSockets) is imported by those. Nothing of AWS is known here.
 """
@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
-from windlass.kernel.clock import WallClock
+from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node import oci_host
-from windlass.node.agent import Agent, Identity
+from windlass.node.agent import Agent, Identity, Surroundings
 from windlass.node.children import Children, become_subreaper
+from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.images import settings as image_settings
@@ -37,11 +38,14 @@ from windlass.node.images.pulls import Pulls
 from windlass.node.images.settings import BadSetting, ImageSettings
 from windlass.node.ledger import FileLedger
 from windlass.node.membership import NotAMember
-from windlass.node.oci_host import NotCapable, OciHost
+from windlass.node.network import namespaces
+from windlass.node.network.opening import open_networks
+from windlass.node.network.plain import PlainNetworks
+from windlass.node.oci_host import OciHost
 from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
-from windlass.node.recover import recover
-from windlass.node.runner import Runner, Step, no_step
+from windlass.node.recover import kill_leftovers, stopped
+from windlass.node.runner import Networks, Runner
 from windlass.node.session import Connect, Sessions
 from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
@@ -57,7 +61,7 @@ EXIT_NOT_CAPABLE = 4
 """Exit code when this host cannot do what the runner needs; the log says why."""
 EXIT_NOT_JOINED = 5
 """Exit code when the plane does not take this machine, or the directory is no good for it."""
-RUNNERS = ("process", "oci")
+RUNNERS = ("process", "oci", "docker")
 
 log = logging.getLogger("windlass.agent")
 
@@ -78,8 +82,8 @@ class Options:
     join: Join | None = None
 
 
-def main(arguments: list[str], step: Step = no_step) -> int:
-    """Run an agent until it is told to end; returns the exit code. `step` is for fault tests."""
+def main(arguments: list[str]) -> int:
+    """Run an agent until it is told to end; returns the exit code."""
     options = parse(arguments)
     options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     logging.basicConfig(
@@ -96,10 +100,11 @@ def main(arguments: list[str], step: Step = no_step) -> int:
         log.error("%s", taken)
         return EXIT_TAKEN
     try:
+        mounts = namespaces.mounts()  # the host's, before it is left
         host = _oci_host() if options.runner == "oci" else None
         images = image_settings.read(os.environ)
         joined = None if options.join is None else _join(options.data, options.join)
-        return asyncio.run(_serve(options, at_home, host, images, joined, step))
+        return asyncio.run(_serve(options, at_home, host, images, joined, mounts))
     except (NotCapable, BadSetting) as error:
         log.error("%s", error)
         return EXIT_NOT_CAPABLE
@@ -167,7 +172,7 @@ async def _serve(
     host: OciHost | None,
     images: ImageSettings,
     joined: Joined | None,
-    step: Step,
+    mounts: int,
 ) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
@@ -183,24 +188,20 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_end.set)
     _raise_descriptor_limit()
-    if not become_subreaper():
-        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
+    _adopt_daemons()
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
-    runner: Runner
-    if host is None:
-        path = os.environ.get("PATH", os.defpath)
-        runner = ProcessRunner(loop, clock, children, options.data, path, step)
+    runner = await _runner(options, clock, children, spawn, host, images)
+    if options.runner == "docker":
+        networks: Networks = PlainNetworks()
     else:
-        store = store_of_agent(options.data)
-        pulls = Pulls(loop, clock, children, spawn, options.data, images)
-        runner = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
-        pulls.begin_collecting()
-    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, step)
+        networks = open_networks(options.data, spawn, mounts, bridges=host is not None)
+    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
-    agent.surroundings = endpoints.environment
-    await recover(agent, runner, ledger, clock, at_home)
+    networks.attach(endpoints.serve)
+    agent.surroundings = _trusting(joined.authority if joined and host is None else "", endpoints)
+    await _recover(agent, ledger, clock, at_home)
     if joined is None:
         functions = options.data / "functions"
         sweep(functions)
@@ -218,6 +219,44 @@ async def _serve(
     children.close()
     ledger.close()
     return 1 if crashed else 0
+
+
+async def _runner(
+    options: Options,
+    clock: Clock,
+    children: Children,
+    spawn: Spawn,
+    host: OciHost | None,
+    images: ImageSettings,
+) -> Runner:
+    """What runs tasks, with nothing left of an agent before this one. Raises NotCapable."""
+    loop = asyncio.get_running_loop()
+    if host is not None:
+        store = store_of_agent(options.data)
+        pulls = Pulls(loop, clock, children, spawn, options.data, images)
+        oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
+        pulls.begin_collecting()
+        await oci.clear_leftovers()
+        return oci
+    if options.runner == "docker":
+        from windlass.node.docker_start import open_runner
+
+        docker = await open_runner(loop, clock, spawn, options.data, images, os.environ)
+        docker.tidy(frozenset())
+        return docker
+    return ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
+
+
+async def _recover(agent: Agent, ledger: FileLedger, clock: WallClock, at_home: bool) -> None:
+    """Settle what an agent before this one left. In a copied directory nothing is ours to kill."""
+    records = ledger.records()
+    running = [r for r in records if r.state is not None and r.state.status != "stopped"]
+    count = await kill_leftovers(running, clock) if at_home else 0
+    states = [stopped(r.state, clock.now()) for r in records if r.state is not None]
+    ledger.note(states)
+    agent.recover(states)
+    if running:
+        log.warning("an agent before this one left %d units, %d processes were killed", len(running), count)
 
 
 async def _end(agent: Agent, sessions: Sessions) -> None:
@@ -252,6 +291,18 @@ def _connector(options: Options, on_homeless: Callable[[], None]) -> Connect:
         return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
 
     return connect
+
+
+def _trusting(authority: str, endpoints: TaskEndpoints) -> Surroundings:
+    """Tasks on the host itself verify the plane as their agent does; containers do not have the file."""
+    if not authority:
+        return endpoints.environment
+    return lambda held, container: {"AWS_CA_BUNDLE": authority, **endpoints.environment(held, container)}
+
+
+def _adopt_daemons() -> None:
+    if not become_subreaper():
+        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
 
 
 def _raise_descriptor_limit() -> None:

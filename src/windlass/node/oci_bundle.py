@@ -4,7 +4,8 @@ Synchronous; the runner calls it beside the loop. Decides nothing: oci_spec.py d
 
     volumes/<name>/                  volumes of the node's own, for all tasks that name them
     units/<unit>/volumes/<name>/     volumes of the task's own
-    units/<unit>/<container>/        image (its id), rootfs, upper, work, config.json, pid, runtime.log
+    units/<unit>/<container>/        image (its id), rootfs, upper, work, config.json, pid, runtime.log,
+                                     hosts, hostname, resolv.conf
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from windlass.node.images.places import IN_USE
 from windlass.node.images.store import Image
 from windlass.node.oci_spec import HostDevice, Limits, Places, runtime_config
 from windlass.node.oci_users import look_up
+from windlass.node.sandbox import HOST, Sandbox
 
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
 """With the host's network come its names, read-only."""
@@ -70,6 +72,7 @@ def lay_out(
     claim: Callable[[Path], None],
     defaults: Mapping[str, str],
     limits: Limits,
+    sandbox: Sandbox = HOST,
 ) -> None:
     """Make directories, mount the root file system, write config.json. Raises CannotStart, BadImage, OSError.
 
@@ -84,7 +87,7 @@ def lay_out(
     try:
         volumes = _volumes(directory.parent, spec)
         devices = [_host_device(device) for device in spec.devices]
-        places = Places(str(bundle.root), bundle.group, volumes, _host_files(), devices)
+        places = Places(str(bundle.root), bundle.group, volumes, _files(directory, sandbox), devices, sandbox)
         user = look_up(
             spec.user or image.config.user,
             _database(bundle.root, "etc/passwd"),
@@ -144,8 +147,17 @@ def _host_device(device: Device) -> HostDevice:
     )
 
 
-def _host_files() -> list[str]:
-    return [path for path in HOST_FILES if Path(path).exists()]
+def _files(directory: Path, sandbox: Sandbox) -> dict[str, str]:
+    """What names and addresses mean: as the container's own network has it, else as the host has it."""
+    if not sandbox.netns:
+        return {path: path for path in HOST_FILES if Path(path).exists()}
+    found: dict[str, str] = {}
+    for path, text in sandbox.files:
+        file = directory / Path(path).name
+        file.write_text(text)
+        file.chmod(0o644)
+        found[path] = str(file)
+    return found
 
 
 def _database(root: Path, name: str) -> str:

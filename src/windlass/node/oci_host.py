@@ -16,18 +16,13 @@ from pathlib import Path
 
 from windlass.node import mounts
 from windlass.node.cgroups import Hierarchies, read_hierarchies
+from windlass.node.faults import NotCapable
 from windlass.node.oci_capabilities import ALL, of_mask
 
 RUNTIMES = ("crun", "runc")
 """In the order of preference: crun starts containers several times as fast."""
-
-
 INITS = ("tini-static", "catatonit", "docker-init")
 """Small init programs that need no shared library, so that they run in any image (initProcessEnabled)."""
-
-
-class NotCapable(Exception):
-    """OCI containers cannot be run here; one line with the reason and the way out."""
 
 
 @dataclass(frozen=True, slots=True)

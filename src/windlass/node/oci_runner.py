@@ -17,7 +17,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,6 +42,7 @@ from windlass.node.oci_spec import Limits
 from windlass.node.output import Output
 from windlass.node.process_runner import OUT_OF_MEMORY
 from windlass.node.runner import LogSink, LogStream, RunnerEvents
+from windlass.node.sandbox import HOST, Sandbox
 
 STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Runtimes at work at the same time: more than half of what they do is waiting for the kernel."""
@@ -67,6 +68,7 @@ class _Container:
     key: Key
     spec: ContainerSpec
     bundle: Bundle
+    sandbox: Sandbox
     stop_signal: int = signal.SIGTERM
     pid: int = 0
     stream: LogStream | None = None
@@ -122,11 +124,12 @@ class OciRunner:
         self._events = events
         self._logs = logs
 
-    async def recall(self, units: Collection[str]) -> None:
-        """See runner.Runner. Everything is ended."""
-        groups = self._host.cgroups
+    async def clear_leftovers(self) -> int:
+        """End what a dead agent left here; returns how many processes were killed. Before any start."""
+        groups, count = self._host.cgroups, 0
         deadline = self._clock.now() + GONE_WITHIN
-        while groups.kill(self._group):
+        while killed := groups.kill(self._group):
+            count = max(count, killed)
             if self._clock.now() > deadline:
                 break
             await self._clock.sleep_until(self._clock.now() + LOOK)
@@ -134,13 +137,13 @@ class OciRunner:
         for directory in (self._units, self._state):
             await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
             directory.mkdir(mode=0o700, parents=True)
+        return count
 
-    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
-        return False
-
-    def start(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
+    def start(
+        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+    ) -> None:
         bundle = bundle_of(self._units, self._group, unit_id, container.name)
-        made = _Container((unit_id, container.name), container, bundle)
+        made = _Container((unit_id, container.name), container, bundle, sandbox)
         self._starting[made.key] = made
         lives, name = self._lives.setdefault(unit_id, set()), f"container {bundle.id}"
         before = {life for life in lives if life.get_name() == name}
@@ -271,7 +274,8 @@ class OciRunner:
 
     def _lay_out(self, container: _Container, image: Image, defaults: Mapping[str, str]) -> None:
         claim = partial(self._store.claim, image)
-        lay_out(container.bundle, container.key[0], container.spec, image, claim, defaults, self._limits)
+        spec, limits = container.spec, self._limits
+        lay_out(container.bundle, container.key[0], spec, image, claim, defaults, limits, container.sandbox)
 
     async def _run_runtime(self, container: _Container) -> tuple[int, list[int]]:
         """Have the runtime start the container: (its own exit code, reading ends of stdout and stderr)."""

@@ -11,7 +11,7 @@ usual devices and those that its definition names; AppArmor and SELinux labels a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from windlass.fleet.messages import ContainerSpec, Device, Mount, Tmpfs
@@ -21,6 +21,7 @@ from windlass.node.oci_capabilities import ALL, granted
 from windlass.node.oci_seccomp import profile
 from windlass.node.oci_users import User
 from windlass.node.proc import CONTAINER_MARK, UNIT_MARK
+from windlass.node.sandbox import HOST, Sandbox
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's, for images that set none."""
@@ -71,14 +72,15 @@ _FIXED_MOUNTS: tuple[dict[str, Any], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the host has what the container gets. `binds` are host files over the image's: /etc/hosts, …"""
+    """Where the host has what the container gets. `binds`: its path of a file → the host's, read-only."""
 
     root: str
     cgroup: str
     volumes: Mapping[str, str]
     """Host directory of each volume of the task's own."""
-    binds: Sequence[str] = ()
+    binds: Mapping[str, str] = field(default_factory=dict)
     devices: Sequence[HostDevice] = ()
+    sandbox: Sandbox = HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +156,21 @@ def runtime_config(
         "root": {"path": places.root, "readonly": spec.read_only_root},
         "mounts": mounts(spec, places, limits),
         "linux": {
-            "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup")],
+            "namespaces": namespaces(places.sandbox),
             "cgroupsPath": places.cgroup,
             "resources": resources(spec, limits, places.devices),
             "devices": [_device(found) for found in places.devices],
-            "sysctl": sysctls(spec),
+            "sysctl": sysctls(spec, places.sandbox),
             **guarded,
         },
+        **({"hostname": places.sandbox.hostname} if places.sandbox.hostname else {}),
     }
+
+
+def namespaces(sandbox: Sandbox) -> list[dict[str, str]]:
+    """New ones, but for the network's: that is the sandbox's, or the host's, which is not mentioned."""
+    found = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup")]
+    return [*found, {"type": "network", "path": sandbox.netns}] if sandbox.netns else found
 
 
 def arguments(spec: ContainerSpec, image: ImageConfig) -> tuple[str, ...]:
@@ -200,10 +209,11 @@ def working_directory(spec: ContainerSpec, image: ImageConfig) -> str:
     return directory if directory.startswith("/") else f"/{directory}"
 
 
-def sysctls(spec: ContainerSpec) -> dict[str, str]:
+def sysctls(spec: ContainerSpec, sandbox: Sandbox) -> dict[str, str]:
     """Only what the container's own namespaces have; Docker refuses the others in the same way."""
+    prefixes = ("fs.mqueue.", "net.") if sandbox.netns else ("fs.mqueue.",)
     for name, _ in spec.sysctls:
-        if name not in OWN_SYSCTLS and not name.startswith("fs.mqueue."):
+        if name not in OWN_SYSCTLS and not name.startswith(prefixes):
             raise CannotStart(f"sysctl {name} is not of the container's own: it would change the node's")
     return dict(spec.sysctls)
 
@@ -225,7 +235,7 @@ def mounts(spec: ContainerSpec, places: Places, limits: Limits) -> list[dict[str
     shared = SHARED_MEMORY_MIB if spec.shared_memory_mib is None else spec.shared_memory_mib
     options = ["nosuid", "noexec", "nodev", "mode=1777", f"size={shared * 1024}k"]
     memory = {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": options}
-    host_files = [_bind(path, path, read_only=True) for path in places.binds]
+    host_files = [_bind(source, target, read_only=True) for target, source in places.binds.items()]
     if spec.init:
         if not limits.init:
             raise CannotStart("initProcessEnabled needs a static init on the node: apt-get install tini")

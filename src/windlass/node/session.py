@@ -26,6 +26,7 @@ from windlass.fleet.messages import (
     Refused,
     SecretGiven,
     SecretKept,
+    SecurityGroups,
     Shutdown,
     Welcome,
 )
@@ -79,7 +80,7 @@ class Sessions:
 
     async def run(self) -> None:
         """For ever."""
-        delay = BACK_OFF_FIRST
+        delay, said = BACK_OFF_FIRST, ""
         while True:
             try:
                 await self._session(await self._connect())
@@ -89,10 +90,11 @@ class Sessions:
             except (OSError, BadFrame) as error:
                 why = str(error)
             if self.connected:
-                self.connected, delay = False, BACK_OFF_FIRST
+                self.connected, delay, said = False, BACK_OFF_FIRST, ""
                 log.info("session ended: %s", why)
-            elif delay == REFUSED_WAIT:
-                log.error("no session: %s", why)
+            elif why != said:  # once: the attempts go on for as long as the plane is away
+                log.warning("no session: %s", why)
+                said = why
             await self._clock.sleep_until(self._clock.now() + delay)
             delay = min(BACK_OFF_MAX, delay + delay // 4)  # a plane that is starting up waits for us
 
@@ -101,10 +103,10 @@ class Sessions:
         try:
             await transport.send(encode(self._agent.hello()))
             welcome = self._greeted(await transport.receive())
-            self._agent.endpoint = self._endpoint or welcome.endpoint
+            self._agent.reach_plane(self._endpoint or welcome.endpoint)
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
-            log.info("session with plane epoch %d at %s", welcome.epoch, welcome.endpoint)
+            log.info("session with plane epoch %d at %s", welcome.epoch, self._agent.endpoint)
             prompt = self._open = deque[FromNode]()
             sender = self._spawn.start(
                 "session sender", self._send_always(transport, prompt, welcome.lease_s)
@@ -158,6 +160,8 @@ class Sessions:
             case SecretGiven(secret):
                 if self._agent.take_secret(secret):
                     self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
+            case SecurityGroups(groups):
+                self._agent.take_groups(groups)
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):

@@ -1,10 +1,11 @@
 """The endpoints that tasks ask: metadata version 4, credentials of the task role, scale-in protection.
 
-One listener on loopback for all tasks of the node. What tells them apart is the path: behind the unit's id
-stands a seal that only the agent can make, different for each container and purpose, so that one task cannot
-guess another's. Port and key lie in the agent's directory: tasks outlive agents, and their environment must
-stay true. What that does not isolate: processes of one user can read each other's environment, and with it
-the seals (docs/decisions/0012).
+One listener on loopback for all tasks in the host's network, and one on 169.254.170.2 in each router of
+networks that are the tasks' own (node/network/): there the address of who asks must be the task's, too.
+What tells them apart is the path: behind the unit's id stands a seal that only the agent can make,
+different for each container and purpose, so that one task cannot guess another's. Port and key lie in the
+agent's directory: tasks outlive agents, and their environment must stay true. What that does not isolate:
+processes of one user can read each other's environment, and with it the seals (docs/decisions/0012).
 Facts: docs/aws/ecs.md, In-task endpoints. Known gaps: no rate limit per task (AWS: 40 a second); services do
 not exist yet, so no task can be protected.
 """
@@ -16,6 +17,7 @@ import hmac
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,8 @@ from windlass.node import task_metadata
 from windlass.node.agent import Agent
 from windlass.node.held import Held
 from windlass.node.http import Connection, Limits, Request
+from windlass.node.network.addressing import ENDPOINTS
+from windlass.node.sandbox import Sandbox
 from windlass.node.task_stats import TaskStats
 
 BODY_BYTES_MAX = 64 * 1024
@@ -89,6 +93,12 @@ class TaskEndpoints:
         )
         self._place = Place(int(self._server.sockets[0].getsockname()[1]), self._place.key)
 
+    async def serve(self, router: str, listener: socket.socket) -> asyncio.Server:
+        """Serve the tasks of that router too; whoever takes the router away closes what this returns."""
+        limits = Limits(BODY_BYTES_MAX, frozenset((AUTHORIZATION,)))
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self, limits, router), sock=listener)
+
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
@@ -100,7 +110,11 @@ class TaskEndpoints:
         facts, unit_id = held.spec.task, held.spec.unit_id
         if facts is None:
             return {}
-        root = f"http://127.0.0.1:{self._place.port}"
+        sandbox = held.sandbox(container)
+        if sandbox.netns and not sandbox.address:  # mode none: nothing can be reached
+            return {}
+        inside = bool(sandbox.netns)
+        root = f"http://{ENDPOINTS}" if inside else f"http://127.0.0.1:{self._place.port}"
         own = f"{unit_id}-{self._seal('metadata', unit_id, container)}"
         told = {
             "ECS_CONTAINER_METADATA_URI_V4": f"{root}/v4/{own}",
@@ -110,6 +124,9 @@ class TaskEndpoints:
         if not facts.role_arn:
             return told
         secret = f"{unit_id}-{self._seal('credentials', unit_id, container)}"
+        if inside:
+            relative = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": f"/v2/credentials/{secret}"}
+            return told | relative | NO_HOST_FILES
         return told | {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{root}/v2/credentials/{secret}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._seal(_TOKEN, unit_id, container),
@@ -143,7 +160,7 @@ class TaskEndpoints:
 
     def _metadata(self, own: str, what: str, connection: Connection) -> None:
         shape = _DOCUMENTS.get(what)
-        found = self._find("metadata", own)
+        found = self._find("metadata", own, connection)
         if shape is None:
             connection.write(404, b"404 page not found\n", content_type="text/plain")
         elif found is None:
@@ -169,12 +186,12 @@ class TaskEndpoints:
 
     def _credentials(self, what: str, own: str, request: Request, connection: Connection) -> None:
         refuse = partial(_refuse, connection, what)
-        found = self._find("credentials", own)
+        found = self._find("credentials", own, connection)
         if not own:
             refuse(400, "NoIdInRequest", "No Credential ID in the request")
         elif found is None or found[0].state.status == "stopped":
             refuse(400, "InvalidIdInRequest", "Credentials not found")
-        elif not self._is_authorized(found, request.header(AUTHORIZATION)):
+        elif not connection.origin and not self._is_authorized(found, request.header(AUTHORIZATION)):
             refuse(403, "AccessDenied", "The Authorization header is not this container's token")
         elif not found[1].role_arn:
             refuse(400, "NoCredentialsAssociated", "No credentials associated with the ID")
@@ -184,7 +201,7 @@ class TaskEndpoints:
     def _protection(self, own: str, request: Request, connection: Connection) -> None:
         """Wordings: amazon-ecs-agent, ecs-agent/tmds/handlers/taskprotection/v1/handlers/handlers.go."""
         wanted = _protection_wanted(request.body) if request.method == "PUT" else {}
-        found = self._find("metadata", own)
+        found = self._find("metadata", own, connection)
         arn = "" if found is None else found[1].task_arn
         if wanted is None:
             why = "UpdateTaskProtection: failed to decode request"
@@ -204,20 +221,28 @@ class TaskEndpoints:
         told = "\0".join((purpose, unit_id, container)).encode()
         return hmac.digest(self._place.key, told, "sha256").hex()[:40]
 
-    def _find(self, purpose: str, own: str) -> Found | None:
-        """The container whose seal for that purpose this is."""
+    def _find(self, purpose: str, own: str, connection: Connection) -> Found | None:
+        """The container whose seal for that purpose this is, if it asks from its own network."""
         unit_id, _, seal = own.rpartition("-")
         held = self._agent.look_up(unit_id)
         if held is None or held.spec.task is None:
             return None
         for spec in held.spec.containers:
             if hmac.compare_digest(self._seal(purpose, unit_id, spec.name).encode(), seal.encode()):
-                return held, held.spec.task, spec.name
+                found = held, held.spec.task, spec.name
+                return found if _asks_from_home(held.sandbox(spec.name), connection) else None
         return None
 
     def _is_authorized(self, found: Found, header: str) -> bool:
         token = self._seal(_TOKEN, found[0].spec.unit_id, found[2])
         return hmac.compare_digest(token.encode(), header.encode())
+
+
+def _asks_from_home(sandbox: Sandbox, connection: Connection) -> bool:
+    """Whether the connection comes from the network that the container is in."""
+    if not connection.origin or not sandbox.netns:
+        return not connection.origin and not sandbox.netns
+    return (connection.origin, connection.peer) == (sandbox.router, sandbox.address)
 
 
 _TOKEN = "authorization"

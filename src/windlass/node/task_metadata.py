@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+import msgspec
+
 from windlass.fleet.messages import ContainerSpec, ContainerState, TaskFacts
 from windlass.kernel.clock import SECOND, Instant
 from windlass.node.held import Held
@@ -33,7 +35,7 @@ def container(held: Held, facts: TaskFacts, name: str) -> Document:
         "DockerName": _docker_name(facts, spec),
         "Image": spec.image,
         "ImageID": state.image_digest,
-        "Labels": _labels(facts, spec),
+        "Labels": labels(facts, spec),
         "DesiredStatus": _desired(held),
         "KnownStatus": _KNOWN[state.status],
         "Limits": _container_limits(spec),
@@ -107,7 +109,16 @@ def _docker_name(facts: TaskFacts, spec: ContainerSpec) -> str:
     return f"ecs-{facts.family}-{facts.revision}-{spec.name}-{spec.runtime_id.rpartition('-')[2]}"
 
 
-def _labels(facts: TaskFacts, spec: ContainerSpec) -> Mapping[str, str]:
+def labelled(held: Held, name: str) -> ContainerSpec:
+    """The container's specification with the labels that the ECS agent puts on containers of tasks."""
+    spec, facts = held.container_spec(name), held.spec.task
+    if facts is None:
+        return spec
+    return msgspec.structs.replace(spec, labels=tuple(labels(facts, spec).items()))
+
+
+def labels(facts: TaskFacts, spec: ContainerSpec) -> Mapping[str, str]:
+    """The definition's, and the ECS agent's over them."""
     prefix = "com.amazonaws.ecs."
     return dict(spec.labels) | {
         f"{prefix}cluster": facts.cluster,

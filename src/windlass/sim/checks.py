@@ -13,6 +13,7 @@ from windlass.fleet.messages import UnitState
 from windlass.fleet.model import Node, Unit
 from windlass.fleet.place import Reserved
 from windlass.fleet.transitions import occupies
+from windlass.services.ec2.model import NetworkInterface
 
 
 def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:
@@ -59,6 +60,18 @@ def overfull(nodes: Iterable[Node], counted: Callable[[str], Reserved]) -> list[
         for node in nodes
         if not node.unbounded
         and (counted(node.id).cpu_units > node.cpu_units or counted(node.id).memory_mib > node.memory_mib)
+    ]
+
+
+def misattached(units: Iterable[Unit], interfaces: Sequence[NetworkInterface]) -> list[str]:
+    """Units have the interfaces that services asked for, none is left over, no address is taken twice."""
+    owners = {held.id: unit.id for unit in units if (held := unit.spec.network.interface) is not None}
+    made = {row.id for row in interfaces if row.requester}
+    taken = Counter((row.subnet_id, row.address) for row in interfaces)
+    return [
+        *(f"unit {owners[gone]} has lost its interface {gone}" for gone in sorted(owners.keys() - made)),
+        *(f"interface {left} belongs to no unit" for left in sorted(made - owners.keys())),
+        *(f"address {where} is taken {times} times" for where, times in taken.items() if times > 1),
     ]
 
 

@@ -32,6 +32,7 @@ from windlass.fleet.messages import (
     Refused,
     SecretGiven,
     SecretKept,
+    SecurityGroups,
     Shutdown,
     UnitSpec,
     UnitState,
@@ -39,6 +40,7 @@ from windlass.fleet.messages import (
     Want,
     Welcome,
 )
+from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
@@ -84,6 +86,8 @@ class SimulatedNode:
             life.cancel()
         self._lives.clear()
         self.states: dict[str, UnitState] = {}
+        self.groups: dict[str, SecurityGroup] = {}
+        """The security groups that it was told last."""
         self.generation = 0
         self._wants: dict[str, Want] = {}
         self._number = 0
@@ -144,6 +148,8 @@ class SimulatedNode:
             case Desired():
                 self._take(message)
                 await transport.send(encode(Accepted(self.generation)))
+            case SecurityGroups(groups):
+                self.groups = {group.id: group for group in groups}
             case Ack(number):
                 self._acknowledge(number)
             case Invoke():

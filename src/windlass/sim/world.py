@@ -26,6 +26,7 @@ from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock, seconds
 from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.faults import Bug
 from windlass.services.assemble import assemble, start
+from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.plane import Service
 from windlass.sim import checks
 from windlass.sim.loop import VirtualLoop
@@ -186,6 +187,11 @@ class World:
             *checks.miscounted(units, counted),
             *checks.overfull(nodes.values(), counted),
             *checks.misindexed(units, lambda state: view.count("state", state)),
+            *checks.misattached(units, self._interfaces()),
         ]
         if wrong:
             raise Bug(f"after {self.elapsed / SECOND:g} s: {wrong[0]}", *wrong)
+
+    def _interfaces(self) -> list[NetworkInterface]:
+        with_ec2 = any(INTERFACES in service.tables for service in self._services)
+        return list(self.plane.store[INTERFACES].all()) if with_ec2 else []

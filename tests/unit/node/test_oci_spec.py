@@ -27,7 +27,7 @@ from windlass.node.oci_spec import (
 from windlass.node.oci_users import User, look_up
 
 ROOT = User(0, 0, (), "/root")
-PLACES = Places("/b/rootfs", "/w/c", {"data": "/units/u/volumes/data"}, ("/etc/hosts",))
+PLACES = Places("/b/rootfs", "/w/c", {"data": "/units/u/volumes/data"}, {"/etc/hosts": "/etc/hosts"})
 IMAGE = ImageConfig(entry_point=("e",), command=("c",))
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nbroken\napp:x:7:8::/srv:/bin/sh\n9:x:20:21::/nine:/bin/sh\n"
 GROUP = "root:x:0:\nwheel:x:10:root,app\nstaff:x:50:app\n"

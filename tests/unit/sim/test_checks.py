@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 from tests.fleet_build import a_node, a_state, a_unit
+from windlass.fleet.messages import UnitSpec
+from windlass.fleet.networks import Interface, Network
 from windlass.fleet.place import NOTHING, Reserved
+from windlass.kernel.rows import replace
+from windlass.services.ec2.model import NetworkInterface
 from windlass.sim import checks
 
 
@@ -19,6 +23,20 @@ def test_doubled() -> None:
     here = {"u1": a_state("u1", "running")}
     assert checks.doubled({"a": here, "b": here}) == ["unit u1 lives on a and b"]
     assert checks.doubled({"a": {"u1": a_state("u1", "stopped")}, "b": here}) == []
+
+
+def test_misattached() -> None:
+    """An interface that its unit has not, a unit without its interface, and an address given twice."""
+    network = Network(
+        "awsvpc", Interface("eni-1", "0a:", "10.0.0.4", "s", "10.0.0.0/24", "vpc-1", "10.0.0.0/16")
+    )
+    unit = a_unit("u1", spec=UnitSpec("u1", "task", network=network))
+    row = NetworkInterface("eni-1", "a", "r", "vpc-1", "s", "z", 4, "0a:", (), 0, requester="ecs")
+    own = replace(row, id="eni-2", requester="", address=5)
+    assert checks.misattached([unit, a_unit("u2")], [row, own]) == []
+    assert checks.misattached([unit], []) == ["unit u1 has lost its interface eni-1"]
+    assert checks.misattached([], [row]) == ["interface eni-1 belongs to no unit"]
+    assert len(checks.misattached([unit], [row, replace(own, address=4)])) == 1
 
 
 def test_counts() -> None:

@@ -39,7 +39,11 @@ TRUST = json.dumps(
         ],
     }
 )
+STOP_TIMEOUT_S = 120
+"""Workers end by themselves when the queue is empty; on a busy machine some have only begun by then."""
 SOURCES = Path(__file__).parent
+IN_IMAGES = ("oci", "docker")
+"""Runners that run tasks from images."""
 ACT_ENDS_WITHIN_S = 300
 PERIOD_S = 0.2
 
@@ -67,7 +71,7 @@ class Stage:
         self.ledger = scratch / "ledger" / "lines"
         self.ledger.parent.mkdir()
         self.ledger.touch()
-        self.in_images = runner == "oci"
+        self.in_images = runner in IN_IMAGES
         self.sqs, self.ecs, self.events, self.functions, self.iam = (
             self._client(endpoint, name) for name in ("sqs", "ecs", "events", "lambda", "iam")
         )
@@ -126,6 +130,7 @@ class Stage:
             "name": "worker",
             "image": host_image.NAME,
             "entryPoint": ["sh", "-c", 'trap "" TERM; exec "$0" "$@"'],
+            "stopTimeout": STOP_TIMEOUT_S,
             "command": [
                 "python3" if self.in_images else sys.executable,
                 str(source / "backlog_worker.py"),
@@ -204,7 +209,7 @@ def run(runner: str) -> int:
 
 def bring_image(runner: str, data: Path) -> None:
     """Containers from images need one: this host's own Python will do."""
-    if runner != "oci":
+    if runner not in IN_IMAGES:
         return
     try:
         image = host_image.add(open_store(data), host_image.NAME)

@@ -21,9 +21,10 @@ def open_store(data: Path) -> ImageStore:
 
 def store_of_agent(agent: Path) -> ImageStore:
     """The images of the agent with that data directory."""
-    return ImageStore(agent / "images", partial(_in_use, agent / "oci"))
+    return ImageStore(agent / "images", partial(_in_use, agent))
 
 
-def _in_use(bundles: Path) -> Iterable[str]:
-    """Ids of the images that containers run from: removing such a layer would break them."""
-    return {path.read_text() for path in bundles.glob(f"units/*/*/{IN_USE}")}
+def _in_use(agent: Path) -> Iterable[str]:
+    """Ids of the images that containers run from, or that Docker is being given: their layers must stay."""
+    patterns = (f"oci/units/*/*/{IN_USE}", f"docker/load/*/{IN_USE}")
+    return {path.read_text() for pattern in patterns for path in agent.glob(pattern)}

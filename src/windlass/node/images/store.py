@@ -108,6 +108,10 @@ class ImageStore:
             for name, named in sorted(self._read_names().items())
         ]
 
+    def raw_config(self, image: Image) -> bytes:
+        """The image's configuration as it came."""
+        return self._blob(image.id).read_bytes()
+
     def has_layer(self, diff_id: str) -> bool:
         return self._layer(diff_id).is_dir()
 

@@ -21,15 +21,16 @@ from windlass.services.ec2.handlers import (
 )
 from windlass.services.ec2.handlers.serving import served
 from windlass.services.ec2.model import TABLES
+from windlass.services.ec2.node_groups import NodeGroups
 from windlass.services.ec2.partial import PARTIAL
 from windlass.services.ec2.task_interfaces import TaskInterfaces
 from windlass.services.plane import Plane, Service
 
 
 def start(plane: Plane) -> Sequence[object]:
-    """Have tasks' interfaces made here."""
+    """Have tasks' interfaces made here, and nodes told of their security groups."""
     plane.calls.part(Interfaces).come_from(TaskInterfaces(plane.quotas))
-    return ()
+    return (NodeGroups(plane.store, plane.links),)
 
 
 SERVICE = Service(

@@ -88,8 +88,12 @@ def number(written: str) -> int | None:
 
 
 def text(address: int) -> str:
-    """An address in dotted form."""
-    return str(ipaddress.IPv4Address(address))
+    """An address in dotted form.
+
+    >>> text(0xAC1F0004)
+    '172.31.0.4'
+    """
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 
 def divided(whole: Block, prefix: int, count: int) -> list[Block]:
@@ -108,6 +112,8 @@ def free(taken_upto: Callable[[int], int], first: int, last: int, start: int) ->
     `taken_upto(a)` counts the taken addresses of the range up to `a`, itself included: an address index
     gives it in O(log n), so that this costs O(log² n) and no walk.
     """
+    if first <= start <= last and taken_upto(start) == taken_upto(start - 1):
+        return start  # nearly always, when the start is drawn and the range not full
     after = _gap(taken_upto, start, last)
     return _gap(taken_upto, first, start - 1) if after is None else after
 

@@ -226,12 +226,8 @@ TAGS: Table[Tag] = Table(
 TABLES = (BEGUN, VPCS, SUBNETS, GROUPS, RULES, INTERFACES, TAGS)
 
 
-def members(reads: Reads, group_id: str) -> list[NetworkInterface]:
-    """The interfaces that are in the group."""
-    return [row for index in MEMBERSHIPS for row in reads[INTERFACES].by(index, group_id)]
-
-
 def has_members(reads: Reads, group_id: str) -> bool:
+    """Whether some interface is in the group."""
     return any(reads[INTERFACES].count(index, group_id) for index in MEMBERSHIPS)
 
 

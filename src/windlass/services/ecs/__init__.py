@@ -65,6 +65,7 @@ SERVICE = Service(
         "RegisterContainerInstance": container_instances.register_container_instance,
         "RegisterTaskDefinition": task_definitions.register_task_definition,
         "RunTask": tasks.run_task,
+        "StartTask": tasks.start_task,
         "StopTask": tasks.stop_task,
         "TagResource": tags.tag_resource,
         "UntagResource": tags.untag_resource,

@@ -12,7 +12,7 @@ from typing import Any
 
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits
-from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE
+from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE, ContainerInstance
 
 Strategy = Sequence[Mapping[str, Any]]
 
@@ -23,6 +23,8 @@ class Place:
 
     launch_type: str
     provider: str = ""
+    host: ContainerInstance | None = None
+    """Where it is placed; None on Fargate, and before it is placed."""
 
 
 def check_providers(names: Sequence[str]) -> tuple[str, ...]:

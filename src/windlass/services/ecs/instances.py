@@ -12,7 +12,7 @@ from windlass.fleet.room import Taken
 from windlass.kernel.clock import Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import notices, registration, stopping
+from windlass.services.ecs import notices, references, registration, stopping
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import CLUSTERS, INSTANCES, TASKS, Cluster, ContainerInstance, InstanceStatus
 
@@ -36,14 +36,15 @@ def stand_in(reads: Reads, cluster: Cluster) -> Node | None:
     """
     if reads[INSTANCES].count("cluster", _key(cluster)):
         return None
-    nodes = [node for node in reads[NODES].by("whole", "yes") if node.connected]
-    return min(nodes, key=lambda node: node.id, default=None)
+    return min(reads[NODES].by("whole", "yes"), key=lambda node: node.id, default=None)
 
 
-def lend(tx: Transaction, bus: Bus, node: Node, cluster: Cluster, instance_id: str, now: Instant) -> None:
+def lend(
+    tx: Transaction, bus: Bus, node: Node, cluster: Cluster, instance_id: str, now: Instant
+) -> ContainerInstance:
     """Give the cluster that node as its instance."""
     tx[CLUSTERS].put(cluster)
-    register(tx, bus, registration.of_node(node, cluster, instance_id, __version__, now), now)
+    return register(tx, bus, registration.of_node(node, cluster, instance_id, __version__, now), now)
 
 
 def set_status(
@@ -72,6 +73,13 @@ def deregister(
     )
     notices.tell_instance(bus, tx, gone, Taken(), now)
     return gone
+
+
+def arn(cluster: Cluster, reference: str) -> str:
+    """The ARN that an id or ARN in that cluster means, whether there is such an instance or not."""
+    if reference.startswith("arn:"):
+        return reference
+    return references.instance_arn(*_key(cluster), reference)
 
 
 def is_lent(instance: ContainerInstance) -> bool:

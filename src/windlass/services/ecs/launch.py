@@ -1,7 +1,8 @@
 """What a RunTask call makes: its rules, then its Task and Unit rows. Pure but for the ids it is given.
 
 Rules: ECS API reference, RunTask. Wordings are AWS's where they are known (docs/aws/ecs.md).
-Known gap: placement constraints and strategies are taken and not honoured; there is one embedded node.
+Known gap: placement strategies are taken and not honoured. Which container instances EC2 tasks go to is
+placing.py's business, between `order` and `rows`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, Protocol
 import msgspec
 
 from windlass.aws.arn import parse
-from windlass.fleet.messages import TaskFacts
+from windlass.fleet.messages import InstanceRoom, TaskFacts
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network, NetworkMode
+from windlass.fleet.room import Need
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
@@ -26,6 +28,7 @@ from windlass.services.ecs import (
     container_definition,
     containers,
     limits,
+    placement,
     references,
     sizes,
     tagging,
@@ -33,7 +36,17 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.containers import Surroundings
-from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container, Shape, Task, TaskDefinition
+from windlass.services.ecs.model import (
+    FARGATE,
+    Attachment,
+    Cluster,
+    Container,
+    ContainerInstance,
+    Shape,
+    Task,
+    TaskDefinition,
+)
+from windlass.services.ecs.registration import ZONE
 
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
@@ -66,6 +79,10 @@ class Order:
     network_mode: NetworkMode
     vpc_configuration: Shape
     """The call's awsvpcConfiguration; empty in other modes."""
+    need: Need
+    """What one task takes of the machine that it runs on."""
+    constraints: Sequence[Mapping[str, Any]] = ()
+    """Placement constraints of the call and of the definition."""
 
 
 class Connected(Protocol):
@@ -115,7 +132,19 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
         role_arn=_role_arn(overrides, definition),
         network_mode=task_definition.network_mode(definition.definition),
         vpc_configuration=params.get("networkConfiguration", {}).get("awsvpcConfiguration", {}),
+        need=need(cpu, memory, shapes, definition),
+        constraints=(
+            *params.get("placementConstraints", ()),
+            *definition.definition.get("placementConstraints", ()),
+        ),
     )
+
+
+def need(cpu: str, memory: str, shapes: Sequence[Shape], definition: TaskDefinition) -> Need:
+    """What one task takes of the machine that it runs on."""
+    reserve = containers.reserve(cpu, memory, shapes)
+    mode = task_definition.network_mode(definition.definition)
+    return Need(reserve.cpu_units, reserve.memory_mib, placement.ports(mode, shapes))
 
 
 def rows(
@@ -131,33 +160,33 @@ def rows(
 
     A task that cannot be connected is there all the same, and stops before it was placed.
     """
-    reserve = containers.reserve(made.cpu, made.memory, made.containers)
     volumes = definition.definition.get("volumes", ())
     written = []
     for place, wired in zip(made.places, networks, strict=True):
         task_id = ids.hex(32)
         task = _connected(_task(task_id, made, place, cluster, definition, now, ids), wired)
         names = {row.name: (task.container_arn(row), row.runtime_id) for row in task.containers}
+        spec = containers.unit_spec(
+            task_id,
+            _facts(task, definition.revision),
+            made.containers,
+            names,
+            around,
+            volumes,
+            wired.network,
+        )
         unit = Unit(
             id=task_id,
             owner=OWNER,
             account=cluster.account,
             region=cluster.region,
-            spec=containers.unit_spec(
-                task_id,
-                _facts(task, definition.revision),
-                made.containers,
-                names,
-                around,
-                volumes,
-                wired.network,
-            ),
-            cpu_units=reserve.cpu_units,
-            memory_mib=reserve.memory_mib,
+            spec=spec,
+            cpu_units=made.need.cpu_units,
+            memory_mib=made.need.memory_mib,
             created_at=now,
             desired="stop" if wired.fault else "run",
         )
-        written.append((task, unit))
+        written.append((task, unit if place.host is None else _hosted(unit, place.host, made.need)))
     return written
 
 
@@ -166,7 +195,17 @@ def _connected(task: Task, wired: Connected) -> Task:
         return replace(
             task, desired_status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=wired.fault
         )
-    return replace(task, attachment=wired.attachment, zone=wired.zone)
+    return replace(task, attachment=wired.attachment, zone=wired.zone or task.zone)
+
+
+def _hosted(unit: Unit, host: ContainerInstance, needs: Need) -> Unit:
+    """The unit on its container instance, which is a part of a node or all of it."""
+    spec = unit.spec
+    if host.launch_type == "EC2" and not host.unbounded:
+        spec = replace(spec, instance=InstanceRoom(host.machine_id, host.cpu_units, host.memory_mib))
+    return replace(
+        unit, spec=spec, bound_to=host.node_id, target_id=host.id, ports=tuple(sorted(needs.ports))
+    )
 
 
 def _facts(task: Task, revision: int) -> TaskFacts:
@@ -205,7 +244,9 @@ def _task(
         family=definition.family,
         group=made.group,
         launch_type=place.launch_type,
-        capacity_provider=place.provider,
+        capacity_provider=place.provider or (place.host.capacity_provider if place.host else ""),
+        instance=place.host.id if place.host else "",
+        zone=place.host.all_attributes.get(ZONE, "") if place.host else "",
         containers=tuple(
             Container(
                 id=ids.uuid(),

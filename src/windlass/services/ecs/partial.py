@@ -27,18 +27,18 @@ PARTIAL: Mapping[str, str] = {
         "the json-file driver's options; log drivers other than awslogs and json-file are refused"
     ),
     "RunTask": (
-        "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; the embedded node "
-        "serves every launch type; public addresses are made up; stored or taken and not acted on: "
-        "placementConstraints, placementStrategy, "
+        "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
+        "made up; stored or taken and not acted on: placementStrategy, "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
         "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "no attributes, containerInstanceArn, imageDigest; availabilityZone of tasks with an interface only; "
+        "no attributes, imageDigest; availabilityZone of tasks with an interface or on an instance only; "
         "network bindings port by port, ranges too"
     ),
-    "ListTasks": "serviceName, containerInstance and daemonName find nothing: there are none yet",
+    "ListTasks": "serviceName and daemonName find nothing: there are none yet",
+    "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
     "ListContainerInstances": "filter: the operators =~ and !~ are refused",
     "RegisterContainerInstance": (

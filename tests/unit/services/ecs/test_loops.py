@@ -25,7 +25,9 @@ class Hearer:
         return source == self._source
 
     def take(self, tx: Transaction, notice: Notice) -> None:
-        """The transaction must be the one that wrote what the notice tells."""
+        """The transaction must be the one that wrote what the notice tells; instances are another story."""
+        if notice.detail_type != "ECS Task State Change":
+            return
         task = tx[TASKS].require(notice.resources[0].rpartition("/")[2])
         assert task.version == notice.detail["version"]
         assert any(change.new is task for change in tx.changes)

@@ -141,6 +141,7 @@ def test_listing() -> None:
         await ecs.a_running_definition()
         await ecs.a_running_definition(family="other")
         mine = await ecs.run_one(startedBy="me")
+        outside = await ecs.a_machine("mi-0000000000000001", kind="EXTERNAL")
         other = await ecs.run_one(taskDefinition="other", launchType="EXTERNAL")
         over = await ecs.run_one()
         await ecs.report(over, "stopped")
@@ -156,6 +157,8 @@ def test_listing() -> None:
         assert await ids(startedBy="me") == [mine]
         assert await ids(launchType="EXTERNAL") == [other]
         assert await ids(launchType="FARGATE") == []
+        assert await ids(containerInstance=outside.id) == [other]
+        assert await ids(containerInstance=outside.arn, family="work") == []
         page = await ecs.call("ListTasks", maxResults=1)
         rest = await ecs.call("ListTasks", maxResults=1, nextToken=page["nextToken"])
         assert sorted(page["taskArns"] + rest["taskArns"]) == sorted([ARN + mine, ARN + other])
@@ -433,6 +436,7 @@ LAUNCH_RATES = Profile(
     "test",
     quotas={"fargate.spot.tasks": 3},
     buckets={"fargate.on_demand": Rate(20, 10), "fargate.spot": Rate(100, 20)},
+    switches={"ecs.embedded_instance": True},
 )
 
 

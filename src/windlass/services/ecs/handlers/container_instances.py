@@ -16,8 +16,8 @@ from windlass.services.ecs import (
     instances,
     limits,
     lookup,
+    placing,
     query,
-    references,
     registration,
     tagging,
 )
@@ -68,7 +68,7 @@ def describe_container_instances(call: Call, params: Params) -> Result:
     for reference in named:
         instance = lookup.instance(call.store, cluster, reference)
         if instance is None:
-            failures.append(describe.failure(_arn(cluster, reference), "MISSING"))
+            failures.append(describe.failure(instances.arn(cluster, reference), "MISSING"))
         else:
             found.append(_describe(call, instance, params.get("include", ())))
     return {"containerInstances": found, "failures": failures}
@@ -89,7 +89,7 @@ def list_container_instances(call: Call, params: Params) -> Result:
         token=params.get("nextToken"),
         limit=listing.limit(params),
         fault=listing.bad_token,
-        where=lambda row: matches is None or matches(subject(call, row)),
+        where=lambda row: matches is None or matches(placing.subject(call.store, row)),
     )
     return listing.answer("containerInstanceArns", [row.arn for row in rows], token)
 
@@ -108,7 +108,7 @@ def update_container_instances_state(call: Call, params: Params) -> Result:
             instance = lookup.instance(tx, cluster, reference)
             if instance is None or instance.status == "INACTIVE":
                 reason = "MISSING" if instance is None else "INACTIVE"
-                failures.append(describe.failure(_arn(cluster, reference), reason))
+                failures.append(describe.failure(instances.arn(cluster, reference), reason))
                 continue
             taken = call.part(Rooms).taken(instance)
             changed.append(instances.set_status(tx, call.part(Bus), instance, status, taken, call.now))
@@ -122,19 +122,6 @@ def update_container_agent(call: Call, params: Params) -> Result:
     if instance.launch_type == "EXTERNAL":
         raise _invalid("The agent of an external instance is updated on the instance itself.")
     raise Fault("NoUpdateAvailableException", "There is no update available for your container agent.")
-
-
-def subject(call: Call, row: ContainerInstance) -> query.Subject:
-    """An instance as a cluster query expression sees it."""
-    return query.Subject(
-        attributes=row.all_attributes,
-        agent_connected=row.connected,
-        agent_version=row.agent_version,
-        machine_id=row.machine_id,
-        registered_at=row.registered_at,
-        running_tasks=call.store[TASKS].count("instance", (row.id, "RUNNING")),
-        has_group=lambda group: bool(call.store[TASKS].count("group_on_instance", (row.id, group))),
-    )
 
 
 def _with_machine(tx: Transaction, made: ContainerInstance) -> ContainerInstance:
@@ -197,12 +184,6 @@ def _known(reads: lookup.Reads, cluster: Cluster, reference: str) -> ContainerIn
     if found is None or found.status == "INACTIVE":
         raise _invalid(f"Referenced container instance {reference} not found.")
     return found
-
-
-def _arn(cluster: Cluster, reference: str) -> str:
-    if reference.startswith("arn:"):
-        return reference
-    return references.instance_arn(cluster.account, cluster.region, cluster.name, reference)
 
 
 def _describe(call: Call, row: ContainerInstance, include: tuple[str, ...] = ()) -> Result:

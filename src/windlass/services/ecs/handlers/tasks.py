@@ -24,6 +24,7 @@ from windlass.services.ecs import (
     log_options,
     lookup,
     notices,
+    placing,
     references,
     stopping,
     wiring,
@@ -35,6 +36,7 @@ from windlass.services.ecs.model import (
     FARGATE,
     RUN_TOKENS,
     TASKS,
+    Cluster,
     RunToken,
     Task,
     TaskDefinition,
@@ -63,19 +65,31 @@ def run_task(call: Call, params: Params) -> Result:
         order = launch.order(params, cluster, definition)
         connect = wiring.begin(tx, call, order)
         _take_quotas(tx, call, order)
-        tx[CLUSTERS].put(cluster)
-        tasks = []
-        networks = [connect() for _ in order.places]
-        for task, unit in launch.rows(
-            order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
-        ):
-            tasks.append(tx[TASKS].put(task))
-            tx[UNITS].put(unit)
-            notices.tell(call.part(Bus), tx, task, call.now)
+        order, failures = placing.place(tx, call, cluster, order)
+        tasks = _write(tx, call, order, cluster, definition, connect)
         if token:
             ids = tuple(task.id for task in tasks)
             remember(tx, RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now))
-    return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": []}
+    return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": failures}
+
+
+def start_task(call: Call, params: Params) -> Result:
+    """ECS StartTask: one task on each of the container instances that the caller chose."""
+    named = params["containerInstances"]
+    if not 1 <= len(named) <= limits.START_INSTANCES_MAX:
+        raise _invalid(f"containerInstances must have 1 to {limits.START_INSTANCES_MAX} items.")
+    if len(params.get("startedBy", "")) > limits.START_STARTED_BY_LENGTH_MAX:
+        raise _invalid(f"startedBy can have at most {limits.START_STARTED_BY_LENGTH_MAX} characters.")
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        definition = _runnable(tx, call, params["taskDefinition"])
+        first = lookup.instance(tx, cluster, named[0])
+        asked = {**params, "count": len(named), "launchType": first.launch_type if first else "EC2"}
+        order = launch.order(asked, cluster, definition)
+        connect = wiring.begin(tx, call, order)
+        order, failures = placing.place_on(tx, call, cluster, order, named)
+        tasks = _write(tx, call, order, cluster, definition, connect)
+    return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": failures}
 
 
 def stop_task(call: Call, params: Params) -> Result:
@@ -118,42 +132,69 @@ def describe_tasks(call: Call, params: Params) -> Result:
 def list_tasks(call: Call, params: Params) -> Result:
     """ECS ListTasks: of one cluster and desired status (RUNNING unless asked), newest last."""
     cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
-    index, value = _listing_index(params)
-    launch_type, desired = params.get("launchType"), params.get("desiredStatus", "RUNNING")
+    index, key = _listing(call, cluster, params)
+    launch_type, family = params.get("launchType"), params.get("family")
     rows, token = paging.page(
         call.store[TASKS],
         index,
-        (*call.scope, cluster.name, desired, *value),
+        key,
         operation="ListTasks",
-        filters=(*call.scope, cluster.name, desired, index, value, launch_type),
+        filters=(*call.scope, cluster.name, index, key, launch_type, family),
         token=params.get("nextToken"),
         limit=listing.limit(params),
         fault=listing.bad_token,
-        where=lambda task: launch_type is None or task.launch_type == launch_type,
+        where=lambda task: launch_type in (None, task.launch_type) and family in (None, "", task.family),
     )
     return listing.answer("taskArns", [task.arn for task in rows], token)
 
 
-def _listing_index(params: Params) -> tuple[str, tuple[str, ...]]:
-    """The index that a ListTasks call walks, and its value past cluster and desired status."""
+def _listing(call: Call, cluster: Cluster, params: Params) -> tuple[str, tuple[str, ...]]:
+    """The index that a ListTasks call walks, and its value there."""
     for member, fault in _NOT_LISTED.items():
         if params.get(member):
             raise fault(str(params[member]))
+    desired = params.get("desiredStatus", "RUNNING")
+    of_cluster = (*call.scope, cluster.name, desired)
     if params.get("startedBy"):
-        if params.get("family"):
+        if params.get("family") or params.get("containerInstance"):
             raise _invalid("startedBy must be the only filter.")
-        return "started_by", (params["startedBy"],)
+        return "started_by", (*of_cluster, params["startedBy"])
+    if params.get("containerInstance"):
+        instance = lookup.instance(call.store, cluster, params["containerInstance"])
+        if instance is None:
+            raise _invalid(f"Referenced container instance {params['containerInstance']} not found.")
+        return "on_instance", (instance.id, desired)
     if params.get("family"):
-        return "family", (params["family"],)
-    return "cluster", ()
+        return "family", (*of_cluster, params["family"])
+    return "cluster", of_cluster
 
 
 _NOT_LISTED: dict[str, Callable[[str], Fault]] = {
     "serviceName": lambda name: Fault("ServiceNotFoundException", "Service not found."),
-    "containerInstance": lambda name: _invalid(f"Referenced container instance {name} not found."),
     "daemonName": lambda name: Fault("ClientException", "Windlass does not have daemons."),
 }
 """Filters by what does not exist here yet, so that no such thing can be found."""
+
+
+def _write(
+    tx: Transaction,
+    call: Call,
+    order: launch.Order,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    connect: Callable[[], wiring.Wired],
+) -> list[Task]:
+    """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
+    tx[CLUSTERS].put(cluster)
+    tasks = []
+    networks = [connect() for _ in order.places]
+    for task, unit in launch.rows(
+        order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
+    ):
+        tasks.append(tx[TASKS].put(task))
+        tx[UNITS].put(unit)
+        notices.tell(call.part(Bus), tx, task, call.now)
+    return tasks
 
 
 def _runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:

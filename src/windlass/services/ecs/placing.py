@@ -1,0 +1,130 @@
+"""Gives the tasks of a call their container instances: rows in, placement.py decides, an order comes out.
+
+Writes in one case only: where the profile says so, a cluster without instances is lent the embedded node when
+a task is to be placed in it, so that EC2 tasks run on a laptop that has no instances (docs/decisions/0017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from windlass.aws.bus import Bus
+from windlass.aws.calls import Call
+from windlass.aws.quotas import Quotas
+from windlass.fleet.room import Room
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import describe, instances, limits, lookup, placement, query
+from windlass.services.ecs.capacity import Place
+from windlass.services.ecs.launch import Order
+from windlass.services.ecs.lookup import Reads
+from windlass.services.ecs.model import FARGATE, INSTANCES, TASKS, Cluster, ContainerInstance
+from windlass.services.ecs.rooms import Rooms, target
+
+LENDS = "ecs.embedded_instance"
+"""The profile's switch: whether clusters without instances are lent the embedded node."""
+Failures = list[dict[str, str]]
+
+
+def place(tx: Transaction, call: Call, cluster: Cluster, order: Order) -> tuple[Order, Failures]:
+    """The order with an instance for each task that has room, without the others, and why they have none.
+
+    Fargate tasks need no instance. Raises InvalidParameterException when the cluster has no instances at all.
+    """
+    launch_type = order.places[0].launch_type
+    if launch_type == FARGATE:
+        return order, []
+    room = call.part(Rooms).of((*call.scope, cluster.name), launch_type)
+    if not len(room):
+        room = _lent(tx, call, cluster, launch_type) or room
+    wanted = placement.constraints(order.constraints, order.group)
+    subjects = Subjects(tx)
+    chosen = placement.choose(room, order.need, len(order.places), wanted, subjects)
+    places = [Place(launch_type, host=tx[INSTANCES].require(found)) for found in chosen]
+    if len(places) == len(order.places):
+        return replace(order, places=places), []
+    with placement.taken(room, order.need, chosen):
+        refused = _refusals(tx, room, order, wanted, Subjects(tx, chosen, order.group))
+    if not refused:
+        raise Fault("InvalidParameterException", "No Container Instances were found in your cluster.")
+    return replace(order, places=places), refused
+
+
+def place_on(
+    tx: Transaction, call: Call, cluster: Cluster, order: Order, references: list[str]
+) -> tuple[Order, Failures]:
+    """The same for instances that the caller chose (StartTask): one task each, if it has room."""
+    wanted = placement.constraints(order.constraints, order.group)
+    subjects, places, failures = Subjects(tx), list[Place](), Failures()
+    for reference in dict.fromkeys(references):
+        instance = lookup.instance(tx, cluster, reference)
+        if instance is None:
+            failures.append(describe.failure(instances.arn(cluster, reference), "MISSING"))
+            continue
+        room = call.part(Rooms).of(instance.cluster_key, instance.launch_type)
+        reason = "INACTIVE" if instance.status == "INACTIVE" else ""
+        reason = reason or placement.refusal(instance, room, order.need, wanted, subjects)
+        if reason:
+            known = "ATTRIBUTE" if reason == placement.NOT_MATCHED else reason
+            failures.append(describe.failure(instance.arn, known))
+        else:
+            places.append(Place(instance.launch_type, host=instance))
+    return replace(order, places=places), failures
+
+
+def _lent(tx: Transaction, call: Call, cluster: Cluster, launch_type: str) -> Room | None:
+    """Room on the embedded node, if the cluster may have it and has nothing else."""
+    if launch_type != "EC2" or not call.part(Quotas).switch(LENDS):
+        return None
+    node = instances.stand_in(tx, cluster)
+    if node is None:
+        return None
+    room = Room()
+    room.put(target(instances.lend(tx, call.part(Bus), node, cluster, call.ids.hex(32), call.now)))
+    return room
+
+
+def _refusals(
+    tx: Transaction, room: Room, order: Order, wanted: placement.Constraints, subjects: placement.Subjects
+) -> Failures:
+    """What each ACTIVE instance lacks, in the order of their ids."""
+    failures: Failures = []
+    for candidate in room.targets():
+        instance: ContainerInstance = tx[INSTANCES].require(candidate.id)
+        if instance.status == "ACTIVE":
+            reason = placement.refusal(instance, room, order.need, wanted, subjects)
+            failures.append(describe.failure(instance.arn, reason))
+        if len(failures) == limits.FAILURES_MAX:
+            break
+    return failures
+
+
+class Subjects:
+    """Container instances as expressions see them, read when asked; `chosen` ones have a task of `group`."""
+
+    def __init__(self, reads: Reads, chosen: Sequence[str] = (), group: str = "") -> None:
+        self._reads = reads
+        self._chosen = frozenset(chosen)
+        self._group = group
+
+    def __call__(self, instance_id: str) -> query.Subject:
+        found = subject(self._reads, self._reads[INSTANCES].require(instance_id))
+        if instance_id not in self._chosen:
+            return found
+        return replace(found, has_group=lambda group: group == self._group or found.has_group(group))
+
+
+def subject(reads: Reads, row: ContainerInstance) -> query.Subject:
+    """One instance as expressions see it."""
+    tasks: Any = reads[TASKS]
+    return query.Subject(
+        attributes=row.all_attributes,
+        agent_connected=row.connected,
+        agent_version=row.agent_version,
+        machine_id=row.machine_id,
+        registered_at=row.registered_at,
+        running_tasks=tasks.count("instance", (row.id, "RUNNING")),
+        has_group=lambda group: bool(tasks.count("group_on_instance", (row.id, group))),
+    )

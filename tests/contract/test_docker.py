@@ -1,0 +1,228 @@
+"""Tasks in containers of a real Docker daemon. Needs root and docker.io: setup-system."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.test_cli import refused
+from tests.contract.test_oci import Tasks, windlass
+from tests.dockerd import IMAGE, Dockerd, a_dockerd
+from tests.fault.waiting import until
+from tests.image_build import busybox_root, config_of, saved
+from tests.process import PlaneProcess
+from windlass.node.images import sources
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return busybox_root(tmp_path_factory.mktemp("root") / "root")
+
+
+@pytest.fixture(scope="module")
+def dockerd(root: Path) -> Iterator[Dockerd]:
+    with a_dockerd() as daemon:
+        daemon.add_image(root)
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory, dockerd: Dockerd) -> Iterator[PlaneProcess]:
+    """A plane with the docker runner; leaves no container and no volume behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", dockerd.host)
+        patch.setenv("ECS_IMAGE_PULL_BEHAVIOR", "prefer-cached")
+        running = PlaneProcess(tmp_path_factory.mktemp("docker") / "data", "--runner", "docker").start()
+    yield running
+    assert running.stop() == 0, running.errors.read_text()[-3000:]
+    assert dockerd.containers() == []
+    assert dockerd.volumes() == []
+    assert "ERROR" not in (running.data / "agent" / "agent.log").read_text()
+
+
+@pytest.fixture
+def tasks(plane: PlaneProcess, account: str) -> Tasks:
+    return Tasks(plane, account)
+
+
+def test_a_container_of_docker(tasks: Tasks, dockerd: Dockerd, account: str) -> None:
+    """A world of its own, the ECS agent's labels and its definition's; output and exit code come back."""
+    script = "echo $$; id -u; pwd; while ! test -e /tmp/go; do sleep 0.05; done; exit 7"
+    arn = tasks.start(
+        command=["sh", "-c", f"mkdir -p /tmp; {script}"],
+        workingDirectory="/etc",
+        dockerLabels={"team": "red"},
+    )
+    tasks.reach(arn, "RUNNING")
+    [shown] = dockerd.containers(f"com.amazonaws.ecs.task-arn={arn}")
+    assert shown["Labels"]["team"] == "red"
+    assert shown["Labels"]["com.amazonaws.ecs.container-name"] == "main"
+    assert shown["Labels"]["com.amazonaws.ecs.task-definition-family"] == "t"
+    made = dockerd.call("POST", f"/containers/{shown['Id']}/exec", {"Cmd": ["sh", "-c", "echo > /tmp/go"]})
+    dockerd.call("POST", f"/exec/{made['Id']}/start", {"Detach": True})
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 7
+    assert tasks.lines(arn) == ["1", "0", "/etc"]
+    until(lambda: not dockerd.containers(f"com.amazonaws.ecs.task-arn={arn}"), "it is removed")
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        ({"image": "nowhere.invalid/a:1"}, "CannotPullContainerError: Error response from daemon: "),
+        ({"image": "No Name"}, "CannotPullContainerError: invalid image reference 'No Name'"),
+        ({"command": ["nosuch"]}, "CannotStartContainerError: Error response from daemon: "),
+        ({"command": ["/etc/passwd"]}, "CannotStartContainerError: Error response from daemon: "),
+        ({}, "CannotCreateContainerError: Error response from daemon: No command specified"),
+        ({"command": ["a\0b"]}, "CannotCreateContainerError: a NUL character"),
+        ({"command": ["true"], "user": "nobody"}, "CannotStartContainerError: Error response from daemon: "),
+    ],
+)  # fmt: skip
+def test_what_cannot_start(tasks: Tasks, container: dict[str, Any], reason: str) -> None:
+    """The task stops as TaskFailedToStart; its container says why."""
+    task = tasks.reach(tasks.start(**container), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["containers"][0]["reason"].startswith(reason)
+    assert "exitCode" not in task["containers"][0]
+
+
+def test_settings(tasks: Tasks) -> None:
+    """User, environment, ulimits, read-only root, tmpfs, capabilities."""
+    linux = {"tmpfs": [{"containerPath": "/run", "size": 1}], "capabilities": {"drop": ["ALL"]}}
+    script = "id; echo $A; ulimit -n; echo x > /run/file && cat /run/file; echo x > /file || echo refused"
+    _, _, lines = tasks.run(
+        script, user="app", readonlyRootFilesystem=True, linuxParameters=linux,
+        environment=[{"name": "A", "value": "1"}],
+        ulimits=[{"name": "nofile", "softLimit": 99, "hardLimit": 100}],
+    )  # fmt: skip
+    assert lines[:3] == ["uid=1001(app) gid=1002(app) groups=1002(app),1003(extra)", "1", "99"]
+    assert "refused" in lines
+
+
+def test_memory(tasks: Tasks) -> None:
+    """A container that takes more than it may is killed, and the reason is AWS's."""
+    code, reason, lines = tasks.run("echo begin; x=0123456789abcdef; while true; do x=$x$x; done")
+    assert (code, reason) == (137, "OutOfMemoryError: Container killed due to memory usage")
+    assert lines == ["begin"]
+
+
+def test_much_output(tasks: Tasks) -> None:
+    """All of it, in order, with lines that Docker cuts in pieces, and a last one without an end."""
+    long = "x=0123456789; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do x=$x$x; done; echo $x"
+    count = "i=0; while test $i -lt 3000; do i=$((i+1)); echo $i; done"
+    arn = tasks.start(command=["sh", "-c", f"{count}; {long}; printf end"])
+    tasks.reach(arn, "STOPPED")
+    logs: Any = tasks.plane.client("logs", tasks.account)
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/ecs/t")
+    lines = [event["message"] for page in pages for event in page["events"]]
+    assert lines == [*map(str, range(1, 3001)), "0123456789" * 4096, "end"]
+
+
+def test_volumes(plane: PlaneProcess, account: str, tmp_path: Path) -> None:
+    """A volume of the task's own is shared by its containers; a host directory can be read only."""
+    (tmp_path / "in").write_text("5\n")
+    ecs: Any = plane.client("ecs", account)
+    ecs.create_cluster()
+    shared = {"sourceVolume": "shared", "containerPath": "/v"}
+    host = {"sourceVolume": "host", "containerPath": "/ro", "readOnly": True}
+    first = {"name": "first", "image": IMAGE, "memory": 32, "essential": False, "mountPoints": [shared, host],
+             "command": ["sh", "-c", "cat /ro/in > /v/code; echo no > /ro/never"]}  # fmt: skip
+    second = {"name": "second", "image": IMAGE, "memory": 32, "mountPoints": [shared],
+              "dependsOn": [{"containerName": "first", "condition": "COMPLETE"}],
+              "command": ["sh", "-c", "exit $(cat /v/code)"]}  # fmt: skip
+    ecs.register_task_definition(
+        family="v", containerDefinitions=[first, second],
+        volumes=[{"name": "shared"}, {"name": "host", "host": {"sourcePath": str(tmp_path)}}],
+    )  # fmt: skip
+    arn = ecs.run_task(taskDefinition="v")["tasks"][0]["taskArn"]
+    task = Tasks(plane, account).reach(arn, "STOPPED")
+    assert {c["name"]: c["exitCode"] for c in task["containers"]} == {"first": 1, "second": 5}
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize(("trap", "code"), [("trap 'exit 4' TERM; ", 4), ("trap '' TERM; ", 137)])
+def test_stopping(tasks: Tasks, trap: str, code: int) -> None:
+    """SIGTERM, and SIGKILL when that does not help; a paused container ends as well."""
+    arn = tasks.start(
+        command=["sh", "-c", f"{trap}echo ready; while true; do sleep 0.05; done"], stopTimeout=1
+    )
+    tasks.reach(arn, "RUNNING")
+    until(lambda: tasks.lines(arn) == ["ready"], "its output")
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == code
+
+
+def test_what_others_do_to_a_container(tasks: Tasks, dockerd: Dockerd) -> None:
+    """Paused by somebody, it can be stopped; removed by somebody, it is a task that ended."""
+    paused, removed = (tasks.start(command=["sleep", "600"], stopTimeout=1) for _ in range(2))
+    ids = {}
+    for arn in (paused, removed):
+        tasks.reach(arn, "RUNNING")
+        [shown] = dockerd.containers(f"com.amazonaws.ecs.task-arn={arn}")
+        ids[arn] = shown["Id"]
+    dockerd.call("POST", f"/containers/{ids[paused]}/pause")
+    tasks.ecs.stop_task(task=paused)
+    dockerd.call("DELETE", f"/containers/{ids[removed]}", force=1)
+    assert tasks.reach(paused, "STOPPED")["containers"][0]["exitCode"] == 137
+    assert tasks.reach(removed, "STOPPED")["containers"][0]["exitCode"] == 137
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["CMD-SHELL", "test $A$(id -u)$(pwd) = 177/etc"], "HEALTHY"),
+        (["CMD", "nosuch"], "UNHEALTHY"),
+        (["CMD", "sleep", "600"], "UNHEALTHY"),
+    ],
+)
+def test_health_checks(tasks: Tasks, command: list[str], status: str) -> None:
+    """A check is a process of the container: its user, environment, directory; all of them can end."""
+    check = {"command": command, "interval": 5, "timeout": 2, "retries": 1}
+    arn = tasks.start(
+        command=["sleep", "600"], user="77:88", workingDirectory="/etc", healthCheck=check, stopTimeout=1,
+        environment=[{"name": "A", "value": "1"}],
+    )  # fmt: skip
+    until(lambda: tasks.show(arn)["healthStatus"] == status, f"it is {status}")
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 137
+
+
+def test_images_of_our_store(
+    plane: PlaneProcess, tasks: Tasks, root: Path, tmp_path: Path, dockerd: Dockerd
+) -> None:
+    """An imported image is loaded into Docker when it is first used, layers, whiteouts, settings and all."""
+    sources.pack(root, tmp_path / "layer.tar")
+    layers = [(tmp_path / "layer.tar").read_bytes()]
+    run = {"Entrypoint": ["sh", "-c"], "Cmd": ["echo $A; pwd; id -u"], "Env": ["A=1"], "WorkingDir": "/etc",
+           "User": "app"}  # fmt: skip
+    archive = saved(tmp_path / "a.tar", layers, ["team/app:1"], config_of(layers, **run))
+    done = windlass("image", "import", str(archive), "--data", str(plane.data))
+    assert done.returncode == 0, done.stderr
+    assert tasks.run(image="team/app:1")[2] == ["1", "/etc", "1001"]
+    names = [tag for image in dockerd.call("GET", "/images/json") for tag in image["RepoTags"] or ()]
+    assert [name for name in names if name.startswith("windlass-store:")]
+    assert "team/app:1" not in names, "no name of the user's own is taken"
+
+
+def test_status_tells_the_runner(plane: PlaneProcess) -> None:
+    found = json.loads(windlass("status", "--json", "--endpoint", plane.endpoint).stdout)
+    assert found["runner"] == "docker"
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("unix:///nonexistent/docker.sock", "no Docker daemon answers on unix:///nonexistent/docker.sock"),
+        ("tcp://127.0.0.1:1", "no Docker daemon answers on tcp://127.0.0.1:1"),
+        ("ssh://host", "only unix:///PATH and tcp://HOST:PORT can be used"),
+    ],
+)
+def test_no_daemon_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, says: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    line = refused(windlass("up", "--runner", "docker", "--port", "0", "--data", str(tmp_path)))
+    assert says in line

@@ -1,0 +1,203 @@
+"""Real namespaces, bridges and rules: what tasks reach, and that nothing of it is left. As root, on Linux."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pyroute2 import IPRoute
+
+from tests.network_build import DENIED_S, a_group, an_interface, at, listening, own_tag, seen_from
+from windlass.fleet.networks import Binding, PortMapping, Rule
+from windlass.node.network import names, namespaces, nft
+from windlass.node.network.fabric import Connect, Disconnect, Fabric, Groups, Plane
+from windlass.node.sandbox import Connected, NotConnected, Sandbox
+
+WEB = Rule("ingress", "tcp", 80, 80, groups=("sg-web",))
+
+
+class Net:
+    """A fabric of its own, and what it has made."""
+
+    def __init__(self, spares: int = 0) -> None:
+        self.tag = own_tag()
+        self.mounts = namespaces.mounts()
+        self.fabric = Fabric(self.tag, self.mounts, spares)
+
+    def connect(self, unit: str, last: int, *groups: str, **more: Any) -> Sandbox:
+        answer = self.fabric.work([Connect((unit, ""), an_interface(last, *groups, **more))])[0]
+        assert isinstance(answer, Connected), answer
+        return answer.sandbox
+
+    def bridge(self, unit: str, *ports: PortMapping) -> Connected | NotConnected:
+        answer = self.fabric.work([Connect((unit, "c"), ports=ports)])[0]
+        assert answer is not None
+        return answer
+
+    def left(self) -> list[str]:
+        """Everything on the host that carries the tag."""
+        with IPRoute() as route:
+            links = [str(link.get("ifname")) for link in route.get_links()]
+        found = [name for name in links if name.startswith(names.uplinks(self.tag))]
+        found += [name for name in namespaces.names(self.mounts) if self.tag in name]
+        tables = nft.Nft()
+        found += [line for line in tables.run("list tables").splitlines() if self.tag in line]
+        tables.close()
+        return found
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    made = Net()
+    yield made
+    made.fabric.remove()
+    for listener in made.fabric.new_listeners():
+        listener[1].close()
+    os.close(made.mounts)
+
+
+def test_two_tasks_of_a_subnet_have_the_same_port_on_their_own_addresses(net: Net) -> None:
+    """Each listens on 80; they reach each other by address, themselves on localhost, and see who it is."""
+    net.fabric.work([Groups((a_group("sg-web", WEB),))])
+    one, two = net.connect("u1", 5, "sg-web"), net.connect("u2", 6, "sg-web")
+    assert (one.address, two.address) == (at(5), at(6))
+    with listening(one.netns, 80), listening(two.netns, 80):
+        assert seen_from(one.netns, at(6), 80) == at(5)
+        assert seen_from(two.netns, at(5), 80) == at(6)
+        assert seen_from(one.netns, "127.0.0.1", 80) == "127.0.0.1"
+
+
+def test_groups_let_in_by_member_and_range_and_nobody_else(net: Net) -> None:
+    """A stranger is dropped until the rules change under running tasks; then the member is."""
+    by_member, by_range = (
+        a_group("sg-web", WEB),
+        a_group("sg-web", Rule("ingress", "tcp", 80, 90, (f"{at(7)}/32",))),
+    )
+    other = a_group("sg-other")
+    net.fabric.work([Groups((by_member, other))])
+    server, member = net.connect("u1", 5, "sg-web"), net.connect("u2", 6, "sg-web")
+    stranger = net.connect("u3", 7, "sg-other")
+    with listening(server.netns, 80), listening(server.netns, 81), listening(stranger.netns, 80):
+        assert seen_from(member.netns, at(5), 80)
+        assert seen_from(member.netns, at(5), 81, DENIED_S) is None
+        assert seen_from(stranger.netns, at(5), 80, DENIED_S) is None
+        assert seen_from(member.netns, at(7), 80, DENIED_S) is None
+        net.fabric.work([Groups((by_range, other))])
+        assert seen_from(member.netns, at(5), 80, DENIED_S) is None
+        assert seen_from(stranger.netns, at(5), 81)
+
+
+def test_egress_is_what_the_rules_say(net: Net) -> None:
+    """Without an egress rule nothing gets out, to neighbours and to the world alike."""
+    closed = a_group("sg-web", WEB)
+    net.fabric.work([Groups((closed, a_group("sg-shut")))])
+    net.fabric.work([Groups((closed, type(closed)("sg-shut")))])
+    server, shut = net.connect("u1", 5, "sg-web"), net.connect("u2", 6, "sg-shut", "sg-web")
+    alone = net.connect("u3", 7, "sg-shut")
+    with listening(server.netns, 80):
+        assert seen_from(shut.netns, at(5), 80)  # its other group lets it out
+        assert seen_from(alone.netns, at(5), 80, DENIED_S) is None
+
+
+def test_subnets_of_a_vpc_meet_and_vpcs_do_not(net: Net) -> None:
+    """Another subnet's task is reached through the router; equal ranges of another VPC are another world."""
+    net.fabric.work([Groups((a_group("sg-web", Rule("ingress", ranges=("0.0.0.0/0",))),))])
+    here = net.connect("u1", 5, "sg-web")
+    there = net.connect("u2", 6, "sg-web", net=2)
+    foreign = net.connect("u3", 5, "sg-web", vpc="vpc-2")
+    with listening(here.netns, 80), listening(there.netns, 80):
+        assert seen_from(here.netns, at(6, net=2), 80) == at(5)
+        assert seen_from(foreign.netns, at(6, net=2), 80, DENIED_S) is None
+        assert seen_from("", at(6, net=2), 80)  # the node itself, by its own routes
+
+
+def test_tasks_reach_the_plane_on_the_hosts_loopback_and_nothing_else_there(net: Net) -> None:
+    """The plane is at the gateway, and does not take a task for somebody local."""
+    net.fabric.work([Groups((a_group("sg-web"),)), Plane("http://127.0.0.1:46601")])
+    task = net.connect("u1", 5, "sg-web")
+    assert task.endpoint == f"http://{at(1)}:46601"
+    with listening("", 46601, "127.0.0.1"), listening("", 46602, "127.0.0.1"):
+        seen = seen_from(task.netns, at(1), 46601)
+        assert seen is not None and not seen.startswith("127.")
+        assert seen_from(task.netns, at(1), 46602, DENIED_S) is None
+        net.fabric.work([Plane("http://127.0.0.1:46602")])
+        assert seen_from(task.netns, at(1), 46602)
+
+
+def test_mode_bridge_publishes_ports_of_the_node(net: Net) -> None:
+    """Chosen and dynamic ports lead to containers, from loopback too; each container has its own address."""
+    first = net.bridge("u1", PortMapping(80, 46611), PortMapping(81))
+    assert isinstance(first, Connected)
+    chosen, dynamic = first.bindings
+    assert chosen == Binding("0.0.0.0", 46611, 80)
+    assert dynamic.host_port >= 1024 and dynamic.container_port == 81
+    second = net.bridge("u2", PortMapping(80))
+    assert isinstance(second, Connected) and second.sandbox.address != first.sandbox.address
+    with listening(first.sandbox.netns, 80), listening(first.sandbox.netns, 81):
+        assert seen_from("", "127.0.0.1", 46611)
+        assert seen_from("", "127.0.0.1", dynamic.host_port)
+        assert seen_from(second.sandbox.netns, first.sandbox.address, 80)
+        net.fabric.work([Disconnect("u1")])
+        assert seen_from("", "127.0.0.1", 46611, DENIED_S) is None
+
+
+@pytest.mark.parametrize("port", [46621, 51678], ids=["taken", "reserved"])
+def test_a_port_that_cannot_be_had_is_the_containers_end(net: Net, port: int) -> None:
+    """As Docker words it; nothing of the attempt is left, so the next one without the port works."""
+    with listening("", 46621):
+        refused = net.bridge("u1", PortMapping(80, port))
+    why = "already allocated" if port == 46621 else "reserved"
+    assert refused == NotConnected(
+        f"CannotStartContainerError: Bind for 0.0.0.0:{port} failed: port is {why}"
+    )
+    assert isinstance(net.bridge("u1", PortMapping(80)), Connected)
+
+
+def test_a_network_that_cannot_be_made_is_the_tasks_end(net: Net) -> None:
+    """A subnet that is none: AWS's reason, and nothing left."""
+    answer = net.fabric.work([Connect(("u1", ""), an_interface(5, subnet="10.1.1.0/33"))])[0]
+    assert isinstance(answer, NotConnected)
+    assert answer.reason.startswith("ResourceInitializationError: ")
+    net.fabric.tidy()
+    assert net.left() == []
+
+
+def test_mode_none_has_loopback_only(net: Net) -> None:
+    """Itself, and nobody else."""
+    answer = net.fabric.work([Connect(("u1", "c"), lonely=True)])[0]
+    assert isinstance(answer, Connected) and answer.state is None
+    with listening(answer.sandbox.netns, 80), listening("", 46631):
+        assert seen_from(answer.sandbox.netns, "127.0.0.1", 80)
+        assert seen_from(answer.sandbox.netns, "127.0.0.1", 46631, DENIED_S) is None
+
+
+def test_a_namespace_of_somebody_else_can_be_plugged(net: Net) -> None:
+    """What the docker runner does with its pause container."""
+    theirs = namespaces.make()
+    job = Connect(("u1", ""), an_interface(5), namespace=namespaces.path_of(theirs))
+    answer = net.fabric.work([job])[0]
+    assert isinstance(answer, Connected)
+    with listening(namespaces.path_of(theirs), 80):
+        assert seen_from("", at(5), 80)
+    os.close(theirs)
+
+
+def test_a_hundred_sandboxes_leave_nothing(net: Net) -> None:
+    """Made from the pool and without, given back in another order, and all is as before."""
+    net = Net(spares=3)
+    jobs = [Connect((f"u{last}", ""), an_interface(last, "sg-1")) for last in range(5, 105)]
+    answers = net.fabric.work(jobs[:1])
+    while net.fabric.refill():
+        pass
+    assert net.fabric.spares() == 3
+    answers += net.fabric.work(jobs[1:])
+    assert all(isinstance(answer, Connected) for answer in answers)
+    assert (net.fabric.hits, net.fabric.misses) == (3, 97)
+    net.fabric.work([Disconnect(f"u{last}") for last in range(104, 4, -1)])
+    net.fabric.tidy()
+    for _, listener in net.fabric.new_listeners():
+        listener.close()
+    assert net.left() == []
+    os.close(net.mounts)

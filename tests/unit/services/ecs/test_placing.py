@@ -1,0 +1,216 @@
+"""RunTask and StartTask on container instances, in process: where tasks go, and why some do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ecs_build import SUBNET, Ecs, a_container, with_ecs
+from windlass.aws.quotas import Profile
+from windlass.fleet.model import NODES, UNITS
+from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
+from windlass.services.ecs.model import INSTANCES, RESERVED_PORTS, TASKS
+
+BARE = Profile("no convenience")
+ONE, TWO = "i-0000000000000001", "i-0000000000000002"
+
+
+async def run(ecs: Ecs, **params: Any) -> dict[str, Any]:
+    return await ecs.call("RunTask", **{"taskDefinition": "work", **params})
+
+
+async def remaining(ecs: Ecs, instance_id: str) -> tuple[int, int, list[str]]:
+    answer = await ecs.call("DescribeContainerInstances", containerInstances=[instance_id])
+    left = {r["name"]: r for r in answer["containerInstances"][0]["remainingResources"]}
+    ports = set(left["PORTS"]["stringSetValue"]) - set(map(str, RESERVED_PORTS))
+    return left["CPU"]["integerValue"], left["MEMORY"]["integerValue"], sorted(ports)
+
+
+def test_the_embedded_node_is_lent_to_a_cluster_without_instances() -> None:
+    """The first EC2 task registers it; it shows, it takes what it is given, and goes with the cluster."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        await ecs.call("CreateCluster", clusterName="mine")
+        ran = await run(ecs, cluster="mine", count=10)
+        assert (len(ran["tasks"]), ran["failures"]) == (10, [])
+        [arn] = (await ecs.call("ListContainerInstances", cluster="mine"))["containerInstanceArns"]
+        assert {task["containerInstanceArn"] for task in ran["tasks"]} == {arn}
+        unit = ecs.plane.store[UNITS].require(ran["tasks"][0]["taskArn"].rpartition("/")[2])
+        assert (unit.bound_to, unit.spec.instance) == ("n1", None)
+        for task in ran["tasks"]:
+            await ecs.call("StopTask", cluster="mine", task=task["taskArn"])
+            await ecs.report(task["taskArn"].rpartition("/")[2], "stopped")
+        gone = await ecs.call("DeleteCluster", cluster="mine")
+        assert gone["cluster"]["registeredContainerInstancesCount"] == 0
+
+    with_ecs(scenario)
+
+
+def test_without_the_switch_nothing_is_lent() -> None:
+    """Profiles that stand for AWS: a cluster without instances runs no EC2 task."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        with pytest.raises(Fault) as refused:
+            await run(ecs)
+        assert (refused.value.code, refused.value.message) == (
+            "InvalidParameterException", "No Container Instances were found in your cluster.",
+        )  # fmt: skip
+        await ecs.a_machine(cluster="default")
+        assert len((await run(ecs))["tasks"]) == 1
+
+    with_ecs(scenario, BARE)
+
+
+def test_tasks_spread_and_reserve() -> None:
+    """Two machines, three tasks: the roomier one first; what they take is gone until they have stopped."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=1024, memory=1024)])
+        one, two = await ecs.a_machine(ONE), await ecs.a_machine(TWO)
+        ran = await run(ecs, count=3)
+        hosts = [task["containerInstanceArn"] for task in ran["tasks"]]
+        assert sorted(hosts.count(row.arn) for row in (one, two)) == [1, 2]
+        assert ran["tasks"][0]["availabilityZone"] == "eu-west-1a"
+        left = sorted([await remaining(ecs, one.id), await remaining(ecs, two.id)])
+        assert left == [(0, 2048, []), (1024, 3072, [])]
+        task_id = ran["tasks"][0]["taskArn"].rpartition("/")[2]
+        unit = ecs.plane.store[UNITS].require(task_id)
+        assert unit.spec.instance is not None
+        assert (unit.bound_to, unit.spec.instance.cpu_units) == ("n1", 2048)
+        await ecs.report(task_id, "stopped")
+        assert sum([(await remaining(ecs, row.id))[0] for row in (one, two)]) == 2048
+
+    with_ecs(scenario)
+
+
+def test_what_does_not_fit_is_a_failure() -> None:
+    """Part of the tasks run; each instance is named with what it lacks. No exception."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=10, memory=3000)])
+        await ecs.a_running_definition(family="wide", containerDefinitions=[a_container(cpu=4096)])
+        one, two = await ecs.a_machine(ONE), await ecs.a_machine(TWO, memory_mib=1024)
+        ran = await run(ecs, count=2)
+        assert len(ran["tasks"]) == 1
+        lacks = {row.arn: "RESOURCE:MEMORY" for row in (one, two)}
+        assert {f["arn"]: f["reason"] for f in ran["failures"]} == lacks
+        wide = await run(ecs, taskDefinition="wide")
+        assert wide["tasks"] == []
+        assert {f["reason"] for f in wide["failures"]} == {"RESOURCE:CPU"}
+
+    with_ecs(scenario)
+
+
+def test_ports_of_the_machine_are_taken_once() -> None:
+    """A host port: one task for each instance, whatever the room; the port shows among those taken."""
+
+    async def scenario(ecs: Ecs) -> None:
+        mapping = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81}]
+        await ecs.a_running_definition(
+            networkMode="bridge", containerDefinitions=[a_container(portMappings=mapping)]
+        )
+        one = await ecs.a_machine(ONE)
+        ran = await run(ecs, count=2)
+        assert len(ran["tasks"]) == 1
+        assert ran["failures"] == [{"arn": one.arn, "reason": "RESOURCE:PORTS"}]
+        assert (await remaining(ecs, one.id))[2] == ["8080"]
+
+    with_ecs(scenario)
+
+
+@pytest.mark.parametrize("status", ["DRAINING", "gone"])
+def test_instances_that_take_no_more(status: str) -> None:
+    """DRAINING is no candidate; one whose agent is gone is, and fails with AGENT. Both can come back."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        one = await ecs.a_machine(ONE)
+        first = await run(ecs)
+        if status == "gone":
+            with ecs.plane.store.transact() as tx:
+                tx[INSTANCES].put(replace(tx[INSTANCES].require(one.id), connected=False))
+            ran = await run(ecs)
+            assert (ran["tasks"], ran["failures"]) == ([], [{"arn": one.arn, "reason": "AGENT"}])
+            return
+        state = {"containerInstances": [one.id, "nobody"]}
+        drained = await ecs.call("UpdateContainerInstancesState", status="DRAINING", **state)
+        assert [f["reason"] for f in drained["failures"]] == ["MISSING"]
+        assert drained["containerInstances"][0]["status"] == "DRAINING"
+        with pytest.raises(Fault) as refused:
+            await run(ecs)
+        assert "No Container Instances" in refused.value.message
+        assert ecs.plane.store[TASKS].require(first["tasks"][0]["taskArn"][-32:]).desired_status == "RUNNING"
+        await ecs.call("UpdateContainerInstancesState", status="ACTIVE", **state)
+        assert len((await run(ecs))["tasks"]) == 1
+
+    with_ecs(scenario)
+
+
+def test_constraints_bind() -> None:
+    """memberOf of the call or the definition, distinctInstance per task group."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        prod = {"type": "memberOf", "expression": "attribute:stack == prod"}
+        await ecs.a_running_definition(family="tied", placementConstraints=[prod])
+        one = await ecs.a_machine(ONE)
+        two = await ecs.a_machine(TWO, attributes=(("stack", "prod"),), memory_mib=512)
+        for asked in ({"placementConstraints": [prod]}, {"taskDefinition": "tied"}):
+            ran = await run(ecs, **asked)
+            assert [task["containerInstanceArn"] for task in ran["tasks"]] == [two.arn]
+        none = await run(ecs, placementConstraints=[{"type": "memberOf", "expression": "attribute:x exists"}])
+        assert {f["reason"] for f in none["failures"]} == {"MemberOf placement constraint unsatisfied."}
+        apart = [{"type": "distinctInstance"}]
+        ran = await run(ecs, group="g", count=3, placementConstraints=apart)
+        assert {task["containerInstanceArn"] for task in ran["tasks"]} == {one.arn, two.arn}
+        assert {f["reason"] for f in ran["failures"]} == {
+            "DistinctInstance placement constraint unsatisfied."
+        }
+
+    with_ecs(scenario)
+
+
+def test_start_task_goes_where_it_is_told() -> None:
+    """One task an instance; the others fail one by one, and tell why."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(memory=3000)])
+        one, two = await ecs.a_machine(ONE), await ecs.a_machine(TWO, memory_mib=512)
+        gone = await ecs.a_machine("i-0000000000000003")
+        await ecs.call("DeregisterContainerInstance", containerInstance=gone.id)
+        cut = await ecs.a_machine("i-0000000000000004")
+        with ecs.plane.store.transact() as tx:
+            tx[INSTANCES].put(replace(tx[INSTANCES].require(cut.id), connected=False))
+        named = [one.arn, two.id, gone.id, cut.id, "nobody"]
+        started = await ecs.call("StartTask", taskDefinition="work", containerInstances=named)
+        assert [task["containerInstanceArn"] for task in started["tasks"]] == [one.arn]
+        assert [f["reason"] for f in started["failures"]] == [
+            "RESOURCE:MEMORY",
+            "INACTIVE",
+            "AGENT",
+            "MISSING",
+        ]
+        assert started["failures"][-1]["arn"].endswith("container-instance/default/nobody")
+
+    with_ecs(scenario)
+
+
+def test_fargate_tasks_need_no_instance() -> None:
+    """They go to shared nodes, and no instance is lent for them."""
+
+    async def scenario(ecs: Ecs) -> None:
+        with ecs.plane.store.transact() as tx:
+            tx[NODES].put(replace(tx[NODES].require("n1"), shared=False))
+        await ecs.a_running_definition(
+            requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+            containerDefinitions=[{"name": "app", "image": "busybox"}],
+        )  # fmt: skip
+        ran = await run(ecs, launchType="FARGATE", networkConfiguration=SUBNET)
+        assert "containerInstanceArn" not in ran["tasks"][0]
+        assert (await ecs.call("ListContainerInstances"))["containerInstanceArns"] == []
+
+    with_ecs(scenario)
