@@ -7,9 +7,8 @@ transaction, and task, unit and interface are one commit (docs/decisions/0016).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from windlass.fleet.networks import Interface
 from windlass.kernel.clock import Instant
@@ -42,14 +41,21 @@ class NoInterface(Exception):
         self.code = code
 
 
-Make: TypeAlias = Callable[[str], Interface]
-"""Makes one interface, with that description. Raises NoInterface."""
+class Making(Protocol):
+    """Interfaces for one launch."""
+
+    @property
+    def zones(self) -> frozenset[str]:
+        """Availability zones in which they can be."""
+
+    def make(self, description: str, zone: str) -> Interface:
+        """One more, in that zone, "" in any. Raises NoInterface."""
 
 
 class Source(Protocol):
     """Who makes interfaces."""
 
-    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Make:
+    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Making:
         """Check the wish, once for all interfaces of a launch. Raises Fault with EC2's code and message."""
 
     def release(self, tx: Transaction, interface_id: str) -> None:
@@ -66,7 +72,7 @@ class Interfaces:
         """Have them made there."""
         self._source = source
 
-    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Make:
+    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Making:
         """See Source."""
         if self._source is None:
             raise Fault(

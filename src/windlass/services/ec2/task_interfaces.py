@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from windlass.aws.quotas import Quotas
-from windlass.fleet.interfaces import Make, NoInterface, Wish
+from windlass.fleet.interfaces import Making, NoInterface, Wish
 from windlass.fleet.networks import Interface
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
@@ -23,8 +23,7 @@ class TaskInterfaces:
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
 
-    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Make:
-        """Tasks take turns on the subnets, from a drawn one on, so that they spread over the zones."""
+    def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Making:
         scope = (wish.account, wish.region)
         defaults.begin_in(tx, scope, now, ids)
         subnets = SUBNET.several(tx, scope, wish.subnets)
@@ -37,30 +36,7 @@ class TaskInterfaces:
                     "InvalidGroup.NotFound",
                     f"Security group {group.id} and subnet {subnets[0].id} belong to different networks.",
                 )
-        group_ids = [group.id for group in groups]
-        turns = count(int(ids.hex(4), 16))
-
-        def make(description: str) -> Interface:
-            subnet = _roomy(tx, subnets, next(turns))
-            attachment_id = defaults.new_id(ids, "ela-attach")
-            try:
-                row = interfaces.make(
-                    tx,
-                    self._quotas,
-                    subnet,
-                    group_ids,
-                    now,
-                    ids,
-                    public=wish.public,
-                    description=description,
-                    requester=wish.requester,
-                    attachment_id=attachment_id,
-                )
-            except Fault as fault:
-                raise NoInterface(subnet.id, fault.code) from fault
-            return _told(tx, row, subnet)
-
-        return make
+        return _Making(tx, self._quotas, wish, subnets, [group.id for group in groups], now, ids)
 
     def release(self, tx: Transaction, interface_id: str) -> None:
         row = tx[INTERFACES].get(interface_id)
@@ -68,13 +44,60 @@ class TaskInterfaces:
             interfaces.remove(tx, row)
 
 
-def _roomy(tx: Transaction, subnets: list[Subnet], turn: int) -> Subnet:
-    """The subnet whose turn it is, or the next that has an address left; if none has, that one."""
-    for place in range(len(subnets)):
-        subnet = subnets[(turn + place) % len(subnets)]
-        if tx[INTERFACES].count("subnet", subnet.id) < subnet.block.usable_count:
-            return subnet
-    return subnets[turn % len(subnets)]
+class _Making:
+    """Implements Making: tasks take turns on the subnets, from a drawn one on: they spread over zones."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        quotas: Quotas,
+        wish: Wish,
+        subnets: list[Subnet],
+        groups: list[str],
+        now: Instant,
+        ids: Ids,
+    ) -> None:
+        self._tx = tx
+        self._quotas = quotas
+        self._wish = wish
+        self._subnets = subnets
+        self._groups = groups
+        self._now = now
+        self._ids = ids
+        self._turns = count(int(ids.hex(4), 16))
+
+    @property
+    def zones(self) -> frozenset[str]:
+        return frozenset(subnet.zone for subnet in self._subnets)
+
+    def make(self, description: str, zone: str) -> Interface:
+        subnet = self._next_subnet(zone)
+        try:
+            row = interfaces.make(
+                self._tx,
+                self._quotas,
+                subnet,
+                self._groups,
+                self._now,
+                self._ids,
+                public=self._wish.public,
+                description=description,
+                requester=self._wish.requester,
+                attachment_id=defaults.new_id(self._ids, "ela-attach"),
+            )
+        except Fault as fault:
+            raise NoInterface(subnet.id, fault.code) from fault
+        return _told(self._tx, row, subnet)
+
+    def _next_subnet(self, zone: str) -> Subnet:
+        """The subnet whose turn it is, or the next that has an address left; if none has, that one."""
+        turn = next(self._turns)
+        there = [subnet for subnet in self._subnets if zone in ("", subnet.zone)] or self._subnets
+        for place in range(len(there)):
+            subnet = there[(turn + place) % len(there)]
+            if self._tx[INTERFACES].count("subnet", subnet.id) < subnet.block.usable_count:
+                return subnet
+        return there[turn % len(there)]
 
 
 def _told(tx: Transaction, row: NetworkInterface, subnet: Subnet) -> Interface:

@@ -30,6 +30,7 @@ from windlass.services.ecs import (
     limits,
     placement,
     references,
+    registration,
     sizes,
     tagging,
     task_definition,
@@ -46,7 +47,6 @@ from windlass.services.ecs.model import (
     Task,
     TaskDefinition,
 )
-from windlass.services.ecs.registration import ZONE
 
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
@@ -190,6 +190,11 @@ def rows(
     return written
 
 
+def zone(place: Place) -> str:
+    """The availability zone in which the place's network interfaces are, "" for any."""
+    return registration.zone(place.host) if place.host else ""
+
+
 def _connected(task: Task, wired: Connected) -> Task:
     if wired.fault:
         return replace(
@@ -246,7 +251,7 @@ def _task(
         launch_type=place.launch_type,
         capacity_provider=place.provider or (place.host.capacity_provider if place.host else ""),
         instance=place.host.id if place.host else "",
-        zone=place.host.all_attributes.get(ZONE, "") if place.host else "",
+        zone=place.host.all_attributes.get(registration.ZONE, "") if place.host else "",
         containers=tuple(
             Container(
                 id=ids.uuid(),

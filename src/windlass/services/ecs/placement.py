@@ -21,6 +21,8 @@ from windlass.services.ecs.model import ContainerInstance, Shape
 REASON: Mapping[Lack, str] = {"cpu": "RESOURCE:CPU", "memory": "RESOURCE:MEMORY", "ports": "RESOURCE:PORTS"}
 """As failures name it; ECS Developer Guide, API failure reasons."""
 NOT_CONNECTED = "AGENT"
+NOT_THERE = "LOCATION"
+"""An instance whose zone has none of the task's subnets; ECS Developer Guide, API failure reasons."""
 NOT_MATCHED = "MemberOf placement constraint unsatisfied."
 NOT_DISTINCT = "DistinctInstance placement constraint unsatisfied."
 """Both texts are not documented."""
@@ -36,19 +38,28 @@ class Constraints:
     expressions: tuple[query.Predicate, ...] = ()
     distinct_group: str = ""
     """The task group of which an instance may have one task only; "" without that rule."""
+    zones: frozenset[str] = frozenset()
+    """Those of its subnets; an instance that has a zone must be in one of them. Empty: anywhere."""
 
     def __bool__(self) -> bool:
-        return bool(self.expressions or self.distinct_group)
+        return bool(self.expressions or self.distinct_group or self.zones)
 
     def unmet(self, subject: query.Subject) -> str:
         """Why the instance may not have the task; "" when it may."""
+        if self.zones and subject.zone and subject.zone not in self.zones:
+            return NOT_THERE
         if self.distinct_group and subject.has_group(self.distinct_group):
             return NOT_DISTINCT
         return "" if all(expression(subject) for expression in self.expressions) else NOT_MATCHED
 
 
-def constraints(given: Iterable[Mapping[str, Any]], group: str) -> Constraints:
-    """Those of a call and of its task definition together. Raises InvalidParameterException."""
+def constraints(
+    given: Iterable[Mapping[str, Any]], group: str, zones: frozenset[str] = frozenset()
+) -> Constraints:
+    """Those of a call and of its task definition together, and the zones of its subnets.
+
+    Raises InvalidParameterException.
+    """
     expressions: list[query.Predicate] = []
     distinct = False
     for constraint in given:
@@ -59,7 +70,7 @@ def constraints(given: Iterable[Mapping[str, Any]], group: str) -> Constraints:
             expressions.append(query.compile(expression))
         else:
             raise Fault("InvalidParameterException", f"Invalid placement constraint of type {kind}.")
-    return Constraints(tuple(expressions), group if distinct else "")
+    return Constraints(tuple(expressions), group if distinct else "", zones)
 
 
 def choose(room: Room, need: Need, count: int, wanted: Constraints, subjects: Subjects) -> list[str]:

@@ -16,7 +16,7 @@ from windlass.aws.quotas import Quotas
 from windlass.fleet.room import Room
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe, instances, limits, lookup, placement, query
+from windlass.services.ecs import describe, instances, limits, lookup, placement, query, registration
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.launch import Order
 from windlass.services.ecs.lookup import Reads
@@ -28,10 +28,13 @@ LENDS = "ecs.embedded_instance"
 Failures = list[dict[str, str]]
 
 
-def place(tx: Transaction, call: Call, cluster: Cluster, order: Order) -> tuple[Order, Failures]:
+def place(
+    tx: Transaction, call: Call, cluster: Cluster, order: Order, zones: frozenset[str]
+) -> tuple[Order, Failures]:
     """The order with an instance for each task that has room, without the others, and why they have none.
 
-    Fargate tasks need no instance. Raises InvalidParameterException when the cluster has no instances at all.
+    `zones` are those of the tasks' subnets, if they have any. Fargate tasks need no instance.
+    Raises InvalidParameterException when the cluster has no instances at all.
     """
     launch_type = order.places[0].launch_type
     if launch_type == FARGATE:
@@ -39,7 +42,7 @@ def place(tx: Transaction, call: Call, cluster: Cluster, order: Order) -> tuple[
     room = call.part(Rooms).of((*call.scope, cluster.name), launch_type)
     if not len(room):
         room = _lent(tx, call, cluster, launch_type) or room
-    wanted = placement.constraints(order.constraints, order.group)
+    wanted = placement.constraints(order.constraints, order.group, zones)
     subjects = Subjects(tx)
     chosen = placement.choose(room, order.need, len(order.places), wanted, subjects)
     places = [Place(launch_type, host=tx[INSTANCES].require(found)) for found in chosen]
@@ -53,10 +56,10 @@ def place(tx: Transaction, call: Call, cluster: Cluster, order: Order) -> tuple[
 
 
 def place_on(
-    tx: Transaction, call: Call, cluster: Cluster, order: Order, references: list[str]
+    tx: Transaction, call: Call, cluster: Cluster, order: Order, references: list[str], zones: frozenset[str]
 ) -> tuple[Order, Failures]:
     """The same for instances that the caller chose (StartTask): one task each, if it has room."""
-    wanted = placement.constraints(order.constraints, order.group)
+    wanted = placement.constraints(order.constraints, order.group, zones)
     subjects, places, failures = Subjects(tx), list[Place](), Failures()
     for reference in dict.fromkeys(references):
         instance = lookup.instance(tx, cluster, reference)
@@ -127,4 +130,5 @@ def subject(reads: Reads, row: ContainerInstance) -> query.Subject:
         registered_at=row.registered_at,
         running_tasks=tasks.count("instance", (row.id, "RUNNING")),
         has_group=lambda group: bool(tasks.count("group_on_instance", (row.id, group))),
+        zone=registration.zone(row),
     )

@@ -43,6 +43,8 @@ class Subject:
     running_tasks: int = 0
     has_group: Callable[[str], bool] = _no_task
     """Whether a task of that group is on it."""
+    zone: str = ""
+    """The zone in which its tasks' network interfaces must be, "" for any; no expression asks for it."""
 
 
 Predicate: TypeAlias = Callable[[Subject], bool]

@@ -26,6 +26,14 @@ _VALUE = re.compile(r"[A-Za-z0-9_./\\\-@: ]{0,128}", re.ASCII)
 _MACHINE = re.compile(r"(i|mi)-[0-9a-f]{8,17}", re.ASCII)
 
 
+def zone(instance: ContainerInstance) -> str:
+    """Where network interfaces of its tasks must be, "" for anywhere: so is the embedded one, whatever it
+
+    says of itself, since a laptop has no machine in the other zones.
+    """
+    return "" if instance.unbounded else instance.all_attributes.get(ZONE, "")
+
+
 def of_machine(
     machine: Instance, node: Node, instance_id: str, version: str, now: Instant
 ) -> ContainerInstance:

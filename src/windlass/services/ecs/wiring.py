@@ -6,12 +6,11 @@ become ECS's. No address left is no error of the call: the task is made and stop
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from windlass.aws.calls import Call
-from windlass.fleet.interfaces import Interfaces, Make, NoInterface, Wish
+from windlass.fleet.interfaces import Interfaces, Making, NoInterface, Wish
 from windlass.fleet.networks import Interface, Network
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
@@ -30,14 +29,63 @@ class Wired:
     fault: str = ""
 
 
-def begin(tx: Transaction, call: Call, order: Order) -> Callable[[], Wired]:
-    """What connects one task of the order each time. Raises InvalidParameterException."""
+class Wiring(Protocol):
+    """Connects the tasks of one order."""
+
+    @property
+    def zones(self) -> frozenset[str]:
+        """Availability zones in which its tasks can be; empty: in any."""
+
+    def connect(self, zone: str) -> Wired:
+        """One more task, on a machine of that zone, "" where it has none."""
+
+
+def begin(tx: Transaction, call: Call, order: Order) -> Wiring:
+    """Check what the call says of its network. Raises InvalidParameterException."""
     if order.network_mode != "awsvpc":
-        plain = Wired(Network(order.network_mode))
-        return lambda: plain
+        return _Plain(Wired(Network(order.network_mode)))
     wish = _wish(call, order.vpc_configuration)
-    make = _begun(tx, call, wish)
-    return lambda: _wired(call, wish, make)
+    return _OwnInterfaces(call, wish, _begun(tx, call, wish))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """Every mode but awsvpc: all tasks are connected alike."""
+
+    wired: Wired
+
+    @property
+    def zones(self) -> frozenset[str]:
+        return frozenset()
+
+    def connect(self, zone: str) -> Wired:
+        return self.wired
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnInterfaces:
+    """Mode awsvpc."""
+
+    call: Call
+    wish: Wish
+    making: Making
+
+    @property
+    def zones(self) -> frozenset[str]:
+        return self.making.zones
+
+    def connect(self, zone: str) -> Wired:
+        attachment_id = self.call.ids.uuid()
+        try:
+            interface = self.making.make(references.attachment_arn(*self.call.scope, attachment_id), zone)
+        except NoInterface as none:
+            public = "enabled" if self.wish.public else "disabled"
+            return Wired(
+                Network("none"),
+                fault="Unexpected EC2 error while attempting to Create Network Interface with public IP "
+                f"assignment {public} in subnet '{none.subnet_id}': {none.code}",
+            )
+        return Wired(Network("awsvpc", interface), _attachment(attachment_id, interface), interface.zone)
 
 
 def _wish(call: Call, configuration: Any) -> Wish:
@@ -50,7 +98,7 @@ def _wish(call: Call, configuration: Any) -> Wish:
     )
 
 
-def _begun(tx: Transaction, call: Call, wish: Wish) -> Make:
+def _begun(tx: Transaction, call: Call, wish: Wish) -> Making:
     try:
         return call.part(Interfaces).begin(tx, wish, call.now, call.ids)
     except Fault as fault:
@@ -64,20 +112,6 @@ def _begun(tx: Transaction, call: Call, wish: Wish) -> Make:
             f"Error retrieving {about} information for [{', '.join(named)}]: {fault.message} "
             f"(ErrorCode: {fault.code})",
         ) from fault
-
-
-def _wired(call: Call, wish: Wish, make: Make) -> Wired:
-    attachment_id = call.ids.uuid()
-    try:
-        interface = make(references.attachment_arn(*call.scope, attachment_id))
-    except NoInterface as none:
-        public = "enabled" if wish.public else "disabled"
-        return Wired(
-            Network("none"),
-            fault="Unexpected EC2 error while attempting to Create Network Interface with public IP "
-            f"assignment {public} in subnet '{none.subnet_id}': {none.code}",
-        )
-    return Wired(Network("awsvpc", interface), _attachment(attachment_id, interface), interface.zone)
 
 
 def _attachment(attachment_id: str, interface: Interface) -> Attachment:

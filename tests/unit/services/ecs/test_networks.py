@@ -219,6 +219,36 @@ def test_a_refused_call_leaves_no_interface() -> None:
     with_ecs(scenario, Profile("small", buckets={"fargate.on_demand": Rate(burst=2, per_second=1)}))
 
 
+def test_interfaces_are_in_the_zone_of_their_machine() -> None:
+    """Machines in a and b, a subnet in b alone: all go to b; with subnets in both each has one of its zone.
+
+    Where no machine has a subnet of its zone the failure says LOCATION.
+    """
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(networkMode="awsvpc")
+        in_a = await ecs.a_machine("i-0000000000000001", zone="eu-west-1a")
+        in_b = await ecs.a_machine("i-0000000000000002", zone="eu-west-1b")
+        only_b = await ecs.call("RunTask", taskDefinition="work", count=2, networkConfiguration=SUBNET)
+        assert {task["containerInstanceArn"] for task in only_b["tasks"]} == {in_b.arn}
+        subnets = [s["SubnetId"] for s in (await ec2(ecs, "DescribeSubnets"))["Subnets"]]
+        everywhere = {"awsvpcConfiguration": {"subnets": subnets}}
+        both = await ecs.call("RunTask", taskDefinition="work", count=6, networkConfiguration=everywhere)
+        zones = {in_a.arn: "eu-west-1a", in_b.arn: "eu-west-1b"}
+        assert {task["containerInstanceArn"] for task in both["tasks"]} == set(zones)
+        for task in both["tasks"]:
+            assert (
+                interface_of(ecs, task["taskArn"].rpartition("/")[2]).zone
+                == zones[task["containerInstanceArn"]]
+            )
+        elsewhere = next(s for s in subnets if s not in (subnets[0], subnets[1], SUBNET_ID))
+        none = await ecs.call("RunTask", taskDefinition="work", **within(elsewhere))
+        assert none["tasks"] == []
+        assert [failure["reason"] for failure in none["failures"]] == ["LOCATION", "LOCATION"]
+
+    with_ecs(scenario)
+
+
 MAPPINGS = [
     {"containerPort": 80},
     {"containerPort": 53, "hostPort": 53, "protocol": "udp"},

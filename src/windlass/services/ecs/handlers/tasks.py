@@ -63,10 +63,10 @@ def run_task(call: Call, params: Params) -> Result:
             return _again(tx, call, seen, params)
         definition = _runnable(tx, call, params["taskDefinition"])
         order = launch.order(params, cluster, definition)
-        connect = wiring.begin(tx, call, order)
+        wires = wiring.begin(tx, call, order)
         _take_quotas(tx, call, order)
-        order, failures = placing.place(tx, call, cluster, order)
-        tasks = _write(tx, call, order, cluster, definition, connect)
+        order, failures = placing.place(tx, call, cluster, order, wires.zones)
+        tasks = _write(tx, call, order, cluster, definition, wires)
         if token:
             ids = tuple(task.id for task in tasks)
             remember(tx, RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now))
@@ -86,9 +86,9 @@ def start_task(call: Call, params: Params) -> Result:
         first = lookup.instance(tx, cluster, named[0])
         asked = {**params, "count": len(named), "launchType": first.launch_type if first else "EC2"}
         order = launch.order(asked, cluster, definition)
-        connect = wiring.begin(tx, call, order)
-        order, failures = placing.place_on(tx, call, cluster, order, named)
-        tasks = _write(tx, call, order, cluster, definition, connect)
+        wires = wiring.begin(tx, call, order)
+        order, failures = placing.place_on(tx, call, cluster, order, named, wires.zones)
+        tasks = _write(tx, call, order, cluster, definition, wires)
     return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": failures}
 
 
@@ -182,12 +182,12 @@ def _write(
     order: launch.Order,
     cluster: Cluster,
     definition: TaskDefinition,
-    connect: Callable[[], wiring.Wired],
+    wires: wiring.Wiring,
 ) -> list[Task]:
     """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
     tx[CLUSTERS].put(cluster)
     tasks = []
-    networks = [connect() for _ in order.places]
+    networks = [wires.connect(launch.zone(place)) for place in order.places]
     for task, unit in launch.rows(
         order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
     ):
