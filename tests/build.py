@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
+from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.messages import Invoke, InvokeResult
-from windlass.fleet.session import GroupSource
+from windlass.fleet.session import ExecTold, GroupSource
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock, Instant, WallClock
 from windlass.kernel.durable import DurableLog, MemoryLog
@@ -47,6 +48,15 @@ class NoLinks:
 
     def dismiss(self, node_id: str, why: str) -> None:
         """There is no session to end."""
+
+    def connected(self) -> list[str]:
+        return []
+
+    async def exec(self, node_id: str, message: ExecToNode) -> None:
+        raise AssertionError("no node in this test")
+
+    def on_exec(self, told: ExecTold, lost: Callable[[str], None]) -> None:
+        """Nobody will tell anything."""
 
 
 def a_caller(account: str = ACCOUNT) -> Caller:

@@ -31,11 +31,12 @@ from windlass.fleet.instances import Machines
 from windlass.fleet.link import LEASE, NodeLinks
 from windlass.fleet.lost import LOST_AFTER, LostNodes
 from windlass.front.admin import PREFIX, Admin, Facts
-from windlass.front.admit import REGISTRATIONS_PATH
+from windlass.front.admit import NODE_PATH, REGISTRATIONS_PATH
+from windlass.front.data_channels import DataChannelDoor
 from windlass.front.gateway import FrontDoor, Gateway, Gone
 from windlass.front.json_lines import JsonLines
 from windlass.front.nodes import NodeDoor
-from windlass.front.server import Answer, Tls, make_server
+from windlass.front.server import Answer, Door, Tls, make_server
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock, seconds
 from windlass.kernel.durable import DurableLog, MemoryLog
@@ -45,6 +46,8 @@ from windlass.kernel.priority import go_first
 from windlass.node.launch import Starting
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
+from windlass.services.ecs.exec_sessions import ExecSessions
+from windlass.services.ecs.handlers.exec import DATA_CHANNEL
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
@@ -105,7 +108,9 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
         plane = await stack.enter_async_context(_plane(settings, data, profile, inside, ending))
         door = NodeDoor(_node_links(plane), plane.spawn, plane.calls.part(Registrar))
         answer = _answer(settings, plane, endpoint, door)
-        servers = [make_server(answer, door, site.tls) for site in sites]
+        channels = DataChannelDoor(plane.calls.part(ExecSessions))
+        doors: dict[str, Door] = {NODE_PATH: door, DATA_CHANNEL: channels}
+        servers = [make_server(answer, doors, site.tls) for site in sites]
         serving = [
             plane.spawn.start(f"http {site.endpoint}", server.serve(sockets=[site.listener]))
             for site, server in zip(sites, servers, strict=True)

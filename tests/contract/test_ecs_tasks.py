@@ -184,7 +184,7 @@ def test_tags_of_a_task(client: Client) -> None:
         ("run_task", {"taskDefinition": "work", "count": 11}, "InvalidParameterException"),
         ("run_task", {"taskDefinition": "work", "cluster": "gone"}, "ClusterNotFoundException"),
         ("run_task", {"taskDefinition": "work", "launchType": "FARGATE"}, "InvalidParameterException"),
-        ("run_task", {"taskDefinition": "work", "enableExecuteCommand": True}, "UnsupportedFeatureException"),
+        ("run_task", {"taskDefinition": "work", "enableExecuteCommand": True}, "InvalidParameterException"),
         ("run_task", {"taskDefinition": "work", "tags": [{"key": "aws:a"}]}, "InvalidParameterException"),
         ("stop_task", {"task": "0" * 32}, "InvalidParameterException"),
         ("stop_task", {"task": "0" * 32, "cluster": "gone"}, "ClusterNotFoundException"),

@@ -149,6 +149,20 @@ def logs(
     inspect.logs(endpoint, unit, follow)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def exec(
+    task: Annotated[str, typer.Argument(help="Task id or ARN.")],
+    command: Annotated[list[str], typer.Argument(help="What to run; no shell reads it.")],
+    endpoint: Endpoint,
+    container: Annotated[str | None, typer.Option(help="Needed when the task has several.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="The task's cluster; found by itself.")] = None,
+) -> None:
+    """Run a command in a container of a running task: windlass exec TASK --container app -- sh -c ls"""
+    from windlass.cli import exec as execute
+
+    raise SystemExit(execute.exec(endpoint, task, container, cluster, command))
+
+
 @app.command()
 def events(
     endpoint: Endpoint,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from windlass.fleet import intake
+from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
 from windlass.fleet.messages import (
     Credentials,
@@ -24,7 +25,7 @@ from windlass.fleet.messages import (
     Shutdown,
     Welcome,
 )
-from windlass.fleet.session import CredentialSource, GroupSource, LogSink, Serves, Session
+from windlass.fleet.session import CredentialSource, ExecTold, GroupSource, LogSink, Serves, Session
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -58,6 +59,15 @@ class Links(Protocol):
     def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
         """Tell the node its security groups soon, if they have changed; `at_once`: it waits for one."""
 
+    def connected(self) -> list[str]:
+        """Ids of the nodes that have a session."""
+
+    async def exec(self, node_id: str, message: ExecToNode) -> None:
+        """Tell the node about a command in a container. Raises Retry without a session."""
+
+    def on_exec(self, told: ExecTold, lost: Callable[[str], None]) -> None:
+        """Have what nodes say of such commands told there, and nodes whose session ended."""
+
 
 class NodeLinks:
     """All sessions of a plane. `start()` comes before the first `serve()`."""
@@ -84,6 +94,8 @@ class NodeLinks:
         self._log_sink: LogSink = _no_logs
         self._credentials: CredentialSource = _no_credentials
         self._group_source: GroupSource = _no_groups
+        self._exec_told: ExecTold = lambda told: None
+        self._exec_lost: Callable[[str], None] = lambda node_id: None
         self._epoch = 0
         self.endpoint = endpoint
         """Base URL that tasks and functions reach the plane by; may be set until the first session opens."""
@@ -128,6 +140,18 @@ class NodeLinks:
         if session is None:
             raise Retry(f"node {node_id} is not connected")
         return await session.invoke(invoke)
+
+    def on_exec(self, told: ExecTold, lost: Callable[[str], None]) -> None:
+        self._exec_told, self._exec_lost = told, lost
+
+    async def exec(self, node_id: str, message: ExecToNode) -> None:
+        session = self._sessions.get(node_id)
+        if session is None:
+            raise Retry(f"node {node_id} is not connected")
+        try:
+            await session.send_now(message)
+        except ConnectionError as error:
+            raise Retry(f"the session with node {node_id} broke") from error
 
     async def shut_down(self, node_id: str) -> None:
         """Have the node stop all its units and end: only an embedded agent of a plane that ends cleanly."""
@@ -190,10 +214,11 @@ class NodeLinks:
         if node.id in self._sessions:
             self._end(self._sessions[node.id], "the node opened a newer session", connected=True)
         serves = Serves(
-            lambda: self._log_sink,
-            lambda: self._credentials,
-            self._make_secret,
-            lambda: self._group_source,
+            log_sink=lambda: self._log_sink,
+            credentials=lambda: self._credentials,
+            exec_told=lambda: self._exec_told,
+            make_secret=self._make_secret,
+            groups=lambda: self._group_source,
         )
         session = Session(node.id, hello.run, transport, self._store, self._clock, self._journal, serves)
         self._sessions[node.id] = session
@@ -234,6 +259,7 @@ class NodeLinks:
     def _end(self, session: Session, why: str, *, connected: bool = False) -> None:
         """Forget the session; `connected`: a newer one takes its place."""
         session.close(why)
+        self._exec_lost(session.node_id)
         for task in self._parts.pop(session, ()):
             task.cancel()
         if self._sessions.get(session.node_id) is not session:

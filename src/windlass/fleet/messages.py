@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
@@ -431,8 +432,25 @@ class Shutdown(Message, frozen=True, tag="shutdown"):
 
 
 FromNode: TypeAlias = (
-    Hello | Observed | LogLines | Accepted | InvokeResult | CredentialsWanted | SecretKept | Beat
+    Hello
+    | Observed
+    | LogLines
+    | Accepted
+    | InvokeResult
+    | CredentialsWanted
+    | SecretKept
+    | ExecToPlane
+    | Beat
 )
 FromPlane: TypeAlias = (
-    Welcome | Desired | SecurityGroups | Ack | Invoke | Credentials | SecretGiven | Refused | Shutdown
+    Welcome
+    | Desired
+    | SecurityGroups
+    | Ack
+    | Invoke
+    | Credentials
+    | SecretGiven
+    | ExecToNode
+    | Refused
+    | Shutdown
 )

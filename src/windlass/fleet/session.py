@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 from windlass.fleet import intake
 from windlass.fleet.desired import Difference, difference, whole
+from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
 from windlass.fleet.frames import Transport, decode_from_node, encode
 from windlass.fleet.messages import (
     Accepted,
@@ -59,6 +60,9 @@ LogSink: TypeAlias = Callable[[LogTarget, tuple[tuple[int, str], ...]], Awaitabl
 Report: TypeAlias = Observed | LogLines | Accepted | CredentialsWanted | SecretKept
 """What is made durable before anything comes of it."""
 
+ExecTold: TypeAlias = Callable[[ExecToPlane], None]
+"""Hears of commands that run in containers (ECS Exec): nothing of it is a row."""
+
 CredentialSource: TypeAlias = Callable[[str, str], Credentials]
 """(node id, unit id) → credentials of that task's role, sent once what was written for them is durable."""
 
@@ -68,10 +72,11 @@ GroupSource: TypeAlias = Callable[[str], SecurityGroups]
 
 @dataclass(frozen=True, slots=True)
 class Serves:
-    """Whom a session asks for what it has not itself; both may be registered while it is open."""
+    """Whom a session asks for what it has not itself; they may be registered while it is open."""
 
     log_sink: Callable[[], LogSink]
     credentials: Callable[[], CredentialSource]
+    exec_told: Callable[[], ExecTold]
     make_secret: Callable[[], str]
     groups: Callable[[], GroupSource]
 
@@ -231,6 +236,10 @@ class Session:
         await self._store.durable()
         await self._transport.send(body)
 
+    async def send_now(self, message: FromPlane) -> None:
+        """Send what rests on no row."""
+        await self._transport.send(encode(message))
+
     def close(self, why: str) -> None:
         """End the session: whoever waits for an invoke gets Retry."""
         self._closed = True
@@ -262,6 +271,8 @@ class Session:
                     self._put_in(accepted)
                 case Observed() | LogLines() | CredentialsWanted() | SecretKept() as message:
                     self._put_in(message)
+                case ExecOutput() | ExecTaken() | ExecEnded() as told:
+                    self._serves.exec_told()(told)
                 case Hello():
                     return "the agent said Hello twice"
             while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:

@@ -192,6 +192,7 @@ def _unit(unit: Unit) -> dict[str, Any]:
         "id": unit.id,
         "service": unit.owner,
         "kind": unit.spec.kind,
+        "task_arn": unit.spec.task.task_arn if unit.spec.task else "",
         "account": unit.account,
         "region": unit.region,
         "state": unit.state,

@@ -50,7 +50,7 @@ class NodeDoor:
         except Retry as error:
             return _answer(503, {"message": error.why})
 
-    async def open(self, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+    async def open(self, path: str, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         """One WebSocket, from its handshake to its end."""
         node_id, secret = _shown(headers.get("authorization", ""))
         try:

@@ -9,14 +9,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import uvicorn
 
 from windlass.aws.wire import Request, Response
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX
-from windlass.front.admit import NODE_PATH, refused
-from windlass.front.nodes import NodeDoor, refuse
+from windlass.front.admit import refused
+from windlass.front.nodes import refuse
 
 BODY_BYTES_MAX = 70_167_211 + 65_536
 """Largest request body: Lambda's CreateFunction limit (facts/lambda.md section 3) and some room."""
@@ -26,6 +26,18 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Answer = Callable[[Request, Callable[[], Coroutine[Any, Any, None]]], Awaitable[Response]]
 """Answers a request; may watch whether the client has gone meanwhile."""
+
+
+class Door(Protocol):
+    """Who takes WebSockets."""
+
+    async def open(self, path: str, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        """One WebSocket, from its handshake, which may be refused, to its end."""
+
+
+Doors: TypeAlias = Mapping[str, Door]
+"""A path, or the beginning of one that ends with a slash → who takes WebSockets there."""
+NO_DOORS: Doors = {}
 TOO_LARGE = Response(413, (("content-type", "text/plain"),), b"request body too large\n")
 
 
@@ -33,12 +45,12 @@ class _ClientGone(Exception):
     """The client closed the connection before it had sent everything."""
 
 
-def asgi(answer: Answer, door: NodeDoor | None = None) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An ASGI app that gives each request to `answer`, and WebSockets of nodes to `door`."""
+def asgi(answer: Answer, doors: Doors = NO_DOORS) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An ASGI app that gives each request to `answer`, and each WebSocket to the door of its path."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await _open(door, scope, receive, send)
+            await _open(doors, scope, receive, send)
             return
         if scope["type"] != "http":
             return
@@ -58,16 +70,18 @@ def asgi(answer: Answer, door: NodeDoor | None = None) -> Callable[[Scope, Recei
     return app
 
 
-async def _open(door: NodeDoor | None, scope: Scope, receive: Receive, send: Send) -> None:
-    """One WebSocket: nodes open them, under one path."""
+async def _open(doors: Doors, scope: Scope, receive: Receive, send: Send) -> None:
+    """One WebSocket: nodes open them, and clients of ECS Exec."""
     path, headers = scope["raw_path"].decode("latin-1"), _headers(scope)
     await receive()  # "websocket.connect"
     if refusal := refused(path, headers, _peer(scope)):
         await refuse(send, 403, refusal)
-    elif door is None or path != NODE_PATH:
-        await refuse(send, 404, f"no WebSocket at {path}")
-    else:
-        await door.open(headers, receive, send)
+        return
+    for place, door in doors.items():
+        if path == place or (place.endswith("/") and path.startswith(place)):
+            await door.open(path, headers, receive, send)
+            return
+    await refuse(send, 404, f"no WebSocket at {path}")
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes | None:
@@ -144,13 +158,13 @@ class Tls:
     key: Path
 
 
-def make_server(answer: Answer, door: NodeDoor | None = None, tls: Tls | None = None) -> Server:
+def make_server(answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None) -> Server:
     """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`.
 
     Agents beat and answer the lease, so the server itself sends no pings; what nodes say is compact already.
     """
     config = uvicorn.Config(
-        asgi(answer, door),
+        asgi(answer, doors),
         http="httptools",
         loop="none",
         ws="websockets-sansio",

@@ -15,11 +15,21 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from windlass.fleet.messages import ContainerState, Desired, Hello, Invoke, InvokeResult, UnitState, Want
+from windlass.fleet.messages import (
+    ContainerSpec,
+    ContainerState,
+    Desired,
+    Hello,
+    Invoke,
+    InvokeResult,
+    UnitState,
+    Want,
+)
 from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
+from windlass.node.exec_sessions import ExecSessions
 from windlass.node.held import Held
 from windlass.node.ledger import Ledger
 from windlass.node.logs import Logs
@@ -106,6 +116,7 @@ class Agent:
         self._ending: asyncio.Future[None] | None = None
         self.surroundings: Surroundings = lambda held, container: {}
         self.credentials = RoleCredentials(self._loop, clock)
+        self.execs = ExecSessions(runner, self._to_exec)
         runner.attach(self, self._logs)
 
     def reach_plane(self, endpoint: str) -> None:
@@ -187,6 +198,12 @@ class Agent:
         """The unit as it is now, if this node holds it."""
         return self._held.get(unit_id)
 
+    def _to_exec(self, unit_id: str, name: str) -> tuple[ContainerSpec, Mapping[str, str]] | None:
+        """A container that runs, and the defaults of its environment."""
+        held = self._held.get(unit_id)
+        running = held is not None and any(c.name == name and _runs(c) for c in held.state.containers)
+        return (held.container_spec(name), self._defaults(held, name)) if held and running else None
+
     def processes(self) -> set[int]:
         """The pids of all containers that run."""
         return {c.pid for held in self._held.values() for c in held.state.containers if _runs(c)}
@@ -208,6 +225,7 @@ class Agent:
         for timer in self._timers.values():
             timer.cancel()
         self.credentials.close()
+        self.execs.hang_up()
         if self._turn is not None:
             self._turn.cancel()
         if self._functions is not None:

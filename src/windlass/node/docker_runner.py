@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
+from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import Clock, seconds
 from windlass.kernel.spawn import Spawn
@@ -32,7 +33,7 @@ from windlass.node.docker_spec import Home, Outcome
 from windlass.node.faults import CannotCreate
 from windlass.node.images.faults import CannotPull, Withdrawn
 from windlass.node.process_runner import OUT_OF_MEMORY
-from windlass.node.runner import LogSink, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
 
 STARTS_AT_ONCE = 8
@@ -162,6 +163,17 @@ class DockerRunner:
             if found.check is not None:
                 found.check.cancel()
             found.check = self._spawn.start(f"check {found.id}", self._check(found))
+
+    def exec(
+        self,
+        unit_id: str,
+        container: ContainerSpec,
+        command: ExecStart,
+        defaults: Mapping[str, str],
+        events: ExecEvents,
+    ) -> Execution:
+        """See runner.Runner: not here yet."""
+        raise CannotStart("the docker runner runs no commands in containers yet; docker exec does")
 
     def withdraw(self, unit_id: str, container: str) -> None:
         """See runner.Runner; a pull that nobody else waits for ends."""

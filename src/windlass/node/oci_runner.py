@@ -26,12 +26,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
-from windlass.node import mounts, oci_check
+from windlass.node import mounts, oci_check, oci_exec
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
+from windlass.node.conversation import Conversations
 from windlass.node.health_command import HealthCommands
 from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
 from windlass.node.images.pulls import Pulls, Wanted
@@ -41,7 +43,7 @@ from windlass.node.oci_host import OciHost
 from windlass.node.oci_spec import Limits
 from windlass.node.output import Output
 from windlass.node.process_runner import OUT_OF_MEMORY
-from windlass.node.runner import LogSink, LogStream, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
 
 STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
@@ -115,6 +117,7 @@ class OciRunner:
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
         self._cleanups = asyncio.Semaphore(CLEANUPS_AT_ONCE)
         self._threads = ThreadPoolExecutor(THREADS_MAX, "oci")
+        self._conversations = Conversations()
         self._checks = HealthCommands(loop, children, self._checked)
         self._sweeping: asyncio.Handle | None = None
         self._events: RunnerEvents
@@ -160,6 +163,23 @@ class OciRunner:
             kill = partial(oci_check.kill, self._loop)
             self._checks.run(found.key, launch, container.health_check.timeout_s, kill)
 
+    def exec(
+        self,
+        unit_id: str,
+        container: ContainerSpec,
+        command: ExecStart,
+        defaults: Mapping[str, str],
+        events: ExecEvents,
+    ) -> Execution:
+        """See runner.Runner; as root, with the environment that the container was started with."""
+        found = self._running.get((unit_id, container.name))
+        if found is None:
+            raise CannotStart("the container does not run")
+        runtime = (self._host.runtime, "--root", str(self._state))
+        conversation = oci_exec.converse(self._loop, self._children, runtime, found.bundle, command, events)
+        self._conversations.add(found.key, conversation)
+        return conversation
+
     def _checked(self, key: Key, exit_code: int) -> None:
         self._events.checked(*key, exit_code, self._clock.now())
 
@@ -191,6 +211,7 @@ class OciRunner:
     async def close(self) -> None:
         """Wait for what is being cleaned up; containers that still run are left alone."""
         self._checks.close()
+        self._conversations.close()
         await self._pulls.close()
         if self._sweeping is not None:
             self._sweeping.cancel()

@@ -21,16 +21,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import Clock, Duration, Instant, seconds
 from windlass.node import proc
 from windlass.node.children import Children
 from windlass.node.command import CannotStart, Launch, identify, prepare
+from windlass.node.conversation import Conversations
 from windlass.node.health_command import HealthCommands, checked_by
+from windlass.node.host_exec import converse, executed_by
 from windlass.node.memory import MemoryWatch
 from windlass.node.network.namespaces import inside_path
 from windlass.node.output import Output
-from windlass.node.runner import LogSink, LogStream, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -87,6 +90,7 @@ class ProcessRunner:
         self._sweeping: asyncio.Handle | None = None
         self._memory = MemoryWatch(loop, self._over_memory)
         self._checks = HealthCommands(loop, children, self._checked)
+        self._conversations = Conversations()
         self._removed = 0
         self._events: RunnerEvents
         self._logs: LogSink
@@ -118,7 +122,7 @@ class ProcessRunner:
         self._events.started(*key, popen.pid, now)
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
-        """See runner.Runner: as the container's user, in its directory, with its environment and limits."""
+        """See runner.Runner: as the container's user, in its directory and network, with its environment."""
         key = (unit_id, container.name)
         process = self._running.get(key)
         if process is not None and container.health_check is not None:
@@ -132,6 +136,29 @@ class ProcessRunner:
                 return _spawn(prepare(unit_id, command, environment, directory, identity), 0, netns)[0]
 
             self._checks.run(key, launch, container.health_check.timeout_s)
+
+    def exec(
+        self,
+        unit_id: str,
+        container: ContainerSpec,
+        command: ExecStart,
+        defaults: Mapping[str, str],
+        events: ExecEvents,
+    ) -> Execution:
+        """See runner.Runner: as the container's user, in its directory, with its environment and limits."""
+        key = (unit_id, container.name)
+        process = self._running.get(key)
+        if process is None:
+            raise CannotStart("the container does not run")
+        directory = str(self._scratch / unit_id / container.name)
+        changed = executed_by(container, command)
+        launch = prepare(
+            unit_id, changed, {"PATH": self._path, **defaults}, directory, identify(container.user)
+        )
+        with inside_path(process.netns):
+            conversation = converse(self._loop, self._children, launch, command, events)
+        self._conversations.add(key, conversation)
+        return conversation
 
     def _checked(self, key: Key, exit_code: int) -> None:
         self._events.checked(*key, exit_code, self._clock.now())
@@ -171,6 +198,7 @@ class ProcessRunner:
                 handle.cancel()
         self._memory.close()
         self._checks.close()
+        self._conversations.close()
         for process in (*self._running.values(), *self._ended.values()):
             for output in process.outputs:
                 output.close()
@@ -235,6 +263,7 @@ class ProcessRunner:
         process.ended_at = self._clock.now()
         self._memory.discard(process.pid)
         self._checks.stop(process.key)
+        self._conversations.kill(process.key)
         del self._running[process.key]
         self._ended[process.key] = process
         if self._finishing is None:
@@ -246,7 +275,7 @@ class ProcessRunner:
         self._kill_leftovers()
         now = self._clock.now()
         for key, process in list(self._ended.items()):
-            gone = not process.leftovers and self._checks.is_gone(key)
+            gone = not process.leftovers and self._checks.is_gone(key) and self._conversations.is_gone(key)
             if not gone and now < process.ended_at + LEFTOVERS_PATIENCE:
                 continue
             del self._ended[key]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import (
     ContainerSpec,
     Invoke,
@@ -108,6 +109,35 @@ class LogSink(Protocol):
         """A new stream to that target; several may have one target."""
 
 
+class ExecEvents(Protocol):
+    """Where a command beside a container's own is told about. May be called inside `Runner.exec`."""
+
+    def output(self, data: bytes) -> bool:
+        """What it wrote. False: full; read no more until `Execution.resume`. What comes then is taken too."""
+
+    def wrote(self, size: int) -> None:
+        """So many bytes of `Execution.write` went to the command, or will never."""
+
+    def ended(self, exit_code: int | None, why: str) -> None:
+        """It ended, all its output was handed on; said once. `why` when it could not be started."""
+
+
+class Execution(Protocol):
+    """A command that runs beside a container's own."""
+
+    def write(self, data: bytes) -> None:
+        """Input. b"" is the end of it, which a terminal does not have and a pipe does."""
+
+    def resume(self) -> None:
+        """There is room for output again."""
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal has that size now."""
+
+    def hang_up(self) -> None:
+        """Nobody listens any more: SIGHUP, some seconds later SIGKILL. `ended` comes all the same."""
+
+
 class Runner(Protocol):
     """Runs the containers of tasks."""
 
@@ -126,6 +156,21 @@ class Runner(Protocol):
         """Run the container's health check in the container's own surroundings, at most for its timeout;
 
         answered by `checked`. The container has started; when it has ended, nothing needs to be answered.
+        """
+
+    def exec(
+        self,
+        unit_id: str,
+        container: ContainerSpec,
+        command: ExecStart,
+        defaults: Mapping[str, str],
+        events: ExecEvents,
+    ) -> Execution:
+        """Run a command in the running container's own surroundings (ECS Exec): its files, environment,
+
+        directory, limits and network. On a terminal of its own, or if `command.quiet` on two pipes: one for
+        input, one for output and errors. It ends with the container. Raises CannotStart, OSError or
+        ValueError; a runner that finds out later says so by `events.ended(None, why)`.
         """
 
     def terminate(self, unit_id: str, container: str) -> None:

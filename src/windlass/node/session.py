@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from windlass.fleet.exec_messages import ExecEnd, ExecInput, ExecOutput, ExecRoom, ExecSize, ExecStart
 from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
 from windlass.fleet.messages import (
     Accepted,
@@ -77,6 +78,7 @@ class Sessions:
         """What is to go out on the open session before all else."""
         self.connected = False
         agent.credentials.ask_with(self._ask)
+        agent.execs.send_with(self._ask)
 
     async def run(self) -> None:
         """For ever."""
@@ -119,6 +121,7 @@ class Sessions:
                 sender.cancel()
         finally:
             self._open = None
+            self._agent.execs.hang_up()
             transport.close()
 
     def _ask(self, message: FromNode) -> bool:
@@ -162,6 +165,8 @@ class Sessions:
                     self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
             case SecurityGroups(groups):
                 self._agent.take_groups(groups)
+            case ExecStart() | ExecInput() | ExecSize() | ExecRoom() | ExecEnd() as message:
+                self._agent.execs.take(message)
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):
@@ -182,9 +187,11 @@ class Sessions:
     async def _send_always(self, transport: Transport, prompt: deque[FromNode], lease_s: float) -> None:
         """Until the connection breaks. Says at least something often enough to keep the lease."""
         outbox = self._agent.outbox
+        message: FromNode | None = None
         try:
             while True:
-                message = prompt.popleft() if prompt else outbox.take()
+                flooded = isinstance(message, ExecOutput)  # which must not hold back reports
+                message = (flooded and outbox.take()) or (prompt.popleft() if prompt else outbox.take())
                 if message is None:
                     outbox.woken.clear()
                     message = await self._woken_or_beat(lease_s / BEATS_PER_LEASE)

@@ -16,6 +16,7 @@ from windlass.fleet.frames import FROM_NODE_BYTES_MAX
 from windlass.fleet.intake import register
 from windlass.fleet.messages import Accepted, Ack, Desired, LogLines, LogTarget, Observed, Welcome
 from windlass.fleet.model import NODES
+from windlass.front.admit import NODE_PATH
 from windlass.front.nodes import NodeDoor
 from windlass.front.server import make_server
 from windlass.node.session import SessionRefused
@@ -50,7 +51,7 @@ def at_site(story: Callable[[Site], Awaitable[None]]) -> None:
         fleet = Fleet()
         register(fleet.store, "n1", TOKEN, unbounded=True)
         listener = socket.create_server(("127.0.0.1", 0))
-        server = make_server(_no_requests, NodeDoor(fleet.links, fleet.spawn))
+        server = make_server(_no_requests, {NODE_PATH: NodeDoor(fleet.links, fleet.spawn)})
         serving = fleet.spawn.start("server", server.serve(sockets=[listener]))
         try:
             async with asyncio.timeout(60):

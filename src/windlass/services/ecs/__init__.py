@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.services.ecs.controller import Observer, Retention
+from windlass.services.ecs.exec_sessions import ExecSessions
 from windlass.services.ecs.handlers import (
     attributes,
     clusters,
     container_instances,
+    exec,
     settings,
     tags,
     task_definitions,
@@ -33,7 +35,7 @@ def start(plane: Plane) -> Sequence[object]:
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     for loop in (observer.loop, retention.loop, registrar.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention, RoleCredentials(plane), rooms)
+    return (observer, retention, RoleCredentials(plane), rooms, ExecSessions(plane))
 
 
 SERVICE = Service(
@@ -50,6 +52,7 @@ SERVICE = Service(
         "DescribeContainerInstances": container_instances.describe_container_instances,
         "DescribeTaskDefinition": task_definitions.describe_task_definition,
         "DescribeTasks": tasks.describe_tasks,
+        "ExecuteCommand": exec.execute_command,
         "ListAccountSettings": settings.list_account_settings,
         "ListAttributes": attributes.list_attributes,
         "ListClusters": clusters.list_clusters,

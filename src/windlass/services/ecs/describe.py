@@ -114,7 +114,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "attachments": attachments(row),
         "attributes": [],
         "inferenceAccelerators": [],
-        "enableExecuteCommand": False,
+        "enableExecuteCommand": row.exec_enabled,
         "healthStatus": row.health,
         "tags": tags(row.tags) if with_tags else [],
     }
@@ -170,6 +170,8 @@ def container(row: Container, within: Task, task_arn: str) -> Result:
             shown[name] = text
     if row.last_status != "PENDING":
         shown["runtimeId"] = row.runtime_id
+    if within.exec_enabled:
+        shown["managedAgents"] = [_exec_agent(row, within)]
     if row.exit_code is not None:
         shown["exitCode"] = row.exit_code
     for name, text in (("reason", row.reason), ("imageDigest", row.image_digest)):
@@ -224,6 +226,13 @@ def binding(row: Binding) -> Result:
         "hostPort": row.host_port,
         "protocol": row.protocol,
     }
+
+
+def _exec_agent(row: Container, within: Task) -> Result:
+    """The agent that runs ExecuteCommand's commands: here it is the node's own, so it runs when they can."""
+    shown: Result = {"name": "ExecuteCommandAgent", "lastStatus": row.last_status}
+    _put_instants(shown, {"lastStartedAt": within.started_at})
+    return shown
 
 
 def _put_instants(shown: dict[str, Any], instants: Mapping[str, Instant]) -> None:

@@ -76,6 +76,7 @@ class Order:
     ephemeral_gib: int | None
     role_arn: str
     """The role that the tasks act as, or ""."""
+    exec_enabled: bool
     network_mode: NetworkMode
     vpc_configuration: Shape
     """The call's awsvpcConfiguration; empty in other modes."""
@@ -137,6 +138,7 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
             *params.get("placementConstraints", ()),
             *definition.definition.get("placementConstraints", ()),
         ),
+        exec_enabled=_exec_enabled(params, overrides, definition),
     )
 
 
@@ -275,6 +277,7 @@ def _task(
         role_id=f"AROA{ids.upper(17)}" if made.role_arn else "",
         overrides=made.overrides,
         tags=made.tags,
+        exec_enabled=made.exec_enabled,
     )
 
 
@@ -285,10 +288,20 @@ def _role_arn(overrides: Shape, definition: TaskDefinition) -> str:
     return named if read is not None and read.resource.startswith("role/") else ""
 
 
+def _exec_enabled(params: Mapping[str, Any], overrides: Shape, definition: TaskDefinition) -> bool:
+    """ECS Exec's agent acts as the task's role, so there must be one (RunTask, enableExecuteCommand)."""
+    if not params.get("enableExecuteCommand"):
+        return False
+    if not _role_arn(overrides, definition):
+        raise _invalid(
+            "The task could not be run because a valid taskRoleArn is not being used. "
+            "Specify a valid task role in your task definition and try again."
+        )
+    return True
+
+
 def _check_not_here(params: Mapping[str, Any]) -> None:
     """Refuse what would silently be left out."""
-    if params.get("enableExecuteCommand"):
-        raise _missing("Windlass does not have ECS Exec (enableExecuteCommand) yet.")
     if params.get("volumeConfigurations"):
         raise _missing("Windlass has no EBS volumes (volumeConfigurations).")
     if params.get("launchType") == "MANAGED_INSTANCES":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.kernel.clock import HOUR, Duration
+from windlass.kernel.clock import HOUR, MINUTE, Duration
 
 RUN_COUNT_MAX = 10
 """Tasks per RunTask call; ECS API reference, RunTask, count."""
@@ -66,3 +66,13 @@ FAILURES_MAX = 100
 """Container instances that a RunTask call names in its failures: our choice."""
 CLUSTER_INSTANCES_MAX = 5_000
 """Container instances per cluster; ECS service quotas."""
+EXEC_SESSIONS_MAX = 10
+"""ExecuteCommand sessions per container; ECS service quotas, 2022."""
+EXEC_IDLE: Duration = 20 * MINUTE
+"""A session that neither input nor output was seen of for so long ends; ECS Developer Guide, ECS Exec."""
+EXEC_TOKEN_VALID: Duration = 5 * MINUTE
+"""How long a session waits for its client: our choice."""
+EXEC_INPUT_BYTES_MAX = 256 * 1024
+"""Bytes of input that wait in the plane for one command: our choice. Beyond, input is not acknowledged."""
+EXEC_COMMAND_LENGTH_MAX = 64 * 1024
+"""Characters: our choice; AWS names no limit."""

@@ -159,6 +159,8 @@ class Task(Row, frozen=True):
     """Availability zone, "" when it has none."""
     attachment: Attachment | None = None
     """Its network interface in mode awsvpc."""
+    exec_enabled: bool = False
+    """enableExecuteCommand."""
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1

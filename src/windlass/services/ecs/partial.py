@@ -27,7 +27,7 @@ PARTIAL: Mapping[str, str] = {
         "the json-file driver's options; log drivers other than awslogs and json-file are refused"
     ),
     "RunTask": (
-        "enableExecuteCommand, volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
+        "volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
         "made up; stored or taken and not acted on: placementStrategy, "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
         "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
@@ -36,6 +36,11 @@ PARTIAL: Mapping[str, str] = {
     "DescribeTasks": (
         "no attributes, imageDigest; availabilityZone of tasks with an interface or on an instance only; "
         "network bindings port by port, ranges too"
+    ),
+    "ExecuteCommand": (
+        "sessions are not encrypted (kmsKeyId is refused) and not logged; a client that lost its connection "
+        "cannot resume; under the process runner commands run as the container's user, not as root; "
+        "the docker runner refuses them"
     ),
     "ListTasks": "serviceName and daemonName find nothing: there are none yet",
     "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",

@@ -270,7 +270,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "InvalidParameterException",
         "'asg' was not found",
     ),
-    "exec": ({**FARGATE, "enableExecuteCommand": True}, "UnsupportedFeatureException", "ECS Exec"),
+    "exec": ({**FARGATE, "enableExecuteCommand": True}, "InvalidParameterException", "valid taskRoleArn"),
     "volumes": ({**FARGATE, "volumeConfigurations": [{"name": "v"}]}, "UnsupportedFeatureException", "EBS"),
     "managed": ({"launchType": "MANAGED_INSTANCES"}, "UnsupportedFeatureException", "MANAGED_INSTANCES"),
     "platform": ({**FARGATE, "platformVersion": "9"}, "PlatformUnknownException", "9"),
