@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
+import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.fault.waiting import until
 from tests.image_build import busybox_root, entry, tar_of
 from tests.image_registry import Asked, DebianRegistry, Pushed, SmallRegistry, small_registry
 from tests.process import PlaneProcess
+from windlass.cli.admin_client import AdminClient
 from windlass.node.images.places import open_store
 
 
@@ -113,6 +116,89 @@ def test_why_there_is_no_image(
     assert task["stopCode"] == "TaskFailedToStart"
     assert task["containers"][0]["reason"] == reason.format(image=image)
     assert task["pullStartedAt"] <= task["pullStoppedAt"]
+
+
+def test_fargate_says_it_of_the_task_too(tasks: Tasks, small: SmallRegistry) -> None:
+    """There the task's stoppedReason is the container's."""
+    small.trick = lambda asked: not asked.answer(404)
+    tasks.ecs.register_task_definition(
+        family="f", requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512",
+        containerDefinitions=[{"name": "main", "image": f"{small.host}/app:1"}],
+    )  # fmt: skip
+    subnet = tasks.plane.client("ec2", tasks.account).describe_subnets()["Subnets"][0]["SubnetId"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet]}}
+    started = tasks.ecs.run_task(taskDefinition="f", launchType="FARGATE", networkConfiguration=network)
+    task = tasks.reach(started["tasks"][0]["taskArn"], "STOPPED")
+    assert task["stoppedReason"].startswith("CannotPullContainerError: manifest for ")
+    assert task["stoppedReason"] == task["containers"][0]["reason"]
+
+
+def test_events_tell_of_the_pull(tasks: Tasks, small: SmallRegistry) -> None:
+    arn = tasks.start(image=f"{small.host}/app:1")
+    tasks.reach(arn, "STOPPED")
+    entries = AdminClient(tasks.plane.endpoint).get("journal", since="0")["entries"]
+    assert [entry["what"] for entry in entries if entry["subject"] == arn][1:3] == ["pulling", "pulled"]
+
+
+def test_a_pull_that_is_killed(tasks: Tasks, small: SmallRegistry) -> None:
+    """The task fails and says so; the next one gets the image."""
+
+    def kill(asked: Asked) -> bool:
+        for pid in workers_of(tasks.plane.data):
+            os.kill(int(pid), signal.SIGKILL)
+        return True
+
+    small.trick = kill
+    task = tasks.reach(tasks.start(image=f"{small.host}/app:1"), "STOPPED")
+    assert task["containers"][0]["reason"] == "CannotPullContainerError: the pull ended with exit code 137"
+    small.trick = lambda asked: False
+    assert tasks.run(image=f"{small.host}/app:1")[0] == 0
+
+
+def test_an_agent_that_is_killed_while_it_pulls(
+    own_plane: Callable[..., PlaneProcess], small: SmallRegistry, account: str
+) -> None:
+    """1. A registry hangs. 2. The agent is killed. 3. The pull ends with it; the next task gets the image."""
+    plane = own_plane("--runner", "oci")
+    tasks = Tasks(plane, account)
+    let_go = threading.Event()
+    small.trick = lambda asked: not let_go.wait(120)
+    arn = tasks.start(image=f"{small.host}/app:1")
+    until(lambda: "pullStartedAt" in tasks.show(arn), "it is pulled")
+    os.kill(int((plane.data / "agent" / "agent.pid").read_text()), signal.SIGKILL)
+    until(lambda: not workers_of(plane.data), "nobody listens to it any more")
+    tasks.ecs.stop_task(task=arn)
+    tasks.reach(arn, "STOPPED")
+    let_go.set()
+    small.trick = lambda asked: False
+    assert tasks.run(image=f"{small.host}/app:1")[0] == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A data directory whose images have 8 MiB."""
+    images = tmp_path / "data" / "agent" / "images"
+    images.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(images)], check=True)
+    yield tmp_path / "data"
+    subprocess.run(["umount", str(images)], check=True)
+
+
+def test_a_disk_that_fills_in_the_middle(
+    small_disk: Path, own_plane: Callable[..., PlaneProcess], busybox: bytes, account: str
+) -> None:
+    """The task fails with the reason; nothing of the image stays, and one that fits runs."""
+    tasks = Tasks(own_plane("--runner", "oci", data=small_disk), account)
+    big = tar_of([entry("zeros", bytes(16 * 2**20))])
+    with small_registry(Pushed([big, busybox], Cmd=["true"])) as registry:
+        task = tasks.reach(tasks.start(image=f"{registry.host}/big:1"), "STOPPED")
+    reason = task["containers"][0]["reason"]
+    assert reason.startswith("CannotPullContainerError: ")
+    assert reason.endswith("no space left on device")
+    images = small_disk / "agent" / "images"
+    assert [path for name in ("new", "downloads") for path in (images / name).iterdir()] == []
+    with small_registry(Pushed([busybox], Cmd=["true"])) as registry:
+        assert tasks.run(image=f"{registry.host}/small:1")[0] == 0
 
 
 def test_stopping_a_task_that_is_pulled(tasks: Tasks, small: SmallRegistry) -> None:

@@ -74,6 +74,7 @@ PURE = (
     "node/network/files.py",
     "node/network/firewall.py",
     "node/network/groups.py",
+    "node/network/jobs.py",
     "node/network/names.py",
     "node/sandbox.py",
     "node/task_metadata.py",

@@ -193,6 +193,7 @@ class Agent:
         for state in states:
             self._held[state.unit_id] = moves.recovered(state)
             self._reported[state.unit_id] = state
+        self._networks.settle()
 
     def look_up(self, unit_id: str) -> Held | None:
         """The unit as it is now, if this node holds it."""

@@ -17,6 +17,11 @@ CONTAINER_MARK = "WINDLASS_CONTAINER"
 _MARK_BYTES_MAX = 4096
 """The marks stand at the front; a process that moved them further back is not recognised."""
 
+_COUNTERS = tuple(
+    f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "packets", "errors", "dropped")
+)
+"""As Docker's stats name them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -58,6 +63,17 @@ def host_ticks() -> int:
     """CPU time of the whole host since boot, idle time included (/proc/stat); 0 when it cannot be read."""
     first = _read("/proc/stat").partition(b"\n")[0].split()
     return sum(map(int, first[1:9]))  # guest time, behind these, is in user time already
+
+
+def interfaces(pid: int) -> dict[str, dict[str, int]]:
+    """What went through each interface of the process's network namespace (proc(5), /proc/PID/net/dev)."""
+    found: dict[str, dict[str, int]] = {}
+    for line in _read(f"/proc/{pid}/net/dev").decode(errors="replace").splitlines()[2:]:
+        name, _, columns = line.partition(":")
+        values = [int(value) for value in columns.split()]
+        if len(values) >= 12:
+            found[name.strip()] = dict(zip(_COUNTERS, (*values[:4], *values[8:12]), strict=True))
+    return found
 
 
 def mark(pid: int) -> tuple[str, str] | None:

@@ -50,6 +50,9 @@ class Networks(Protocol):
     def disconnect(self, unit_id: str) -> None:
         """The unit has ended: take away what it had. Nothing happens when it had nothing."""
 
+    def settle(self) -> None:
+        """All that still runs was adopted: take away what else an agent before this one left."""
+
     def take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
         """These are the security groups of the tasks of this node now."""
 

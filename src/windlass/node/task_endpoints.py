@@ -178,7 +178,8 @@ class TaskEndpoints:
         return task_metadata.task_with_tags(held, facts)
 
     def _container_stats(self, held: Held, facts: TaskFacts, name: str) -> object:
-        return self._stats.of(held.container_spec(name), held.container(name).pid)
+        own = bool(held.sandbox(name).netns)
+        return self._stats.of(held.container_spec(name), held.container(name).pid, own)
 
     def _task_stats(self, held: Held, facts: TaskFacts, name: str) -> object:
         names = [spec.name for spec in held.spec.containers]

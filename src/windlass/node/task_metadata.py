@@ -1,9 +1,8 @@
 """What a task learns about itself: the documents of the task metadata endpoint, version 4. Pure.
 
 Keys and formats are those of the ECS Developer Guide, task metadata endpoint v4, and of the ECS agent
-(amazon-ecs-agent: ecs-agent/tmds/handlers/v4/state/response.go). Known gaps: no Ports and Volumes;
-the one network is the host's; no AvailabilityZone, VPCID, ClockDrift and EphemeralStorageMetrics; tags are
-those that the task was started with.
+(amazon-ecs-agent: ecs-agent/tmds/handlers/v4/state/response.go). Known gaps: no Volumes, DomainNameServers,
+ClockDrift and EphemeralStorageMetrics; tags are those that the task was started with.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from typing import Any, TypeAlias
 import msgspec
 
 from windlass.fleet.messages import ContainerSpec, ContainerState, TaskFacts
+from windlass.fleet.networks import Binding
 from windlass.kernel.clock import SECOND, Instant
 from windlass.node.held import Held
+from windlass.node.network.addressing import gateway
 
 Document: TypeAlias = dict[str, Any]
 
 CPU_UNITS_PER_VCPU = 1024
 _KNOWN = {"pending": "NONE", "running": "RUNNING", "stopping": "RUNNING", "stopped": "STOPPED"}
 """Our states in the ECS agent's words: NONE before a container is created."""
-_NETWORKS = [{"NetworkMode": "host", "IPv4Addresses": ["127.0.0.1"]}]
 
 
 def container(held: Held, facts: TaskFacts, name: str) -> Document:
@@ -41,8 +41,10 @@ def container(held: Held, facts: TaskFacts, name: str) -> Document:
         "Limits": _container_limits(spec),
         "Type": "NORMAL",
         "ContainerARN": spec.arn,
-        "Networks": _NETWORKS,
+        "Networks": [_network(held, name)],
     }
+    if state.bindings:
+        shown["Ports"] = [_port(binding) for binding in state.bindings]
     if state.exit_code is not None:
         shown["ExitCode"] = state.exit_code
     if spec.log is not None:
@@ -74,6 +76,8 @@ def task(held: Held, facts: TaskFacts) -> Document:
         "FaultInjectionEnabled": False,
         "Containers": [container(held, facts, spec.name) for spec in held.spec.containers],
     }
+    if (interface := held.spec.network.interface) is not None:
+        shown |= {"AvailabilityZone": interface.zone, "VPCID": interface.vpc_id}
     limits = {"CPU": facts.cpu_units / CPU_UNITS_PER_VCPU, "Memory": facts.memory_mib}
     if any(limits.values()):
         shown["Limits"] = {name: value for name, value in limits.items() if value}
@@ -97,6 +101,34 @@ def iso(at: Instant) -> str:
     """
     whole, nanoseconds = divmod(at, SECOND)
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def _network(held: Held, name: str) -> Document:
+    """The network as it is: an address of mode awsvpc on loopback has no hardware and no gateway."""
+    network, address = held.spec.network, held.sandbox(name).address
+    if network.mode == "host" or (not address and network.mode != "none"):
+        return {"NetworkMode": "host", "IPv4Addresses": ["127.0.0.1"]}
+    shown: Document = {"NetworkMode": network.mode, "IPv4Addresses": [address] if address else []}
+    interface = network.interface
+    if interface is None or address != interface.address:
+        return shown
+    prefix = interface.subnet.partition("/")[2]
+    return shown | {
+        "AttachmentIndex": 0,
+        "MACAddress": interface.mac,
+        "IPv4SubnetCIDRBlock": interface.subnet,
+        "PrivateDNSName": interface.hostname,
+        "SubnetGatewayIpv4Address": f"{gateway(interface.subnet)}/{prefix}",
+    }
+
+
+def _port(binding: Binding) -> Document:
+    return {
+        "ContainerPort": binding.container_port,
+        "Protocol": binding.protocol,
+        "HostPort": binding.host_port,
+        "HostIp": binding.address,
+    }
 
 
 def _desired(held: Held) -> str:

@@ -2,8 +2,8 @@
 
 A subset: CPU, memory and the number of processes, from /proc. One walk over /proc serves all containers, and
 is good for a second, however many tasks ask; `precpu_stats` is the walk before. Not there: block I/O,
-networks, throttling. Memory is the sum of resident sizes, which counts shared pages several times; CPU time
-of a process that ended unwaited for is lost. The shaping is pure; only `TaskStats` reads.
+throttling. Memory is the sum of resident sizes, which counts shared pages several times; CPU time of a
+process that ended unwaited for is lost. The shaping is pure; only `TaskStats` reads.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class TaskStats:
         self._cpus = os.cpu_count() or 1
         self._host_memory = os.sysconf("SC_PHYS_PAGES") * _PAGE
 
-    def of(self, container: ContainerSpec, pid: int) -> Document | None:
-        """The container's stats; None when nothing of it can be seen."""
+    def of(self, container: ContainerSpec, pid: int, own_network: bool = False) -> Document | None:
+        """The container's stats; None when nothing of it can be seen. Its network is shown if it has one."""
         now = self._clock.now()
         if not self._taken_at <= now < self._taken_at + SAMPLE_KEPT or pid not in self._samples:
             self._walk(now)
@@ -60,7 +60,8 @@ class TaskStats:
         if sample is None:
             return None
         limit = self._host_memory if container.memory_mib is None else container.memory_mib * MEBIBYTE
-        return shown(container, sample, self._before.get(pid), limit, self._cpus)
+        document = shown(container, sample, self._before.get(pid), limit, self._cpus)
+        return document | {"networks": networks(proc.interfaces(pid))} if own_network else document
 
     def _walk(self, now: Instant) -> None:
         host = proc.host_ticks() * _TICK
@@ -91,6 +92,11 @@ def shown(container: ContainerSpec, sample: Sample, before: Sample | None, limit
         "precpu_stats": _cpu(before, cpus),
         "memory_stats": {"usage": sample.memory, "limit": limit, "stats": {"rss": sample.memory}},
     }
+
+
+def networks(interfaces: Mapping[str, Mapping[str, int]]) -> Document:
+    """The counters of a container's own network; Docker shows no loopback."""
+    return {name: dict(counters) for name, counters in interfaces.items() if name != "lo"}
 
 
 def _cpu(sample: Sample | None, cpus: int) -> Document:

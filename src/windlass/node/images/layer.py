@@ -42,7 +42,7 @@ def unpack(source: Readable, directory: Path) -> str:
     Raises BadImage for what is wrong with the archive, OSError for what is wrong with the disk.
     """
     stream = Digesting(source)
-    room = _Room()
+    room = Room()
     folder = _Folder(directory)
     try:
         with tarfile.open(fileobj=cast(Any, stream), mode="r|") as archive:
@@ -58,7 +58,7 @@ def unpack(source: Readable, directory: Path) -> str:
     return stream.digest
 
 
-class _Room:
+class Room:
     """Counts entries and bytes against the limits."""
 
     def __init__(self) -> None:

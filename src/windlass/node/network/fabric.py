@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
 from urllib.parse import urlsplit
+
+import msgspec
 
 from windlass.fleet.networks import (
     Binding,
@@ -23,71 +24,30 @@ from windlass.fleet.networks import (
     PortMapping,
     SecurityGroup,
 )
-from windlass.node.network import addressing, files, firewall, names, namespaces
-from windlass.node.network.netlink import Netlink, set_kernel
-from windlass.node.network.nft import Nft
+from windlass.node.network import addressing, files, firewall, leftovers, names, namespaces
+from windlass.node.network.host import Host, add_route
+from windlass.node.network.jobs import (
+    Adopt,
+    Connect,
+    Disconnect,
+    Groups,
+    Job,
+    Key,
+    Plane,
+    bridge_interface,
+)
+from windlass.node.network.netlink import Netlink
 from windlass.node.network.ports import HeldPort, PortTaken, hold
-from windlass.node.network.router import Plugged, Router, Subnet, add_host_route
+from windlass.node.network.router import Plugged, Router, Subnet
 from windlass.node.sandbox import Connected, NotConnected, Sandbox
 
-BRIDGE_SUBNET_ID = "bridge"
 _HOST = ""
 """The host's table, among the keys of routers."""
 _RESOLV_CONFS = ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
+_GROUPS = "security-groups"
 _LOCAL = ("127.0.0.1", "localhost", "0.0.0.0")
 
-Key: TypeAlias = tuple[str, str]
-"""(unit id, container name); "" for a network that all containers of the unit share."""
-
 log = logging.getLogger("windlass.agent")
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Make that network. Without an interface it is mode bridge, or with `lonely` mode none.
-
-    `namespace`: the path of one that is there already and is to be plugged; "": a new one.
-    """
-
-    key: Key
-    interface: Interface | None = None
-    ports: tuple[PortMapping, ...] = ()
-    lonely: bool = False
-    namespace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """Take over a network that an agent before this one made, from a process that is in it."""
-
-    key: Key
-    pid: int
-    interface: Interface | None = None
-    bindings: tuple[Binding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnect:
-    """Take away all networks of that unit."""
-
-    unit_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """These are the security groups now."""
-
-    groups: tuple[SecurityGroup, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """The plane's URL, as the host sees it."""
-
-    endpoint: str
-
-
-Job: TypeAlias = Connect | Adopt | Disconnect | Groups | Plane
 
 
 @dataclass(slots=True)
@@ -103,21 +63,22 @@ class _Net:
 
 
 class Fabric:
-    """`own` is the tag of the agent's data directory, `mounts` the host's mount namespace, `spares` the size
+    """`own` is the tag of the agent's directory `data`, `mounts` the host's mount namespace.
 
-    of the pool of each subnet that is in use.
+    So many `spares` are made ahead for each subnet in use.
     """
 
-    def __init__(self, own: str, mounts: int, spares: int) -> None:
+    def __init__(self, own: str, data: Path, mounts: int, spares: int) -> None:
         self._own = own
+        self._data = data
         self._mounts = mounts
         self._spares = spares
         self._routers: dict[str, Router] = {}
         self._nets: dict[Key, _Net] = {}
-        self._groups: dict[str, SecurityGroup] = {}
+        self._groups = _read_groups(data)
         self._plane: tuple[str, int] | None = None
         self._endpoint = ""
-        self._host: Nft | None = None
+        self._host: Host | None = None
         self._last_bridge_address = ""
         self._rules: dict[str, list[str]] = {}
         self._listeners: list[tuple[str, socket.socket]] = []
@@ -181,9 +142,23 @@ class Fabric:
         gone = [key for key in self._routers if key not in used]
         for key in gone:
             self._routers.pop(key).remove(self._mounts)
-        if not self._routers:
-            self._close_host()
+        if not self._routers and self._host is not None:
+            self._host.remove()
+            self._host = None
+            leftovers.forget(self._own)
         return gone
+
+    def sweep(self) -> None:
+        """All that still runs was adopted: take away what else an agent before this one left."""
+        known = {router.name for router in self._routers.values()}
+        if not leftovers.is_noted(self._own):
+            return
+        for leftover in leftovers.find(self._mounts):
+            if leftover.tag == self._own and not known:
+                leftovers.remove(leftover, self._mounts)
+            elif leftover.tag == self._own:
+                for name in (name for name in leftover.namespaces if name not in known):
+                    namespaces.release(name, self._mounts)
 
     def remove(self) -> None:
         """Take everything away."""
@@ -356,7 +331,9 @@ class Fabric:
         if found is not None:
             return found
         if self._host is None:
-            self._open_host()
+            leftovers.note(self._own, self._data)
+            self._host = Host(self._own)
+            self._tell_host()
         router = Router.open(self._own, key, self._mounts)
         try:
             self._listeners.append((key, router.listen()))
@@ -373,7 +350,7 @@ class Fabric:
         """The subnet's bridge; a new one is also made known to the host."""
         new = interface.subnet_id not in router.subnets
         subnet = router.subnet(interface.subnet_id, interface.subnet)
-        if new and not add_host_route(interface.subnet, router.address):
+        if new and not add_route(interface.subnet, router.address):
             log.warning(
                 "%s is in use on this host: tasks in %s work, but this host does not reach them by address",
                 interface.subnet,
@@ -381,24 +358,9 @@ class Fabric:
             )
         return subnet
 
-    def _open_host(self) -> None:
-        """The host's part: its table, and that it forwards."""
-        if Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "1":
-            log.warning("networks of tasks need it: ip_forward is switched on, and stays on")
-            set_kernel(None, "ipv4/ip_forward", "1")
-        self._host = Nft()
-        self._host.run(firewall.host_table(self._own))
-        self._tell_host()
-
-    def _close_host(self) -> None:
-        if self._host is not None:
-            with suppress(OSError):
-                self._host.run(firewall.no_host_table(self._own))
-            self._host.close()
-            self._host = None
-
-    def _take_groups(self, groups: Iterable[SecurityGroup]) -> None:
+    def _take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
         self._groups = {group.id: group for group in groups}
+        _write_groups(self._data, groups)
         for key, router in self._routers.items():
             if key != names.BRIDGE_KEY:
                 self._rule(key, router.groups.tell(self._groups))
@@ -453,18 +415,22 @@ class Fabric:
         )
 
 
-def bridge_interface(key: Key, address: str) -> Interface:
-    """An interface in mode bridge, made up here. Its hardware address follows from the other, as Docker's."""
-    mac = "02:42:" + ":".join(f"{int(part):02x}" for part in address.split("."))
-    return Interface(
-        id="",
-        mac=mac,
-        address=address,
-        subnet_id=BRIDGE_SUBNET_ID,
-        subnet=addressing.BRIDGE_SUBNET,
-        vpc_id=names.BRIDGE_KEY,
-        vpc=addressing.BRIDGE_SUBNET,
-    )
+def _read_groups(data: Path) -> dict[str, SecurityGroup]:
+    """What the plane told the agent before this one: adopted tasks are not to wait for it."""
+    try:
+        found = msgspec.msgpack.decode((data / _GROUPS).read_bytes(), type=tuple[SecurityGroup, ...])
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {group.id: group for group in found}
+
+
+def _write_groups(data: Path, groups: tuple[SecurityGroup, ...]) -> None:
+    fresh = data / f"{_GROUPS}.new"
+    try:
+        fresh.write_bytes(msgspec.msgpack.encode(groups))
+        fresh.replace(data / _GROUPS)
+    except OSError as error:
+        log.error("security groups cannot be written down for the next agent: %s", error)
 
 
 def _refusal(job: Connect, error: Exception) -> NotConnected:

@@ -21,6 +21,7 @@ BRIDGE_KEY = "bridge"
 """Key of the router for the network mode of that name."""
 _KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NAMESPACE = re.compile(rf"{NAMESPACE_PREFIX}([0-9a-f]{{8}})-[A-Za-z0-9-]{{1,64}}")
+_UPLINK = re.compile(r"wl([0-9a-f]{8})[0-9a-f]{1,4}")
 _TABLE = re.compile(rf"{TABLE_PREFIX}([0-9a-f]{{8}})")
 
 
@@ -50,6 +51,12 @@ def uplinks(own: str) -> str:
 def uplink(own: str, link: int) -> str:
     """The host's end of a router's uplink: at most 15 characters."""
     return f"{uplinks(own)}{link:x}"
+
+
+def tag_of_uplink(name: str) -> str | None:
+    """Whose that interface is; None: nobody's of ours."""
+    found = _UPLINK.fullmatch(name)
+    return found[1] if found else None
 
 
 def table(own: str) -> str:

@@ -148,25 +148,6 @@ class Netlink:
             found = [route for route in self._route.get_routes(family=2, table=254) if route.get("dst")]
         return [(f"{route.get('dst')}/{route['dst_len']}", int(route.get("oif") or 0)) for route in found]
 
-    def received_and_sent(self) -> dict[str, int]:
-        """Counters of a sandbox's interface, under Linux's names for them."""
-        with _refusals():
-            links = list(self._route.get_links(_INSIDE_INDEX))
-        stats = links[0].get("stats64") if links else None
-        return {name: int(stats[name]) for name in COUNTERS} if stats else {}
-
-
-COUNTERS = (
-    "rx_bytes",
-    "rx_packets",
-    "rx_errors",
-    "rx_dropped",
-    "tx_bytes",
-    "tx_packets",
-    "tx_errors",
-    "tx_dropped",
-)
-
 
 def set_kernel(namespace: int | None, name: str, value: str) -> None:
     """One setting below /proc/sys/net, of a namespace or of the thread's own."""

@@ -19,11 +19,11 @@ from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.spawn import Spawn
 from windlass.node.network import plain
-from windlass.node.network.fabric import (
+from windlass.node.network.fabric import Fabric
+from windlass.node.network.jobs import (
     Adopt,
     Connect,
     Disconnect,
-    Fabric,
     Groups,
     Job,
     Key,
@@ -72,6 +72,7 @@ class TaskNetworks:
         self._woken = asyncio.Event()
         self._emptying: asyncio.TimerHandle | None = None
         self._emptied = False
+        self._settled = True
         self._closing = False
         self._running = spawn.start("networks", self._run())
 
@@ -126,6 +127,11 @@ class TaskNetworks:
         """See runner.Networks."""
         self._put(Plane(endpoint))
 
+    def settle(self) -> None:
+        """See runner.Networks."""
+        self._settled = False
+        self._woken.set()
+
     async def close(self) -> None:
         """Take away all networks, unless there are tasks in them, which go on."""
         self._closing = True
@@ -176,6 +182,9 @@ class TaskNetworks:
             self._woken.clear()
             if self._jobs:
                 await self._work()
+            elif not self._settled:
+                self._settled = True
+                await self._aside(self._fabric.sweep)
             elif self._emptied:
                 self._emptied = False
                 for key in await self._aside(self._fabric.tidy):

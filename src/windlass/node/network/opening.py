@@ -26,7 +26,7 @@ def open_networks(data: Path, spawn: Spawn, mounts: int, *, bridges: bool, spare
     from windlass.node.network.fabric import Fabric
     from windlass.node.network.networks import TaskNetworks
 
-    return TaskNetworks(spawn, Fabric(tag_of(data), mounts, spares), bridges=bridges)
+    return TaskNetworks(spawn, Fabric(tag_of(data), data, mounts, spares), bridges=bridges)
 
 
 def why_not() -> str:

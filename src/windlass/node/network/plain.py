@@ -48,6 +48,9 @@ class PlainNetworks:
     def reach_plane(self, endpoint: str) -> None:
         """Everybody is on the host, where it is."""
 
+    def settle(self) -> None:
+        """Nothing was left."""
+
     async def close(self) -> None:
         """Nothing was made."""
 

@@ -19,8 +19,7 @@ from windlass.node.network.groups import RouterGroups
 from windlass.node.network.netlink import Netlink, set_kernel
 from windlass.node.network.nft import Nft
 
-HOST_ROUTE_METRIC = 4096
-"""The host's own ways to an address are better than ours, whatever a VPC's range is."""
+PORT_PREFIX = "port"
 _FIRST_PORT = 1000
 """Numbers of ports begin here; below are the router's own interfaces."""
 _BACKLOG = 128
@@ -130,7 +129,7 @@ class Router:
         sandbox = namespaces.make() if namespace is None else namespace
         try:
             self._port += 1
-            self._netlink.add_port(self._port, f"port{self._port}", subnet.bridge, sandbox)
+            self._netlink.add_port(self._port, f"{PORT_PREFIX}{self._port}", subnet.bridge, sandbox)
             set_kernel(sandbox, "ipv4/ip_unprivileged_port_start", "0")
             inside = Netlink(sandbox)
             try:
@@ -189,18 +188,6 @@ class Router:
     def _close(self) -> None:
         self._netlink.close()
         self._nft.close()
-
-
-def add_host_route(subnet: str, via: str) -> bool:
-    """Let the host itself reach a subnet's tasks by address, unless it has a way there already."""
-    netlink = Netlink()
-    try:
-        if addressing.overlaps(subnet, [route for route, _ in netlink.routes()]):
-            return False
-        netlink.add_route(subnet, via, HOST_ROUTE_METRIC)
-    finally:
-        netlink.close()
-    return True
 
 
 def unlink(uplink: str) -> None:

@@ -13,12 +13,12 @@ from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet import model as fleet
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import UNITS, Unit
-from windlass.kernel.clock import HOUR, MINUTE, Duration, Instant
+from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import limits, notices, task_status
 from windlass.services.ecs.launch import OWNER
-from windlass.services.ecs.model import DEFINITIONS, INSTANCES, RUN_TOKENS, TASKS, ContainerInstance
+from windlass.services.ecs.model import DEFINITIONS, INSTANCES, RUN_TOKENS, TASKS, ContainerInstance, Task
 from windlass.services.plane import Plane
 
 OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
@@ -71,8 +71,18 @@ class Observer:
                 self._interfaces.release(tx, after.attachment.interface_id)
             for key in after.access_keys:
                 tx[CREDENTIALS].delete(key)
+        self._tell_pull(task, after)
         if after.last_status != task.last_status:
             self._plane.journal.note(OWNER, after.arn, after.last_status, after.stopped_reason)
+
+    def _tell_pull(self, before: Task, after: Task) -> None:
+        """Pulls take their time: who follows the events sees where a task is meanwhile."""
+        note = self._plane.journal.note
+        if after.pull_started_at and not before.pull_started_at:
+            note(OWNER, after.arn, "pulling", ", ".join(sorted({c.image for c in after.containers})))
+        if after.pull_stopped_at > before.pull_stopped_at:
+            took = (after.pull_stopped_at - after.pull_started_at) / SECOND
+            note(OWNER, after.arn, "pulled", f"{took:.1f} s after the first pull began")
 
 
 class Retention:

@@ -65,7 +65,7 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
         containers=_containers(task.containers, seen.containers, ended=status == "STOPPED"),
         connected_at=task.connected_at or (now if RANK[status] >= RANK["PENDING"] and unit.node_id else 0),
         pull_started_at=task.pull_started_at or seen.pull_started_at,
-        pull_stopped_at=task.pull_stopped_at or seen.pull_stopped_at,
+        pull_stopped_at=max(task.pull_stopped_at, seen.pull_stopped_at),
         started_at=task.started_at or seen.started_at or (now if status == "RUNNING" else 0),
         stopping_at=task.stopping_at or seen.stopping_at,
         execution_stopped_at=task.execution_stopped_at or seen.execution_stopped_at,
@@ -101,7 +101,7 @@ def _ended(task: Task, unit: Unit, seen: UnitState, now: Instant) -> Task:
     """A task that stops or has stopped. What was said first about why stays (StopTask's, or the node's)."""
     code, reason = task.stop_code, task.stopped_reason
     if not code:
-        code, reason = _cause(unit, seen)
+        code, reason = _cause(task, unit, seen)
     stopped = task.last_status == "STOPPED"
     return replace(
         task,
@@ -113,14 +113,21 @@ def _ended(task: Task, unit: Unit, seen: UnitState, now: Instant) -> Task:
     )
 
 
-def _cause(unit: Unit, seen: UnitState) -> tuple[str, str]:
-    """(stopCode, stoppedReason) of an end that nobody asked for."""
+def _cause(task: Task, unit: Unit, seen: UnitState) -> tuple[str, str]:
+    """(stopCode, stoppedReason) of an end that nobody asked for.
+
+    Why an image could not be had is the container's reason; Fargate shows it for the task as well (ECS
+    Developer Guide, stopped task error codes).
+    """
     if unit.state == "lost":
         return LOST_CODE, unit.why or LOST_REASON
     if not seen.stop_code:
         return "", seen.reason or unit.why
     if not seen.reason and seen.stop_code == "EssentialContainerExited":
         return seen.stop_code, "Essential container in task exited"
+    if task.launch_type == "FARGATE" and seen.stop_code == "TaskFailedToStart":
+        told = (c.reason for c in seen.containers if c.reason.startswith("CannotPull"))
+        return seen.stop_code, next(told, seen.reason or unit.why)
     return seen.stop_code, seen.reason or unit.why
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.image_build import digest, entry, tar_of
 from windlass.node.images.faults import BadImage
-from windlass.node.images.layer import unpack
+from windlass.node.images.layer import BYTES_MAX, ENTRIES_MAX, Room, unpack
 
 
 def unpacked(at: Path, *entries: tuple[tarfile.TarInfo, bytes]) -> Path:
@@ -126,3 +126,23 @@ def test_damage_is_always_said(tmp_path_factory: pytest.TempPathFactory, data: s
     with suppress(BadImage):
         unpack(io.BytesIO(bytes(raw)), at / "layer")
     assert [path.name for path in at.iterdir()] == ["layer"]
+
+
+def test_limits(tmp_path: Path) -> None:
+    """More files or bytes than a layer may have: refused by what its headers say, before any is written."""
+    info = tarfile.TarInfo("big")
+    info.size = BYTES_MAX + 1
+    (tmp_path / "layer").mkdir()
+    with pytest.raises(BadImage, match="more than 64 GiB"):
+        unpack(io.BytesIO(info.tobuf()), tmp_path / "layer")
+    assert list((tmp_path / "layer").iterdir()) == []
+    room, empty = Room(), tarfile.TarInfo("empty")
+    with pytest.raises(BadImage, match="more than 2000000 files"):
+        for _ in range(ENTRIES_MAX + 1):
+            room.take(empty)
+
+
+def test_names_that_no_file_system_takes(tmp_path: Path) -> None:
+    (tmp_path / "layer").mkdir()
+    with pytest.raises(OSError, match="too long"):
+        unpack(io.BytesIO(tar_of([entry("x" * 300, b"")])), tmp_path / "layer")

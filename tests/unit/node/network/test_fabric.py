@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
 
+from tests.fault.waiting import until
 from tests.network_build import DENIED_S, a_group, an_interface, at, listening, own_tag, seen_from
 from windlass.fleet.networks import Binding, PortMapping, Rule
-from windlass.node.network import names, namespaces, nft
-from windlass.node.network.fabric import Connect, Disconnect, Fabric, Groups, Plane
+from windlass.node.network import leftovers, names, namespaces, nft
+from windlass.node.network.fabric import Fabric
+from windlass.node.network.jobs import Adopt, Connect, Disconnect, Groups, Plane
 from windlass.node.sandbox import Connected, NotConnected, Sandbox
 
 WEB = Rule("ingress", "tcp", 80, 80, groups=("sg-web",))
@@ -21,10 +25,11 @@ WEB = Rule("ingress", "tcp", 80, 80, groups=("sg-web",))
 class Net:
     """A fabric of its own, and what it has made."""
 
-    def __init__(self, spares: int = 0) -> None:
+    def __init__(self, data: Path, spares: int = 0) -> None:
+        self.data = data
         self.tag = own_tag()
         self.mounts = namespaces.mounts()
-        self.fabric = Fabric(self.tag, self.mounts, spares)
+        self.fabric = Fabric(self.tag, data, self.mounts, spares)
 
     def connect(self, unit: str, last: int, *groups: str, **more: Any) -> Sandbox:
         answer = self.fabric.work([Connect((unit, ""), an_interface(last, *groups, **more))])[0]
@@ -35,6 +40,16 @@ class Net:
         answer = self.fabric.work([Connect((unit, "c"), ports=ports)])[0]
         assert answer is not None
         return answer
+
+    def kill(self) -> None:
+        """The agent is gone, and another one has its directory."""
+        self.fabric.detach()
+        for _, listener in self.fabric.new_listeners():
+            listener.close()
+        self.fabric = Fabric(self.tag, self.data, self.mounts, 0)
+
+    def leftovers(self) -> list[leftovers.Leftover]:
+        return [left for left in leftovers.find(self.mounts) if left.tag == self.tag]
 
     def left(self) -> list[str]:
         """Everything on the host that carries the tag."""
@@ -49,8 +64,8 @@ class Net:
 
 
 @pytest.fixture
-def net() -> Iterator[Net]:
-    made = Net()
+def net(tmp_path: Path) -> Iterator[Net]:
+    made = Net(tmp_path)
     yield made
     made.fabric.remove()
     for listener in made.fabric.new_listeners():
@@ -184,9 +199,59 @@ def test_a_namespace_of_somebody_else_can_be_plugged(net: Net) -> None:
     os.close(theirs)
 
 
+def test_the_next_agent_takes_over_what_runs_and_away_what_does_not(net: Net) -> None:
+    """Killed with two tasks, of which one lives on: that keeps its address, and rules as last told."""
+    net.fabric.work([Groups((a_group("sg-web", WEB),))])
+    living, dead = net.connect("u1", 5, "sg-web"), net.connect("u2", 6, "sg-web", vpc="vpc-2")
+    with namespaces.inside_path(living.netns):
+        task = subprocess.Popen(["sleep", "600"])
+    net.kill()
+    until(lambda: [left.in_use for left in net.leftovers()] == [1], f"{dead.address} is gone")
+    answer = net.fabric.work([Adopt(("u1", ""), task.pid, an_interface(5, "sg-web"))])[0]
+    net.fabric.sweep()
+    assert isinstance(answer, Connected) and answer.sandbox.address == at(5)
+    member, stranger = net.connect("u3", 7, "sg-web"), net.connect("u4", 8, "sg-other")
+    with listening(answer.sandbox.netns, 80):
+        assert seen_from(member.netns, at(5), 80) == at(7)
+        assert seen_from(stranger.netns, at(5), 80, DENIED_S) is None
+    assert not any("vpc-2" in name for name in net.left())
+    task.kill()
+    task.wait()
+
+
+def test_what_a_dead_directory_left_is_found_and_removed(net: Net) -> None:
+    """What `windlass agent doctor` does; the next agent of the directory does it by itself."""
+    for end in (lambda: leftovers.remove(net.leftovers()[0], net.mounts), lambda: net.fabric.sweep()):
+        net.connect("u1", 5, "sg-web")
+        net.bridge("u2", PortMapping(80))
+        net.kill()
+        (found,) = net.leftovers()
+        assert (found.data, len(found.namespaces), len(found.tables)) == (net.data, 2, 1)
+        end()
+        assert (net.leftovers(), net.left()) == ([], [])
+
+
+def test_tasks_reach_the_world_as_their_node(net: Net) -> None:
+    """Somebody outside, who knows no route back, sees the node's address; answers come back."""
+    net.fabric.work([Groups((a_group("sg-web"),))])
+    task = net.connect("u1", 5, "sg-web")
+    outside, link = namespaces.make(), f"wt{net.tag}"
+    with IPRoute() as route:
+        peer = {"ifname": "eth0", "net_ns_fd": outside}
+        route.link("add", ifname=link, kind="veth", state="up", peer=peer)
+        route.addr("add", index=route.link_lookup(ifname=link)[0], address=at(1, net=9), prefixlen=24)
+    with namespaces.inside(outside), IPRoute() as route:
+        index = route.link_lookup(ifname="eth0")[0]
+        route.addr("add", index=index, address=at(2, net=9), prefixlen=24)
+        route.link("set", index=index, state="up")
+    with listening(namespaces.path_of(outside), 443):
+        assert seen_from(task.netns, at(2, net=9), 443) == at(1, net=9)
+    os.close(outside)
+
+
 def test_a_hundred_sandboxes_leave_nothing(net: Net) -> None:
     """Made from the pool and without, given back in another order, and all is as before."""
-    net = Net(spares=3)
+    net = Net(net.data, spares=3)
     jobs = [Connect((f"u{last}", ""), an_interface(last, "sg-1")) for last in range(5, 105)]
     answers = net.fabric.work(jobs[:1])
     while net.fabric.refill():
