@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -205,6 +208,67 @@ def test_images_of_our_store(
     names = [tag for image in dockerd.call("GET", "/images/json") for tag in image["RepoTags"] or ()]
     assert [name for name in names if name.startswith("windlass-store:")]
     assert "team/app:1" not in names, "no name of the user's own is taken"
+
+
+def test_a_network_of_the_tasks_own(plane: PlaneProcess, account: str) -> None:
+    """Mode awsvpc: the interface's address, localhost shared by the containers, the plane within reach."""
+    ec2: Any = plane.client("ec2", account)
+    ecs: Any = plane.client("ecs", account)
+    ecs.create_cluster()
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    look = "cat /proc/net/fib_trie > /v/$NAME; busybox readlink /proc/self/ns/net > /v/$NAME.ns"
+    ask = "busybox wget -q -O - $AWS_ENDPOINT_URL/nothing 2> /v/$NAME.plane"
+    ask += "; busybox wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/task > /v/$NAME.task"
+    volume = [{"sourceVolume": "v", "containerPath": "/v"}]
+    containers: list[dict[str, Any]] = [
+        {"name": name, "image": IMAGE, "memory": 32, "essential": False, "mountPoints": volume,
+         "environment": [{"name": "NAME", "value": name}],
+         "command": ["sh", "-c", f"{look}; {ask}"]}
+        for name in ("a", "b")
+    ]  # fmt: skip
+    containers[0] |= {"essential": True, "dependsOn": [{"containerName": "b", "condition": "COMPLETE"}]}
+    with tempfile.TemporaryDirectory() as shared:
+        ecs.register_task_definition(
+            family="n", networkMode="awsvpc", cpu="256", memory="512", containerDefinitions=containers,
+            volumes=[{"name": "v", "host": {"sourcePath": shared}}],
+        )  # fmt: skip
+        where = {"awsvpcConfiguration": {"subnets": [subnet]}}
+        [task] = ecs.run_task(taskDefinition="n", networkConfiguration=where)["tasks"]
+        ended = Tasks(plane, account).reach(task["taskArn"], "STOPPED")
+        assert {c["name"]: c["exitCode"] for c in ended["containers"]} == {"a": 0, "b": 0}
+        found = {path.name: path.read_text() for path in Path(shared).iterdir()}
+    details = {d["name"]: d["value"] for d in ended["attachments"][0]["details"]}
+    address = details["privateIPv4Address"]
+    assert f"|-- {address}" in found["a"]
+    assert found["a.ns"] == found["b.ns"] != str(Path("/proc/self/ns/net").readlink())
+    assert "server returned error" in found["b.plane"], "an answer of the plane, which knows no such path"
+    assert json.loads(found["b.task"])["Family"] == "n"
+
+
+def test_networks_of_containers(tasks: Tasks) -> None:
+    """Mode none has no way out; mode bridge leads a port of the node to the container."""
+    alone = {"name": "main", "image": IMAGE, "memory": 32, "command": ["ls", "/sys/class/net"]}
+    tasks.ecs.register_task_definition(family="alone", networkMode="none", containerDefinitions=[alone])
+    arn = tasks.ecs.run_task(taskDefinition="alone")["tasks"][0]["taskArn"]
+    tasks.reach(arn, "STOPPED")
+    logs: Any = tasks.plane.client("logs", tasks.account)
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName="/ecs/alone")["events"]]
+    assert lines == ["lo"]
+    script = "mkdir -p /w; echo hello > /w/index.html; exec busybox httpd -f -p 80 -h /w"
+    arn = tasks.start(command=["sh", "-c", script], portMappings=[{"containerPort": 80}], stopTimeout=1)
+    [binding] = tasks.reach(arn, "RUNNING")["containers"][0]["networkBindings"]
+
+    def answered() -> bytes:
+        with (
+            suppress(OSError),
+            urlopen(f"http://127.0.0.1:{binding['hostPort']}/index.html", timeout=2) as page,
+        ):
+            return bytes(page.read())
+        return b""
+
+    assert until(answered, "the page") == b"hello\n"
+    tasks.ecs.stop_task(task=arn)
+    assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 137
 
 
 def test_status_tells_the_runner(plane: PlaneProcess) -> None:

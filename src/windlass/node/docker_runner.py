@@ -27,6 +27,7 @@ from windlass.node.docker_api import DaemonGone, Engine, Refused
 from windlass.node.docker_check import run_check
 from windlass.node.docker_daemon import Daemon, Found
 from windlass.node.docker_images import Brought, DockerImages
+from windlass.node.docker_network import DockerNetworks
 from windlass.node.docker_output import DockerOutput
 from windlass.node.docker_places import Places
 from windlass.node.docker_spec import Home, Outcome
@@ -65,6 +66,7 @@ class _Container:
 
     key: Key
     spec: ContainerSpec
+    sandbox: Sandbox = HOST
     id: str = ""
     stop_signal: str = "SIGTERM"
     exit_code: int | None = None
@@ -78,9 +80,14 @@ class _Container:
 
 @dataclass(slots=True)
 class _Unit:
-    """What a unit has in Docker: ids of containers by their names; and coroutines that are not done."""
+    """What a unit has in Docker: ids of containers by their names, all that has to be removed by name or id,
+
+    and coroutines that are not done.
+    """
 
     containers: dict[str, str] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    volumes: set[str] = field(default_factory=set)
     lives: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -94,6 +101,7 @@ class DockerRunner:
         spawn: Spawn,
         engine: Engine,
         images: DockerImages,
+        networks: DockerNetworks,
         places: Places,
         home: Home,
     ) -> None:
@@ -102,6 +110,7 @@ class DockerRunner:
         self._spawn = spawn
         self._engine = engine
         self._images = images
+        self._networks = networks
         self._places = places
         self._home = home
         self._daemon = Daemon(engine, clock, home, self)
@@ -141,7 +150,7 @@ class DockerRunner:
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
-        made = _Container((unit_id, container.name), container)
+        made = _Container((unit_id, container.name), container, sandbox)
         self._starting[made.key] = made
         self._begin(made, partial(self._start, defaults=dict(defaults)))
 
@@ -153,7 +162,7 @@ class DockerRunner:
         found = self._found.get((unit_id, container.name))
         if found is None or found.status == "created":
             return False
-        self._begin(_Container((unit_id, container.name), container, found.id), self._find)
+        self._begin(_Container((unit_id, container.name), container, id=found.id), self._find)
         return True
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
@@ -277,12 +286,14 @@ class DockerRunner:
                 started_before = (await self._insist(partial(self._look_up, container))).started_at
             else:
                 image = await self._fetch(container)
-                body = shapes.create_body(unit_id, container.spec, image, defaults, self._home)
                 async with self._starts:
                     _not_withdrawn(container)
+                    join = partial(self._networks.join, unit_id, name, container.sandbox)
+                    network = await self._insist(join)
+                    body = shapes.create_body(unit_id, container.spec, image, defaults, self._home, network)
                     container.id = await self._insist(partial(self._create, container, body))
                 containers[name] = container.id
-        except (DaemonGone, Refused) as error:
+        except (DaemonGone, Refused, OSError) as error:
             raise CannotCreate(str(error)) from error
         try:
             async with self._starts:
@@ -332,8 +343,9 @@ class DockerRunner:
     async def _create(self, container: _Container, body: Mapping[str, Any]) -> str:
         """The new container's id. What was made under its name before, and never ran, has to go."""
         unit_id, name = container.key
-        await self._make_volumes(unit_id, container.spec)
         known_as = shapes.container_name(unit_id, name)
+        self._unit(unit_id).made.add(known_as)
+        await self._make_volumes(unit_id, container.spec)
         create = partial(
             self._engine.call,
             "POST",
@@ -355,6 +367,7 @@ class DockerRunner:
 
     async def _make_volumes(self, unit_id: str, spec: ContainerSpec) -> None:
         for name in shapes.volumes(unit_id, spec):  # nothing happens to one that is there
+            self._unit(unit_id).volumes.add(name)
             await self._engine.call(
                 "POST", "/volumes/create", body={"Name": name, "Labels": self._home.labels(unit_id)}
             )
@@ -463,17 +476,20 @@ class DockerRunner:
         if unit.lives:
             await asyncio.wait(set(unit.lives))
         async with self._removals_at_once:
-            for container_id in unit.containers.values():
-                await self._daemon.insist(partial(self._delete, f"/containers/{container_id}"))
-                self._places.forget(container_id)
-            await self._daemon.insist(partial(self._remove_volumes, unit_id))
+            for path in self._paths(unit_id, unit):
+                await self._daemon.insist(partial(self._delete, path))
+        for container_id in unit.containers.values():
+            self._places.forget(container_id)
+        self._networks.forget(unit_id)
         self._units.pop(unit_id, None)
         for key in [key for key in self._found if key[0] == unit_id]:
             del self._found[key]
 
-    async def _remove_volumes(self, unit_id: str) -> None:
-        for name in await self._daemon.volumes(unit_id):
-            await self._delete(f"/volumes/{name}")
+    def _paths(self, unit_id: str, unit: _Unit) -> list[str]:
+        """What is to be deleted: containers, those that hold networks for them, then volumes."""
+        pauses = self._networks.pauses(unit_id)
+        containers = [f"/containers/{name}" for name in (*sorted(unit.made), *pauses)]
+        return [*containers, *(f"/volumes/{name}" for name in sorted(unit.volumes))]
 
     async def _delete(self, path: str) -> None:
         """With all that only it has. What is gone already, or about to go, is no fault."""

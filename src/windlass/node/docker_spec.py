@@ -3,8 +3,7 @@
 Pure. Decides names, labels and settings as the ECS agent sets them, and where ours differ says why; knows no
 connection. Docker itself combines image and specification (ENTRYPOINT, CMD, ENV, WORKDIR, USER), and looks up
 users. Source, unless a line names another: Docker Engine API 1.41, ContainerCreate.
-Known gaps: the containers' one network is the host's; one memory and CPU limit per container and none for the
-task as a whole; no pseudo terminals.
+Known gaps: one memory and CPU limit per container and none for the task as a whole; no pseudo terminals.
 """
 
 from __future__ import annotations
@@ -43,6 +42,20 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """The network that a container is put into, as Docker names it; and files of the host that belong to it:
+
+    (path in the container, path on the host).
+    """
+
+    mode: str = "host"
+    files: tuple[tuple[str, str], ...] = ()
+
+
+ON_THE_HOST = Joined()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a container is, by its `State`. Instants are 0 when Docker knows none."""
 
@@ -68,7 +81,12 @@ def volume_name(unit_id: str, volume: str) -> str:
 
 
 def create_body(
-    unit_id: str, spec: ContainerSpec, image: str, defaults: Mapping[str, str], home: Home
+    unit_id: str,
+    spec: ContainerSpec,
+    image: str,
+    defaults: Mapping[str, str],
+    home: Home,
+    network: Joined = ON_THE_HOST,
 ) -> dict[str, Any]:
     """The body of ContainerCreate. Raises CannotCreate for what cannot be.
 
@@ -79,7 +97,7 @@ def create_body(
         "Image": image,
         "Env": environment(spec, defaults),
         "Labels": {**dict(spec.labels), **home.labels(unit_id), CONTAINER_LABEL: spec.name},
-        "HostConfig": host_config(unit_id, spec),
+        "HostConfig": host_config(unit_id, spec, network),
     }
     if spec.entry_point:
         body["Entrypoint"] = list(spec.entry_point)
@@ -99,14 +117,14 @@ def environment(spec: ContainerSpec, defaults: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in {**defaults, **dict(spec.environment)}.items() if name]
 
 
-def host_config(unit_id: str, spec: ContainerSpec) -> dict[str, Any]:
+def host_config(unit_id: str, spec: ContainerSpec, network: Joined = ON_THE_HOST) -> dict[str, Any]:
     """Limits, mounts and isolation.
 
     Without a log target nothing of the output is kept; with one Docker's file keeps it until it was read,
     which is what lets an agent that comes later go on reading.
     """
     return {
-        "NetworkMode": "host",
+        "NetworkMode": network.mode,
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,
         "LogConfig": {"Type": "none" if spec.log is None else "json-file", "Config": {}},
@@ -123,12 +141,18 @@ def host_config(unit_id: str, spec: ContainerSpec) -> dict[str, Any]:
         ],
         "Sysctls": dict(spec.sysctls),
         "Ulimits": [{"Name": u.name, "Soft": u.soft, "Hard": u.hard} for u in spec.ulimits],
-        "Binds": [bind(unit_id, mount) for mount in spec.mounts],
+        "Binds": [*(bind(unit_id, mount) for mount in spec.mounts), *_files(spec, network)],
         "Tmpfs": {
             tmpfs.target: ",".join((f"size={tmpfs.size_mib}m", *tmpfs.options)) for tmpfs in spec.tmpfs
         },
         **_memory(spec),
     }
+
+
+def _files(spec: ContainerSpec, network: Joined) -> list[str]:
+    """What names and addresses mean in that network, unless the definition mounts its own."""
+    taken = {mount.target for mount in spec.mounts}
+    return [f"{source}:{target}:ro" for target, source in network.files if target not in taken]
 
 
 def _memory(spec: ContainerSpec) -> dict[str, int]:

@@ -18,6 +18,7 @@ from windlass.node import docker_host
 from windlass.node.docker_api import DaemonGone, Refused
 from windlass.node.docker_host import DockerHost
 from windlass.node.docker_images import DockerImages
+from windlass.node.docker_network import DockerNetworks
 from windlass.node.docker_places import Places
 from windlass.node.docker_runner import DockerRunner
 from windlass.node.docker_spec import Home
@@ -43,12 +44,13 @@ async def open_runner(
     """The runner, listening to its daemon. Raises NotCapable when none answers."""
     host = await _wait_for_daemon(clock, environment)
     folder = data / "docker"
+    me = Home(f"{os.uname().nodename}:{home(data)}", str(data))
     threads = ThreadPoolExecutor(THREADS_MAX, "docker")
     shutil.rmtree(folder / "load", ignore_errors=True)
     images = DockerImages(host.engine, store_of_agent(data), settings, spawn, threads, folder / "load")
+    networks = DockerNetworks(host.engine, clock, me, threads, folder / "files")
     places = Places(loop, folder / "places")
-    me = Home(f"{os.uname().nodename}:{home(data)}", str(data))
-    runner = DockerRunner(loop, clock, spawn, host.engine, images, places, me)
+    runner = DockerRunner(loop, clock, spawn, host.engine, images, networks, places, me)
     try:
         await runner.open()
     except (DaemonGone, Refused, TimeoutError) as error:

@@ -193,10 +193,7 @@ async def _serve(
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
     runner = await _runner(options, clock, children, spawn, host, images)
-    if options.runner == "docker":
-        networks: Networks = PlainNetworks()
-    else:
-        networks = open_networks(options.data, spawn, mounts, bridges=host is not None)
+    networks = _networks(options, spawn, mounts)
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
@@ -245,6 +242,16 @@ async def _runner(
         docker.tidy(frozenset())
         return docker
     return ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
+
+
+def _networks(options: Options, spawn: Spawn, mounts: int) -> Networks:
+    """What connects tasks; those of a Docker daemon on another machine have that machine's network."""
+    if options.runner == "docker":
+        from windlass.node.docker_host import address
+
+        if not address(os.environ).is_local:
+            return PlainNetworks()
+    return open_networks(options.data, spawn, mounts, bridges=options.runner != "process")
 
 
 async def _recover(agent: Agent, ledger: FileLedger, clock: WallClock, at_home: bool) -> None:

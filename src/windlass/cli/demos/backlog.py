@@ -72,6 +72,8 @@ class Stage:
         self.ledger.parent.mkdir()
         self.ledger.touch()
         self.in_images = runner in IN_IMAGES
+        self.network_mode = "host" if runner == "docker" else "bridge"
+        """A network of its own costs a container of Docker another container: see docs/nodes.md."""
         self.sqs, self.ecs, self.events, self.functions, self.iam = (
             self._client(endpoint, name) for name in ("sqs", "ecs", "events", "lambda", "iam")
         )
@@ -91,6 +93,7 @@ class Stage:
         self.ecs.create_cluster(clusterName=CLUSTER)
         self.ecs.register_task_definition(
             family=FAMILY,
+            networkMode=self.network_mode,
             cpu="256",
             memory="512",
             volumes=[

@@ -89,7 +89,7 @@ class _Filling:
             self._file(source, f"{PACKAGES_AT}/{target}")
         for certificates in CERTIFICATES:
             self._file(Path(certificates), certificates)
-        for library in sorted(_libraries(self._programs)):
+        for library in sorted(libraries(self._programs)):
             self._file(Path(library), library)
 
     def _standard_library(self) -> None:
@@ -174,7 +174,7 @@ def _required(requirements: Iterable[str]) -> list[str]:
     return found
 
 
-def _libraries(programs: Sequence[Path]) -> set[str]:
+def libraries(programs: Sequence[Path]) -> set[str]:
     """The shared libraries of these ELF files, and the loader."""
     tool = shutil.which("ldd")
     if tool is None:
