@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,26 @@ ENDS_WITHIN_S = 60
 class PlaneProcess:
     """Start it, kill it, start it again on the same data."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = ()) -> None:
         self.data = data
+        self.prefix = prefix
         self.options = options
         self.process: subprocess.Popen[str] | None = None
         self.endpoint = ""
         self.errors = data.parent / f"{data.name}.stderr"
 
     def start(self, port: int = 0) -> PlaneProcess:
-        command = [sys.executable, "-m", "windlass", "up", "--port", str(port), "--data", str(self.data)]
+        command = [
+            *self.prefix,
+            sys.executable,
+            "-m",
+            "windlass",
+            "up",
+            "--port",
+            str(port),
+            "--data",
+            str(self.data),
+        ]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(

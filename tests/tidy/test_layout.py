@@ -60,6 +60,7 @@ PURE = (
     "node/multiline.py",
     "node/plan.py",
     "node/oci_capabilities.py",
+    "node/oci_rootless.py",
     "node/oci_spec.py",
     "node/oci_seccomp.py",
     "node/oci_users.py",

@@ -14,9 +14,9 @@ from windlass.cli.output import age, fail, show_json, show_table
 from windlass.node.images import host_image, sources
 from windlass.node.images.config import ImageConfig
 from windlass.node.images.faults import BadImage
-from windlass.node.images.places import open_store
+from windlass.node.images.places import open_store, open_to_change
 from windlass.node.images.settings import ImageSettings
-from windlass.node.images.store import Image, ImageStore
+from windlass.node.images.store import Image
 
 T = TypeVar("T")
 PROGRESS_PERIOD_S = 0.2
@@ -24,13 +24,13 @@ PROGRESS_PERIOD_S = 0.2
 
 def add(data: Path, source: Path, name: str) -> None:
     """Import a file or directory."""
-    _tell(_done(lambda: sources.add(open_store(data), source, name)))
+    _tell(_done(lambda: sources.add(open_to_change(data), source, name)))
 
 
 def add_from_host(data: Path, name: str, packages: Sequence[str]) -> None:
     """Make an image of the host's own Python."""
     wanted = packages or host_image.PACKAGES
-    _tell(_done(lambda: host_image.add(open_store(data), name or host_image.NAME, wanted)))
+    _tell(_done(lambda: host_image.add(open_to_change(data), name or host_image.NAME, wanted)))
 
 
 def build(
@@ -53,7 +53,7 @@ def build(
         working_directory=working_directory,
         user=user,
     )
-    _tell(_done(lambda: sources.add(open_store(data), source, name, replace(settings))))
+    _tell(_done(lambda: sources.add(open_to_change(data), source, name, replace(settings))))
 
 
 def show(data: Path, as_json: bool) -> None:
@@ -74,7 +74,7 @@ def pull(data: Path, name: str, insecure: Sequence[str], auth_file: str) -> None
 
     settings = ImageSettings(insecure=frozenset(insecure), auth_file=auth_file)
     progress = Progress()
-    image = _done(lambda: pulling.pull(open_store(data), name, access(settings), progress.tell))
+    image = _done(lambda: pulling.pull(open_to_change(data), name, access(settings), progress.tell))
     progress.close()
     _tell(image)
 
@@ -91,7 +91,7 @@ def collect_garbage(data: Path, minimum_age: str, budget_mib: int, dry: bool, as
         chosen = replace(settings.read(told), deletes_per_cycle=sys.maxsize)
     except settings.BadSetting as error:
         fail(str(error).replace("ECS_IMAGE_MINIMUM_CLEANUP_AGE", "--minimum-age"))
-    removals = _done(lambda: collect.run(open_store(data), chosen, dry=dry))
+    removals = _done(lambda: collect.run(open_to_change(data), chosen, dry=dry))
     if as_json:
         show_json([{"names": r.image.names, "why": r.why, "freed": r.freed} for r in removals])
         return
@@ -119,7 +119,7 @@ class Progress:
 
 def remove(data: Path, names: Sequence[str]) -> None:
     """Take names away, and what is then used by nothing."""
-    store: ImageStore = open_store(data)
+    store = _done(lambda: open_to_change(data))
     for name in names:
         if not _done(partial(store.remove, name)):
             fail(f"there is no image {name!r}; see windlass image ls")

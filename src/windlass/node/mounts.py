@@ -29,8 +29,18 @@ def enter_own_namespace() -> None:
     _check(_libc.mount(None, b"/", None, _MS_REC | _MS_SLAVE, None), "/")
 
 
-def mount_overlay(target: Path, layers: Sequence[Path], upper: Path, work: Path) -> None:
-    """Stack `layers` (lowest first) below `upper`.
+def cover(target: Path) -> None:
+    """Hide what is there behind an empty directory."""
+    result = _libc.mount(b"tmpfs", os.fsencode(target), b"tmpfs", _MS_NODEV, b"size=4k,mode=755")
+    _check(result, str(target))
+
+
+def mount_overlay(
+    target: Path, layers: Sequence[Path], upper: Path, work: Path, *, alone: bool = False
+) -> None:
+    """Stack `layers` (lowest first) below `upper`; `alone` in a user namespace, whose overlays keep their
+
+    marks in attributes that users may write.
 
     The kernel takes one page of options; descriptors keep each of them short, and free of characters that
     mean something there. `volatile` spares syncing what is thrown away anyway (Linux 5.10).
@@ -44,6 +54,7 @@ def mount_overlay(target: Path, layers: Sequence[Path], upper: Path, work: Path)
 
         lower = ":".join(opened(layer) for layer in reversed(layers))
         options = f"lowerdir={lower},upperdir={opened(upper)},workdir={opened(work)}"
+        options += ",userxattr" if alone else ""
         try:
             _mount_overlay(target, f"{options},volatile")
         except OSError as error:

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from windlass.fleet.messages import ContainerSpec, Device, Mount
-from windlass.node import mounts
+from windlass.node import mounts, oci_rootless
 from windlass.node.command import CannotStart
 from windlass.node.images.places import IN_USE
 from windlass.node.images.store import Image
@@ -83,7 +83,8 @@ def lay_out(
     claim(directory / IN_USE)
     for name in ("rootfs", "upper", "work"):
         (directory / name).mkdir(mode=0o755)
-    mounts.mount_overlay(bundle.root, image.layers, directory / "upper", directory / "work")
+    upper, work = directory / "upper", directory / "work"
+    mounts.mount_overlay(bundle.root, image.layers, upper, work, alone=limits.rootless)
     try:
         volumes = _volumes(directory.parent, spec)
         devices = [_host_device(device) for device in spec.devices]
@@ -94,6 +95,7 @@ def lay_out(
             _database(bundle.root, "etc/group"),
         )
         config = runtime_config(unit_id, spec, image.config, user, defaults, places, limits)
+        config = oci_rootless.adapt(config) if limits.rootless else config
         (directory / "config.json").write_bytes(msgspec.json.encode(config))
     except BaseException:
         mounts.detach(bundle.root)

@@ -26,7 +26,9 @@ LOOK_S = 0.05
 """Seconds until it is looked again for the command of a runtime that has not started it yet."""
 
 
-def launch(runtime: str, state: Path, bundle: Bundle, command: Sequence[str]) -> subprocess.Popen[bytes]:
+def launch(
+    runtime: Sequence[str], state: Path, bundle: Bundle, command: Sequence[str]
+) -> subprocess.Popen[bytes]:
     """Run the command in the container. Raises CannotStart, OSError, ValueError."""
     if any("\0" in word for word in command):
         raise CannotStart("a NUL character in the health check")
@@ -34,7 +36,7 @@ def launch(runtime: str, state: Path, bundle: Bundle, command: Sequence[str]) ->
     file = bundle.directory / "check.json"
     file.write_bytes(msgspec.json.encode({**config["process"], "args": list(command)}))
     return subprocess.Popen(
-        [runtime, "--root", str(state), "exec", "--process", str(file), bundle.id],
+        [*runtime, "--root", str(state), "exec", "--process", str(file), bundle.id],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

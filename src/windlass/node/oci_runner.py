@@ -106,7 +106,7 @@ class OciRunner:
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
-        self._limits = Limits(host.cgroups.swap, host.init, host.capabilities)
+        self._limits = Limits(host.cgroups.swap, host.init, host.capabilities, host.rootless)
         self._starting: dict[Key, _Container] = {}
         self._running: dict[Key, _Container] = {}
         self._images: dict[Key, Image] = {}
@@ -159,7 +159,7 @@ class OciRunner:
         found = self._running.get((unit_id, container.name))
         if found is not None and container.health_check is not None:
             command = container.health_check.command
-            launch = partial(oci_check.launch, self._host.runtime, self._state, found.bundle, command)
+            launch = partial(oci_check.launch, self._host.command, self._state, found.bundle, command)
             kill = partial(oci_check.kill, self._loop)
             self._checks.run(found.key, launch, container.health_check.timeout_s, kill)
 
@@ -369,7 +369,7 @@ class OciRunner:
     ) -> asyncio.Future[int]:
         """Run the OCI runtime; its exit code to be."""
         popen = subprocess.Popen(
-            [self._host.runtime, "--root", str(self._state), *words],
+            [*self._host.command, "--root", str(self._state), *words],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

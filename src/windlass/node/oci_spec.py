@@ -107,6 +107,8 @@ class Limits:
     """Its static init program; "": there is none."""
     capabilities: frozenset[str] = ALL
     """What it can give at most: the agent's own bounding set."""
+    rootless: bool = False
+    """See oci_rootless.py, which takes away what such a host has not."""
 
 
 def runtime_config(

@@ -2,8 +2,9 @@
 
 Trusts nothing in the archive. A name or link that would leave the directory, or go through a symbolic link
 inside it, is refused; device nodes are skipped, for a container gets its devices from the runtime; deletions
-("whiteouts", OCI image specification, layer.md) become what overlayfs understands. Needs root: owners are
-kept. Runs synchronously: in a process of its own, never in an agent.
+("whiteouts", OCI image specification, layer.md) become what overlayfs understands. Needs root, as owners
+are kept, or a user namespace of one user, where they are not. Runs synchronously: in a process of its own,
+never in an agent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+from windlass.node import user_namespace
 from windlass.node.images.faults import BadImage
 from windlass.node.images.streams import DAMAGED, Digesting, Readable
 
@@ -32,7 +34,8 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _XATTR = "SCHILY.xattr."
 _XATTRS_KEPT = ("security.capability", "user.")
-"""Never `trusted.overlay.*`: with those an archive could redirect the overlay to other directories."""
+_XATTRS_NEVER = ("user.overlay.",)
+"""Nor `trusted.overlay.*`: with those an archive could redirect the overlay to other directories."""
 _ZERO_BLOCK = bytes(512)
 
 
@@ -85,6 +88,8 @@ class _Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = os.fspath(root)
+        self._alone = user_namespace.is_alone()
+        """Then there are no other owners, and overlayfs reads the attributes of users."""
         self._known: set[str] = {""}
         """Directories that are known to be real ones all the way down."""
         self._times: list[tuple[str, int]] = []
@@ -200,7 +205,7 @@ class _Folder:
         """A deletion in the layers below: overlayfs has a character device 0/0, or an attribute, for it."""
         directory = f"{self._root}/{parent}" if parent else self._root
         if name == _OPAQUE:
-            os.setxattr(directory, "trusted.overlay.opaque", b"y")
+            os.setxattr(directory, f"{'user' if self._alone else 'trusted'}.overlay.opaque", b"y")
             return
         deleted = name.removeprefix(_WHITEOUT)
         if deleted.startswith(_WHITEOUT):  # aufs's own bookkeeping
@@ -212,7 +217,8 @@ class _Folder:
             os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(0, 0))
 
     def _attributes(self, member: tarfile.TarInfo, path: str) -> None:
-        os.chown(path, member.uid, member.gid, follow_symlinks=False)
+        if not self._alone:
+            os.chown(path, member.uid, member.gid, follow_symlinks=False)
         if member.issym():
             return
         os.chmod(path, member.mode & 0o7777)  # noqa: PTH101 (after chown, which clears set-id bits)
@@ -239,5 +245,6 @@ def _write(path: str, source: IO[bytes], member: tarfile.TarInfo) -> None:
 def _xattrs(member: tarfile.TarInfo) -> Iterator[tuple[str, bytes]]:
     for key, value in member.pax_headers.items():
         name = key.removeprefix(_XATTR)
-        if key.startswith(_XATTR) and name.startswith(_XATTRS_KEPT):
+        known = name.startswith(_XATTRS_KEPT) and not name.startswith(_XATTRS_NEVER)
+        if key.startswith(_XATTR) and known:
             yield name, value.encode("utf-8", "surrogateescape")

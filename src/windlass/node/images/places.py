@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from windlass.node import user_namespace
 from windlass.node.images.store import ImageStore
 
 AGENT = "agent"
@@ -17,6 +19,13 @@ IN_USE = "image"
 def open_store(data: Path) -> ImageStore:
     """The images of the node that is embedded in the plane with that data directory."""
     return store_of_agent(data.absolute() / AGENT)
+
+
+def open_to_change(data: Path) -> ImageStore:
+    """The same, to be changed: as root, or (once a process) as root of a user namespace. Raises OSError."""
+    if os.geteuid() != 0:
+        user_namespace.enter()
+    return open_store(data)
 
 
 def store_of_agent(agent: Path) -> ImageStore:

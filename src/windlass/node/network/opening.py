@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 
 from windlass.kernel.spawn import Spawn
+from windlass.node import user_namespace
 from windlass.node.network import names, namespaces, nft
 from windlass.node.network.plain import PlainNetworks
 from windlass.node.runner import Networks
@@ -33,7 +34,7 @@ def why_not() -> str:
     """Why this process can make no networks; "" when it can."""
     if platform.system() != "Linux":
         return "this is not Linux"
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or user_namespace.is_alone():
         return "that needs root"
     if not nft.is_there():
         return (
