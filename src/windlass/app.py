@@ -21,11 +21,11 @@ from pathlib import Path
 
 import uvloop
 
+from windlass import embedded
 from windlass.aws.credentials import root_credentials
 from windlass.aws.quotas import Profile, load_profile
 from windlass.aws.wire import Request, Response
 from windlass.config import Settings, Unusable, check_settings
-from windlass.embedded import embedded_agent
 from windlass.fleet.controller import Controller
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import LEASE, NodeLinks
@@ -106,6 +106,8 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
             stack.callback(site.listener.close)
         endpoint, inside = sites[0].endpoint, sites[-1].endpoint
         plane = await stack.enter_async_context(_plane(settings, data, profile, inside, ending))
+        if settings.agent:
+            embedded.register(plane, data, settings.tasks_by)
         door = NodeDoor(_node_links(plane), plane.spawn, plane.calls.part(Registrar))
         answer = _answer(settings, plane, endpoint, door)
         channels = DataChannelDoor(plane.calls.part(ExecSessions))
@@ -119,7 +121,7 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
             _write_root_credentials(plane, data / "root-credentials.json")
             log.warning("root credentials are in %s", data / "root-credentials.json")
         if settings.agent:
-            agent = embedded_agent(plane, _node_links(plane), data, settings.tasks_by, starting)
+            agent = embedded.embedded_agent(plane, _node_links(plane), data, settings.tasks_by, starting)
             await stack.enter_async_context(agent)
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from windlass.config import Unusable
 from windlass.early_agent import NODE_ID, socket_path, token_file
-from windlass.fleet import intake, unix_transport
+from windlass.fleet import capabilities, intake, unix_transport
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.model import NODES
 from windlass.kernel.clock import SECOND
@@ -31,6 +31,13 @@ RESTART_AFTER = SECOND
 log = logging.getLogger("windlass.agent")
 
 
+def register(plane: Plane, data: Path, runner: str) -> None:
+    """Make the agent's node known, before anybody can ask for something to be run."""
+    told = capabilities.attributes(runner, os.uname().machine)
+    token = token_file(data).read_text()
+    intake.register(plane.store, NODE_ID, token, unbounded=True, attributes=told)
+
+
 @asynccontextmanager
 async def embedded_agent(
     plane: Plane, links: NodeLinks, data: Path, runner: str, starting: Starting | None = None
@@ -40,7 +47,6 @@ async def embedded_agent(
     `starting`: one that is on its way already (early_agent.py).
     """
     token = token_file(data)
-    intake.register(plane.store, NODE_ID, token.read_text(), unbounded=True)
     socket = socket_path(data)
     try:
         listening = await unix_transport.serve(socket, links, plane.spawn)

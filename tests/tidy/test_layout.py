@@ -43,6 +43,7 @@ PURE = (
         for path in sorted(SRC.glob("aws/protocols/*.py"))
         if path.stem != "events"
     ),
+    "fleet/capabilities.py",
     "fleet/desired.py",
     "fleet/exec_messages.py",
     "fleet/messages.py",

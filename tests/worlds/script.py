@@ -10,7 +10,8 @@ Commands: `node ID [cpu=N memory=N]`, `cut ID`, `mend ID`, `forget ID` (the agen
 session), `call SERVICE OPERATION [JSON]`, then `show JMESPATH` on a line of its own to tell less, or
 `keep NAME JMESPATH` to tell nothing and have `$NAME` in later calls,
 `ask tasks=N per-call=N definition=NAME` (a client that starts tasks from now on), `answers` (what it was
-told), `units` (how many are in which state, and why they wait), `pass SECONDS`.
+told), `launch count=N cluster=NAME cpu=N memory=N` (machines for EC2 capacity) and `terminate N` (the Nth of
+them), `units` (how many are in which state, and why they wait), `pass SECONDS`.
 With WINDLASS_RECORD=1 the stories are written anew; review the difference.
 """
 
@@ -25,13 +26,14 @@ from typing import Any
 import jmespath
 
 from windlass.aws.quotas import load_profile
-from windlass.fleet.model import UNITS
+from windlass.fleet.model import INSTANCES, UNITS
+from windlass.front import machines
 from windlass.kernel.clock import SECOND, seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services import ec2, ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
-from windlass.sim.world import World
+from windlass.sim.world import ACCOUNT, REGION, World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 RULE = "----"
@@ -109,6 +111,8 @@ class Teller:
             "answers": self._told,
             "units": self._units,
             "pass": self._pass,
+            "launch": self._launch,
+            "terminate": self._terminate,
         }
         return await deeds[name](rest, command[1:])
 
@@ -175,6 +179,16 @@ class Teller:
         units = list(self._world.plane.store[UNITS].all())
         counts = Counter(f"{unit.state}{': ' if unit.why else ''}{unit.why}" for unit in units)
         return [f"{count} {state}" for state, count in sorted(counts.items())] or ["none"]
+
+    async def _launch(self, rest: str, more: tuple[str, ...]) -> list[str]:
+        asked = {"account": ACCOUNT, "region": REGION, **_settings(rest)}
+        await machines.run(self._world.plane, asked)
+        return []
+
+    async def _terminate(self, rest: str, more: tuple[str, ...]) -> list[str]:
+        rows = sorted(row.id for row in self._world.plane.store[INSTANCES].all())
+        await machines.terminate(self._world.plane, {"id": rows[int(rest) - 1]})
+        return []
 
     async def _pass(self, rest: str, more: tuple[str, ...]) -> list[str]:
         await self._world.pass_time(seconds(float(rest)))

@@ -44,7 +44,7 @@ class AdminClient:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise Unreachable(f"{url}: {error.code} {_message(error.read())}") from None
+            raise Unreachable(f"{what}: {_message(error.read())} ({error.code})") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(

@@ -156,6 +156,7 @@ def quotas(endpoint: str, as_json: bool) -> None:
         (name, f"burst {b['burst']}", f"{b['per_second']}/s") for name, b in sorted(found["buckets"].items())
     ]
     rows += [(name, f"{value:g} s", "") for name, value in sorted(found["delays"].items())]
+    rows += [(name, "on" if value else "off", "") for name, value in sorted(found["switches"].items())]
     if not rows:
         print(f"profile {found['profile']} limits nothing")
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -15,7 +16,8 @@ import msgspec
 
 from windlass import __version__
 from windlass.aws.wire import Request, Response
-from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
+from windlass.front import machines
 from windlass.front.coverage import coverage
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
@@ -61,6 +63,9 @@ class Admin:
             ("GET", "metrics"): self._metrics,
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
+            ("GET", "instances"): partial(machines.shown, plane),
+            ("POST", "instances/run"): partial(machines.run, plane),
+            ("POST", "instances/terminate"): partial(machines.terminate, plane),
         }
 
     async def answer(self, request: Request) -> Response:
@@ -147,6 +152,7 @@ class Admin:
                 k: {"burst": r.burst, "per_second": r.per_second} for k, r in profile.buckets.items()
             },
             "delays": dict(profile.delays),
+            "switches": dict(profile.switches),
         }
 
     def _metrics(self, query: Query) -> Answer:
@@ -172,7 +178,7 @@ class Admin:
         if not self._facts.allow_reset:
             raise Fault("Refused", "start the plane with --allow-reset to allow this", status=403)
         tables = [table for service in self._services for table in service.tables]
-        gone = self._plane.store.clear((*tables, UNITS))
+        gone = self._plane.store.clear((*tables, INSTANCES, UNITS))
         await self._plane.store.durable()
         return {"rows_deleted": gone}
 

@@ -101,9 +101,11 @@ class Registrar:
             return
         node = tx[NODES].get(instance.node_id)
         connected = node is not None and node.connected
-        if instance.connected != connected:
-            changed = replace(instance, connected=connected, version=instance.version + 1)
-            tx[INSTANCES].put(changed)
+        after = replace(instance, connected=connected)
+        if node is not None and connected and instance.lent:  # it may have been lent before it told its size
+            after = replace(after, cpu_units=node.cpu_units, memory_mib=node.memory_mib)
+        if after != instance:
+            changed = tx[INSTANCES].put(replace(after, version=instance.version + 1))
             notices.tell_instance(self._bus, tx, changed, self._rooms.taken(changed), now)
 
 

@@ -82,10 +82,5 @@ def arn(cluster: Cluster, reference: str) -> str:
     return references.instance_arn(*_key(cluster), reference)
 
 
-def is_lent(instance: ContainerInstance) -> bool:
-    """Whether it is a whole node that the cluster was given for want of an instance of its own."""
-    return instance.machine_id == instance.node_id
-
-
 def _key(cluster: Cluster) -> tuple[str, str, str]:
     return (cluster.account, cluster.region, cluster.name)

@@ -247,6 +247,16 @@ class ContainerInstance(Row, frozen=True):
         return (self.account, self.region, self.cluster)
 
     @property
+    def lent(self) -> bool:
+        """It is a whole node that the cluster was given for want of an instance of its own."""
+        return bool(self.node_id) and self.machine_id == self.node_id and self.launch_type == "EC2"
+
+    @property
+    def reachable(self) -> bool:
+        """Tasks may be placed on it. The embedded agent is back within a second: its tasks wait for it."""
+        return self.connected or self.lent
+
+    @property
     def all_attributes(self) -> dict[str, str]:
         """Name → value; what PutAttributes said wins."""
         return {**dict(self.attributes), **dict(self.custom)}

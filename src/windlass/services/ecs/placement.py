@@ -111,7 +111,7 @@ def refusal(
     instance: ContainerInstance, room: Room, need: Need, wanted: Constraints, subjects: Subjects
 ) -> str:
     """Why an ACTIVE instance does not take one more such task; "" when it does."""
-    if not instance.connected:
+    if not instance.reachable:
         return NOT_CONNECTED
     lack = room.lacks(instance.id, need)
     return REASON[lack] if lack is not None else wanted.unmet(subjects(instance.id))

@@ -89,7 +89,7 @@ def target(instance: ContainerInstance) -> Target:
         unbounded=instance.unbounded,
         ports=registration.reserved(instance),
         traits=(instance.attributes, instance.custom),
-        open=instance.status == "ACTIVE" and instance.connected,
+        open=instance.status == "ACTIVE" and instance.reachable,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 
 from windlass.aws.calls import Principal
-from windlass.fleet import instances, tokens
+from windlass.fleet import capabilities, instances, tokens
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Instance, Node
 from windlass.fleet.transitions import occupies
 from windlass.kernel.clock import MINUTE, Duration, Instant
@@ -34,8 +34,6 @@ Amount = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 DEFAULT_CLUSTER = "default"
 EXTERNAL = "ecs.capability.external"
 """Attribute of every machine of one's own (facts: ECS, ECS Anywhere)."""
-ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
-"""Machine names to what `ecs.cpu-architecture` calls them; the others are x86_64."""
 PERIOD: Duration = MINUTE
 """How often it is looked for machines that have to go."""
 WHY = "the machine was deregistered"
@@ -181,7 +179,7 @@ def _node(node_id: str, asked: Registration) -> Node:
         shared=False,
         attributes=(
             (EXTERNAL, ""),
-            ("ecs.cpu-architecture", ARCHITECTURES.get(asked.architecture, "x86_64")),
+            ("ecs.cpu-architecture", capabilities.ARCHITECTURES.get(asked.architecture, "x86_64")),
             ("ecs.os-type", "linux"),
         ),
     )

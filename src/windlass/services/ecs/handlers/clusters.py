@@ -64,7 +64,7 @@ def delete_cluster(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
         found = lookup.cluster(tx, call.scope, params["cluster"])
         registered = tx[INSTANCES].by("cluster", (*call.scope, found.name))
-        if not all(instances.is_lent(instance) for instance in registered):
+        if not all(instance.lent for instance in registered):
             raise Fault(
                 "ClusterContainsContainerInstancesException",
                 "The Cluster cannot be deleted while Container Instances are active or draining.",
