@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
@@ -25,6 +25,7 @@ from windlass.node import docker_spec as shapes
 from windlass.node.command import CannotStart
 from windlass.node.docker_api import DaemonGone, Engine, Refused
 from windlass.node.docker_check import run_check
+from windlass.node.docker_containers import Containers
 from windlass.node.docker_daemon import Daemon, Found
 from windlass.node.docker_images import Brought, DockerImages
 from windlass.node.docker_network import DockerNetworks
@@ -40,11 +41,6 @@ from windlass.node.sandbox import HOST, Sandbox
 STARTS_AT_ONCE = 8
 """Creates and starts that the daemon works on at a time; more only wait for each other inside of it."""
 REMOVALS_AT_ONCE = 4
-CREATES_WITHIN_S = 4 * 60.0
-STARTS_WITHIN_S = 3 * 60.0
-"""The ECS agent's container create and start timeouts (facts, agent defaults)."""
-AWAY_MAX_S = 30.0
-"""How long a start waits for a daemon that is away, before the container fails."""
 READS_ON_S = 10.0
 """How long a log stream may take to end once its container has."""
 AGAIN_S = 1.0
@@ -114,6 +110,7 @@ class DockerRunner:
         self._places = places
         self._home = home
         self._daemon = Daemon(engine, clock, home, self)
+        self._containers = Containers(self._daemon, home)
         self._starting: dict[Key, _Container] = {}
         self._running: dict[Key, _Container] = {}
         self._by_id: dict[str, _Container] = {}
@@ -196,12 +193,12 @@ class DockerRunner:
         """SIGTERM, or the signal that the image asks for (STOPSIGNAL)."""
         found = self._running.get((unit_id, container))
         if found is not None:
-            self._spawn.start(f"terminate {found.id}", self._signal(found, found.stop_signal))
+            self._spawn.start(f"terminate {found.id}", self._containers.signal(found.id, found.stop_signal))
 
     def kill(self, unit_id: str, container: str) -> None:
         found = self._running.get((unit_id, container))
         if found is not None:
-            self._spawn.start(f"kill {found.id}", self._signal(found, "SIGKILL"))
+            self._spawn.start(f"kill {found.id}", self._containers.signal(found.id, "SIGKILL"))
 
     def remove(self, unit_id: str) -> None:
         removal = self._spawn.start(f"remove {unit_id}", self._remove(unit_id))
@@ -252,6 +249,7 @@ class DockerRunner:
             self._events.failed(*container.key, str(error), self._clock.now())
             return
         self._starting.pop(container.key, None)
+        container.stop_signal = outcome.stop_signal
         self._running[container.key] = self._by_id[container.id] = container
         following = self._follow(container)
         pid = outcome.pid if self._engine.address.is_local else 0
@@ -278,27 +276,28 @@ class DockerRunner:
     async def _start(self, container: _Container, defaults: Mapping[str, str]) -> Outcome:
         """Make it if need be, and start it. Raises CannotPull, CannotCreate, CannotStart."""
         unit_id, name = container.key
-        containers = self._unit(unit_id).containers
-        started_before = 0
+        unit, started_before = self._unit(unit_id), 0
         try:
-            if name in containers and not self._is_untouched(container.key):
-                container.id = containers[name]
-                started_before = (await self._insist(partial(self._look_up, container))).started_at
+            if name in unit.containers and not self._is_untouched(container.key):
+                container.id = unit.containers[name]
+                started_before = (await self._containers.look_up(container.id)).started_at
             else:
                 image = await self._fetch(container)
                 async with self._starts:
                     _not_withdrawn(container)
                     join = partial(self._networks.join, unit_id, name, container.sandbox)
-                    network = await self._insist(join)
+                    network = await self._containers.starting(join)
                     body = shapes.create_body(unit_id, container.spec, image, defaults, self._home, network)
-                    container.id = await self._insist(partial(self._create, container, body))
-                containers[name] = container.id
+                    unit.made.add(shapes.container_name(unit_id, name))
+                    unit.volumes.update(shapes.volumes(unit_id, container.spec))
+                    container.id = await self._containers.create(unit_id, container.spec, body)
+                unit.containers[name] = container.id
         except (DaemonGone, Refused, OSError) as error:
             raise CannotCreate(str(error)) from error
         try:
             async with self._starts:
                 _not_withdrawn(container)
-                return await self._set_going(container, started_before)
+                return await self._containers.set_going(container.id, started_before)
         except (DaemonGone, Refused) as error:
             raise CannotStart(str(error)) from error
 
@@ -319,7 +318,9 @@ class DockerRunner:
             self._events.pulling(*container.key, self._clock.now())
 
         try:
-            brought = await self._insist(partial(self._images.bring, container.spec.image, pulling))
+            brought = await self._containers.starting(
+                partial(self._images.bring, container.spec.image, pulling)
+            )
         except DaemonGone as error:
             return error
         except CannotPull as error:
@@ -331,7 +332,7 @@ class DockerRunner:
     async def _find(self, container: _Container) -> Outcome:
         """One that an agent before this one started."""
         try:
-            return await self._daemon.insist(partial(self._look_up, container))
+            return await self._containers.look_up(container.id)
         except Refused as error:
             raise CannotStart(f"the container is not in Docker any more: {error}") from error
 
@@ -340,72 +341,12 @@ class DockerRunner:
         found = self._found.pop(key, None)
         return found is not None and found.status == "created"
 
-    async def _create(self, container: _Container, body: Mapping[str, Any]) -> str:
-        """The new container's id. What was made under its name before, and never ran, has to go."""
-        unit_id, name = container.key
-        known_as = shapes.container_name(unit_id, name)
-        self._unit(unit_id).made.add(known_as)
-        await self._make_volumes(unit_id, container.spec)
-        create = partial(
-            self._engine.call,
-            "POST",
-            "/containers/create",
-            {"name": known_as},
-            body,
-            within_s=CREATES_WITHIN_S,
-        )
-        try:
-            return str((await create())["Id"])
-        except Refused as error:
-            if error.status != 409:
-                raise
-        there = await self._engine.call("GET", f"/containers/{known_as}/json")
-        if (there["Config"].get("Labels") or {}).get(shapes.HOME_LABEL) != self._home.id:
-            raise CannotCreate(f"another agent has a container named {known_as}")
-        await self._delete(f"/containers/{there['Id']}")
-        return str((await create())["Id"])
-
-    async def _make_volumes(self, unit_id: str, spec: ContainerSpec) -> None:
-        for name in shapes.volumes(unit_id, spec):  # nothing happens to one that is there
-            self._unit(unit_id).volumes.add(name)
-            await self._engine.call(
-                "POST", "/volumes/create", body={"Name": name, "Labels": self._home.labels(unit_id)}
-            )
-        for name in shapes.volumes_expected(spec):
-            try:
-                await self._engine.call("GET", f"/volumes/{name}")
-            except Refused as error:
-                if error.status != 404:
-                    raise
-                raise CannotCreate(
-                    f"the shared volume {name} is not there, and autoprovision is false"
-                ) from error
-
-    async def _set_going(self, container: _Container, started_before: int) -> Outcome:
-        """Start it once, though the daemon may go away before it answers."""
-        asked = False
-
-        async def start() -> Outcome:
-            nonlocal asked
-            if not asked or (await self._look_up(container)).started_at <= started_before:
-                asked = True
-                await self._engine.call("POST", f"/containers/{container.id}/start", within_s=STARTS_WITHIN_S)
-            return await self._look_up(container)
-
-        return await self._insist(start)
-
-    async def _look_up(self, container: _Container) -> Outcome:
-        """How it is now. Raises DaemonGone, Refused."""
-        found = await self._engine.call("GET", f"/containers/{container.id}/json")
-        container.stop_signal = str(found["Config"].get("StopSignal") or "SIGTERM")
-        return shapes.outcome(found["State"])
-
     async def _end_of(self, container: _Container) -> Outcome | None:
         """How it ended; None: it is not in Docker any more."""
         while True:
             container.stirred.clear()
             try:
-                found = await self._daemon.insist(partial(self._look_up, container))
+                found = await self._containers.look_up(container.id)
             except Refused as error:
                 if error.status == 404:
                     return None
@@ -458,26 +399,13 @@ class DockerRunner:
             code = 127
         self._events.checked(*container.key, code, self._clock.now())
 
-    async def _signal(self, container: _Container, name: str) -> None:
-        async def send() -> None:
-            await self._engine.call("POST", f"/containers/{container.id}/kill", {"signal": name})
-
-        try:
-            await self._daemon.insist(send)
-        except Refused as error:
-            if "paused" not in error.message:
-                return  # it has ended
-            with suppress(Refused):
-                await self._engine.call("POST", f"/containers/{container.id}/unpause")
-                await self._daemon.insist(send)
-
     async def _remove(self, unit_id: str) -> None:
         unit = self._unit(unit_id)
         if unit.lives:
             await asyncio.wait(set(unit.lives))
         async with self._removals_at_once:
             for path in self._paths(unit_id, unit):
-                await self._daemon.insist(partial(self._delete, path))
+                await self._containers.delete(path)
         for container_id in unit.containers.values():
             self._places.forget(container_id)
         self._networks.forget(unit_id)
@@ -491,20 +419,8 @@ class DockerRunner:
         containers = [f"/containers/{name}" for name in (*sorted(unit.made), *pauses)]
         return [*containers, *(f"/volumes/{name}" for name in sorted(unit.volumes))]
 
-    async def _delete(self, path: str) -> None:
-        """With all that only it has. What is gone already, or about to go, is no fault."""
-        try:
-            await self._engine.call("DELETE", path, {"force": 1, "v": 1})
-        except Refused as error:
-            if error.status not in (404, 409):
-                log.warning("cannot remove %s from Docker: %s", path, error)
-
     def _unit(self, unit_id: str) -> _Unit:
         return self._units.setdefault(unit_id, _Unit())
-
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        """For starts, which do not wait for ever."""
-        return await self._daemon.insist(work, AWAY_MAX_S)
 
 
 def _not_withdrawn(container: _Container) -> None:

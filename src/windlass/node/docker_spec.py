@@ -57,7 +57,7 @@ ON_THE_HOST = Joined()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a container is, by its `State`. Instants are 0 when Docker knows none."""
+    """How a container is. Instants are 0 when Docker knows none."""
 
     status: str
     exit_code: int
@@ -65,6 +65,7 @@ class Outcome:
     pid: int
     started_at: Instant
     finished_at: Instant
+    stop_signal: str
 
     @property
     def runs(self) -> bool:
@@ -198,8 +199,9 @@ def volumes_expected(spec: ContainerSpec) -> list[str]:
     return sorted({mount.source for mount in spec.mounts if mount.kind == "node" and not mount.provision})
 
 
-def outcome(state: Mapping[str, Any]) -> Outcome:
-    """What `State` of ContainerInspect says."""
+def outcome(container: Mapping[str, Any]) -> Outcome:
+    """What ContainerInspect says."""
+    state = container["State"]
     return Outcome(
         status=str(state.get("Status", "")),
         exit_code=int(state.get("ExitCode", 0)),
@@ -207,6 +209,7 @@ def outcome(state: Mapping[str, Any]) -> Outcome:
         pid=int(state.get("Pid", 0)),
         started_at=instant(str(state.get("StartedAt", ""))),
         finished_at=instant(str(state.get("FinishedAt", ""))),
+        stop_signal=str((container.get("Config") or {}).get("StopSignal") or "SIGTERM"),
     )
 
 

@@ -182,5 +182,6 @@ def test_stamps_keep_every_nanosecond(at: int) -> None:
     [("created", False), ("running", True), ("paused", True), ("exited", False), ("dead", False)],
 )
 def test_outcomes(status: str, runs: bool) -> None:
-    assert outcome({"Status": status, "ExitCode": 3, "OOMKilled": True}).runs == runs
-    assert outcome({"ExitCode": 3}).exit_code == 3
+    assert outcome({"State": {"Status": status, "ExitCode": 3, "OOMKilled": True}}).runs == runs
+    found = outcome({"State": {"ExitCode": 3}, "Config": {"StopSignal": "SIGINT"}})
+    assert (found.exit_code, found.stop_signal) == (3, "SIGINT")
