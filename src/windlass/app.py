@@ -223,6 +223,7 @@ async def _plane(
                 endpoint=endpoint,
                 make_secret=chance.token,
                 lease=seconds(profile.quotas.get("fleet.node_lease_s", LEASE / SECOND)),
+                pool_size=int(profile.quotas.get("fleet.pool_size", 0)),
             ),
             profile=profile,
             endpoint=endpoint,

@@ -122,6 +122,9 @@ def test_tasks_of_the_process_runner_have_addresses_and_groups(tmp_path: Path) -
     vpc.allow(web, other)
     until(lambda: vpc.exit_code(vpc.python(other, ASK, urls[0], "0.5")) == 0, "the new rule is in force")
     assert vpc.exit_code(vpc.python(other, LOOK)) == 0
+    metrics = urllib.request.urlopen(f"{plane.endpoint}/_windlass/metrics").read().decode()
+    launches = 'windlass_pool_launches_total{node="embedded",size="256/512",outcome="hit"}'
+    assert int(metrics.partition(launches)[2].split()[0]) >= 1, "a launch found a sandbox ready"
     assert plane.stop() == 0, plane.errors.read_text()[-3000:]
     leaves_nothing(tmp_path / "data")
 
@@ -153,7 +156,8 @@ def test_containers_of_a_task_share_its_network(oci: PlaneProcess) -> None:
     """They meet on localhost; the task's name leads to its own address."""
     vpc = Vpc(oci)
     serve = {"name": "server", "command": ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"]}
-    look = 'busybox wget -q -O - http://localhost/hostname && busybox wget -q -O - "http://$(busybox hostname)/hosts"'
+    get = "busybox wget -q -O -"
+    look = f'{get} http://localhost/hostname && {get} "http://$(busybox hostname)/hosts"'
     ask = {
         "name": "main",
         "command": [

@@ -23,6 +23,11 @@ def status(endpoint: str, as_json: bool) -> None:
         f"{n['memory_mib']} MiB)"
         for n in found["nodes"]
     )
+    pools = ", ".join(
+        f"{node_id} ({pool['spare']} ready, {pool['hits']} hits, {pool['misses']} misses)"
+        for node_id, pool in sorted(found["pools"].items())
+        if pool["hits"] or pool["misses"]
+    )
     rows = [
         ("endpoint", found["endpoint"]),
         ("version", found["version"]),
@@ -31,6 +36,7 @@ def status(endpoint: str, as_json: bool) -> None:
         ("runner", found["runner"]),
         ("data", found["data"]),
         ("nodes", nodes or "none"),
+        *([("sandboxes", pools)] if pools else []),
         ("units", units),
         ("services", " ".join(found["services"])),
     ]

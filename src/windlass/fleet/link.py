@@ -20,6 +20,7 @@ from windlass.fleet.messages import (
     Invoke,
     InvokeResult,
     LogTarget,
+    PoolCounts,
     Refused,
     SecurityGroups,
     Shutdown,
@@ -68,6 +69,9 @@ class Links(Protocol):
     def on_exec(self, told: ExecTold, lost: Callable[[str], None]) -> None:
         """Have what nodes say of such commands told there, and nodes whose session ended."""
 
+    def pools(self) -> Mapping[str, PoolCounts]:
+        """What the nodes that have a session said of their pools of sandboxes."""
+
 
 class NodeLinks:
     """All sessions of a plane. `start()` comes before the first `serve()`."""
@@ -82,6 +86,7 @@ class NodeLinks:
         endpoint: str,
         make_secret: Callable[[], str],
         lease: Duration = LEASE,
+        pool_size: int = 8,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -89,6 +94,7 @@ class NodeLinks:
         self._clock = clock
         self._make_secret = make_secret
         self._lease = lease
+        self._pool_size = pool_size
         self._sessions: dict[str, Session] = {}
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
         self._log_sink: LogSink = _no_logs
@@ -119,6 +125,9 @@ class NodeLinks:
         session = self._sessions.get(node_id)
         if session is not None:
             session.offer_groups(at_once=at_once)
+
+    def pools(self) -> Mapping[str, PoolCounts]:
+        return {node_id: session.pool for node_id, session in self._sessions.items()}
 
     def connected(self) -> list[str]:
         """Ids of the nodes that have a session."""
@@ -224,7 +233,9 @@ class NodeLinks:
         self._sessions[node.id] = session
         try:
             await session.send(
-                Welcome(self._epoch, node.observed_number, self.endpoint, self._lease / SECOND)
+                Welcome(
+                    self._epoch, node.observed_number, self.endpoint, self._lease / SECOND, self._pool_size
+                )
             )
         except BaseException:
             self._end(session, "it could not be greeted")

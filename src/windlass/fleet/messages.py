@@ -341,6 +341,17 @@ class SecretKept(Message, frozen=True, tag="secret_kept"):
     digest: str
 
 
+class PoolCounts(Message, frozen=True, tag="pool"):
+    """What the node's pool of sandboxes did since its agent started; sent again when it has changed.
+
+    Each of `classes` is a size of task ("256/512": CPU units, MiB; "other" without one), how many of its
+    launches found a sandbox made ahead, and how many had to wait for one. `spare`: how many are ready.
+    """
+
+    spare: int
+    classes: tuple[tuple[str, int, int], ...] = ()
+
+
 class Beat(Message, frozen=True, tag="beat"):
     """Nothing to say, still here."""
 
@@ -355,6 +366,8 @@ class Welcome(Message, frozen=True, tag="welcome"):
     observed: int
     endpoint: str
     lease_s: float
+    pool_size: int = 8
+    """How many sandboxes the node makes ahead for each subnet that it has tasks in."""
 
 
 class Desired(Message, frozen=True, tag="desired"):
@@ -440,6 +453,7 @@ FromNode: TypeAlias = (
     | CredentialsWanted
     | SecretKept
     | ExecToPlane
+    | PoolCounts
     | Beat
 )
 FromPlane: TypeAlias = (

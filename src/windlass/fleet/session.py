@@ -33,6 +33,7 @@ from windlass.fleet.messages import (
     LogLines,
     LogTarget,
     Observed,
+    PoolCounts,
     SecretGiven,
     SecretKept,
     SecurityGroups,
@@ -99,6 +100,8 @@ class Session:
         """Which process of the node's it is with."""
         self.held: dict[str, bool] = {}
         """What the node was told: unit id → whether to run it."""
+        self.pool = PoolCounts(0)
+        """What the node said last of its sandboxes."""
         self._transport = transport
         self._store = store
         self._clock = clock
@@ -264,6 +267,8 @@ class Session:
             match decode_from_node(body):
                 case Beat():
                     pass
+                case PoolCounts() as pool:
+                    self.pool = pool
                 case InvokeResult() as result:
                     self._resolve(result)
                 case Accepted() as accepted:

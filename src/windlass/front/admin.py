@@ -16,6 +16,7 @@ import msgspec
 
 from windlass import __version__
 from windlass.aws.wire import Request, Response
+from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
 from windlass.front import machines
 from windlass.front.coverage import coverage
@@ -111,6 +112,14 @@ class Admin:
                 {"id": n.id, "connected": n.connected, "cpu_units": n.cpu_units, "memory_mib": n.memory_mib}
                 for n in store[NODES].all()
             ],
+            "pools": {
+                node_id: {
+                    "spare": pool.spare,
+                    "hits": sum(hits for _, hits, _ in pool.classes),
+                    "misses": sum(misses for _, _, misses in pool.classes),
+                }
+                for node_id, pool in self._plane.links.pools().items()
+            },
             "calls_waiting": sum(name.startswith("call ") for name in self._plane.spawn.names()),
             "services": self._plane.calls.services(),
         }
@@ -170,6 +179,7 @@ class Admin:
             "# TYPE windlass_log_failing gauge",
             f"windlass_log_failing {int(self._plane.store.trouble is not None)}",
         ]
+        lines += _pool_metrics(self._plane.links.pools())
         text = "\n".join(lines) + "\n"
         return Response(200, (("content-type", "text/plain; version=0.0.4"),), text.encode())
 
@@ -226,3 +236,19 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _json(status: int, body: object) -> Response:
     return Response(status, (("content-type", "application/json"),), msgspec.json.encode(body))
+
+
+def _pool_metrics(pools: Mapping[str, PoolCounts]) -> list[str]:
+    """Sandboxes made ahead, by node and size of task, in Prometheus' text format."""
+    lines = ["# HELP windlass_pool_spare Sandboxes that are ready.", "# TYPE windlass_pool_spare gauge"]
+    lines += [f'windlass_pool_spare{{node="{node_id}"}} {pool.spare}' for node_id, pool in pools.items()]
+    lines += [
+        "# HELP windlass_pool_launches_total Launches that found a sandbox ready (hit), or none (miss).",
+        "# TYPE windlass_pool_launches_total counter",
+    ]
+    for node_id, pool in pools.items():
+        for size, hits, misses in pool.classes:
+            where = f'node="{node_id}",size="{size}"'
+            lines.append(f'windlass_pool_launches_total{{{where},outcome="hit"}} {hits}')
+            lines.append(f'windlass_pool_launches_total{{{where},outcome="miss"}} {misses}')
+    return lines

@@ -22,6 +22,7 @@ from windlass.fleet.messages import (
     Hello,
     Invoke,
     InvokeResult,
+    PoolCounts,
     UnitState,
     Want,
 )
@@ -123,6 +124,10 @@ class Agent:
         """That is the plane's URL now, for all that starts from now on."""
         self.endpoint = endpoint
         self._networks.reach_plane(endpoint)
+
+    def keep_spares(self, count: int, tell: Callable[[PoolCounts], bool]) -> None:
+        """A plane wants so many sandboxes made ahead, and takes what comes of it by `tell`."""
+        self._networks.keep_spares(count, tell)
 
     def take_groups(self, groups: tuple[SecurityGroup, ...]) -> None:
         """These are the security groups of the tasks of this node now."""

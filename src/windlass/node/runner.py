@@ -21,6 +21,7 @@ from windlass.fleet.messages import (
     InvokeResult,
     LogOptions,
     LogTarget,
+    PoolCounts,
     UnitSpec,
     UnitState,
 )
@@ -49,6 +50,9 @@ class Networks(Protocol):
 
     def disconnect(self, unit_id: str) -> None:
         """The unit has ended: take away what it had. Nothing happens when it had nothing."""
+
+    def keep_spares(self, count: int, tell: Callable[[PoolCounts], bool]) -> None:
+        """Make so many sandboxes ahead for each subnet in use; `tell` hears of it, False when it cannot."""
 
     def settle(self) -> None:
         """All that still runs was adopted: take away what else an agent before this one left."""

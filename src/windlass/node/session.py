@@ -108,6 +108,7 @@ class Sessions:
             self._agent.reach_plane(self._endpoint or welcome.endpoint)
             self._agent.outbox.begin(welcome.observed)
             self.connected = True
+            self._agent.keep_spares(welcome.pool_size, self._ask)
             log.info("session with plane epoch %d at %s", welcome.epoch, self._agent.endpoint)
             prompt = self._open = deque[FromNode]()
             sender = self._spawn.start(

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import (
     Binding,
     Interface,
@@ -32,6 +33,7 @@ from windlass.node.network.jobs import (
     Disconnect,
     Groups,
     Job,
+    Keep,
     Key,
     Plane,
     bridge_interface,
@@ -82,8 +84,7 @@ class Fabric:
         self._last_bridge_address = ""
         self._rules: dict[str, list[str]] = {}
         self._listeners: list[tuple[str, socket.socket]] = []
-        self.hits = 0
-        self.misses = 0
+        self._launches: dict[str, tuple[int, int]] = {}
 
     def work(self, jobs: Sequence[Job]) -> list[Connected | NotConnected | None]:
         """Do all of these; the answers in the same order. Only networks that were asked for have one."""
@@ -110,6 +111,8 @@ class Fabric:
                 self._take_groups(groups)
             case Plane(endpoint):
                 self._reach_plane(endpoint)
+            case Keep(spares):
+                self._spares = spares
         return None
 
     def new_listeners(self) -> list[tuple[str, socket.socket]]:
@@ -130,11 +133,15 @@ class Fabric:
                     return True
         return False
 
-    def spares(self) -> int:
-        """Sandboxes in the pool."""
-        return sum(
-            len(subnet.spare) for router in self._routers.values() for subnet in router.subnets.values()
-        )
+    def pool(self) -> PoolCounts:
+        """What the pool did so far, and what is in it."""
+        subnets = (subnet for router in self._routers.values() for subnet in router.subnets.values())
+        classes = tuple((size, *counts) for size, counts in sorted(self._launches.items()))
+        return PoolCounts(sum(len(subnet.spare) for subnet in subnets), classes)
+
+    def _count(self, size: str, *, hit: bool) -> None:
+        hits, misses = self._launches.get(size, (0, 0))
+        self._launches[size] = (hits + hit, misses + (not hit))
 
     def tidy(self) -> list[str]:
         """Take away routers that nobody is in; returns their keys."""
@@ -249,10 +256,10 @@ class Fabric:
             plugged = router.make(interface.subnet_id, os.open(job.namespace, os.O_RDONLY | os.O_CLOEXEC))
         elif subnet.spare:
             plugged = subnet.spare.popleft()
-            self.hits += 1
+            self._count(job.size, hit=True)
         else:
             plugged = router.make(interface.subnet_id)
-            self.misses += 1
+            self._count(job.size, hit=False)
         subnet.used += 1
         self._nets[job.key] = _Net(router, plugged, plugged.namespace)
         router.dress(plugged, interface)

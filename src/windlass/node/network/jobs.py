@@ -25,6 +25,8 @@ class Connect:
     interface: Interface | None = None
     ports: tuple[PortMapping, ...] = ()
     lonely: bool = False
+    size: str = "other"
+    """What its launch is counted under: see PoolCounts."""
     namespace: str = ""
 
 
@@ -59,7 +61,14 @@ class Plane:
     endpoint: str
 
 
-Job: TypeAlias = Connect | Adopt | Disconnect | Groups | Plane
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """So many sandboxes are to be made ahead for each subnet in use."""
+
+    spares: int
+
+
+Job: TypeAlias = Connect | Adopt | Disconnect | Groups | Plane | Keep
 
 
 def bridge_interface(key: Key, address: str) -> Interface:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from windlass.fleet.messages import UnitSpec, UnitState
+from windlass.fleet.messages import PoolCounts, TaskFacts, UnitSpec, UnitState
 from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.spawn import Spawn
 from windlass.node.network import plain
@@ -26,6 +26,7 @@ from windlass.node.network.jobs import (
     Disconnect,
     Groups,
     Job,
+    Keep,
     Key,
     Plane,
     bridge_interface,
@@ -65,6 +66,8 @@ class TaskNetworks:
         self._fabric = fabric
         self._bridges = bridges
         self._serve: Serve | None = None
+        self._tell: Callable[[PoolCounts], bool] = lambda pool: False
+        self._told = PoolCounts(0)
         self._servers: dict[str, asyncio.Server] = {}
         self._thread = ThreadPoolExecutor(1, "network")
         self._asked: dict[Key, _Asked] = {}
@@ -127,6 +130,12 @@ class TaskNetworks:
         """See runner.Networks."""
         self._put(Plane(endpoint))
 
+    def keep_spares(self, count: int, tell: Callable[[PoolCounts], bool]) -> None:
+        """See runner.Networks."""
+        self._tell = tell
+        self._told = PoolCounts(0)
+        self._put(Keep(count))
+
     def settle(self) -> None:
         """See runner.Networks."""
         self._settled = False
@@ -149,12 +158,12 @@ class TaskNetworks:
         """What has to be made for that container; None: nothing, it has the host's network."""
         network = unit.network
         if network.mode == "awsvpc" and network.interface is not None:
-            return Connect((unit.unit_id, ""), network.interface)
+            return Connect((unit.unit_id, ""), network.interface, size=_size(unit.task))
         if network.mode == "none":
             return Connect((unit.unit_id, container), lonely=True)
         if network.mode == "bridge" and self._bridges:
             spec = next(spec for spec in unit.containers if spec.name == container)
-            return Connect((unit.unit_id, container), ports=spec.ports)
+            return Connect((unit.unit_id, container), ports=spec.ports, size=_size(unit.task))
         return None
 
     def _connect(self, job: Connect, done: Done) -> None:
@@ -190,6 +199,7 @@ class TaskNetworks:
                 for key in await self._aside(self._fabric.tidy):
                     self._servers.pop(key).close()
             elif not await self._aside(self._fabric.refill):
+                self._tell_pool()
                 await self._woken.wait()
 
     async def _work(self) -> None:
@@ -204,6 +214,12 @@ class TaskNetworks:
                 self._answer(job.key, answer)
         if not self._asked and self._emptying is None:
             self._emptying = self._loop.call_later(self._linger_s, self._empty)
+
+    def _tell_pool(self) -> None:
+        """The plane hears what has changed, when it has settled; nothing is kept for one that is away."""
+        pool = self._fabric.pool()
+        if pool != self._told and self._tell(pool):
+            self._told = pool
 
     def _answer(self, key: Key, answer: Connected | NotConnected) -> None:
         asked = self._asked.get(key)
@@ -225,3 +241,8 @@ class TaskNetworks:
 
     def _aside(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return self._loop.run_in_executor(self._thread, work)
+
+
+def _size(task: TaskFacts | None) -> str:
+    """A task's size as the pool counts it: "256/512"."""
+    return f"{task.cpu_units}/{task.memory_mib}" if task and task.cpu_units and task.memory_mib else "other"

@@ -48,6 +48,9 @@ class PlainNetworks:
     def reach_plane(self, endpoint: str) -> None:
         """Everybody is on the host, where it is."""
 
+    def keep_spares(self, count: int, tell: object) -> None:
+        """There is nothing to make ahead."""
+
     def settle(self) -> None:
         """Nothing was left."""
 

@@ -13,6 +13,7 @@ from pyroute2 import IPRoute
 
 from tests.fault.waiting import until
 from tests.network_build import DENIED_S, a_group, an_interface, at, listening, own_tag, seen_from
+from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import Binding, PortMapping, Rule
 from windlass.node.network import leftovers, names, namespaces, nft
 from windlass.node.network.fabric import Fabric
@@ -256,10 +257,10 @@ def test_a_hundred_sandboxes_leave_nothing(net: Net) -> None:
     answers = net.fabric.work(jobs[:1])
     while net.fabric.refill():
         pass
-    assert net.fabric.spares() == 3
+    assert net.fabric.pool().spare == 3
     answers += net.fabric.work(jobs[1:])
     assert all(isinstance(answer, Connected) for answer in answers)
-    assert (net.fabric.hits, net.fabric.misses) == (3, 97)
+    assert net.fabric.pool() == PoolCounts(0, (("other", 3, 97),))
     net.fabric.work([Disconnect(f"u{last}") for last in range(104, 4, -1)])
     net.fabric.tidy()
     for _, listener in net.fabric.new_listeners():
