@@ -65,6 +65,8 @@ def check_secret(store: Store, node_id: str, secret: str) -> Node:
     node = store[NODES].get(node_id)
     if node is None:
         raise NodeRefused(f"no node {node_id!r} is registered here")
+    if not node.token:
+        raise NodeRefused(f"node {node_id!r} is not registered here any more")
     if not tokens.fits(node, secret):
         raise NodeRefused(f"wrong secret for node {node_id!r}")
     return node

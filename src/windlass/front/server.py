@@ -6,6 +6,7 @@ in pieces. Bounds the body, notices a client that leaves, streams what streams.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,12 +143,22 @@ async def _send(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+class _FalseAlarms(logging.Filter):
+    """uvicorn takes a handshake that was answered with an HTTP response for one that was not answered."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "without completing handshake" not in record.getMessage()
+
+
 class Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the composition root decides how the plane ends."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+_FALSE_ALARMS = _FalseAlarms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,7 @@ def make_server(answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None)
 
     Agents beat and answer the lease, so the server itself sends no pings; what nodes say is compact already.
     """
+    logging.getLogger("uvicorn.error").addFilter(_FALSE_ALARMS)
     config = uvicorn.Config(
         asgi(answer, doors),
         http="httptools",
