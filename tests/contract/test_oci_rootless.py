@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests import as_user
+from tests.contract.test_ecs_exec import Site
 from tests.contract.test_oci import IMAGE, Tasks
 from tests.fault.waiting import until
 from tests.image_build import busybox_root, config_of, entry, saved, tar_of
@@ -107,6 +108,14 @@ def test_health_and_stopping(tasks: Tasks) -> None:
     until(lambda: tasks.show(arn)["healthStatus"] == "HEALTHY", "it is healthy")
     tasks.ecs.stop_task(task=arn)
     assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 4
+
+
+def test_exec(tasks: Tasks) -> None:
+    """ECS Exec has its terminal in the container."""
+    site = Site(tasks.ecs)
+    site.run(image=IMAGE, stopTimeout=1)
+    site.open("sh -c 'echo I am $(id -u) of $(ls /)'").see("I am 0 of bin dev etc proc sys")
+    site.close()
 
 
 def test_an_agent_that_is_killed(tasks: Tasks) -> None:

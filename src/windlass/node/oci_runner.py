@@ -175,7 +175,7 @@ class OciRunner:
         found = self._running.get((unit_id, container.name))
         if found is None:
             raise CannotStart("the container does not run")
-        runtime = (self._host.runtime, "--root", str(self._state))
+        runtime = (*self._host.command, "--root", str(self._state))
         conversation = oci_exec.converse(self._loop, self._children, runtime, found.bundle, command, events)
         self._conversations.add(found.key, conversation)
         return conversation

@@ -49,11 +49,12 @@ Pause = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """With whom this node speaks how: logins by registry, and which registries have no TLS."""
+    """With whom this node speaks how: logins by registry, which registries have no TLS, and its patience."""
 
     logins: Mapping[str, Login]
     insecure: Collection[str] = ()
     pause: Pause = time.sleep
+    read_s: float = READ_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Registry:
         self._home = f"{'http' if self._plain else 'https'}://{remote.host}"
         self._authorization = ""
         self._lock = threading.Lock()
-        timeout = urllib3.Timeout(connect=CONNECT_S, read=READ_S)
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=access.read_s)
         headers = {"User-Agent": "windlass", "Accept-Encoding": "identity"}
         self._pool = urllib3.PoolManager(8, headers, maxsize=8, retries=False, timeout=timeout)
 

@@ -99,6 +99,7 @@ def test_attributes_that_would_redirect_the_overlay_are_dropped(tmp_path: Path) 
     capability = b"\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0".decode()
     headers = {
         "SCHILY.xattr.trusted.overlay.redirect": "/etc",
+        "SCHILY.xattr.user.overlay.redirect": "/etc",
         "SCHILY.xattr.security.capability": capability,
     }
     layer = unpacked(tmp_path, entry("tool", b"x", pax_headers=headers, mode=0o755))

@@ -210,6 +210,32 @@ def test_the_next_pull_goes_on_too(store: ImageStore) -> None:
         assert [asked.start > 100_000 for asked in registry.of_blobs()] == [True]
 
 
+def test_a_registry_that_hangs(store: ImageStore) -> None:
+    """1. It sends half and then nothing, and keeps the connection. 2. The other half is asked for anew."""
+    let_go = threading.Event()
+    half = cut(0.5, 1)
+
+    def hang(asked: Asked) -> bool:
+        return half(asked) and let_go.wait(60)
+
+    with small_registry(IMAGE, hang) as registry:
+        access = Access({}, pause=lambda seconds: None, read_s=0.2)
+        pull(store, f"{registry.host}/app:1", access, lambda done, total: None)
+        let_go.set()
+        starts = [asked.start for asked in registry.of_blobs()]
+    assert starts[0] == 0
+    assert starts[1] > 100_000
+
+
+def test_a_registry_that_never_answers(store: ImageStore) -> None:
+    let_go = threading.Event()
+    with small_registry(IMAGE, lambda asked: not let_go.wait(60)) as registry:
+        access = Access({}, pause=lambda seconds: None, read_s=0.05)
+        with pytest.raises(BadImage, match=r"Client.Timeout exceeded while awaiting headers"):
+            pull(store, f"{registry.host}/app:1", access, lambda done, total: None)
+        let_go.set()
+
+
 def test_a_registry_without_ranges(store: ImageStore) -> None:
     """It sends all of it again, and that is what is taken."""
 
