@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 from tests.contract.raw import send
 from tests.process import REGION, PlaneProcess
 
-SERVICES = ["sqs", "ecs", "lambda", "sts", "iam", "events", "logs"]
+SERVICES = ["sqs", "ecs", "lambda", "sts", "iam", "events", "logs", "ec2"]
 CALLS = {
     "sqs": "list_queues", "ecs": "list_clusters", "lambda": "list_functions", "sts": "get_caller_identity",
-    "iam": "list_roles", "events": "list_rules", "logs": "describe_log_groups",
+    "iam": "list_roles", "events": "list_rules", "logs": "describe_log_groups", "ec2": "describe_vpcs",
 }  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def test_signed_requests_pass(make: Callable[..., Any], root: dict[str, str], se
         ("ecs", "InvalidSignatureException", "UnrecognizedClientException"),
         ("lambda", "InvalidSignatureException", "UnrecognizedClientException"),
         ("sts", "SignatureDoesNotMatch", "InvalidClientTokenId"),
+        ("ec2", "AuthFailure", "AuthFailure"),
     ],
 )
 def test_wrong_secrets_and_unknown_keys(

@@ -34,7 +34,7 @@ PARTIAL: Mapping[str, str] = {
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "no attributes, imageDigest; availabilityZone of tasks with an interface or on an instance only; "
+        "no attributes; availabilityZone of tasks with an interface or on an instance only; "
         "network bindings port by port, ranges too"
     ),
     "ExecuteCommand": (
