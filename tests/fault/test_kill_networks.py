@@ -61,11 +61,13 @@ def prepared(ecs: Any, ec2: Any) -> dict[str, Any]:
     ecs.register_task_definition(
         family="work",
         networkMode="awsvpc",
-        containerDefinitions=[{"name": "app", "image": "busybox", "memory": 64, "command": ["true"]}],
+        cpu="256",
+        memory="512",
+        containerDefinitions=[{"name": "app", "image": "busybox", "command": ["true"]}],
     )
     subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
     network = {"awsvpcConfiguration": {"subnets": subnets}}
-    return {"taskDefinition": "work", "networkConfiguration": network}
+    return {"taskDefinition": "work", "launchType": "FARGATE", "networkConfiguration": network}
 
 
 def tasks_listed(ecs: Any, status: str) -> list[str]:
