@@ -126,8 +126,11 @@ class Room:
 
     def take(self, target_id: str, need: Need) -> None:
         """Reserve on a target, whether it fits or not: what runs, runs."""
-        self._taken.setdefault(target_id, _Tally()).add(need, 1)
-        self._arrange(target_id)
+        tally = self._taken.get(target_id)
+        if tally is None:
+            tally = self._taken[target_id] = _Tally()
+        tally.add(need, 1)
+        self._arrange_after(target_id, need)
 
     def give_back(self, target_id: str, need: Need) -> None:
         """Undo one `take` of the same need."""
@@ -137,7 +140,7 @@ class Room:
         tally.add(need, -1)
         if not tally.units:
             del self._taken[target_id]
-        self._arrange(target_id)
+        self._arrange_after(target_id, need)
 
     def taken(self, target_id: str) -> Taken:
         """What is reserved on the target."""
@@ -162,6 +165,12 @@ class Room:
         return len(self._kinds)
 
     # how targets become kinds
+
+    def _arrange_after(self, target_id: str, need: Need) -> None:
+        """After a change by that need; an unbounded target stays what it is, but for its ports."""
+        target = self._targets.get(target_id)
+        if target is None or need.ports or not target.unbounded:
+            self._arrange(target_id)
 
     def _arrange(self, target_id: str) -> None:
         target = self._targets.get(target_id)

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from windlass.fleet.messages import UnitState
 from windlass.fleet.model import Node, Unit
 from windlass.fleet.place import Reserved
-from windlass.fleet.transitions import occupies
+from windlass.fleet.room import Taken
+from windlass.fleet.transitions import ENDED, occupies
 from windlass.services.ec2.model import NetworkInterface
+from windlass.services.ecs.model import ContainerInstance
 
 
 def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:
@@ -61,6 +63,41 @@ def overfull(nodes: Iterable[Node], counted: Callable[[str], Reserved]) -> list[
         if not node.unbounded
         and (counted(node.id).cpu_units > node.cpu_units or counted(node.id).memory_mib > node.memory_mib)
     ]
+
+
+def misbound(units: Iterable[Unit]) -> list[str]:
+    """A unit that is bound to a node is on no other."""
+    return [
+        f"unit {unit.id} is bound to {unit.bound_to} and is on {unit.node_id}"
+        for unit in units
+        if unit.bound_to and unit.node_id not in ("", unit.bound_to)
+    ]
+
+
+def crowded(
+    units: Iterable[Unit],
+    instances: Iterable[ContainerInstance],
+    taken: Callable[[ContainerInstance], Taken],
+) -> list[str]:
+    """Container instances are counted right, and have no more reserved than they have, no port twice."""
+    on: dict[str, list[Unit]] = {}
+    for unit in units:
+        if unit.target_id and unit.state not in ENDED:
+            on.setdefault(unit.target_id, []).append(unit)
+    wrong: list[str] = []
+    for row in instances:
+        here = on.get(row.id, [])
+        cpu, memory = sum(unit.cpu_units for unit in here), sum(unit.memory_mib for unit in here)
+        ports = [port for unit in here for port in unit.ports]
+        if taken(row) != Taken(cpu, memory, frozenset(ports)):
+            wrong.append(f"instance {row.id}: counted {taken(row)}, its units take {(cpu, memory, ports)}")
+        if not row.unbounded and (cpu > row.cpu_units or memory > row.memory_mib):
+            wrong.append(
+                f"instance {row.id} has {row.cpu_units} and {row.memory_mib}; {cpu} and {memory} taken"
+            )
+        if len(set(ports)) < len(ports):
+            wrong.append(f"instance {row.id} has a port taken twice: {ports}")
+    return wrong
 
 
 def misattached(units: Iterable[Unit], interfaces: Sequence[NetworkInterface]) -> list[str]:

@@ -18,7 +18,7 @@ from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.lost import LostNodes
 from windlass.fleet.messages import UnitSpec
-from windlass.fleet.model import NODES, UNITS
+from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.front.gateway import Gateway
 from windlass.kernel.chance import Chance
@@ -27,6 +27,8 @@ from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.faults import Bug
 from windlass.services.assemble import assemble, start
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
+from windlass.services.ecs.model import INSTANCES
+from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Service
 from windlass.sim import checks
 from windlass.sim.loop import VirtualLoop
@@ -188,9 +190,17 @@ class World:
             *checks.overfull(nodes.values(), counted),
             *checks.misindexed(units, lambda state: view.count("state", state)),
             *checks.misattached(units, self._interfaces()),
+            *checks.misbound(units),
+            *self._crowded(units),
         ]
         if wrong:
             raise Bug(f"after {self.elapsed / SECOND:g} s: {wrong[0]}", *wrong)
+
+    def _crowded(self, units: list[Unit]) -> list[str]:
+        if not any(INSTANCES in service.tables for service in self._services):
+            return []
+        rooms = self.plane.calls.part(Rooms)
+        return checks.crowded(units, self.plane.store[INSTANCES].all(), rooms.taken)
 
     def _interfaces(self) -> list[NetworkInterface]:
         with_ec2 = any(INTERFACES in service.tables for service in self._services)

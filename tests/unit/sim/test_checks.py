@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from tests.ecs_build import an_instance
 from tests.fleet_build import a_node, a_state, a_unit
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.networks import Interface, Network
 from windlass.fleet.place import NOTHING, Reserved
+from windlass.fleet.room import Taken
 from windlass.kernel.rows import replace
 from windlass.services.ec2.model import NetworkInterface
 from windlass.sim import checks
@@ -49,3 +51,24 @@ def test_counts() -> None:
     assert len(checks.overfull([a_node("n1", cpu=255)], lambda node_id: right)) == 1
     assert checks.misindexed(units, lambda state: 1) == []
     assert len(checks.misindexed(units, lambda state: 2)) == 2
+
+
+def test_misbound() -> None:
+    """A unit on another node than the one that it is bound to is found."""
+    bound = a_unit("u1", bound_to="n1", state="running", node_id="n1")
+    assert checks.misbound([bound, a_unit("u2", bound_to="n1"), a_unit("u3", node_id="n2")]) == []
+    assert len(checks.misbound([replace(bound, node_id="n2")])) == 1
+
+
+def test_crowded() -> None:
+    """Instances with more than they have, a port given twice, and wrong sums are found."""
+    row = an_instance("c1", cpu_units=512, memory_mib=1024)
+    unit = a_unit("u1", target_id="c1", ports=(("tcp", 80),), cpu_units=256, memory_mib=512)
+    ended = replace(unit, id="u2", state="stopped")
+    taken = {"one": Taken(256, 512, frozenset(unit.ports)), "two": Taken(512, 1024, frozenset(unit.ports))}
+    assert checks.crowded([unit, ended], [row], lambda _: taken["one"]) == []
+    assert len(checks.crowded([unit], [row], lambda _: Taken())) == 1
+    assert "twice" in checks.crowded([unit, replace(unit, id="u3")], [row], lambda _: taken["two"])[0]
+    small = replace(row, cpu_units=100)
+    assert "256 and 512 taken" in checks.crowded([unit], [small], lambda _: taken["one"])[0]
+    assert checks.crowded([unit], [replace(small, unbounded=True)], lambda _: taken["one"]) == []

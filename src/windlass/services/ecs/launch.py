@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -59,8 +58,7 @@ MANAGED_TAG = "aws:ecs:clusterName"
 """What enableECSManagedTags adds to a task run by itself; ECS Developer Guide, tagging."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """A RunTask call that may be carried out: one place per task, everything else in common."""
 
     places: Sequence[Place]

@@ -45,7 +45,7 @@ PARTIAL: Mapping[str, str] = {
     "ListTasks": "serviceName and daemonName find nothing: there are none yet",
     "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
-    "ListContainerInstances": "filter: the operators =~ and !~ are refused",
+    "ListContainerInstances": "filter: patterns are RE2's, not Java's",
     "RegisterContainerInstance": (
         "platformDevices and the signature of the identity document are not looked at; an instance whose "
         "document names no machine of this plane has no agent"

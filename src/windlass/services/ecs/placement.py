@@ -90,6 +90,8 @@ def choose(room: Room, need: Need, count: int, wanted: Constraints, subjects: Su
             found = room.choose(need, suits) if wanted else room.choose(need)
             if found is None:
                 break
+            if count == 1:  # most calls: nothing that follows needs to know
+                return [found]
             room.take(found, need)
             chosen.append(found)
     return chosen

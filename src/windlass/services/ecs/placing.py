@@ -7,7 +7,6 @@ a task is to be placed in it, so that EC2 tasks run on a laptop that has no inst
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from windlass.aws.bus import Bus
@@ -15,6 +14,7 @@ from windlass.aws.calls import Call
 from windlass.aws.quotas import Quotas
 from windlass.fleet.room import Room
 from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import describe, instances, limits, lookup, placement, query, registration
 from windlass.services.ecs.capacity import Place

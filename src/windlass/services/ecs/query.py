@@ -3,8 +3,8 @@
 Grammar (ECS Developer Guide, cluster query language): `subject operator [argument]`, joined by and (&&), or
 (||), not (!), grouped by parentheses; `and` binds tighter than `or`. Subjects: agentConnected, agentVersion,
 attribute:NAME, ec2InstanceId, registeredAt, runningTasksCount, task:group. Numbers compare as numbers where
-both sides are numbers, versions part by part, everything else as text. Known gap: the pattern operators (=~,
-!~) are refused.
+both sides are numbers, versions part by part, everything else as text. Patterns (=~, !~) match the whole
+value; AWS takes Java's, here they are RE2's, which have no look-around (docs/decisions/0020).
 
 >>> compile("attribute:stack == prod and not agentConnected == false")(Subject({"stack": "prod"}))
 True
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from windlass.kernel import linear_regex
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.faults import Fault
 
@@ -154,6 +155,11 @@ class _Parser:
         read = self._subject(name)
         if operator in ("exists", "!exists"):
             return lambda subject: (read(subject) is not None) == (operator == "exists")
+        if operator in ("=~", "!~"):
+            matches = self._pattern()
+            return lambda subject: (
+                ((value := read(subject)) is not None and matches(value)) == (operator == "=~")
+            )
         if operator in ("in", "!in"):
             choices = self._list()
             return lambda subject: (read(subject) in choices) == (operator == "in")
@@ -187,8 +193,8 @@ class _Parser:
         negated = token == "!"
         if negated:
             token = self._next()
-        if token in ("=~", "!~"):
-            raise _invalid("Windlass does not have the operators =~ and !~ of cluster queries yet.")
+        if token in ("=~", "!~") and not negated:
+            return token
         named = token[1:].lower() if token.startswith("w") else ""
         if named.startswith("not_") and not negated:
             negated, named = True, named.removeprefix("not_")
@@ -214,6 +220,13 @@ class _Parser:
             raise _bad(self._expression) from None
         aware = read if read.tzinfo else read.replace(tzinfo=UTC)
         return str(round(aware.timestamp()) * SECOND)
+
+    def _pattern(self) -> Callable[[str], bool]:
+        """A regular expression over the whole value."""
+        try:
+            return linear_regex.searcher(rf"\A(?:{self._word()})\z")
+        except linear_regex.BadRegex:
+            raise _bad(self._expression) from None
 
     def _list(self) -> frozenset[str]:
         self._expect("[")

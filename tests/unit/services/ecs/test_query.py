@@ -59,6 +59,11 @@ WEB = Subject(
         ("(attribute:stack == test or agentConnected == true) and attribute:rack == 9", True),
         ("!(attribute:stack == prod && attribute:rack == 9)", False),
         ("attribute:and exists", False),
+        ("attribute:ecs.instance-type =~ t3.*", True),
+        ("attribute:ecs.instance-type =~ t3", False),
+        ("attribute:ecs.instance-type !~ t3", True),
+        ("attribute:ecs.instance-type matches 't[23][.](small|large)'", True),
+        ("attribute:nothing not_matches .*", True),
     ],
 )
 def test_matches(expression: str, matches: bool) -> None:
@@ -76,7 +81,8 @@ def test_matches(expression: str, matches: bool) -> None:
         "agentConnected == maybe", "registeredAt > yesterday", "task:group > family:web", "task:group exists",
         "not", "== ==", "attribute:stack == [", "attribute:stack == \"prod",
         "(" * 60 + "agentConnected exists",
-        "!" * 60 + "agentConnected exists", "attribute:stack == " + "x" * 2_000, "attribute:stack =~ p.*",
+        "!" * 60 + "agentConnected exists", "attribute:stack == " + "x" * 2_000,
+        "attribute:stack =~ '('", "attribute:stack !=~ p",
     ],
 )  # fmt: skip
 def test_refused(expression: str) -> None:
