@@ -88,8 +88,10 @@ def test_a_tag_is_asked_for_again(tasks: Tasks, small: SmallRegistry) -> None:
     small.asked.clear()
     assert tasks.run(image=reference)[0] == 0
     assert [(asked.method, asked.path) for asked in small.asked] == [("HEAD", "/v2/app/manifests/1")]
-    small.trick = lambda asked: not asked.answer(403)
+    small.asked.clear()
+    small.trick = lambda asked: not asked.answer(503)
     assert tasks.run(image=reference)[0] == 0
+    assert len(small.asked) == 2, "with an image at hand it does not wait long"
     small.asked.clear()
     pinned = tasks.reach(tasks.start(image=f"{small.host}/app@{small.image.digest}"), "STOPPED")
     assert pinned["containers"][0]["exitCode"] == 0

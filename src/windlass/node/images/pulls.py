@@ -142,7 +142,7 @@ class Pulls:
         try:
             async with self._slots, asyncio.timeout(limit_s):
                 log.info("pull of %s begins", flight.reference)
-                last = await self._worker(flight.reference)
+                last = await self._worker(flight.reference, hasty=flight.here is not None)
             error = CannotPull(last.error) if last.error else None
         except TimeoutError:
             why = f"Could not transition to pulled; timed out after waiting {limit_s:g}s"
@@ -184,9 +184,9 @@ class Pulls:
 
     # its process
 
-    async def _worker(self, reference: str) -> Line:
+    async def _worker(self, reference: str, *, hasty: bool = False) -> Line:
         """Run it; its last words. It is killed when this is cancelled. Raises OSError."""
-        popen = self._start_worker(reference)
+        popen = self._start_worker(Job(str(self._data), self._settings, reference, hasty))
         ended: asyncio.Future[int] = self._loop.create_future()
         self._children.watch(popen.pid, lambda code: None if ended.done() else ended.set_result(code))
         assert popen.stdin is not None
@@ -206,10 +206,10 @@ class Pulls:
                 with suppress(ProcessLookupError):
                     os.kill(popen.pid, signal.SIGKILL)
 
-    def _start_worker(self, reference: str) -> subprocess.Popen[bytes]:
-        job = msgspec.json.encode(Job(str(self._data), self._settings, reference)).decode()
+    def _start_worker(self, job: Job) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", "windlass.node.images.worker", msgspec.json.encode(job).decode()]
         popen = subprocess.Popen(
-            [sys.executable, "-m", "windlass.node.images.worker", job],
+            words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -37,6 +37,8 @@ from windlass.node.images.store import CONFIG_BYTES_MAX
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
 """Between five attempts at one answer; the ECS agent tries a pull as often."""
 RETRY_AFTER_S_MAX = 30.0
+BACK_OFF_HASTY_S = (0.5,)
+"""When there is an image to fall back on: a launch shall not wait long for a registry that is gone."""
 CONNECT_S, READ_S = 10.0, 30.0
 """Until a connection stands, and between two pieces of an answer."""
 REDIRECTS_MAX = 5
@@ -55,6 +57,7 @@ class Access:
     insecure: Collection[str] = ()
     pause: Pause = time.sleep
     read_s: float = READ_S
+    back_off_s: Sequence[float] = BACK_OFF_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +160,7 @@ class Registry:
     def _ask(self, method: str, path: str, headers: Mapping[str, str]) -> Body:
         """The answer, whatever its status; waits and asks again when the registry is busy or gone."""
         url = f"{self._home}/v2/{self._remote.repository}/{path}"
-        for back_off_s in (*BACK_OFF_S, None):
+        for back_off_s in (*self._access.back_off_s, None):
             try:
                 answer = self._authorized(method, url, headers)
                 if answer.status not in _BUSY:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ import msgspec
 from windlass.node.images import collect, logins, pull
 from windlass.node.images.faults import BadImage
 from windlass.node.images.places import store_of_agent
-from windlass.node.images.registry import Access
+from windlass.node.images.registry import BACK_OFF_HASTY_S, Access
 from windlass.node.images.settings import ImageSettings
 
 NICENESS = 5
@@ -38,6 +39,8 @@ class Job(msgspec.Struct, frozen=True):
     data: str
     settings: ImageSettings
     reference: str = ""
+    hasty: bool = False
+    """There is an image that will do as well."""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,7 +82,9 @@ def _run(job: Job) -> tuple[str, ...]:
     store = store_of_agent(Path(job.data))
     if not job.reference:
         return tuple(str(one) for one in collect.run(store, job.settings))
-    pull.pull(store, job.reference, access(job.settings), _teller())
+    known = access(job.settings)
+    known = replace(known, back_off_s=BACK_OFF_HASTY_S) if job.hasty else known
+    pull.pull(store, job.reference, known, _teller())
     return ()
 
 
