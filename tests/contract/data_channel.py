@@ -146,6 +146,11 @@ class DataChannel:
         assert self.closed is not None
         return self.closed
 
+    def output_or_end(self) -> str:
+        """All that was said until the session was closed: output, and why."""
+        closed = self.end()
+        return self.output.decode() + str(closed["Output"])
+
     def vanish(self) -> None:
         """As a client that was killed."""
         self._connection.socket.close()

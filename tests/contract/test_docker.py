@@ -12,7 +12,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.contract.data_channel import DataChannel
 from tests.contract.test_cli import refused
+from tests.contract.test_ecs_exec import Site, windlass_exec
 from tests.contract.test_oci import Tasks, windlass
 from tests.dockerd import IMAGE, Dockerd, a_dockerd
 from tests.fault.waiting import until
@@ -290,3 +292,28 @@ def test_no_daemon_is_said_in_one_line(
     monkeypatch.setenv("DOCKER_HOST", host)
     line = refused(windlass("up", "--runner", "docker", "--port", "0", "--data", str(tmp_path)))
     assert says in line
+
+
+def test_commands_in_a_container(plane: PlaneProcess, account: str) -> None:
+    """A terminal of the container's own, as root; pipes with bytes and an exit code; ends with its task."""
+    ecs = plane.client("ecs", account)
+    ecs.create_cluster()
+    site = Site(ecs)
+    site.run(image=IMAGE, user="1000", stopTimeout=2)
+    shell = DataChannel(site.ask("env PS1= sh")["session"]).handshake()
+    shell.resize(90, 40)
+    shell.type("id -u; tty; stty size; exit 9\r")
+    shell.see("0\r\n/dev/pts/0\r\n40 90\r\n")
+    assert shell.end()["ExitCode"] == 9
+    done = windlass_exec(plane, site.task, "sh", "-c", "cat; echo x >&2; exit 4", input=b"\x00\xff" * 50_000)
+    assert (done.returncode, done.stdout) == (4, b"\x00\xff" * 50_000 + b"x\n")
+    shell = DataChannel(site.ask("sleep 1234")["session"]).handshake()
+    shell.vanish()
+    gone = "while ps | grep -q '[s]leep 1234'; do sleep 0.1; done"
+    assert windlass_exec(plane, site.task, "sh", "-c", gone).returncode == 0
+    assert "nosuch" in DataChannel(site.ask("nosuch")["session"]).handshake().output_or_end()
+    shell = DataChannel(site.ask("sh -c 'trap \"\" HUP TERM; echo ready; sleep 1000'")["session"]).handshake()
+    shell.see("ready")
+    site.ecs.stop_task(task=site.task)
+    shell.end()
+    site.reach("STOPPED")

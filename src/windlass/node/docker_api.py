@@ -166,17 +166,35 @@ class Engine:
 
         `body`: an async iterator of bytes (sent as it is), or anything that JSON takes.
         """
+        async with self._exchange(method, path, query, body, headers or {}) as (exchange, _):
+            yield _guarded(exchange)
+
+    @asynccontextmanager
+    async def conversation(
+        self, path: str, body: object
+    ) -> AsyncIterator[tuple[AsyncIterator[bytes], asyncio.StreamWriter]]:
+        """A connection that goes on in both directions: what comes, and where to write to.
+
+        Raises DaemonGone, Refused.
+        """
+        async with self._exchange("POST", path, None, body, {}) as (exchange, writer):
+            yield _guarded(exchange), writer
+
+    @asynccontextmanager
+    async def _exchange(
+        self, method: str, path: str, query: Query | None, body: object, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[_Exchange, asyncio.StreamWriter]]:
         reader, writer = await self._connect()
         try:
             exchange = _Exchange(reader)
             try:
-                await self._send(writer, self._target(path, query), method, body, headers or {})
+                await self._send(writer, self._target(path, query), method, body, headers)
                 await exchange.headers()
                 if exchange.answer.status >= 400:
                     raise Refused(exchange.answer.status, await _message(exchange))
             except OSError as error:
                 raise DaemonGone(str(error)) from error
-            yield _guarded(exchange)
+            yield exchange, writer
         finally:
             writer.close()
 

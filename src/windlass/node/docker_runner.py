@@ -27,6 +27,7 @@ from windlass.node.docker_api import DaemonGone, Engine, Refused
 from windlass.node.docker_check import run_check
 from windlass.node.docker_containers import Containers
 from windlass.node.docker_daemon import Daemon, Found
+from windlass.node.docker_exec import DockerExec
 from windlass.node.docker_images import Brought, DockerImages
 from windlass.node.docker_network import DockerNetworks
 from windlass.node.docker_output import DockerOutput
@@ -178,8 +179,13 @@ class DockerRunner:
         defaults: Mapping[str, str],
         events: ExecEvents,
     ) -> Execution:
-        """See runner.Runner: not here yet."""
-        raise CannotStart("the docker runner runs no commands in containers yet; docker exec does")
+        """See runner.Runner; as root, with what Docker gives it of the container's own."""
+        found = self._running.get((unit_id, container.name))
+        if found is None:
+            raise CannotStart("the container does not run")
+        execution = DockerExec(self._engine, self._spawn, found.id, events)
+        self._spawn.start(f"exec {command.exec_id}", execution.run(command))
+        return execution
 
     def withdraw(self, unit_id: str, container: str) -> None:
         """See runner.Runner; a pull that nobody else waits for ends."""

@@ -39,8 +39,7 @@ PARTIAL: Mapping[str, str] = {
     ),
     "ExecuteCommand": (
         "sessions are not encrypted (kmsKeyId is refused) and not logged; a client that lost its connection "
-        "cannot resume; under the process runner commands run as the container's user, not as root; "
-        "the docker runner refuses them"
+        "cannot resume; under the process runner commands run as the container's user, not as root"
     ),
     "ListTasks": "serviceName and daemonName find nothing: there are none yet",
     "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
