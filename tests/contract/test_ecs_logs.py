@@ -85,7 +85,7 @@ def test_long_lines_and_bytes_that_are_no_text(ecs: Any, client: Callable[..., A
     assert found[2] == "\ufffdx"
 
 
-def test_a_log_group_that_is_missing(ecs: Any) -> None:
+def test_a_log_group_that_is_missing(ecs: Any, client: Callable[..., Any]) -> None:
     """Without awslogs-create-group the task fails to start, with AWS's words for each launch type."""
     log = awslogs("/nowhere", awslogs_stream_prefix="p")
     task = stopped(ecs, run(ecs, "true", log=log))
@@ -101,7 +101,8 @@ def test_a_log_group_that_is_missing(ecs: Any) -> None:
             {"name": "app", "image": "x", "command": ["true"], "logConfiguration": log}
         ],
     )  # fmt: skip
-    network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
+    [subnet, *_] = client("ec2").describe_subnets()["Subnets"]
+    network = {"awsvpcConfiguration": {"subnets": [subnet["SubnetId"]]}}
     arn = ecs.run_task(taskDefinition="far", launchType="FARGATE", networkConfiguration=network)
     task = stopped(ecs, arn["tasks"][0]["taskArn"])
     assert task["stopCode"] == "TaskFailedToStart"
