@@ -20,9 +20,12 @@ from windlass.node.session import SessionRefused
 NODE_PATH = "/_windlass/node"
 """As front/admit.py has it."""
 OPEN_WITHIN_S = 10.0
-PING_EVERY_S = 5.0
-PONG_WITHIN_S = 15.0
-"""Seconds without an answer to a ping until the link counts as dead; as long as the plane's lease."""
+PING_EVERY_S = 10.0
+PONG_WITHIN_S = 60.0
+"""Seconds without an answer to a ping until the link counts as dead. An answer waits behind what was sent
+
+before: with less, a large desired set on a slow link would never arrive, but be sent again and again.
+"""
 REASON_CHARS_MAX = 300
 
 
