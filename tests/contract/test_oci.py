@@ -317,7 +317,7 @@ def test_a_killed_agent_leaves_nothing(
     children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
     os.kill(agent, 9)
     ended = tasks.reach(arn, "STOPPED")
-    assert ended["stoppedReason"] == "Host agent restarted"
+    assert ended["containers"][0]["reason"] == "Host agent restarted"
     alive = [found for pid in children if (found := proc.stat(int(pid))) is not None and found.state != "Z"]
     assert alive == []
     assert tasks.run("exit 3")[0] == 3

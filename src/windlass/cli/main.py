@@ -235,6 +235,20 @@ def agent(
     )
 
 
+@agent_app.command()
+def doctor(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is left over.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Only what belongs to this data directory of a plane.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find and remove what agents left of tasks and nobody looks after. Exit code 1: some is left."""
+    from windlass.cli import agents
+
+    raise SystemExit(agents.doctor(data, not dry_run, as_json))
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 

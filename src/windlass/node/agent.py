@@ -23,6 +23,7 @@ from windlass.fleet.messages import (
     Invoke,
     InvokeResult,
     PoolCounts,
+    UnitSpec,
     UnitState,
     Want,
 )
@@ -31,7 +32,7 @@ from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
 from windlass.node.exec_sessions import ExecSessions
-from windlass.node.held import Held
+from windlass.node.held import Held, Progress
 from windlass.node.ledger import Ledger
 from windlass.node.logs import Logs
 from windlass.node.network.plain import PlainNetworks
@@ -51,7 +52,7 @@ from windlass.node.plan import (
     restarts,
 )
 from windlass.node.role_credentials import RoleCredentials
-from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Watch
+from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Step, Watch, no_step
 from windlass.node.sandbox import Connected, NotConnected
 from windlass.node.task_metadata import labelled
 
@@ -60,6 +61,8 @@ STARTS_PER_TURN = 8
 SHUTDOWN_GRACE_MAX: Duration = seconds(10)
 """When the agent itself ends, no stopTimeout is longer."""
 SHUTDOWN_REASON = "Host agent stopped"
+LOST_REASON = "Host agent restarted"
+"""Of a container that ran under an agent before this one, and of which nothing is left."""
 
 Surroundings: TypeAlias = Callable[[Held, str], Mapping[str, str]]
 """(unit, container name) → what its environment says of the endpoints that it may ask."""
@@ -92,6 +95,7 @@ class Agent:
         runner: Runner,
         ledger: Ledger,
         networks: Networks | None = None,
+        step: Step = no_step,
     ) -> None:
         self._identity = identity
         self._clock = clock
@@ -100,6 +104,7 @@ class Agent:
         self._networks: Networks = PlainNetworks() if networks is None else networks
         self._functions: FunctionHost | None = None
         self._ledger = ledger
+        self._step = step
         self.outbox = Outbox()
         self._logs = Logs(self._loop, self.outbox)
         self.generation = 0
@@ -118,6 +123,8 @@ class Agent:
         self.surroundings: Surroundings = lambda held, container: {}
         self.credentials = RoleCredentials(self._loop, clock)
         self.execs = ExecSessions(runner, self._to_exec)
+        self._told = True
+        """False while adopted units wait for the plane to say what it wants: nothing new is started then."""
         runner.attach(self, self._logs)
 
     def reach_plane(self, endpoint: str) -> None:
@@ -183,6 +190,7 @@ class Agent:
                 self._wants.pop(unit_id, None)
         self._wants.update((want.spec.unit_id, want) for want in desired.changed)
         self.generation = desired.generation
+        self._told = True
         self._wake(*touched, *(want.spec.unit_id for want in desired.changed))
         return True
 
@@ -194,11 +202,26 @@ class Agent:
         return await self._functions.invoke(invoke)
 
     def recover(self, states: Iterable[UnitState]) -> None:
-        """Hold what an agent before this one ran, as it ended. Called before the first session."""
+        """Hold what an agent before this one ran, as it ended. Before the first session, after `adopt`."""
         for state in states:
             self._held[state.unit_id] = moves.recovered(state)
             self._reported[state.unit_id] = state
         self._networks.settle()
+
+    def adopt(self, spec: UnitSpec, state: UnitState, progress: Progress) -> None:
+        """Go on with a task of an agent before this one; nothing is started before the plane has spoken."""
+        unit_id = spec.unit_id
+        self._told = False
+        self._held[unit_id] = moves.resumed(spec, state, progress)
+        self._reported[unit_id] = state
+        self._wants[unit_id] = Want(spec, run=True)
+        for container in spec.containers:
+            status, name = self._held[unit_id].container(container.name).status, container.name
+            found = status != "stopped" and self._runner.adopt(unit_id, container, progress.over.get(name, 0))
+            if not found and status == "running" and name not in progress.restarting:
+                self.exited(unit_id, name, None, LOST_REASON, self._clock.now())
+        self._networks.adopt(spec, self._held[unit_id].state, partial(self._reconnected, unit_id))
+        self._wake(unit_id)
 
     def look_up(self, unit_id: str) -> Held | None:
         """The unit as it is now, if this node holds it."""
@@ -258,11 +281,13 @@ class Agent:
         if (held := self._held.get(unit_id)) is not None:
             self._set(moves.ended(held, container, None, reason, at))
 
-    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
+    def exited(self, unit_id: str, container: str, exit_code: int | None, reason: str, at: Instant) -> None:
         if (held := self._held.get(unit_id)) is None:
             return
-        if restarts(self._want(unit_id), held, container, exit_code, at):
-            self._set(moves.restarting(held, container, exit_code))
+        if exit_code is not None and restarts(self._want(unit_id), held, container, exit_code, at):
+            self._set(held := moves.restarting(held, container, exit_code))
+            # Now, not after the turn: the next run is started in it, and must not be taken for this one.
+            self._write(partial(self._ledger.note, [held.state], {unit_id: moves.progress(held)}))
         else:
             self._set(moves.ended(held, container, exit_code, reason, at))
 
@@ -282,7 +307,7 @@ class Agent:
         """Write units down before the plane hears that they are held here."""
         units = [moves.fresh(want.spec) for want in wants]
         if units:
-            self._ledger.note(unit.state for unit in units)
+            self._ledger.hold((unit.spec, unit.state) for unit in units)
             self._held.update((unit.spec.unit_id, unit) for unit in units)
 
     def _set(self, held: Held) -> None:
@@ -320,6 +345,8 @@ class Agent:
             self._held[unit_id] = moves.observe(want, self._held[unit_id], now)
             todo = plan(want, self._held[unit_id], now, cap)
             for action in todo.actions:
+                if isinstance(action, Start) and not self._told:
+                    return False  # `accept` wakes it
                 if isinstance(action, Start | Check) and not self._budget:
                     self._queued[unit_id] = None
                     return False
@@ -379,6 +406,13 @@ class Agent:
             defaults = self._defaults(held, name)
             self._runner.start(unit_id, labelled(held, name), defaults, network.sandbox)
 
+    def _reconnected(self, unit_id: str, name: str, network: Connected | NotConnected) -> None:
+        """The network of an adopted container was found. When it was not, the container goes on as it is."""
+        if isinstance(network, NotConnected):
+            log.warning("unit %s, container %s: %s", unit_id, name, network.reason)
+        elif (held := self._held.get(unit_id)) is not None:
+            self._set(moves.connected(held, name, network))
+
     def _defaults(self, held: Held, name: str) -> dict[str, str]:
         """What the container's environment has unless its definition says otherwise."""
         sandbox = held.sandbox(name)
@@ -411,8 +445,9 @@ class Agent:
         self._set_timer(unit_id, None, 0)
 
     def _report(self, unit_ids: Iterable[str]) -> None:
-        """Tell the plane and the ledger what changed; files of what stopped are not needed any more."""
+        """Tell the plane and the ledger what changed; then files of what stopped are not needed any more."""
         changed: list[UnitState] = []
+        stopped: list[Held] = []
         for unit_id in unit_ids:
             held = self._held.get(unit_id)
             if held is None or self._reported.get(unit_id) == held.state:
@@ -420,13 +455,18 @@ class Agent:
             changed.append(held.state)
             self._reported[unit_id] = held.state
             if held.state.status == "stopped":
-                self.credentials.forget(held.state.unit_id)
-                self._set_timer(unit_id, None, 0)
-                if held.spec.kind == "task":
-                    self._end_task(unit_id)
-        if changed:
-            self._write(partial(self._ledger.note, changed))
-            self.outbox.put_states(changed)
+                stopped.append(held)
+        if not changed:
+            return
+        self._step("before report")
+        progress = {state.unit_id: moves.progress(self._held[state.unit_id]) for state in changed}
+        self._write(partial(self._ledger.note, changed, progress))
+        self.outbox.put_states(changed)
+        for held in stopped:
+            self.credentials.forget(held.spec.unit_id)
+            self._set_timer(held.spec.unit_id, None, 0)
+            if held.spec.kind == "task":
+                self._end_task(held.spec.unit_id)
 
     def _end_task(self, unit_id: str) -> None:
         """Nothing of it runs any more: its files and networks are not needed."""

@@ -1,10 +1,10 @@
 """From a container's specification to what the kernel is to execute, or to a reason why that cannot be.
 
-Reads the file system and the user database; starts nothing. There is no shell and no image here: the
-command is looked up on the host, in the container's own PATH. Limits are set by util-linux `prlimit` (and
-the user then by `setpriv`) in front of the command, because setting them in the forked child would need
-Python code between fork and exec (slow, and unsafe beside threads); see docs/decisions/0006.
-Known gap: CPU shares are not enforced; the host's scheduler shares.
+Reads the file system and the user database; starts nothing. There is no image here: the command is looked
+up on the host, in the container's own PATH. Limits are set by util-linux `prlimit` and the user by `setpriv`
+in front of the command: its parent is its keeper, which is no Python; see docs/decisions/0006 and 0013.
+Known gaps: CPU shares are not enforced, the host's scheduler shares; what binfmt_misc would start is refused
+unless it is ELF or has a "#!" line.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import pwd
 import shutil
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,10 @@ ULIMITS = frozenset(
 """ECS UlimitName; prlimit(1) has an option of the same name for each."""
 
 
+_HEAD_BYTES = 256
+"""The kernel looks at so much of a file to find out how to execute it; BINPRM_BUF_SIZE."""
+
+
 class CannotStart(Exception):
     """The container cannot be started; the text is what ECS shows as the container's reason."""
 
@@ -61,13 +66,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to execute. `identity`: whom the starter is to become first; None when `argv` sees to that."""
+    """What to execute. `owner` is the user id that it takes on itself, None: it stays the agent's."""
 
     executable: str
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     directory: str
-    identity: Identity | None
+    owner: int | None = None
 
 
 def prepare(
@@ -91,10 +96,10 @@ def prepare(
     if not Path(directory).is_dir():
         raise CannotStart(f"working directory {directory} does not exist on this host")
     executable = look_up(words[0], environment.get("PATH", os.defpath), directory)
-    if not spec.ulimits:
-        return Launch(executable, words, environment, directory, identity)
+    _check_format(executable, words[0])
     argv = (*_limited(spec.ulimits), *_as_user(identity), executable, *words[1:])
-    return Launch(argv[0], argv, environment, directory, None)
+    owner = None if identity is None else identity.uid
+    return Launch(argv[0], argv, environment, str(Path(directory).absolute()), owner)
 
 
 def look_up(word: str, path: str, directory: str) -> str:
@@ -120,6 +125,21 @@ def look_up(word: str, path: str, directory: str) -> str:
     if "/" in word:
         raise CannotStart(f'exec: "{word}": stat {word}: no such file or directory')
     raise CannotStart(f'exec: "{word}": executable file not found in $PATH')
+
+
+def _check_format(executable: str, word: str) -> None:
+    """Refuse what the kernel would refuse to execute: a keeper could only say so by an exit code."""
+    try:
+        with open(executable, "rb") as file:  # noqa: PTH123 (in every start)
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return  # executable and not readable: the kernel will tell
+    if head.startswith(b"#!"):
+        interpreter = os.fsdecode(head[2:].partition(b"\n")[0].strip().partition(b" ")[0])
+        if interpreter and not os.path.exists(interpreter):  # noqa: PTH110
+            raise CannotStart(f'exec: "{word}": no such file or directory')
+    elif sys.platform == "linux" and not head.startswith(b"\x7fELF"):
+        raise CannotStart("Exec format error")
 
 
 def identify(user: str) -> Identity | None:
@@ -157,6 +177,8 @@ def _group(group: str) -> int:
 
 def _limited(ulimits: tuple[Ulimit, ...]) -> tuple[str, ...]:
     """The words that set limits in front of a command."""
+    if not ulimits:
+        return ()
     tool = shutil.which("prlimit")
     if tool is None:
         raise CannotStart("ulimits need prlimit (util-linux) on this host")
@@ -173,12 +195,12 @@ def _number(value: int) -> str:
 
 
 def _as_user(identity: Identity | None) -> tuple[str, ...]:
-    """The words that change the user behind `prlimit`, which needs root to raise a limit."""
+    """The words that change the user, behind `prlimit`, which needs root to raise a limit."""
     if identity is None:
         return ()
     tool = shutil.which("setpriv")
     if tool is None:
-        raise CannotStart("ulimits together with a user need setpriv (util-linux) on this host")
+        raise CannotStart("a user needs setpriv (util-linux) on this host")
     groups = ",".join(map(str, identity.groups))
     return (
         tool,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -138,12 +138,12 @@ class DockerRunner:
             self._unit(found.unit_id).containers[found.container] = found.id
         self._spawn.start("docker events", self._daemon.watch())
 
-    def tidy(self, going_on: Set[str]) -> None:
-        """Remove what an agent before this one left of other units than these."""
-        for unit_id in [unit_id for unit_id in self._units if unit_id not in going_on]:
-            self.remove(unit_id)
-
     # runner.Runner
+
+    async def recall(self, units: Collection[str]) -> None:
+        """See runner.Runner; `open` has found everything. What is not wanted goes while others start."""
+        for unit_id in [unit_id for unit_id in self._units if unit_id not in units]:
+            self.remove(unit_id)
 
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
@@ -152,13 +152,10 @@ class DockerRunner:
         self._starting[made.key] = made
         self._begin(made, partial(self._start, defaults=dict(defaults)))
 
-    def adopt(self, unit_id: str, container: ContainerSpec) -> bool:
-        """Take over what an agent before this one may have started: True if it was started.
-
-        False: nothing of it was ever run, and `start` may follow.
-        """
+    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
+        """See runner.Runner. One container runs again and again: if it does not now, its last run is over."""
         found = self._found.get((unit_id, container.name))
-        if found is None or found.status == "created":
+        if found is None or found.status == "created" or (over and found.status != "running"):
             return False
         self._begin(_Container((unit_id, container.name), container, id=found.id), self._find)
         return True

@@ -27,15 +27,27 @@ RESOURCE_INITIALIZATION_ERROR = "ResourceInitializationError: "
 """stoppedReason texts; ECS developer guide, stopped task error codes."""
 
 
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was done about a unit beside its state: what the next agent has to know to go on. See Held."""
+
+    terminated: Mapping[str, Instant] = {}
+    killed: frozenset[str] = frozenset()
+    restarting: Mapping[str, int] = {}
+    restarted_at: Mapping[str, Instant] = {}
+    over: Mapping[str, int] = {}
+    failures: Mapping[str, int] = {}
+    """Failed health checks in a row, for each container that has any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """One unit on this node.
 
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
     went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not
-    start. `restarting` has containers between two runs, with the exit code of the last, `restarted_at` their
-    last start if it was not the first, `checks` what their health checks showed, `sandboxes` the networks
-    that they were put into.
+    start. `restarting` has containers between two runs, with the exit code of the last, `over` the pid of the
+    last run that ended before another, `restarted_at` their last start if it was not the first, `checks` what
+    their health checks showed, `sandboxes` the networks that they were put into.
     """
 
     spec: UnitSpec
@@ -44,6 +56,7 @@ class Held:
     terminated: Mapping[str, Instant] = field(default_factory=dict)
     killed: frozenset[str] = frozenset()
     restarting: Mapping[str, int] = field(default_factory=dict)
+    over: Mapping[str, int] = field(default_factory=dict)
     restarted_at: Mapping[str, Instant] = field(default_factory=dict)
     checks: Mapping[str, Checks] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
@@ -54,7 +67,7 @@ class Held:
         return self.restarted_at.get(name, self.container(name).started_at)
 
     def checks_of(self, name: str) -> Checks:
-        """The container's checks; a container that was adopted has none from before."""
+        """The container's checks."""
         return self.checks.get(name) or Checks(self.last_start(name))
 
     def sandbox(self, name: str) -> Sandbox:
@@ -75,6 +88,27 @@ def fresh(spec: UnitSpec) -> Held:
     """A unit that was just handed to this node: nothing of it runs yet."""
     containers = tuple(ContainerState(container.name, "pending") for container in spec.containers)
     return Held(spec, UnitState(spec.unit_id, "pending", containers))
+
+
+def progress(held: Held) -> Progress:
+    """What is to be written down of the unit beside its specification and state."""
+    failures = {name: checks.failures for name, checks in held.checks.items() if checks.failures}
+    return Progress(held.terminated, held.killed, held.restarting, held.restarted_at, held.over, failures)
+
+
+def resumed(spec: UnitSpec, state: UnitState, progress: Progress) -> Held:
+    """The unit as an agent before this one left it. A health check that was under way is made again."""
+    held = Held(
+        spec,
+        state,
+        terminated=progress.terminated,
+        killed=progress.killed,
+        restarting=progress.restarting,
+        over=progress.over,
+        restarted_at=progress.restarted_at,
+    )
+    checks = {name: Checks(held.last_start(name), failures=n) for name, n in progress.failures.items()}
+    return replace(held, checks=checks)
 
 
 def asked(held: Held, name: str) -> Held:
@@ -149,7 +183,11 @@ def restarting(held: Held, name: str, exit_code: int) -> Held:
     between = msgspec.structs.replace(
         container, pid=0, health="UNKNOWN", restart_count=container.restart_count + 1
     )
-    return replace(_with(held, between), restarting={**held.restarting, name: exit_code})
+    return replace(
+        _with(held, between),
+        restarting={**held.restarting, name: exit_code},
+        over={**held.over, name: container.pid},
+    )
 
 
 def _started_again(held: Held, container: ContainerState, pid: int, at: Instant) -> Held:

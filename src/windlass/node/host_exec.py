@@ -60,9 +60,9 @@ def _on_terminal(conversation: Conversation, launch: Launch, command: ExecStart)
         raise CannotStart("a terminal needs setsid (util-linux) on this host")
     ours, theirs = make_terminal(command.columns, command.rows)
     try:
-        if launch.identity is not None:
+        if launch.owner is not None:
             with suppress(OSError):
-                os.fchown(theirs, launch.identity.uid, -1)
+                os.fchown(theirs, launch.owner, -1)
         argv = (tool, "-c", launch.executable, *launch.argv[1:])
         pid = _spawn(launch, argv, tool, theirs, theirs, new_session=False)
     except BaseException:
@@ -93,7 +93,6 @@ def _on_pipes(conversation: Conversation, launch: Launch) -> None:
 def _spawn(
     launch: Launch, argv: Sequence[str], executable: str, stdin: int, stdout: int, *, new_session: bool
 ) -> int:
-    identity = launch.identity
     try:
         popen = subprocess.Popen(
             argv,
@@ -104,9 +103,6 @@ def _spawn(
             cwd=launch.directory,
             env=launch.environment,
             start_new_session=new_session,
-            user=None if identity is None else identity.uid,
-            group=None if identity is None else identity.gid,
-            extra_groups=None if identity is None else list(identity.groups),
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise CannotStart(f'exec: "{argv[0]}": {(error.strerror or str(error)).lower()}') from error

@@ -84,7 +84,7 @@ def _running(data: Path, socket: Path, runner: str) -> int | None:
             f"agent {found.pid} has {data} and runs tasks with the {found.runner} runner, not {runner}; "
             "end it first"
         )
-    return found.pid
+    return found.pid if found.lives() else None  # a dead one's lock goes in a moment; the new one waits
 
 
 def begin(data: Path, *, socket: Path, token_file: Path, node_id: str, runner: str) -> Starting:

@@ -2,44 +2,54 @@
 
 A file of length-prefixed msgpack records, only added to; the last record of a unit counts. It is written
 before a unit is acknowledged to the plane and before anything of it is started, so a unit can never run
-twice because an agent died. Not synced to disk: it has to outlive the agent, not the host (after a crash of
-the host nothing runs any more; a unit whose record was lost with it is then started again: known gap).
+twice because an agent died, and the next agent knows what to do with what still runs. Holds environment
+variables of tasks: for the agent's user only. Not synced to disk: it has to outlive the agent, not the host
+(after a crash of the host nothing runs any more; a unit whose record was lost with it is then started again:
+known gap).
 """
 
 from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from windlass.fleet.messages import UnitState
+from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.node import proc
+from windlass.node.held import Progress
 
 REWRITE_BYTES_MIN = 4 * 2**20
 """The file is written anew when it is larger than this and than four times what counts in it."""
 _LENGTH = struct.Struct(">I")
+_NONE: Mapping[str, Progress] = {}
 
 
 class Record(msgspec.Struct, frozen=True):
     """One unit as it was; `state` None: it was removed. `ticks` tells a recorded pid from a later process
 
-    of the same number: (pid, start time in ticks since boot).
+    of the same number: (pid, start time in ticks since boot). `spec` is written once, with the unit's first
+    record; later ones go without.
     """
 
     unit_id: str
     state: UnitState | None
     ticks: tuple[tuple[int, int], ...] = ()
+    spec: UnitSpec | None = None
+    progress: Progress = Progress()
 
 
 class Ledger(Protocol):
     """Where an agent notes what it holds."""
 
-    def note(self, states: Iterable[UnitState]) -> None:
-        """Keep these states."""
+    def hold(self, units: Iterable[tuple[UnitSpec, UnitState]]) -> None:
+        """Keep these units, which are new here."""
+
+    def note(self, states: Iterable[UnitState], progress: Mapping[str, Progress] = _NONE) -> None:
+        """Keep these states, and how far the units with these ids are."""
 
     def remove(self, unit_ids: Iterable[str]) -> None:
         """Forget these units."""
@@ -48,7 +58,10 @@ class Ledger(Protocol):
 class NoLedger:
     """Keeps nothing: for an agent whose units cannot outlive it (a simulated one)."""
 
-    def note(self, states: Iterable[UnitState]) -> None:
+    def hold(self, units: Iterable[tuple[UnitSpec, UnitState]]) -> None:
+        pass
+
+    def note(self, states: Iterable[UnitState], progress: Mapping[str, Progress] = _NONE) -> None:
         pass
 
     def remove(self, unit_ids: Iterable[str]) -> None:
@@ -67,8 +80,12 @@ class FileLedger:
         """What counts now."""
         return list(self._live.values())
 
-    def note(self, states: Iterable[UnitState]) -> None:
-        self._append([Record(state.unit_id, state, _ticks(state)) for state in states])
+    def hold(self, units: Iterable[tuple[UnitSpec, UnitState]]) -> None:
+        self._append([Record(state.unit_id, state, _ticks(state), spec) for spec, state in units])
+
+    def note(self, states: Iterable[UnitState], progress: Mapping[str, Progress] = _NONE) -> None:
+        units = ((state, progress.get(state.unit_id, Progress())) for state in states)
+        self._append([Record(s.unit_id, s, _ticks(s), progress=done) for s, done in units])
 
     def remove(self, unit_ids: Iterable[str]) -> None:
         self._append([Record(unit_id, None) for unit_id in unit_ids])
@@ -94,6 +111,7 @@ class FileLedger:
     def _rewrite(self) -> None:
         data = b"".join(map(_frame, self._live.values()))
         fresh = self._path.with_suffix(".new")
+        fresh.touch(mode=0o600)
         fresh.write_bytes(data)
         fresh.replace(self._path)
         self._file = self._path.open("ab", buffering=0)
@@ -121,8 +139,12 @@ def load(path: Path) -> dict[str, Record]:
 def _apply(live: dict[str, Record], record: Record) -> None:
     if record.state is None:
         live.pop(record.unit_id, None)
-    else:
-        live[record.unit_id] = record
+        return
+    if record.state.status == "stopped":
+        record = msgspec.structs.replace(record, spec=None)
+    elif record.spec is None and (before := live.get(record.unit_id)) is not None:
+        record = msgspec.structs.replace(record, spec=before.spec)
+    live[record.unit_id] = record
 
 
 def _frame(record: Record) -> bytes:

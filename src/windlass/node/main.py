@@ -2,7 +2,7 @@
 
 One process of its own. It outlives its plane: when that is gone, tasks go on and the agent tries the socket
 until a plane answers. SIGTERM and the plane's Shutdown end it the same way: tasks are stopped, their end is
-reported, the process ends. SIGKILL leaves tasks running until the next agent ends them (recover.py).
+reported, the process ends. After SIGKILL tasks go on, and the next agent adopts them (recover.py).
 Imports little: every node pays for it, and what only agents that joined a plane on another machine need (TLS,
 WebSockets) is imported by those. Nothing of AWS is known here.
 """
@@ -44,8 +44,8 @@ from windlass.node.network.plain import PlainNetworks
 from windlass.node.oci_host import OciHost
 from windlass.node.oci_runner import OciRunner
 from windlass.node.process_runner import ProcessRunner
-from windlass.node.recover import kill_leftovers, stopped
-from windlass.node.runner import Networks, Runner
+from windlass.node.recover import recover
+from windlass.node.runner import Networks, Runner, Step, no_step
 from windlass.node.session import Connect, Sessions
 from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
@@ -82,8 +82,8 @@ class Options:
     join: Join | None = None
 
 
-def main(arguments: list[str]) -> int:
-    """Run an agent until it is told to end; returns the exit code."""
+def main(arguments: list[str], step: Step = no_step) -> int:
+    """Run an agent until it is told to end; returns the exit code. `step` is for fault tests."""
     options = parse(arguments)
     options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     logging.basicConfig(
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> int:
         host = _oci_host() if options.runner == "oci" else None
         images = image_settings.read(os.environ)
         joined = None if options.join is None else _join(options.data, options.join)
-        return asyncio.run(_serve(options, at_home, host, images, joined, mounts))
+        return asyncio.run(_serve(options, at_home, host, images, joined, mounts, step))
     except (NotCapable, BadSetting) as error:
         log.error("%s", error)
         return EXIT_NOT_CAPABLE
@@ -173,6 +173,7 @@ async def _serve(
     images: ImageSettings,
     joined: Joined | None,
     mounts: int,
+    step: Step,
 ) -> int:
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
@@ -192,13 +193,13 @@ async def _serve(
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
-    runner = await _runner(options, clock, children, spawn, host, images)
+    runner = await _runner(options, clock, children, spawn, host, images, step)
     networks = _networks(options, spawn, mounts)
-    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks)
+    agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks, step)
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
     agent.surroundings = _trusting(joined.authority if joined and host is None else "", endpoints)
-    await _recover(agent, ledger, clock, at_home)
+    await recover(agent, runner, ledger, clock, at_home)
     if joined is None:
         functions = options.data / "functions"
         sweep(functions)
@@ -225,23 +226,22 @@ async def _runner(
     spawn: Spawn,
     host: OciHost | None,
     images: ImageSettings,
+    step: Step,
 ) -> Runner:
-    """What runs tasks, with nothing left of an agent before this one. Raises NotCapable."""
+    """What runs tasks. Raises NotCapable."""
     loop = asyncio.get_running_loop()
     if host is not None:
         store = store_of_agent(options.data)
         pulls = Pulls(loop, clock, children, spawn, options.data, images)
         oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
         pulls.begin_collecting()
-        await oci.clear_leftovers()
         return oci
     if options.runner == "docker":
         from windlass.node.docker_start import open_runner
 
-        docker = await open_runner(loop, clock, spawn, options.data, images, os.environ)
-        docker.tidy(frozenset())
-        return docker
-    return ProcessRunner(loop, clock, children, options.data, os.environ.get("PATH", os.defpath))
+        return await open_runner(loop, clock, spawn, options.data, images, os.environ)
+    path = os.environ.get("PATH", os.defpath)
+    return ProcessRunner(loop, clock, children, options.data, path, step)
 
 
 def _networks(options: Options, spawn: Spawn, mounts: int) -> Networks:
@@ -252,18 +252,6 @@ def _networks(options: Options, spawn: Spawn, mounts: int) -> Networks:
         if not address(os.environ).is_local:
             return PlainNetworks()
     return open_networks(options.data, spawn, mounts, bridges=options.runner != "process")
-
-
-async def _recover(agent: Agent, ledger: FileLedger, clock: WallClock, at_home: bool) -> None:
-    """Settle what an agent before this one left. In a copied directory nothing is ours to kill."""
-    records = ledger.records()
-    running = [r for r in records if r.state is not None and r.state.status != "stopped"]
-    count = await kill_leftovers(running, clock) if at_home else 0
-    states = [stopped(r.state, clock.now()) for r in records if r.state is not None]
-    ledger.note(states)
-    agent.recover(states)
-    if running:
-        log.warning("an agent before this one left %d units, %d processes were killed", len(running), count)
 
 
 async def _end(agent: Agent, sessions: Sessions) -> None:

@@ -1,9 +1,9 @@
 """Hard memory limits of containers, by looking at what their processes hold.
 
-A container is the process that we started and its descendants. Resident sizes are summed first (cheap,
-counts shared pages several times); only a sum over the limit is looked at again by proportional sizes
-(smaps_rollup), and only that decides. One walk over /proc serves all containers; walks come so seldom that
-they take at most half a hundredth of one CPU.
+A container is what its keeper, the leader of its session, started, and the descendants of that. Resident
+sizes are summed first (cheap, counts shared pages several times); only a sum over the limit is looked at
+again by proportional sizes (smaps_rollup), and only that decides. One walk over /proc serves all containers;
+walks come so seldom that they take at most half a hundredth of one CPU.
 Not guaranteed: a container may pass its limit between two walks. The data limit (RLIMIT_DATA, set by the
 process runner) bounds how far each single process can get.
 """
@@ -64,7 +64,10 @@ class MemoryWatch:
 
 
 def trees(leaders: set[int]) -> dict[int, list[proc.Stat]]:
-    """The living processes that belong to each of these session leaders, by session or by descent."""
+    """The living processes that belong to each of these session leaders, by session or by descent.
+
+    The leaders themselves are keepers, and do not count.
+    """
     everyone = {pid: stat for pid in proc.everyone() if (stat := proc.stat(pid)) is not None}
     owners: dict[int, int] = {0: 0, 1: 0, os.getpid(): 0}
     members: dict[int, list[proc.Stat]] = {}
@@ -76,7 +79,7 @@ def trees(leaders: set[int]) -> dict[int, list[proc.Stat]]:
             at = everyone.get(at.parent)
         owner = 0 if at is None else at.session if at.session in leaders else owners[at.pid]
         owners.update(dict.fromkeys(path, owner))
-        if owner:
+        if owner and stat.pid != owner:
             members.setdefault(owner, []).append(stat)
     return members
 

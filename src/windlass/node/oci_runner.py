@@ -17,7 +17,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -127,12 +127,11 @@ class OciRunner:
         self._events = events
         self._logs = logs
 
-    async def clear_leftovers(self) -> int:
-        """End what a dead agent left here; returns how many processes were killed. Before any start."""
-        groups, count = self._host.cgroups, 0
+    async def recall(self, units: Collection[str]) -> None:
+        """See runner.Runner. Everything is ended."""
+        groups = self._host.cgroups
         deadline = self._clock.now() + GONE_WITHIN
-        while killed := groups.kill(self._group):
-            count = max(count, killed)
+        while groups.kill(self._group):
             if self._clock.now() > deadline:
                 break
             await self._clock.sleep_until(self._clock.now() + LOOK)
@@ -140,7 +139,9 @@ class OciRunner:
         for directory in (self._units, self._state):
             await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
             directory.mkdir(mode=0o700, parents=True)
-        return count
+
+    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
+        return False
 
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST

@@ -1,7 +1,7 @@
 """What /proc says about processes. Reads only; every answer may be out of date when it is given.
 
-Knows no units beyond the mark: each process that an agent starts carries WINDLASS_UNIT_ID and
-WINDLASS_CONTAINER at the front of its environment, and so does everything that it starts.
+Knows no units beyond the mark: each command that is run for a unit carries WINDLASS_UNIT_ID and
+WINDLASS_CONTAINER in its environment, and so does everything that it starts.
 Where there is no /proc (macOS) the answers are None and empty: nothing is found.
 """
 
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 UNIT_MARK = "WINDLASS_UNIT_ID"
 CONTAINER_MARK = "WINDLASS_CONTAINER"
+KEEPER_MARK = "WINDLASS_KEEPER"
+"""In the environment of a keeper, and of nothing else: its state directory."""
 
-_MARK_BYTES_MAX = 4096
-"""The marks stand at the front; a process that moved them further back is not recognised."""
+_MARK_BYTES_MAX = 128 * 1024
+"""The marks are looked for in so much of an environment."""
 
 _COUNTERS = tuple(
     f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "packets", "errors", "dropped")
@@ -86,6 +88,18 @@ def mark(pid: int) -> tuple[str, str] | None:
             found.setdefault(name.decode(), value.decode(errors="replace"))
     unit_id = found.get(UNIT_MARK)
     return (unit_id, found.get(CONTAINER_MARK, "")) if unit_id else None
+
+
+def keeps(pid: int) -> str | None:
+    """The state directory of the container that this process keeps (keeper.py); None: it is no keeper."""
+    first, _, _ = _read(f"/proc/{pid}/environ", _MARK_BYTES_MAX).partition(b"\0")
+    name, _, directory = first.partition(b"=")
+    return os.fsdecode(directory) if name == KEEPER_MARK.encode() else None
+
+
+def command_line(pid: int) -> list[str]:
+    """Its arguments, the program first; empty for zombies and threads of the kernel."""
+    return [os.fsdecode(word) for word in _read(f"/proc/{pid}/cmdline").split(b"\0")[:-1]]
 
 
 def children() -> list[int]:

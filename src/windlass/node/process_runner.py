@@ -1,7 +1,8 @@
 """Runs containers as processes of this host: each in its own session, with its own pipes and directory.
 
 Knows processes, pipes and directories; decides nothing about the order or the end of a task (plan.py does).
-A container is over when the process that was started is: what it leaves behind is then killed, its output
+Each command has a keeper for a parent (keeper.py), which outlives this agent: the next one adopts the
+container there. A container is over when its keeper is: what it leaves behind is then killed, its output
 is read to the end, and only then is its end reported.
 Known gaps, see docs/decisions/0006: no isolation of file system and network, CPU shares are not enforced;
 a process that has left its session, cleared its environment and lost its parents is not recognised.
@@ -15,33 +16,39 @@ import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import Clock, Duration, Instant, seconds
-from windlass.node import proc
+from windlass.node import keeper, proc
 from windlass.node.children import Children
-from windlass.node.command import CannotStart, Launch, identify, prepare
+from windlass.node.command import CannotStart, Identity, Launch, identify, prepare
 from windlass.node.conversation import Conversations
 from windlass.node.health_command import HealthCommands, checked_by
 from windlass.node.host_exec import converse, executed_by
+from windlass.node.keeper import Keepers, Kept
 from windlass.node.memory import MemoryWatch
 from windlass.node.network.namespaces import inside_path
 from windlass.node.output import Output
-from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents, Step, no_step
 from windlass.node.sandbox import HOST, Sandbox
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 """amazon-ecs-agent: agent/dockerclient/dockerapi/errors.go."""
+KEEPER_LOST = "The container's keeper was killed"
 LEFTOVERS_LOOK_S = 0.005
 """Seconds until it is looked again whether killed leftovers are gone."""
 LEFTOVERS_PATIENCE: Duration = seconds(5)
 """After that an end is reported although something (in an uninterruptible wait) is still there."""
+SIGNAL_AGAIN_S = 0.005
+"""Seconds until a signal is tried again on a container whose keeper has not started the command yet."""
 SWEEP_S = 1.0
 """Seconds between two sweeps for dead orphans of containers that go on."""
 DATA_LIMIT_FACTOR = 4
@@ -55,35 +62,46 @@ Key: TypeAlias = tuple[str, str]
 
 @dataclass(slots=True)
 class _Process:
-    """One container that runs, or whose end is not yet reported."""
+    """One container that runs, or whose end is not yet reported. `pid` is its keeper's, and its session's."""
 
     key: Key
-    popen: subprocess.Popen[bytes]
+    place: str
+    """The keeper's state file."""
+    pid: int
     netns: str = ""
+    adopted: bool = False
+    """Then neither the keeper nor what the container leaves behind are children of ours."""
     stream: LogStream | None = None
     outputs: list[Output] = field(default_factory=list)
     reason: str = ""
-    exit_code: int = 0
+    exit_code: int | None = None
     ended_at: Instant = 0
     leftovers: set[int] = field(default_factory=set)
 
-    @property
-    def pid(self) -> int:
-        return self.popen.pid
-
 
 class ProcessRunner:
-    """Implements runner.Runner. `data` is its own directory; a dead agent's files there are removed."""
+    """Implements runner.Runner. `data` is the agent's directory."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, clock: Clock, children: Children, data: Path, path: str
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        children: Children,
+        data: Path,
+        path: str,
+        step: Step = no_step,
     ) -> None:
         self._loop = loop
         self._clock = clock
         self._children = children
         self._scratch = data / "scratch"
+        """UNIT.CONTAINER: private directories. No levels: making directories costs most in a start."""
         self._trash = data / "trash"
+        self._keepers = Keepers(data / "keepers")
+        self._places: dict[str, set[str]] = {}
+        """Names of each unit's containers in `_scratch` and among the keepers."""
         self._path = path
+        self._step = step
         self._running: dict[Key, _Process] = {}
         self._ended: dict[Key, _Process] = {}
         self._finishing: asyncio.Handle | None = None
@@ -94,22 +112,53 @@ class ProcessRunner:
         self._removed = 0
         self._events: RunnerEvents
         self._logs: LogSink
-        self._prepare_directories()
+        for directory in (self._trash, self._scratch):
+            directory.mkdir(mode=0o711, parents=True, exist_ok=True)
 
     def attach(self, events: RunnerEvents, logs: LogSink) -> None:
         self._events = events
         self._logs = logs
+
+    async def recall(self, units: Collection[str]) -> None:
+        """See runner.Runner. Processes of other units were killed by their marks: recover.py."""
+        for pid in self._keepers.forget_others(units):
+            _kill_session(pid)
+        for left in sorted(self._trash.iterdir()):
+            self._discard(left)
+        for left in sorted(self._scratch.iterdir()):
+            if keeper.unit_of(str(left)) not in units:
+                self._throw_away(left)
+        self._loop.call_soon(self._keepers.let_go)
+
+    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
+        """See runner.Runner. Its output goes on where the agent before this one stopped reading."""
+        key = (unit_id, container.name)
+        place = self._keepers.place(*key)
+        found = keeper.find(place)
+        if found is None or found.pid == over:
+            return False
+        self._remember(key)
+        netns = f"/proc/{found.pid}/ns/net" if os.geteuid() == 0 and sys.platform == "linux" else ""
+        process = _Process(key, place, found.pid, netns, adopted=True)
+        self._events.started(*key, found.pid, found.started_at)
+        if not found.alive:
+            self._running[key] = process
+            self._loop.call_soon(self._exited, process, None)
+            return True
+        with suppress(OSError):  # it ended this moment: what nobody has read by now is gone
+            self._begin(process, keeper.open_pipes(found.pid) if container.log else (), container)
+            return True
+        self._begin(process, (), container)
+        return True
 
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
         """See runner.Runner. PATH is the agent's unless the container sets its own."""
         key = (unit_id, container.name)
+        self._step("before create")
         try:
-            identity = identify(container.user)
-            directory = self._directory(key, None if identity is None else (identity.uid, identity.gid))
-            launch = prepare(unit_id, container, {"PATH": self._path, **defaults}, directory, identity)
-            popen, pipes = _spawn(launch, 0 if container.log is None else 2, sandbox.netns)
+            kept = self._launch(key, container, {"PATH": self._path, **defaults}, sandbox.netns)
         except CannotStart as error:
             self._events.failed(*key, str(error), self._clock.now())
             return
@@ -117,9 +166,10 @@ class ProcessRunner:
             reason = f"CannotStartContainerError: {error.strerror or error}"
             self._events.failed(*key, reason, self._clock.now())
             return
+        self._step("after start")
         now = self._clock.now()
-        self._begin(_Process(key, popen, sandbox.netns), pipes, container)
-        self._events.started(*key, popen.pid, now)
+        self._begin(_Process(key, self._keepers.place(*key), kept.pid, sandbox.netns), kept.pipes, container)
+        self._events.started(*key, kept.pid, now)
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
         """See runner.Runner: as the container's user, in its directory and network, with its environment."""
@@ -127,13 +177,14 @@ class ProcessRunner:
         process = self._running.get(key)
         if process is not None and container.health_check is not None:
             netns = process.netns
-            directory = str(self._scratch / unit_id / container.name)
+            directory = f"{self._scratch}/{keeper.file_name(*key)}"
             command = checked_by(container, container.health_check)
 
             def launch() -> subprocess.Popen[bytes]:
                 environment = {"PATH": self._path, **defaults}
-                identity = identify(container.user)
-                return _spawn(prepare(unit_id, command, environment, directory, identity), 0, netns)[0]
+                launch = prepare(unit_id, command, environment, directory, identify(container.user))
+                with inside_path(netns):
+                    return _spawn_check(launch)
 
             self._checks.run(key, launch, container.health_check.timeout_s)
 
@@ -150,7 +201,7 @@ class ProcessRunner:
         process = self._running.get(key)
         if process is None:
             raise CannotStart("the container does not run")
-        directory = str(self._scratch / unit_id / container.name)
+        directory = f"{self._scratch}/{keeper.file_name(unit_id, container.name)}"
         changed = executed_by(container, command)
         launch = prepare(
             unit_id, changed, {"PATH": self._path, **defaults}, directory, identify(container.user)
@@ -167,30 +218,22 @@ class ProcessRunner:
         """Nothing: a start is answered on the spot."""
 
     def terminate(self, unit_id: str, container: str) -> None:
-        process = self._running.get((unit_id, container))
-        if process is not None:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGTERM)
+        self._signal((unit_id, container), signal.SIGTERM)
 
     def kill(self, unit_id: str, container: str) -> None:
-        process = self._running.get((unit_id, container))
-        if process is not None:
-            _kill_group(process.pid)
+        self._signal((unit_id, container), signal.SIGKILL)
 
     def remove(self, unit_id: str) -> None:
         """Empty directories go at once, full ones by `rm` beside the loop: they may hold a million files."""
-        directory = self._scratch / unit_id
-        try:
-            for private in list(directory.iterdir()):
-                private.rmdir()
-            directory.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError:
-            self._removed += 1
-            target = self._trash / f"{os.getpid()}.{self._removed}"
-            directory.rename(target)
-            self._discard(target)
+        for name in self._places.pop(unit_id, ()):
+            directory = self._scratch / name
+            try:
+                directory.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self._throw_away(directory)
+            keeper.forget(f"{self._keepers.directory}/{name}")
 
     async def close(self) -> None:
         for handle in (self._finishing, self._sweeping):
@@ -202,16 +245,13 @@ class ProcessRunner:
         for process in (*self._running.values(), *self._ended.values()):
             for output in process.outputs:
                 output.close()
-            process.popen.returncode = 0  # not ours to wait for any more; silences Popen's warning
+        self._keepers.close()
 
-    def _prepare_directories(self) -> None:
-        """Whatever lies here is a dead agent's: out of the way with it."""
-        self._trash.mkdir(parents=True, exist_ok=True)
-        if self._scratch.exists():
-            self._scratch.rename(self._trash / f"{os.getpid()}.{self._clock.now()}")
-        self._scratch.mkdir(mode=0o711)
-        for left in sorted(self._trash.iterdir()):
-            self._discard(left)
+    def _throw_away(self, directory: Path) -> None:
+        self._removed += 1
+        target = self._trash / f"{self._clock.now()}.{self._removed}"
+        directory.rename(target)
+        self._discard(target)
 
     def _discard(self, directory: Path) -> None:
         tool = shutil.which("rm", path=self._path) or "/bin/rm"
@@ -223,20 +263,37 @@ class ProcessRunner:
         )
         self._children.watch(popen.pid, lambda code: setattr(popen, "returncode", code))
 
-    def _directory(self, key: Key, owner: tuple[int, int] | None) -> str:
-        """The container's private directory."""
-        unit_id, name = key
-        unit = f"{self._scratch}/{unit_id}"
-        directory = f"{unit}/{name}"
-        for path, mode in ((unit, 0o711), (directory, 0o700)):
-            with suppress(FileExistsError):
-                os.mkdir(path, mode)  # noqa: PTH102 (one of two in every start)
+    def _remember(self, key: Key) -> str:
+        """What is to be taken away with the unit: the container's name in files."""
+        name = keeper.file_name(*key)
+        self._places.setdefault(key[0], set()).add(name)
+        return name
+
+    def _launch(self, key: Key, container: ContainerSpec, defaults: Mapping[str, str], netns: str) -> Kept:
+        """Start its keeper, born in the network that this thread enters for a moment (20 µs).
+
+        Raises CannotStart and OSError; `remove` takes away what was made.
+        """
+        identity = identify(container.user)
+        directory = self._directory(key, identity)
+        launch = prepare(key[0], container, defaults, directory, identity)
+        self._step("after create")
+        owner = None if identity is None else identity.uid
+        place, piped = self._keepers.place(*key), container.log is not None
+        with inside_path(netns):
+            return self._keepers.start(place, launch, self._clock.now(), piped, owner)
+
+    def _directory(self, key: Key, owner: Identity | None) -> str:
+        """The container's private directory, which outlives restarts."""
+        directory = f"{self._scratch}/{self._remember(key)}"
+        with suppress(FileExistsError):
+            os.mkdir(directory, 0o700)  # noqa: PTH102 (in every start)
         if owner is not None:
-            os.chown(directory, *owner)
+            os.chown(directory, owner.uid, owner.gid)
         return directory
 
-    def _begin(self, process: _Process, pipes: list[int], container: ContainerSpec) -> None:
-        """The process runs: watch it, its output and its memory."""
+    def _begin(self, process: _Process, pipes: Collection[int], container: ContainerSpec) -> None:
+        """Its keeper lives: watch it, the container's output and its memory."""
         self._running[process.key] = process
         if container.log is not None:
             stream = process.stream = self._logs.stream(container.log, container.log_options)
@@ -245,9 +302,21 @@ class ProcessRunner:
             limit = container.memory_mib * MEBIBYTE
             self._memory.add(process.pid, limit)
             _limit_data(process.pid, limit * DATA_LIMIT_FACTOR + DATA_LIMIT_EXTRA)
-        self._children.watch(process.pid, lambda code: self._exited(process, code))
+        self._children.watch(process.pid, partial(self._exited, process))
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
+
+    def _signal(self, key: Key, number: signal.Signals) -> None:
+        """Send it to the command. Its keeper takes a moment to start it: then this comes again."""
+        process = self._running.get(key)
+        if process is None:
+            return
+        command = keeper.command_of(process.pid)
+        if command is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(command, number)
+        elif keeper.end(process.place) is None:
+            self._loop.call_later(SIGNAL_AGAIN_S, self._signal, key, number)
 
     def _over_memory(self, pid: int) -> None:
         for process in self._running.values():
@@ -255,12 +324,16 @@ class ProcessRunner:
                 process.reason = OUT_OF_MEMORY
                 self.kill(*process.key)
 
-    def _exited(self, process: _Process, exit_code: int) -> None:
-        """The command ended and is not reaped yet, so its group is still its own."""
-        _kill_group(process.pid)
-        process.popen.returncode = exit_code
-        process.exit_code = exit_code
-        process.ended_at = self._clock.now()
+    def _exited(self, process: _Process, code: int | None) -> None:
+        """The keeper ended, by `code` if it was our child: take down what it wrote of its command."""
+        now = self._clock.now()
+        end = keeper.end(process.place)
+        if end is not None:
+            process.exit_code, process.ended_at = end.exit_code, end.at if process.adopted else now
+        else:
+            process.exit_code, process.ended_at = None if process.adopted else code, now
+            process.reason = process.reason or KEEPER_LOST
+        self._step("after exit")
         self._memory.discard(process.pid)
         self._checks.stop(process.key)
         self._conversations.kill(process.key)
@@ -288,20 +361,28 @@ class ProcessRunner:
             self._finishing = self._loop.call_later(LEFTOVERS_LOOK_S, self._finish)
 
     def _kill_leftovers(self) -> None:
-        """Kill adopted processes that belong to containers which ended; dead ones are reaped by looking."""
+        """Kill processes that belong to containers which ended; our own dead ones are reaped by looking.
+
+        Orphans of containers that we started are our children; those of adopted ones may be anybody's.
+        """
         by_session = {process.pid: process for process in self._ended.values()}
-        alive = self._children.adopted()
-        for process in self._ended.values():
-            process.leftovers.intersection_update(alive)
+        alive = set(self._children.adopted())
+        if any(process.adopted for process in self._ended.values()):
+            alive.update(proc.everyone())
+        owners: dict[int, _Process] = {}
         for pid in alive:
             stat = proc.stat(pid)
-            owner = by_session.get(stat.session) if stat is not None else None
+            if stat is None or stat.state == "Z":
+                continue
+            owner = by_session.get(stat.session)
             if owner is None and (key := proc.mark(pid)) is not None:
                 owner = self._ended.get(key)
             if owner is not None:
-                owner.leftovers.add(pid)
+                owners[pid] = owner
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+        for process in self._ended.values():
+            process.leftovers = {pid for pid, owner in owners.items() if owner is process}
 
     def _sweep(self) -> None:
         """Reap what died after its parents, so that no zombies gather below long-running containers."""
@@ -309,48 +390,28 @@ class ProcessRunner:
         self._sweeping = self._loop.call_later(SWEEP_S, self._sweep) if self._running else None
 
 
-def _spawn(launch: Launch, pipes: int, netns: str) -> tuple[subprocess.Popen[bytes], list[int]]:
-    """Start it; returns the reading ends of its pipes: none, or stdout's and stderr's.
-
-    It is born in the network namespace that this thread enters for a moment: 20 µs, and no program more.
-    Without a user to change to, CPython uses vfork here: quick however large the agent is.
-    """
-    ends = [os.pipe() for _ in range(pipes)]
-    outputs = [end[1] for end in ends] or [subprocess.DEVNULL] * 2
-    identity = launch.identity
-    try:
-        with inside_path(netns):
-            popen = subprocess.Popen(
-                launch.argv,
-                executable=launch.executable,
-                stdin=subprocess.DEVNULL,
-                stdout=outputs[0],
-                stderr=outputs[1],
-                cwd=launch.directory,
-                env=launch.environment,
-                start_new_session=True,
-                user=None if identity is None else identity.uid,
-                group=None if identity is None else identity.gid,
-                extra_groups=None if identity is None else list(identity.groups),
-            )
-    except OSError as error:
-        for end in ends:
-            os.close(end[0])
-        if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
-            # The file was there when it was looked up: its interpreter is not, or that user may not run it.
-            raise CannotStart(
-                f'exec: "{launch.argv[0]}": {(error.strerror or str(error)).lower()}'
-            ) from error
-        raise
-    finally:
-        for end in ends:
-            os.close(end[1])
-    return popen, [end[0] for end in ends]
-
-
-def _kill_group(pid: int) -> None:
+def _kill_session(leader: int) -> None:
+    """Kill a keeper and what is in its session. The keeper goes first, and so starts nothing more."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.kill(leader, signal.SIGKILL)
+    for pid in proc.everyone():
+        stat = proc.stat(pid)
+        if stat is not None and stat.session == leader:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _spawn_check(launch: Launch) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        launch.argv,
+        executable=launch.executable if launch.argv[0] == launch.executable else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=launch.directory,
+        env=launch.environment,
+        start_new_session=True,
+    )
 
 
 def _limit_data(pid: int, limit: int) -> None:

@@ -1,11 +1,12 @@
-"""After an agent died: end what it left running, and say so.
+"""After an agent died: go on with the tasks that it left, end what cannot go on, and say so.
 
-Known gap: a dead agent's tasks are killed, not adopted, because their exit codes cannot be learnt by a
-process that is not their parent (design D7 wants adoption; a later issue gives each task a small keeper).
+A task's containers have keepers (keeper.py), which know what became of them. Function environments do not:
+their Runtime API was in the agent, so that they are killed, and the plane starts others.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterable
@@ -16,11 +17,42 @@ import msgspec
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration, Instant
 from windlass.node import proc
-from windlass.node.ledger import Record
+from windlass.node.agent import Agent
+from windlass.node.ledger import FileLedger, Record
+from windlass.node.runner import Runner
 
 REASON = "Host agent restarted"
 _GONE_WITHIN: Duration = 5 * SECOND
 _LOOK: Duration = 10 * MILLISECOND
+
+log = logging.getLogger("windlass.agent")
+
+
+async def recover(agent: Agent, runner: Runner, ledger: FileLedger, clock: Clock, at_home: bool) -> None:
+    """Settle what an agent before this one left. Before the first session.
+
+    In a copied directory (not `at_home`) nothing is ours to touch: the processes are another agent's.
+    """
+    records = ledger.records()
+    running = [r for r in records if r.state is not None and r.state.status != "stopped"]
+    adopted = [r for r in running if at_home and r.spec is not None and r.spec.kind == "task"]
+    going_on = {record.unit_id for record in adopted}
+    lost = [record for record in running if record.unit_id not in going_on]
+    killed = await kill_leftovers(lost, clock) if at_home else 0
+    await runner.recall(going_on)
+    states = [
+        stopped(r.state, clock.now()) for r in records if r.state is not None and r.unit_id not in going_on
+    ]
+    ledger.note(states)
+    for record in adopted:
+        if record.spec is not None and record.state is not None:
+            agent.adopt(record.spec, record.state, record.progress)
+    agent.recover(states)
+    if running:
+        log.warning(
+            "an agent before this one left %d units: %d go on, %d were ended (%d processes killed)",
+            len(running), len(adopted), len(lost), killed,
+        )  # fmt: skip
 
 
 def stopped(state: UnitState, now: Instant) -> UnitState:

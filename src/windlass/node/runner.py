@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -33,6 +33,13 @@ from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
 LINE_BY_LINE = LogOptions()
 """Every line is an event, and whoever writes waits when nothing can be sent."""
 
+Step: TypeAlias = Callable[[str], None]
+"""Called with the name of each step of a launch as it is reached: where fault tests kill the agent."""
+
+
+def no_step(name: str) -> None:
+    """Nobody looks."""
+
 
 class Networks(Protocol):
     """Connects the tasks of a node. Implementations: node/network/."""
@@ -47,6 +54,11 @@ class Networks(Protocol):
 
         Asked again for a container that is connected, it answers the same.
         """
+
+    def adopt(
+        self, unit: UnitSpec, state: UnitState, done: Callable[[str, Connected | NotConnected], None]
+    ) -> None:
+        """Take over the networks of a unit that runs; `done` is called for each of its running containers."""
 
     def disconnect(self, unit_id: str) -> None:
         """The unit has ended: take away what it had. Nothing happens when it had nothing."""
@@ -85,8 +97,11 @@ class RunnerEvents(Protocol):
     def failed(self, unit_id: str, container: str, reason: str, at: Instant) -> None:
         """The container could not be started; `reason` as ECS words it: "CannotStartContainerError: …"."""
 
-    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: Instant) -> None:
-        """It ended at `at`; all its output was handed on, and nothing that it started still runs."""
+    def exited(self, unit_id: str, container: str, exit_code: int | None, reason: str, at: Instant) -> None:
+        """It ended at `at`; all its output was handed on, and nothing that it started still runs.
+
+        `exit_code` is None when nobody can know it any more; `reason` then says why.
+        """
 
     def checked(self, unit_id: str, container: str, exit_code: int, at: Instant) -> None:
         """Its health check ended: 0 is healthy; -1 when it took longer than its timeout."""
@@ -146,10 +161,34 @@ class Execution(Protocol):
 
 
 class Runner(Protocol):
-    """Runs the containers of tasks."""
+    """Runs the containers of tasks.
+
+    Containers outlive the agent that started them. The next agent on the directory calls `attach`, `recall`
+    with the units that it wants to go on with, `adopt` for each of their containers that had not stopped, and
+    from then on treats what was adopted as what it started itself: `check`, `terminate`, `kill`, `start`
+    again after an end, `remove`.
+    """
 
     def attach(self, events: RunnerEvents, logs: LogSink) -> None:
         """Called once, before anything else."""
+
+    async def recall(self, units: Collection[str]) -> None:
+        """Find out what an agent before this one left in this directory, before it is asked about by `adopt`.
+
+        Called once, after `attach` and before anything else. Everything of units other than these, which go
+        on, is ended and taken away; it returns when none of that runs any more. Between its return and the
+        last `adopt` the loop does not run: what must happen after adoption may be scheduled with call_soon.
+        """
+
+    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
+        """Take over a container that an agent before this one may have started; after `recall`.
+
+        True: it was started. Answered by `started` (inside of this call, or later), and by `exited` once it
+        ends, or soon if it has ended meanwhile; its output goes on where the plane's knowledge ends. False:
+        nothing of it was ever run, or nothing can be found out about it; `start` may follow. A run whose pid,
+        as `started` told it, is `over` (0: none) ended before that agent did, which had taken that in: then
+        too the answer is False.
+        """
 
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST

@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
+
+from windlass.node import proc
+
+LOCK_PATIENCE_S = 5.0
+LOCK_LOOK_S = 0.005
+"""What a killed agent was just about to execute has the agent's descriptors, and with them its lock, until it
+
+is executed: a moment, and longer on a busy machine.
+"""
 
 
 class Taken(Exception):
@@ -29,6 +39,11 @@ class Tenant(msgspec.Struct, frozen=True):
     home: str
     runner: str = "process"
 
+    def lives(self) -> bool:
+        """Whether a process of that number runs. (Where there is no /proc: no.)"""
+        stat = proc.stat(self.pid)
+        return stat is not None and stat.state != "Z"
+
 
 def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> tuple[int, bool]:
     """Take the directory: (descriptor that holds the lock, whether the last tenant lived right here).
@@ -36,11 +51,12 @@ def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> 
     Raises Taken.
     """
     descriptor = os.open(data / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise Taken(f"another agent has {data}") from None
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while not _lock(descriptor):
+        if (last := tenant(data)) is None or last.lives() or time.monotonic() > deadline:
+            os.close(descriptor)
+            raise Taken(f"another agent has {data}")
+        time.sleep(LOCK_LOOK_S)
     last = tenant(data)
     fresh = data / "agent.json.new"
     me = Tenant(os.getpid(), node_id, str(socket), home(data), runner)
@@ -48,6 +64,14 @@ def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> 
     fresh.replace(data / "agent.json")
     (data / "agent.pid").write_text(f"{os.getpid()}\n")
     return descriptor, last is None or last.home == home(data)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def tenant(data: Path) -> Tenant | None:

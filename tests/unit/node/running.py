@@ -63,7 +63,7 @@ class Recorder:
         self.ends[unit_id, container] = End(None, reason)
         self._look()
 
-    def exited(self, unit_id: str, container: str, exit_code: int, reason: str, at: int) -> None:
+    def exited(self, unit_id: str, container: str, exit_code: int | None, reason: str, at: int) -> None:
         self.ends[unit_id, container] = End(exit_code, reason)
         self._look()
 
@@ -144,6 +144,7 @@ def with_runner(
         runner = ProcessRunner(loop, WallClock(), children, data, environ["PATH"])
         events = Recorder(outbox)
         runner.attach(events, logs)
+        await runner.recall(())
         await scenario(Bench(runner, events, outbox, logs, data))
         await runner.close()
         logs.close()

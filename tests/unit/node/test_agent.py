@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from tests.unit.node.fake_plane import FakePlane, a_want
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX, FROM_PLANE_BYTES_MAX, StreamTransport, Transport
@@ -63,6 +63,15 @@ class TellingRunner:
 
     def withdraw(self, unit_id: str, container: str) -> None:
         self.asked.append(("withdraw", unit_id, container))
+
+    async def recall(self, units: Collection[str]) -> None:
+        pass
+
+    def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
+        self.asked.append(("adopt", unit_id, container.name))
+        if unit_id.startswith("alive"):
+            self.events.started(unit_id, container.name, 42, WallClock().now())
+        return unit_id.startswith("alive")
 
     def terminate(self, unit_id: str, container: str) -> None:
         self.asked.append(("terminate", unit_id, container))

@@ -78,7 +78,7 @@ def test_a_check_that_takes_too_long(tmp_path: Path) -> None:
         container = a_checked("exec sleep 600", "/bin/sh", "-c", script, timeout_s=0.2)
         bench.start(container)
         assert await check(bench, container) == -1
-        pids = (bench.data / "scratch" / "u1" / "main" / "pids").read_text().split()
+        pids = (bench.data / "scratch" / "u1.main" / "pids").read_text().split()
         assert len(pids) == 2
         await end(bench)
         assert [proc.stat(int(pid)) for pid in pids] == [None, None]
@@ -90,7 +90,7 @@ def test_a_container_that_ends_in_mid_check(tmp_path: Path) -> None:
     """The check is killed with its container, and nothing is heard of it."""
 
     async def scenario(bench: Bench) -> None:
-        private = bench.data / "scratch" / "u1" / "main"
+        private = bench.data / "scratch" / "u1.main"
         container = a_checked(
             "mkfifo go; echo ready; read line < go; exit 3",
             *("/bin/sh", "-c", "echo $$ > pid; echo end > go; exec sleep 600"),

@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.node.fake_plane import FakePlane, a_want
+from tests.unit.node.fake_plane import a_want
 from tests.unit.node.running import LOG
-from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport
+from tests.unit.node.site import SLEEPER, Site, at_site
 from windlass.fleet.messages import ContainerSpec, HealthCheck, RestartPolicy, Shutdown
 from windlass.node import proc
-from windlass.node.launch import AgentFailed, ensure_agent
+from windlass.node.launch import AgentFailed
 
 U1, U2, U3 = (f"u{number}-{os.getpid()}" for number in (1, 2, 3))
 """Ids of this process's own: an agent that recovers looks for them on the whole machine, other tests' too."""
-SLEEPER = ContainerSpec("main", command=("sleep", "600"), log=LOG)
-
-
-class Site:
-    """A socket that agents connect to, and the agent in `data`."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.socket = data / "s"
-        self.exits: asyncio.Queue[int] = asyncio.Queue()
-        self._planes: asyncio.Queue[FakePlane] = asyncio.Queue()
-        (data / "token").write_text("secret\n")
-
-    async def listen(self) -> None:
-        async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._planes.put_nowait(FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX)))
-
-        self.server = await asyncio.start_unix_server(on_connect, str(self.socket))
-
-    async def ensure(self, runner: str = "process") -> int:
-        return await ensure_agent(
-            self.data / "agent",
-            socket=self.socket,
-            token_file=self.data / "token",
-            node_id="n1",
-            runner=runner,
-            on_exit=self.exits.put_nowait,
-        )
-
-    async def plane(self) -> FakePlane:
-        return await asyncio.wait_for(self._planes.get(), 20)
-
-    async def exit(self) -> int:
-        return await asyncio.wait_for(self.exits.get(), 20)
-
-
-def at_site(data: Path, body: Callable[[Site], Awaitable[None]]) -> None:
-    async def run() -> None:
-        site = Site(data)
-        await site.listen()
-        await body(site)
-        site.server.close()
-
-    asyncio.run(run())
 
 
 def test_found_again(tmp_path: Path) -> None:
@@ -139,7 +93,7 @@ def test_sigterm(tmp_path: Path) -> None:
 
 
 def test_agent_is_killed(tmp_path: Path) -> None:
-    """1. An agent is killed with SIGKILL. 2. Its tasks go on. 3. The next agent ends and reports them."""
+    """1. An agent is killed with SIGKILL. 2. Its tasks go on. 3. The next agent has them, and ends them."""
 
     async def body(site: Site) -> None:
         pid = await site.ensure()
@@ -147,21 +101,21 @@ def test_agent_is_killed(tmp_path: Path) -> None:
         await plane.welcome()
         await plane.desire(1, a_want(U1, SLEEPER), a_want(U2))
         await plane.until_status(U2, "stopped")
-        task = (await plane.until_status(U1, "running")).containers[0].pid
+        running = await plane.until_status(U1, "running")
         os.kill(pid, signal.SIGKILL)
         assert await site.exit() == 137
-        assert proc.stat(task) is not None
+        assert proc.stat(running.containers[0].pid) is not None
         assert await site.ensure() != pid
         again = await site.plane()
         await again.welcome(observed=plane.numbers[-1], epoch=2)
         units = {unit.unit_id: unit for unit in again.hello.units}
-        assert (units[U1].status, units[U1].reason) == ("stopped", "Host agent restarted")
-        assert units[U2] == plane.units[U2]
-        stat = proc.stat(task)
-        assert stat is None or stat.state == "Z"
-        await again.desire(9, a_want(U1, SLEEPER), a_want(U2), a_want(U3))
+        assert units == {U1: running, U2: plane.units[U2]}
+        await again.desire(9, a_want(U1, SLEEPER, run=False), a_want(U2), a_want(U3))
         await again.until_status(U3, "stopped")
-        assert U1 not in {u for u, state in again.units.items() if state.status != "stopped"}
+        state = await again.until_status(U1, "stopped")
+        assert (state.containers[0].exit_code, state.started_at) == (143, running.started_at)
+        left = proc.stat(running.containers[0].pid)
+        assert left is None or left.state == "Z"  # it is not the agent's child any more
         await again.send(Shutdown())
         await again.until_end()
         assert await site.exit() == 0

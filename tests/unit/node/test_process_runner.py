@@ -40,6 +40,8 @@ def test_exit_codes(tmp_path: Path, script: str, code: int) -> None:
 
     async def scenario(bench: Bench) -> None:
         assert (await bench.run(a_shell(script))).exit_code == code
+        assert bench.lines() == []
+        assert (await bench.run(a_shell(script, log=None), "u2")).exit_code == code
 
     with_runner(tmp_path, scenario)
 
@@ -135,7 +137,7 @@ def test_private_directory_goes_with_the_unit(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         await bench.run(a_shell("pwd; mkdir -p deep/er; echo x > deep/er/file"))
         (directory,) = bench.lines()
-        assert Path(directory) == tmp_path / "scratch" / "u1" / "main"
+        assert Path(directory) == tmp_path / "scratch" / "u1.main"
         assert Path(directory, "deep/er/file").exists()
         bench.runner.remove("u1")
         assert not Path(directory).exists()
@@ -162,8 +164,8 @@ def test_working_directory(tmp_path: Path) -> None:
 
 
 def test_own_session(tmp_path: Path) -> None:
-    """A container leads its own session and process group, and cannot read from the agent's terminal."""
-    script = "import os, sys; print(os.getpid() == os.getsid(0) == os.getpgid(0), repr(sys.stdin.read()))"
+    """A container has a session and a group with its keeper, and cannot read from the agent's terminal."""
+    script = "import os, sys; print(os.getppid() == os.getsid(0) == os.getpgid(0), repr(sys.stdin.read()))"
 
     async def scenario(bench: Bench) -> None:
         await bench.run(a_python(script))
@@ -176,18 +178,20 @@ def test_terminate_then_kill(tmp_path: Path) -> None:
     """SIGTERM reaches a command, which may ignore it; SIGKILL ends it and its children."""
     script = "trap 'echo ignored' TERM; echo ready; while :; do sleep 600 & wait; done"
 
+    unit = f"u1-{os.getpid()}"  # the whole machine is searched for it, with what other tests run there
+
     async def scenario(bench: Bench) -> None:
-        bench.start(a_shell(script))
+        bench.start(a_shell(script), unit)
         await bench.line()
-        bench.runner.terminate("u1", "main")
+        bench.runner.terminate(unit, "main")
         while "ignored" not in bench.lines():
             await bench.output()
-        bench.runner.kill("u1", "main")
-        assert (await bench.events.end()).exit_code == 137
-        bench.runner.kill("u1", "main")
-        bench.runner.terminate("u1", "main")
+        bench.runner.kill(unit, "main")
+        assert (await bench.events.end(unit)).exit_code == 137
+        bench.runner.kill(unit, "main")
+        bench.runner.terminate(unit, "main")
         until(  # a killed process may take a moment to be gone
-            lambda: all(proc.mark(pid) != ("u1", "main") for pid in proc.everyone()), "its children are gone"
+            lambda: all(proc.mark(pid) != (unit, "main") for pid in proc.everyone()), "its children are gone"
         )
 
     with_runner(tmp_path, scenario)

@@ -7,8 +7,9 @@ address and sees all of the host's. Its own, 127.x.y.z, only keeps tasks apart t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from windlass.fleet.messages import UnitSpec
+from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.fleet.networks import Binding, NetworkState, SecurityGroup
 from windlass.node.network.addressing import NoAddress, loopback_address
 from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
@@ -38,6 +39,15 @@ class PlainNetworks:
                 return
             self._addresses[unit.unit_id] = address
         done(Connected(Sandbox(address=address), NetworkState(address)))
+
+    def adopt(
+        self, unit: UnitSpec, state: UnitState, done: Callable[[str, Connected | NotConnected], None]
+    ) -> None:
+        if unit.network.mode == "awsvpc" and state.network is not None:
+            self._addresses[unit.unit_id] = state.network.address
+        for container in state.containers:
+            if container.status == "running":
+                self.connect(unit, container.name, partial(done, container.name))
 
     def disconnect(self, unit_id: str) -> None:
         self._addresses.pop(unit_id, None)
