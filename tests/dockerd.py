@@ -64,10 +64,16 @@ class Dockerd:
         return self
 
     def kill(self) -> None:
-        """SIGKILL; its containers go on without it."""
+        """SIGKILL, to its containerd too; its containers go on without them."""
         assert self.process is not None
+        file = self.root / "exec" / "containerd" / "containerd.pid"
+        containerd = int(file.read_text())
         self.process.kill()
         self.process.wait()
+        with suppress(ProcessLookupError):
+            os.kill(containerd, signal.SIGKILL)
+        until(lambda: _is_over(containerd), "containerd is gone")
+        file.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it and whatever is left of it; nothing stays mounted."""
@@ -148,6 +154,11 @@ class Dockerd:
 
     def _log(self) -> str:
         return (self.root / "log").read_text(errors="replace")
+
+
+def _is_over(pid: int) -> bool:
+    stat = proc.stat(pid)
+    return stat is None or stat.state == "Z"
 
 
 @contextmanager

@@ -63,10 +63,10 @@ class Daemon:
         """All containers of this agent. Raises DaemonGone, Refused, TimeoutError."""
         return await containers_with(self.engine, f"{HOME_LABEL}={self._home.id}")
 
-    async def volumes(self, unit_id: str) -> list[str]:
-        """Names of the volumes that this agent made for the unit. Raises as `containers`."""
-        found = await volumes_with(self.engine, f"{UNIT_LABEL}={unit_id}")
-        return [name for name, labels in found if labels.get(HOME_LABEL) == self._home.id]
+    async def volumes(self) -> list[tuple[str, str]]:
+        """(unit id, name) of all volumes that this agent made. Raises as `containers`."""
+        found = await volumes_with(self.engine, f"{HOME_LABEL}={self._home.id}")
+        return [(labels.get(UNIT_LABEL, ""), name) for name, labels in found]
 
     async def watch(self) -> None:
         """Listen for ever; while the daemon is away, look for it again and again."""

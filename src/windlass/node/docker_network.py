@@ -107,28 +107,34 @@ class DockerNetworks:
                 "RestartPolicy": {"Name": "no"},
             },
         }
-        try:
-            await self._engine.call("DELETE", f"/containers/{name}", {"force": 1})
-        except Refused as error:
-            if error.status != 404:
-                raise
+        if (there := await self._running(name, inode)) is not None:
+            return Joined(f"container:{there}")
         made = await self._engine.call("POST", "/containers/create", {"name": name}, body)
         await self._engine.call("POST", f"/containers/{made['Id']}/start")
         found = await self._engine.call("GET", f"/containers/{made['Id']}/json")
         await self._wait_for(int(found["State"]["Pid"]), inode)
         return Joined(f"container:{made['Id']}")
 
+    async def _running(self, name: str, inode: int) -> str | None:
+        """The pause container that an agent before this one left in that namespace; a useless one goes."""
+        try:
+            found = await self._engine.call("GET", f"/containers/{name}/json")
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return None
+        if found["State"]["Running"] and _is_in(int(found["State"]["Pid"]), inode):
+            return str(found["Id"])
+        await self._engine.call("DELETE", f"/containers/{name}", {"force": 1})
+        return None
+
     async def _wait_for(self, pid: int, inode: int) -> None:
         """Until that process is in the namespace."""
         deadline = self._clock.now() + ENTERS_WITHIN
-        while self._clock.now() < deadline:
-            try:
-                if pid and Path(f"/proc/{pid}/ns/net").stat().st_ino == inode:
-                    return
-            except OSError:
-                break
+        while not _is_in(pid, inode):
+            if self._clock.now() > deadline:
+                raise CannotCreate("the network's own container did not enter the network")
             await self._clock.sleep_until(self._clock.now() + LOOK)
-        raise CannotCreate("the network's own container did not enter the network")
 
     async def _pause_image(self) -> str:
         """The name of the image; made by the first who needs it."""
@@ -193,6 +199,14 @@ def pause_archive() -> bytes:
             member.size, member.mode = len(content), 0o755
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def _is_in(pid: int, inode: int) -> bool:
+    """Whether that process is in the namespace."""
+    try:
+        return pid > 0 and Path(f"/proc/{pid}/ns/net").stat().st_ino == inode
+    except OSError:
+        return False
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

@@ -134,8 +134,13 @@ class DockerRunner:
         """
         self._places.load()
         for found in await self._daemon.containers():
-            self._found[found.unit_id, found.container] = found
-            self._unit(found.unit_id).containers[found.container] = found.id
+            unit = self._unit(found.unit_id)
+            unit.made.add(found.id)
+            if found.container:  # else it holds a network
+                self._found[found.unit_id, found.container] = found
+                unit.containers[found.container] = found.id
+        for unit_id, volume in await self._daemon.volumes():
+            self._unit(unit_id).volumes.add(volume)
         self._spawn.start("docker events", self._daemon.watch())
 
     # runner.Runner
