@@ -42,8 +42,15 @@ def why_not() -> str:
         )
     try:
         os.close(namespaces.make())
+        tables = nft.Nft()
     except OSError as error:
-        return f"this kernel makes no network namespaces: {error.strerror}"
+        return f"this kernel makes no network namespaces: {error.strerror or error}"
+    try:
+        tables.run("list tables")
+    except OSError as error:  # root of a user namespace only, or no nf_tables
+        return f"this process may not change the host's nftables: {error}"
+    finally:
+        tables.close()
     return ""
 
 

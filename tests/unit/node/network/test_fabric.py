@@ -69,6 +69,7 @@ def net(tmp_path: Path) -> Iterator[Net]:
     made = Net(tmp_path)
     yield made
     made.fabric.remove()
+    made.fabric.sweep()
     for listener in made.fabric.new_listeners():
         listener[1].close()
     os.close(made.mounts)
