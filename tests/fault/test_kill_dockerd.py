@@ -1,14 +1,17 @@
-"""SIGKILL of the Docker daemon: what ended is known, what runs goes on."""
+"""SIGKILL of the Docker daemon, and of agents beside it: what ended is known, what runs goes on."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.test_oci import Tasks
+from tests.contract.test_oci import Tasks, windlass
 from tests.dockerd import Dockerd, a_dockerd
 from tests.fault.waiting import until
 from tests.image_build import busybox_root
@@ -132,3 +135,60 @@ def test_a_daemon_that_is_away_at_a_start(dockerd: Dockerd, own_plane: Make, acc
     )
     dockerd.start()
     assert tasks.reach(arn, "STOPPED")["containers"][0]["exitCode"] == 6
+
+
+def test_a_killed_agent(dockerd: Dockerd, own_plane: Make, account: str, tmp_path: Path) -> None:
+    """1. Two tasks run, the agent is killed. 2. One ends. 3. The next agent knows how; the other goes on.
+
+    What was made in Docker goes with its task, whichever agent made it.
+    """
+    plane = own_plane("--runner", "docker")
+    tasks = Tasks(plane, account)
+    (tmp_path / "v").mkdir()
+    volumes = ({"name": "v", "host": {"sourcePath": str(tmp_path / "v")}}, {"name": "own"})
+    points = [{"sourceVolume": "v", "containerPath": "/v"}, {"sourceVolume": "own", "containerPath": "/own"}]
+    script = "while ! test -e /v/go; do sleep 0.05; done; echo 1; exit 5"
+    ends = tasks.start(volumes, command=["sh", "-c", script], mountPoints=points)
+    counts = tasks.start(command=["sh", "-c", COUNTS])
+    for arn in (ends, counts):
+        tasks.reach(arn, "RUNNING")
+    until(lambda: len(counted(tasks, counts)) > 5, "output")
+    agent = agent_of(plane)
+    os.kill(agent, signal.SIGKILL)
+    (tmp_path / "v" / "go").touch()
+    ended = tasks.reach(ends, "STOPPED")
+    assert agent_of(plane) != agent
+    assert (ended["containers"][0]["exitCode"], ended["stopCode"]) == (5, "EssentialContainerExited")
+    assert counted(tasks, ends) == [1]
+    seen = len(counted(tasks, counts))
+    until(lambda: len(counted(tasks, counts)) > seen + 20, "it writes on")
+    tasks.ecs.stop_task(task=counts)
+    assert tasks.reach(counts, "STOPPED")["containers"][0]["exitCode"] == 3
+    numbers = counted(tasks, counts)
+    assert set(numbers) == set(range(1, max(numbers) + 1)), (
+        "no line is lost; those of the last second may be doubled"
+    )
+    until(lambda: not dockerd.containers() and not dockerd.volumes(), "nothing is left in Docker")
+
+
+def test_what_nobody_will_look_after(dockerd: Dockerd, own_plane: Make, account: str, tmp_path: Path) -> None:
+    """Plane and agent are killed: `agent doctor` removes the container, and only now that both are dead."""
+    plane = own_plane("--runner", "docker")
+    tasks = Tasks(plane, account)
+    arn = tasks.start(({"name": "own"},), command=["sleep", "600"],
+                      mountPoints=[{"sourceVolume": "own", "containerPath": "/own"}])  # fmt: skip
+    tasks.reach(arn, "RUNNING")
+    assert (
+        json.loads(windlass("agent", "doctor", "--json", "--data", str(plane.data)).stdout)["leftovers"] == []
+    )
+    agent = agent_of(plane)
+    plane.kill()
+    os.kill(agent, signal.SIGKILL)
+    until(lambda: proc.stat(agent) is None or proc.stat(agent).state == "Z", "the agent is dead")  # type: ignore[union-attr]
+    assert len(dockerd.containers()) >= 1
+    done = windlass("agent", "doctor", "--json", "--data", str(plane.data))
+    assert done.returncode == 0, done.stdout
+    assert {left["why"] for left in json.loads(done.stdout)["leftovers"]} == {
+        "neither its agent nor its plane runs"
+    }
+    assert (dockerd.containers(), dockerd.volumes()) == ([], [])

@@ -226,7 +226,7 @@ def test_the_command_line_uses_the_public_api() -> None:
     )
     allowed += ("aws.session_message", "aws.session_channel")  # how a session is spoken
     # A store on the disk and leftovers of agents, for which no plane needs to run:
-    allowed += ("node.images", "node.doctor")
+    allowed += ("node.images", "node.doctor", "node.docker_leftovers")
     wrong = [
         f"{module(path)}:{line} imports {there}"
         for path, tree in TREES.items()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration
 from windlass.node.docker_api import DaemonGone, Engine, Query, Refused
-from windlass.node.docker_spec import CONTAINER_LABEL, DATA_LABEL, HOME_LABEL, UNIT_LABEL, Home
+from windlass.node.docker_spec import CONTAINER_LABEL, HOME_LABEL, UNIT_LABEL, Home
 
 RETRY_FIRST: Duration = 100 * MILLISECOND
 RETRY_MAX: Duration = 5 * SECOND
@@ -36,7 +36,7 @@ class Found:
     unit_id: str
     container: str
     status: str
-    data: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Watcher(Protocol):
@@ -125,7 +125,7 @@ async def containers_with(engine: Engine, label: str) -> list[Found]:
             str((labels := entry.get("Labels") or {}).get(UNIT_LABEL, "")),
             str(labels.get(CONTAINER_LABEL, "")),
             str(entry.get("State", "")),
-            str(labels.get(DATA_LABEL, "")),
+            labels,
         )
         for entry in listed or ()
     ]

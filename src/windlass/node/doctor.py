@@ -57,7 +57,7 @@ def examine(data: Path | None = None) -> list[Leftover]:
     places = {data_of(process.state) for process in processes if process.state} | set(_agents())
     if data is not None:
         places = {str(data)}  # others are not even looked at
-    homes = {place: _home(Path(place)) for place in sorted(places)}
+    homes = {place: home_of(Path(place)) for place in sorted(places)}
     known = {unit for place, home in homes.items() if home not in WHY for unit in load(Path(place, "ledger"))}
     found = judge(processes, homes, known)
     return found if data is None else [leftover for leftover in found if leftover.data == str(data)]
@@ -117,7 +117,8 @@ def _agents() -> list[str]:
     return [str(Path(line[line.index("--data") + 1]).absolute()) for line in agents]
 
 
-def _home(data: Path) -> Home:
+def home_of(data: Path) -> Home:
+    """Who looks after that agent's data directory."""
     if not data.is_dir():
         return "gone"
     if is_taken(data):
