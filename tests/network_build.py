@@ -7,18 +7,11 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from itertools import count
 
 from windlass.fleet.networks import Interface, Rule, SecurityGroup
 from windlass.node.network import namespaces
 
 ALL_OUT = Rule("egress", ranges=("0.0.0.0/0",))
-_numbers = count(10)
-
-
-def own_tag() -> str:
-    """A data directory's tag that no other test on this machine has."""
-    return f"{os.getpid() & 0xFFFFFF:06x}{next(_numbers) & 0xFF:02x}"
 
 
 def at(last: int, net: int = 1) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 from windlass.cli.output import show_json, show_table
 from windlass.node import docker_leftovers
-from windlass.node.doctor import examine, remove
+from windlass.node.doctor import examine, examine_networks, remove
 
 COLUMNS = ("pid", "unit", "container", "data", "why")
 
 
 def doctor(data: Path | None, removing: bool, as_json: bool) -> int:
     """Show what is left over, and end it if asked to; returns the exit code."""
-    found = examine(None if data is None else data.resolve() / "agent")
+    place = None if data is None else data.resolve() / "agent"
+    found = examine(place)
     killed = remove(found) if removing else []
     rows: list[dict[str, object]] = [
         {
@@ -30,10 +32,15 @@ def doctor(data: Path | None, removing: bool, as_json: bool) -> int:
         for leftover in found
     ]
     rows += _in_docker(data, removing)
+    networks = _networks(place, removing)
     if as_json:
-        show_json({"leftovers": rows})
-    elif rows:
-        show_table(("PID", "UNIT", "CONTAINER", "DATA", "WHY", ""), [_cells(row) for row in rows])
+        show_json({"leftovers": rows, "networks": networks})
+    elif rows or networks:
+        if rows:
+            show_table(("PID", "UNIT", "CONTAINER", "DATA", "WHY", ""), [_cells(row) for row in rows])
+        for network in networks:
+            done = ": removed" if network["removed"] else ""
+            print(f"networks of {network['data']} ({network['why']}): {' '.join(network['names'])}{done}")
     else:
         print("nothing is left over")
     return 0 if all(row["killed"] for row in rows) else 1
@@ -57,6 +64,18 @@ def _in_docker(data: Path | None, removing: bool) -> list[dict[str, object]]:
         }
         for left in found
     ]
+
+
+def _networks(place: Path | None, removing: bool) -> list[dict[str, Any]]:
+    """Networks of dead agents, taken away if asked to."""
+    shown = []
+    for networks in examine_networks(place):
+        if removing:
+            networks.remove()
+        names = (*networks.found.namespaces, *networks.found.links, *networks.found.tables)
+        data = str(networks.found.data or "")
+        shown.append({"data": data, "why": networks.why, "names": names, "removed": removing})
+    return shown
 
 
 def _cells(row: dict[str, object]) -> list[str]:

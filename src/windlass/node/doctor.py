@@ -1,4 +1,4 @@
-"""Finds processes that nobody will ever look after, and ends them: `windlass agent doctor`.
+"""Finds processes and networks that nobody will ever look after, and ends them: `windlass agent doctor`.
 
 Tasks outlive their agent so that the next one adopts them; when no next one can come, they are left over: the
 data directory was deleted, or its agent and its plane are dead and somebody asks for the place to be cleaned.
@@ -19,6 +19,8 @@ from typing import Literal, TypeAlias
 
 from windlass.node import proc
 from windlass.node.ledger import load
+from windlass.node.network import leftovers, namespaces
+from windlass.node.network.opening import tag_of, why_not
 from windlass.node.tenancy import is_taken, tenant
 
 Home: TypeAlias = Literal["agent", "plane", "dead", "gone"]
@@ -51,6 +53,19 @@ class Leftover:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What a dead agent's networks left, and why it is left over. `mounts`: the host's mount namespace."""
+
+    found: leftovers.Leftover
+    mounts: int
+    why: str
+
+    def remove(self) -> None:
+        """Take it away. Raises OSError."""
+        leftovers.remove(self.found, self.mounts)
+
+
 def examine(data: Path | None = None) -> list[Leftover]:
     """What is left over on this host now; with `data`, only of that agent's data directory."""
     processes = [process for pid in proc.everyone() if (process := _look(pid)) is not None]
@@ -61,6 +76,24 @@ def examine(data: Path | None = None) -> list[Leftover]:
     known = {unit for place, home in homes.items() if home not in WHY for unit in load(Path(place, "ledger"))}
     found = judge(processes, homes, known)
     return found if data is None else [leftover for leftover in found if leftover.data == str(data)]
+
+
+def examine_networks(data: Path | None = None) -> list[Networks]:
+    """Routers, links and tables of networks that nobody looks after; none for those who may not see."""
+    if why_not():
+        return []
+    mounts = namespaces.mounts()
+    found = []
+    for one in leftovers.find(mounts):
+        home = "gone" if one.data is None or not _is_the_same(one.data, one.tag) else home_of(one.data)
+        if home in WHY and data in (None, one.data):
+            found.append(Networks(one, mounts, WHY[home]))
+    return found
+
+
+def _is_the_same(data: Path, tag: str) -> bool:
+    """Whether that directory is still the one that the tag stands for."""
+    return data.is_dir() and tag_of(data) == tag
 
 
 def judge(processes: Iterable[Process], homes: Mapping[str, Home], known: set[str]) -> list[Leftover]:
@@ -81,10 +114,10 @@ def judge(processes: Iterable[Process], homes: Mapping[str, Home], known: set[st
     return found
 
 
-def remove(leftovers: Iterable[Leftover]) -> list[Leftover]:
+def remove(processes: Iterable[Leftover]) -> list[Leftover]:
     """Kill them; returns those that were killed. What has ended meanwhile, or changed, is left alone."""
     killed: list[Leftover] = []
-    for leftover in leftovers:
+    for leftover in processes:
         if _look(leftover.process.pid) == leftover.process:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(leftover.process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import pytest
 from pyroute2 import IPRoute
 
 from tests.fault.waiting import until
-from tests.network_build import DENIED_S, a_group, an_interface, at, listening, own_tag, seen_from
+from tests.network_build import DENIED_S, a_group, an_interface, at, listening, seen_from
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import Binding, PortMapping, Rule
+from windlass.node import doctor
 from windlass.node.network import leftovers, names, namespaces, nft
 from windlass.node.network.fabric import Fabric
 from windlass.node.network.jobs import Adopt, Connect, Disconnect, Groups, Plane
+from windlass.node.network.opening import tag_of
 from windlass.node.sandbox import Connected, NotConnected, Sandbox
+from windlass.node.tenancy import move_in
 
 WEB = Rule("ingress", "tcp", 80, 80, groups=("sg-web",))
 
@@ -26,11 +30,12 @@ WEB = Rule("ingress", "tcp", 80, 80, groups=("sg-web",))
 class Net:
     """A fabric of its own, and what it has made."""
 
-    def __init__(self, data: Path, spares: int = 0) -> None:
+    def __init__(self, data: Path) -> None:
         self.data = data
-        self.tag = own_tag()
+        self.tag = tag_of(data)
+        self.lock, _ = move_in(data, "n", data / "plane.sock")  # else a doctor would take it all away
         self.mounts = namespaces.mounts()
-        self.fabric = Fabric(self.tag, data, self.mounts, spares)
+        self.fabric = Fabric(self.tag, data, self.mounts, 0)
 
     def connect(self, unit: str, last: int, *groups: str, **more: Any) -> Sandbox:
         answer = self.fabric.work([Connect((unit, ""), an_interface(last, *groups, **more))])[0]
@@ -73,6 +78,8 @@ def net(tmp_path: Path) -> Iterator[Net]:
     for listener in made.fabric.new_listeners():
         listener[1].close()
     os.close(made.mounts)
+    with suppress(OSError):
+        os.close(made.lock)
 
 
 def test_two_tasks_of_a_subnet_have_the_same_port_on_their_own_addresses(net: Net) -> None:
@@ -223,7 +230,10 @@ def test_the_next_agent_takes_over_what_runs_and_away_what_does_not(net: Net) ->
 
 def test_what_a_dead_directory_left_is_found_and_removed(net: Net) -> None:
     """What `windlass agent doctor` does; the next agent of the directory does it by itself."""
-    for end in (lambda: leftovers.remove(net.leftovers()[0], net.mounts), lambda: net.fabric.sweep()):
+    assert doctor.examine_networks(net.data) == []
+    os.close(net.lock)
+    net.lock = -1
+    for end in (lambda: doctor.examine_networks(net.data)[0].remove(), lambda: net.fabric.sweep()):
         net.connect("u1", 5, "sg-web")
         net.bridge("u2", PortMapping(80))
         net.kill()
@@ -253,7 +263,7 @@ def test_tasks_reach_the_world_as_their_node(net: Net) -> None:
 
 def test_a_hundred_sandboxes_leave_nothing(net: Net) -> None:
     """Made from the pool and without, given back in another order, and all is as before."""
-    net = Net(net.data, spares=3)
+    net.fabric = Fabric(net.tag, net.data, net.mounts, 3)
     jobs = [Connect((f"u{last}", ""), an_interface(last, "sg-1")) for last in range(5, 105)]
     answers = net.fabric.work(jobs[:1])
     while net.fabric.refill():
@@ -267,4 +277,3 @@ def test_a_hundred_sandboxes_leave_nothing(net: Net) -> None:
     for _, listener in net.fabric.new_listeners():
         listener.close()
     assert net.left() == []
-    os.close(net.mounts)
