@@ -49,7 +49,9 @@ def add_route(subnet: str, via: str) -> bool:
     """Let the host itself reach a subnet's tasks by address, unless it has a way there already."""
     netlink = Netlink()
     try:
-        if addressing.overlaps(subnet, [route for route, _ in netlink.routes()]):
+        # one that is there already by the same gateway is ours, of an agent before this one
+        others = [route for route, gateway in netlink.routes() if (route, gateway) != (subnet, via)]
+        if addressing.overlaps(subnet, others):
             return False
         netlink.add_route(subnet, via, ROUTE_METRIC)
     finally:

@@ -142,11 +142,13 @@ class Netlink:
         with _refusals():
             return {str(found.get("local")) for found in self._route.get_addr(family=2, **chosen)}
 
-    def routes(self) -> list[tuple[str, int]]:
-        """Ways to ranges, without default routes: (range, number of the interface)."""
+    def routes(self) -> list[tuple[str, str]]:
+        """Ways to ranges, without default routes: (range, gateway or "")."""
         with _refusals():
             found = [route for route in self._route.get_routes(family=2, table=254) if route.get("dst")]
-        return [(f"{route.get('dst')}/{route['dst_len']}", int(route.get("oif") or 0)) for route in found]
+        return [
+            (f"{route.get('dst')}/{route['dst_len']}", str(route.get("gateway") or "")) for route in found
+        ]
 
 
 def set_kernel(namespace: int | None, name: str, value: str) -> None:
