@@ -20,7 +20,7 @@ from tests.process import PlaneProcess
 from tests.unit.node.fake_plane import FakePlane, a_want
 from tests.unit.node.running import LOG, a_python, a_shell
 from tests.unit.node.site import SLEEPER, Site, at_site
-from windlass.fleet.messages import ContainerSpec, Shutdown, Want
+from windlass.fleet.messages import ContainerSpec, RestartPolicy, Shutdown, Want
 from windlass.node import keeper, proc
 
 ACCOUNT = "123456789012"
@@ -156,6 +156,43 @@ def test_not_started_containers_start_after_the_plane_spoke(tmp_path: Path) -> N
         state = await again.until_status(U1, "stopped")
         assert [c.exit_code for c in state.containers] == [0, 0]
         assert again.lines == ["http://127.0.0.1:4566"]
+        await end(site, again)
+
+    at_site(tmp_path, body)
+
+
+def test_what_was_done_is_known_to_the_next(tmp_path: Path) -> None:
+    """A container that was told to end is not told twice; one that ended meanwhile is started again, once."""
+    terms, runs, gate = tmp_path / "terms", tmp_path / "runs", tmp_path / "gate"
+    os.mkfifo(gate)
+    ignores = a_shell(
+        f"trap 'echo term >> {terms}' TERM; echo ready; while :; do sleep 600 & wait; done",
+        stop_timeout_s=1.0,
+    )
+    again_and_again = a_shell(
+        f"echo run >> {runs}; test $(wc -l < {runs}) = 1 && read x < {gate} && exit 3; exec sleep 600",
+        restart_policy=RestartPolicy((0,), attempt_period_s=0.0),
+    )
+
+    async def body(site: Site) -> None:
+        pid = await site.ensure()
+        plane = await site.plane()
+        await plane.welcome()
+        await plane.desire(1, a_want(SLEEPS, ignores), a_want(ENDS, again_and_again))
+        await plane.until(lambda: "ready" in plane.lines)
+        await plane.until_status(ENDS, "running")
+        await plane.desire(2, a_want(SLEEPS, ignores, run=False), a_want(ENDS, again_and_again))
+        until(terms.exists, "it was told to end")
+        await site.kill(pid)
+        gate.write_text("go\n")
+        await site.ensure()
+        again = await site.plane()
+        await again.welcome(observed=plane.numbers[-1], epoch=2)
+        await again.desire(2, a_want(SLEEPS, ignores, run=False), a_want(ENDS, again_and_again))
+        state = await again.until_status(SLEEPS, "stopped")
+        assert (state.containers[0].exit_code, terms.read_text()) == (137, "term\n")
+        await again.until(lambda: again.units[ENDS].containers[0].restart_count == 1)
+        until(lambda: runs.read_text() == "run\nrun\n", "it runs again")
         await end(site, again)
 
     at_site(tmp_path, body)

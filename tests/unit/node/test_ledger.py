@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from windlass.fleet.messages import ContainerState, UnitState
+from windlass.fleet.messages import ContainerSpec, ContainerState, UnitSpec, UnitState
 from windlass.kernel.clock import WallClock
 from windlass.node import proc, tenancy
+from windlass.node.held import Progress, progress, resumed
 from windlass.node.ledger import FileLedger, Record, load
 from windlass.node.recover import kill_leftovers, stopped
 
@@ -29,6 +30,24 @@ def test_last_record_counts(tmp_path: Path) -> None:
     again = FileLedger(tmp_path / "ledger")
     assert again.records() == [Record("a", a_state("a", "stopped")), Record("c", a_state("c"))]
     again.close()
+
+
+def test_specification_and_progress_are_kept(tmp_path: Path) -> None:
+    """A unit's specification is written once, its progress with each state; what stopped needs neither."""
+    spec = UnitSpec("a", "task", (ContainerSpec("main", command=("true",)),))
+    done = Progress(terminated={"main": 5}, restarting={"main": 3}, over={"main": 77}, failures={"main": 2})
+    ledger = FileLedger(tmp_path / "ledger")
+    ledger.hold([(spec, a_state("a", "pending"))])
+    ledger.note([a_state("a")], {"a": done})
+    ledger.close()
+    [record] = FileLedger(tmp_path / "ledger").records()
+    assert record == Record("a", a_state("a"), spec=spec, progress=done)
+    held = resumed(spec, a_state("a"), done)
+    assert progress(held) == done
+    ledger = FileLedger(tmp_path / "ledger")
+    ledger.note([a_state("a", "stopped")])
+    ledger.close()
+    assert load(tmp_path / "ledger")["a"].spec is None
 
 
 def test_torn_at_any_byte(tmp_path: Path) -> None:
