@@ -306,7 +306,8 @@ def test_commands_in_a_container(plane: PlaneProcess, account: str) -> None:
     shell.see("0\r\n/dev/pts/0\r\n40 90\r\n")
     assert shell.end()["ExitCode"] == 9
     done = windlass_exec(plane, site.task, "sh", "-c", "cat; echo x >&2; exit 4", input=b"\x00\xff" * 50_000)
-    assert (done.returncode, done.stdout) == (4, b"\x00\xff" * 50_000 + b"x\n")
+    assert b"x\n" in done.stdout, "errors, wherever Docker put them: it has a pipe for each"
+    assert (done.returncode, done.stdout.replace(b"x\n", b"")) == (4, b"\x00\xff" * 50_000)
     shell = DataChannel(site.ask("sleep 1234")["session"]).handshake()
     shell.vanish()
     gone = "while ps | grep -q '[s]leep 1234'; do sleep 0.1; done"
