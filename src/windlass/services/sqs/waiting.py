@@ -36,10 +36,18 @@ class Seat:
         return self._woken is not None and self._woken.done()
 
     async def wait(self) -> Instant:
-        """Return when there may be something, or the time is up; gives the time then."""
+        """Return when there may be something, or the time is up; gives the time then.
+
+        What came after the receiver had looked and before it sat down has woken nobody: that is looked for
+        at the first wait. Later waits do not, for what is due may not be had (too much is in flight).
+        """
+        sat = self._woken is not None
         self._woken = asyncio.get_running_loop().create_future()
         self._alarm.set(self._until)
-        self._room.arm(self._line)
+        if sat:
+            self._room.arm(self._line)
+        else:
+            self._room.look(self._line)
         await self._woken
         return self._room.clock.now()
 
@@ -92,7 +100,7 @@ class Waiting:
             seat.leave()
             del line.seats[seat]
             if line.seats:
-                self._look(line)
+                self.look(line)
             else:
                 self._close(line)
 
@@ -101,7 +109,7 @@ class Waiting:
         queue = self._store[QUEUES].get(line.queue)
         line.alarm.set(None if queue is None else due_after(self._store, queue, self.clock.now()))
 
-    def _look(self, line: _Line) -> None:
+    def look(self, line: _Line) -> None:
         """Wake the front receiver if there is something for it; else set the alarm."""
         front = next(iter(line.seats), None)
         if front is None or front.called:
@@ -115,7 +123,7 @@ class Waiting:
     def _moved(self, change: Change) -> None:
         line = self._by_id.get((change.new or change.old).queue)
         if line is not None:
-            self._look(line)
+            self.look(line)
 
     def _queue_changed(self, change: Change) -> None:
         """Purged (another id), deleted, or other attributes: every parked receiver looks again."""
@@ -130,7 +138,7 @@ class Waiting:
             seat.wake()
 
     def _open(self, queue: Queue) -> _Line:
-        line = _Line(queue.key, queue.id, Alarm(self.clock, lambda: self._look(line)))
+        line = _Line(queue.key, queue.id, Alarm(self.clock, lambda: self.look(line)))
         self._lines[queue.key] = self._by_id[queue.id] = line
         return line
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
+from tests.build import REGION, a_caller
 from tests.sqs_build import Desk, with_queues
+from windlass.aws.calls import Result
 from windlass.kernel.clock import SECOND
 
 
@@ -45,6 +48,26 @@ def test_a_send_wakes_the_longest_parked() -> None:
         assert await second.bodies() == ["2"]
         assert sqs.plane.clock.now() == start
         assert sqs.parked() == 0
+
+    with_queues(scene)
+
+
+def test_a_send_before_the_receiver_sits_down() -> None:
+    """It looked, there was nothing; before it is parked, a message comes: it does not wait for another."""
+
+    async def scene(sqs: Desk) -> None:
+        url = await sqs.queue()
+        start = sqs.plane.clock.now()
+
+        async def late(waiting: Awaitable[Result]) -> Result:
+            await sqs.send(url, "x")
+            return await waiting
+
+        params = {"QueueUrl": url, "WaitTimeSeconds": 20}
+        run = sqs.plane.calls.run
+        found = await run("sqs", "ReceiveMessage", params, caller=a_caller(), region=REGION, parked=late)
+        assert [message["Body"] for message in found["Messages"]] == ["x"]
+        assert sqs.plane.clock.now() == start
 
     with_queues(scene)
 
