@@ -238,8 +238,15 @@ def _write(path: str, source: IO[bytes], member: tarfile.TarInfo) -> None:
             data = source.read(min(left, _COPY_BYTES))
             if not data:
                 raise BadImage(f"the archive is cut off in {member.name[:80]!r}")
-            file.write(data)
             left -= len(data)
+            _write_all(file, data)
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    """A write takes what still fits on the disk, and only the next one fails: there has to be a next one."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _xattrs(member: tarfile.TarInfo) -> Iterator[tuple[str, bytes]]:
