@@ -47,7 +47,7 @@ def a_launch(*argv: str, directory: str = "/", **environment: str) -> Launch:
     return Launch(argv[0], argv, environment, directory)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(environment=st.dictionaries(names, values, max_size=12), arguments=st.lists(values, max_size=4))
 def test_command_gets_exactly_what_it_was_given(
     tmp_path: Path, environment: dict[str, str], arguments: list[str]

@@ -127,7 +127,7 @@ async def drain(sqs: Desk, url: str, ledger: Ledger) -> None:
     assert await sqs.counts(url) == (0, 0, 0)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(steps, st.sampled_from(["jobs", "jobs.fifo"]))
 def test_order_and_exclusion(script: list[tuple[str, Any, Any]], name: str) -> None:
     """Whatever happens: none twice in flight, groups in order, counters exact, all delivered in the end."""
@@ -140,7 +140,7 @@ def test_order_and_exclusion(script: list[tuple[str, Any, Any]], name: str) -> N
     with_queues(scene)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(steps, st.integers(1, 3), st.sampled_from(["", ".fifo"]))
 def test_redrive_counts(script: list[tuple[str, Any, Any]], receives_max: int, suffix: str) -> None:
     """With maxReceiveCount n none is received more than n times, and what is left is a dead letter."""
@@ -171,7 +171,7 @@ def test_redrive_counts(script: list[tuple[str, Any, Any]], receives_max: int, s
     with_queues(scene)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.integers(0, 200)), max_size=30))
 def test_deduplication_window(sends: list[tuple[int, str, int]]) -> None:
     """Sends with few ids over time: delivered are those without an accepted one in the 5 minutes before."""
