@@ -38,6 +38,12 @@ def a_group(id: str, *rules: Rule, members: tuple[str, ...] = ()) -> SecurityGro
     return SecurityGroup(id, (ALL_OUT, *rules), members)
 
 
+def free_port() -> int:
+    """A port of the host that nobody has just now; the kernel chooses, and rarely the same one soon again."""
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @contextlib.contextmanager
 def listening(netns: str, port: int, address: str = "0.0.0.0") -> Iterator[None]:
     """Somebody in that namespace takes connections, and says the address of who connects."""

@@ -13,7 +13,7 @@ import pytest
 from pyroute2 import IPRoute
 
 from tests.fault.waiting import until
-from tests.network_build import DENIED_S, a_group, an_interface, at, listening, seen_from
+from tests.network_build import DENIED_S, a_group, an_interface, at, free_port, listening, seen_from
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import Binding, PortMapping, Rule
 from windlass.node import doctor
@@ -139,40 +139,43 @@ def test_subnets_of_a_vpc_meet_and_vpcs_do_not(net: Net) -> None:
 
 def test_tasks_reach_the_plane_on_the_hosts_loopback_and_nothing_else_there(net: Net) -> None:
     """The plane is at the gateway, and does not take a task for somebody local."""
-    net.fabric.work([Groups((a_group("sg-web"),)), Plane("http://127.0.0.1:46601")])
+    planes, other = free_port(), free_port()
+    net.fabric.work([Groups((a_group("sg-web"),)), Plane(f"http://127.0.0.1:{planes}")])
     task = net.connect("u1", 5, "sg-web")
-    assert task.endpoint == f"http://{at(1)}:46601"
-    with listening("", 46601, "127.0.0.1"), listening("", 46602, "127.0.0.1"):
-        seen = seen_from(task.netns, at(1), 46601)
+    assert task.endpoint == f"http://{at(1)}:{planes}"
+    with listening("", planes, "127.0.0.1"), listening("", other, "127.0.0.1"):
+        seen = seen_from(task.netns, at(1), planes)
         assert seen is not None and not seen.startswith("127.")
-        assert seen_from(task.netns, at(1), 46602, DENIED_S) is None
-        net.fabric.work([Plane("http://127.0.0.1:46602")])
-        assert seen_from(task.netns, at(1), 46602)
+        assert seen_from(task.netns, at(1), other, DENIED_S) is None
+        net.fabric.work([Plane(f"http://127.0.0.1:{other}")])
+        assert seen_from(task.netns, at(1), other)
 
 
 def test_mode_bridge_publishes_ports_of_the_node(net: Net) -> None:
     """Chosen and dynamic ports lead to containers, from loopback too; each container has its own address."""
-    first = net.bridge("u1", PortMapping(80, 46611), PortMapping(81))
+    port = free_port()
+    first = net.bridge("u1", PortMapping(80, port), PortMapping(81))
     assert isinstance(first, Connected)
     chosen, dynamic = first.bindings
-    assert chosen == Binding("0.0.0.0", 46611, 80)
+    assert chosen == Binding("0.0.0.0", port, 80)
     assert dynamic.host_port >= 1024 and dynamic.container_port == 81
     second = net.bridge("u2", PortMapping(80))
     assert isinstance(second, Connected) and second.sandbox.address != first.sandbox.address
     with listening(first.sandbox.netns, 80), listening(first.sandbox.netns, 81):
-        assert seen_from("", "127.0.0.1", 46611)
+        assert seen_from("", "127.0.0.1", port)
         assert seen_from("", "127.0.0.1", dynamic.host_port)
         assert seen_from(second.sandbox.netns, first.sandbox.address, 80)
         net.fabric.work([Disconnect("u1")])
-        assert seen_from("", "127.0.0.1", 46611, DENIED_S) is None
+        assert seen_from("", "127.0.0.1", port, DENIED_S) is None
 
 
-@pytest.mark.parametrize("port", [46621, 51678], ids=["taken", "reserved"])
-def test_a_port_that_cannot_be_had_is_the_containers_end(net: Net, port: int) -> None:
+@pytest.mark.parametrize(("reserved", "why"), [(0, "already allocated"), (51678, "reserved")])
+def test_a_port_that_cannot_be_had_is_the_containers_end(net: Net, reserved: int, why: str) -> None:
     """As Docker words it; nothing of the attempt is left, so the next one without the port works."""
-    with listening("", 46621):
+    taken = free_port()
+    port = reserved or taken
+    with listening("", taken):
         refused = net.bridge("u1", PortMapping(80, port))
-    why = "already allocated" if port == 46621 else "reserved"
     assert refused == NotConnected(
         f"CannotStartContainerError: Bind for 0.0.0.0:{port} failed: port is {why}"
     )
@@ -192,9 +195,10 @@ def test_mode_none_has_loopback_only(net: Net) -> None:
     """Itself, and nobody else."""
     answer = net.fabric.work([Connect(("u1", "c"), lonely=True)])[0]
     assert isinstance(answer, Connected) and answer.state is None
-    with listening(answer.sandbox.netns, 80), listening("", 46631):
+    port = free_port()
+    with listening(answer.sandbox.netns, 80), listening("", port):
         assert seen_from(answer.sandbox.netns, "127.0.0.1", 80)
-        assert seen_from(answer.sandbox.netns, "127.0.0.1", 46631, DENIED_S) is None
+        assert seen_from(answer.sandbox.netns, "127.0.0.1", port, DENIED_S) is None
 
 
 def test_a_namespace_of_somebody_else_can_be_plugged(net: Net) -> None:
