@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.waiter import WaiterModel, create_waiter_with_client
 
+from tests.fault.waiting import until
+
 OFTEN = {"Delay": 0.05, "MaxAttempts": 600}
 Client = Callable[..., Any]
 
@@ -72,7 +74,7 @@ def test_healthy_unhealthy_and_who_waits(client: Client, tmp_path: Path) -> None
     seen = wait_for(ecs, arn, "tasks[0].containers[2].healthStatus", "UNHEALTHY")
     assert seen["lastStatus"] in ("PENDING", "RUNNING")
     running = wait_for(ecs, arn, "tasks[0].lastStatus", "RUNNING")
-    assert started.exists()
+    until(started.exists, "its first command is over")
     assert (running["healthStatus"], health(running)["web"]) == ("UNKNOWN", "HEALTHY")
     late = wait_for(ecs, arn, "tasks[0].containers[3].healthStatus", "UNHEALTHY")
     assert health(late) == {"web": "HEALTHY", "app": "UNKNOWN", "bad": "UNHEALTHY", "slow": "UNHEALTHY"}

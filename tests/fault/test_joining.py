@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,27 @@ from windlass.node.session import SessionRefused
 from windlass.node.websocket import PlaneUrl, open_websocket
 
 Make = Callable[..., PlaneProcess]
+Remote = Callable[..., RemoteAgent]
 
 
 @pytest.fixture
 def site(own_plane: Make) -> Site:
     return Site(own_plane("--auth", "sigv4", "--no-agent"))
+
+
+@pytest.fixture
+def remote(site: Site) -> Iterator[Remote]:
+    """RemoteAgent, and none of them outlives a test that failed."""
+    made: list[RemoteAgent] = []
+
+    def make(*arguments: Any) -> RemoteAgent:
+        made.append(RemoteAgent(*arguments))
+        return made[-1]
+
+    yield make
+    for agent in made:
+        if agent.process is not None and agent.process.poll() is None:
+            agent.stop()
 
 
 def refused_at_the_door(url: str, node_id: str, secret: str) -> bool:
@@ -41,14 +58,14 @@ def refused_at_the_door(url: str, node_id: str, secret: str) -> bool:
     return asyncio.run(knock())
 
 
-def test_agents_that_die_in_the_middle(site: Site, tmp_path: Path) -> None:
+def test_agents_that_die_in_the_middle(site: Site, remote: Remote, tmp_path: Path) -> None:
     """1. Agent and plane are killed again and again, at any moment. 2. One machine registered; it gets in.
 
     3. Of all the secrets that it ever had, the last one is good. 4. A second agent in its name is turned away
     while it is there, and a copy of its directory always.
     """
     endpoint = site.plane.endpoint
-    agent = RemoteAgent(tmp_path / "machine", endpoint, "--activation", site.activation())
+    agent = remote(tmp_path / "machine", endpoint, "--activation", site.activation())
     secrets: list[str] = []
 
     def note() -> str:
@@ -79,20 +96,20 @@ def test_agents_that_die_in_the_middle(site: Site, tmp_path: Path) -> None:
     until(lambda: refused_at_the_door(endpoint, machine, secrets[-2]), "the one before is good no more")
     assert all(refused_at_the_door(endpoint, machine, secret) for secret in secrets if secret != current)
 
-    twin = RemoteAgent(agent.data, endpoint).start()
+    twin = remote(agent.data, endpoint).start()
     assert twin.ended() == EXIT_TAKEN
-    copy = shutil.copytree(agent.data, tmp_path / "copy")
-    copied = RemoteAgent(copy, endpoint).start()
+    copy = shutil.copytree(agent.data, tmp_path / "copy", ignore=shutil.ignore_patterns("keepers"))
+    copied = remote(copy, endpoint).start()
     assert copied.ended() == EXIT_NOT_JOINED and "copy of another agent" in copied.said
     assert agent.stop() == 0
     assert site.online() == []
 
 
-def test_an_answer_that_is_lost(site: Site, tmp_path: Path) -> None:
+def test_an_answer_that_is_lost(site: Site, remote: Remote, tmp_path: Path) -> None:
     """The plane registered the machine twice over, as it was asked twice, and counted it once."""
     road = SlowRoad("127.0.0.1", ("127.0.0.1", site.plane.port), 0)
     road.swallow = 2
-    agent = RemoteAgent(tmp_path / "machine", f"http://127.0.0.1:{road.port}")
+    agent = remote(tmp_path / "machine", f"http://127.0.0.1:{road.port}")
     agent.start("--activation", site.activation())
     try:
         [machine] = until(site.online, "it gets in")
@@ -103,7 +120,7 @@ def test_an_answer_that_is_lost(site: Site, tmp_path: Path) -> None:
         road.close()
 
 
-def test_what_is_wrong_is_said_in_one_line(site: Site, tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_in_one_line(site: Site, remote: Remote, tmp_path: Path) -> None:
     """Each is final: nobody asks the plane again and again with what it refuses."""
     activation, url = site.activation(), site.plane.endpoint
     for number, (asked, words) in enumerate(
@@ -121,14 +138,14 @@ def test_what_is_wrong_is_said_in_one_line(site: Site, tmp_path: Path) -> None:
         data.mkdir()
         with pytest.raises(NotAMember, match=words):
             join(data, asked, 1024, 2048)
-    agent = RemoteAgent(tmp_path / "machine", url).start()
+    agent = remote(tmp_path / "machine", url).start()
     assert agent.ended() == EXIT_NOT_JOINED
     assert agent.said.endswith("give --activation ID:CODE of an SSM activation\n"), agent.said
 
 
-def test_deregistered(site: Site, tmp_path: Path) -> None:
+def test_deregistered(site: Site, remote: Remote, tmp_path: Path) -> None:
     """Its session ends, it is told why, and it is not let in again; another activation makes it another."""
-    agent = RemoteAgent(tmp_path / "machine", site.plane.endpoint)
+    agent = remote(tmp_path / "machine", site.plane.endpoint)
     agent.start("--activation", site.activation())
     [machine] = until(site.online, "it gets in")
     site.client("ssm").deregister_managed_instance(InstanceId=machine)
@@ -175,10 +192,10 @@ def test_tls_with_an_authority_of_ones_own(
     monkeypatch.setenv("AWS_CA_BUNDLE", str(ours[0]))
     activation = site.activation()
     for options in ((), ("--ca", str(other[0]))):
-        agent = RemoteAgent(tmp_path / "machine", site.plane.endpoint, *options)
+        agent = remote(tmp_path / "machine", site.plane.endpoint, *options)
         assert agent.start("--activation", activation).ended() == EXIT_NOT_JOINED
         assert "no TLS with" in agent.said and "give --ca FILE" in agent.said
-    agent = RemoteAgent(tmp_path / "machine", site.plane.endpoint, "--ca", str(ours[0]))
+    agent = remote(tmp_path / "machine", site.plane.endpoint, "--ca", str(ours[0]))
     agent.start("--activation", activation)
     until(site.online, "it joins")
     ecs = site.client("ecs")
@@ -212,10 +229,10 @@ def test_tls_with_an_authority_of_ones_own(
     agent.stop()
 
 
-def test_two_machines_ask_at_once(site: Site, tmp_path: Path) -> None:
+def test_two_machines_ask_at_once(site: Site, remote: Remote, tmp_path: Path) -> None:
     """One registration is left: one of them gets it."""
     activation = site.activation()
-    agents = [RemoteAgent(tmp_path / f"m{number}", site.plane.endpoint) for number in range(2)]
+    agents = [remote(tmp_path / f"m{number}", site.plane.endpoint) for number in range(2)]
     threads = [threading.Thread(target=agent.start, args=("--activation", activation)) for agent in agents]
     for thread in threads:
         thread.start()

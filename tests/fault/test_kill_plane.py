@@ -128,7 +128,8 @@ def test_every_change_of_a_task_is_told(own_plane: Make) -> None:
     plane = own_plane()
     ecs, events, sqs = (plane.client(name, ACCOUNT) for name in ("ecs", "events", "sqs"))
     url = sqs.create_queue(QueueName="changes")["QueueUrl"]
-    events.put_rule(Name="changes", EventPattern='{"source": ["aws.ecs"]}')
+    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]}
+    events.put_rule(Name="changes", EventPattern=json.dumps(pattern))
     target = {"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:changes"}
     events.put_targets(Rule="changes", Targets=[target])
     a_definition(ecs, "short", ["true"])
