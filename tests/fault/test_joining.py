@@ -31,7 +31,7 @@ def site(own_plane: Make) -> Site:
 
 
 @pytest.fixture
-def remote(site: Site) -> Iterator[Remote]:
+def remote(own_plane: Make) -> Iterator[Remote]:  # planes end after their agents
     """RemoteAgent, and none of them outlives a test that failed."""
     made: list[RemoteAgent] = []
 
@@ -181,7 +181,7 @@ def certified(directory: Path, signed_by: tuple[Path, Path]) -> tuple[Path, Path
 
 
 def test_tls_with_an_authority_of_ones_own(
-    own_plane: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_plane: Make, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1. Without --ca, or with another, the agent does not join. 2. With it, it does, as do its tasks."""
     ours, other = authority(tmp_path, "ours"), authority(tmp_path, "other")
