@@ -225,7 +225,7 @@ def test_health_checks_in_the_container(tasks: Tasks) -> None:
     """The check is a process of the container: its user, environment, directory and files."""
     check = {"command": ["CMD-SHELL", "test $A$(id -u)$(pwd) = 177/etc && test ! -e /tmp/ill"], "interval": 5}
     arn = tasks.start(
-        command=["sleep", "600"], user="77:88", workingDirectory="/etc", healthCheck=check,
+        command=["sleep", "600"], user="77:88", workingDirectory="/etc", healthCheck=check, stopTimeout=1,
         environment=[{"name": "A", "value": "1"}],
     )  # fmt: skip
     until(lambda: tasks.show(arn)["healthStatus"] == "HEALTHY", "it is healthy")

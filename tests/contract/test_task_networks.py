@@ -155,7 +155,11 @@ def oci(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
 def test_containers_of_a_task_share_its_network(oci: PlaneProcess) -> None:
     """They meet on localhost; the task's name leads to its own address."""
     vpc = Vpc(oci)
-    serve = {"name": "server", "command": ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"]}
+    serve = {
+        "name": "server",
+        "command": ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/etc"],
+        "stopTimeout": 1,
+    }
     get = "busybox wget -q -O -"
     look = f'{get} http://localhost/hostname && {get} "http://$(busybox hostname)/hosts"'
     ask = {
@@ -184,6 +188,7 @@ def test_ports_of_mode_bridge_are_the_nodes(oci: PlaneProcess) -> None:
             "image": IMAGE,
             "memory": 64,
             "command": ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/etc"],
+            "stopTimeout": 1,
             "portMappings": [{"containerPort": 8080, "hostPort": host_port}],
         }
         ecs.register_task_definition(family="b", networkMode="bridge", containerDefinitions=[container])
