@@ -25,6 +25,9 @@ from windlass.node import mounts, proc
 from windlass.node.images import sources
 
 IMAGE = "busybox:1"
+_NO_NETWORK = ("--bridge", "none", "--iptables=false")
+_WITH_US = ("setpriv", "--pdeathsig", "TERM")
+"""A test run that is killed takes its daemons along, and they their containers."""
 
 
 class Dockerd:
@@ -54,7 +57,7 @@ class Dockerd:
         ]
         with (self.root / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [program, *where, "-H", self.host, "--bridge", "none", "--iptables=false", *self.options],
+                [*_WITH_US, program, *where, "-H", self.host, *_NO_NETWORK, *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -79,11 +82,15 @@ class Dockerd:
         """End it and whatever is left of it; nothing stays mounted."""
         assert self.process is not None
         if self.process.poll() is None:
-            until(self._remove_containers, "its containers are gone")
+            with suppress(AssertionError, OSError):  # somebody may start new ones all the time: they go below
+                until(self._remove_containers, "its containers are gone")
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(60)
         for pid in self._rest():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
         until(lambda: not self._rest(), "nothing of dockerd runs any more")
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             if (target := line.split()[1]).startswith(f"{self.root}/"):
