@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -303,24 +304,80 @@ def test_status_tells_the_runner(plane: PlaneProcess) -> None:
     assert found["runner"] == "oci"
 
 
-def test_a_killed_agent_leaves_nothing(
+def kill_agent(plane: PlaneProcess) -> None:
+    os.kill(int((plane.data / "agent" / "agent.pid").read_text()), signal.SIGKILL)
+
+
+@pytest.fixture
+def survivors(
     own_plane: Callable[..., PlaneProcess], root: Path, tmp_path: Path, account: str
-) -> None:
-    """1. A task runs. 2. The agent is killed. 3. The next one ends the container and reports the task."""
+) -> Iterator[Tasks]:
+    """A plane whose agent may be killed; it leaves nothing behind."""
     data = tmp_path / "data"
     assert windlass("image", "import", str(root), "--name", IMAGE, "--data", str(data)).returncode == 0
     plane = own_plane("--runner", "oci", data=data)
-    tasks = Tasks(plane, account)
-    arn = tasks.start(command=["sleep", "600"])
-    tasks.reach(arn, "RUNNING")
-    agent = int((data / "agent" / "agent.pid").read_text())
-    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
-    os.kill(agent, 9)
-    ended = tasks.reach(arn, "STOPPED")
-    assert ended["containers"][0]["reason"] == "Host agent restarted"
-    alive = [found for pid in children if (found := proc.stat(int(pid))) is not None and found.state != "Z"]
-    assert alive == []
-    assert tasks.run("exit 3")[0] == 3
+    group = parent_group(data / "agent")
+    yield Tasks(plane, account)
+    assert plane.stop() == 0
+    plane.start()
+    assert plane.stop() == 0
+    assert list((data / "agent" / "oci" / "units").iterdir()) == []
+    assert list((data / "agent" / "oci" / "state").iterdir()) == []
+    assert not [top for top in read_hierarchies().roots if (top / group.lstrip("/")).exists()]
+    plane.start()  # own_plane stops it
+
+
+def test_containers_outlive_their_agent(survivors: Tasks, tmp_path: Path) -> None:
+    """Three run, their agent is killed: one ends, one takes too much memory, one stays; all is known."""
+    tasks = survivors
+    (tmp_path / "v").mkdir()
+    volumes = ({"name": "v", "host": {"sourcePath": str(tmp_path / "v")}},)
+    point = [{"sourceVolume": "v", "containerPath": "/v"}]
+    wait = "echo before; until test -e /v/go; do sleep 0.05; done; "
+
+    def started(script: str, **more: Any) -> str:
+        arn = tasks.start(volumes, command=["sh", "-c", script], mountPoints=point, **more)
+        tasks.reach(arn, "RUNNING")
+        until(lambda: tasks.lines(arn) == ["before"], "its first line")
+        return arn
+
+    ends = started(f"{wait}echo after; exit 7")
+    hungry = started(f"{wait}x=0123456789abcdef; while true; do x=$x$x; done")
+    stays = started("trap 'echo told; exit 4' TERM; echo before; while true; do sleep 0.05; done")
+    kill_agent(tasks.plane)
+    (tmp_path / "v" / "go").touch()
+    ended = tasks.reach(ends, "STOPPED")
+    assert (ended["stopCode"], ended["containers"][0]["exitCode"]) == ("EssentialContainerExited", 7)
+    until(lambda: tasks.lines(ends) == ["before", "after"], "all its output")
+    main = tasks.reach(hungry, "STOPPED")["containers"][0]
+    assert (main["exitCode"], main["reason"]) == (
+        137, "OutOfMemoryError: Container killed due to memory usage",
+    )  # fmt: skip
+    assert tasks.show(stays)["lastStatus"] == "RUNNING"
+    kill_agent(tasks.plane)  # once more, and with the plane
+    port = tasks.plane.port
+    tasks.plane.kill()
+    tasks.plane.start(port)
+    assert tasks.show(stays)["lastStatus"] == "RUNNING"
+    tasks.ecs.stop_task(task=stays)
+    assert tasks.reach(stays, "STOPPED")["containers"][0]["exitCode"] == 4
+    until(lambda: tasks.lines(stays) == ["before", "told"], "its last line")
+
+
+def test_a_killed_monitor_takes_its_container_along(survivors: Tasks) -> None:
+    """Nobody could know its exit code any more: it is ended, and the reason says why."""
+    arn = survivors.start(command=["sleep", "600"])
+    survivors.reach(arn, "RUNNING")
+    [pid_file] = (survivors.plane.data / "agent" / "oci" / "units").glob("*/*/pid")
+    child = int(pid_file.read_text())
+    found = proc.stat(child)
+    assert found is not None
+    os.kill(found.parent, signal.SIGKILL)
+    main = survivors.reach(arn, "STOPPED")["containers"][0]
+    assert "exitCode" not in main
+    assert "keeper was killed" in main["reason"]
+    until(lambda: (found := proc.stat(child)) is None or found.state == "Z", "its process is gone")
+    assert survivors.run("exit 3")[0] == 3
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,19 @@ class Keepers:
         """The state file of that container."""
         return f"{self.directory}/{file_name(unit_id, container)}"
 
-    def start(self, place: str, launch: Launch, at: Instant, piped: bool, owner: int | None = None) -> Kept:
+    def start(
+        self,
+        place: str,
+        launch: Launch,
+        at: Instant,
+        piped: bool,
+        owner: int | None = None,
+        given: Mapping[int, int] | None = None,
+    ) -> Kept:
         """Have the launch kept, now (`at`); what was there of an earlier run, which has ended, is forgotten.
 
-        `owner` is the user who may open the pipes anew, as /dev/stdout. Raises CannotStart, OSError.
+        `owner` is the user who may open the pipes anew, as /dev/stdout. `given`: number in the command →
+        descriptor of ours that it gets there, from 10 on. Raises CannotStart, OSError.
         """
         wrapped = wrap(launch, self._shell, place, self._go if piped else "")
         ends: list[tuple[int, int]] = []
@@ -105,7 +114,7 @@ class Keepers:
             for _ in range(2 if piped else 0):
                 ends.append(_pipe(owner))
             outputs = [end[1] for end in ends] or [self._null] * 2
-            pid = _spawn(wrapped, [state, *outputs])
+            pid = _spawn(wrapped, dict(enumerate([state, *outputs])) | dict(given or {}))
         except OSError:
             for end in ends:
                 os.close(end[0])
@@ -209,9 +218,9 @@ def _pipe(owner: int | None) -> tuple[int, int]:
     return reading, both
 
 
-def _spawn(wrapped: Wrapped, descriptors: list[int]) -> int:
+def _spawn(wrapped: Wrapped, descriptors: Mapping[int, int]) -> int:
     """Start a keeper: a quarter of what subprocess costs, and quick however large the agent is (vfork)."""
-    moves = [(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(descriptors)]
+    moves = [(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in descriptors.items()]
     return os.posix_spawn(
         wrapped.argv[0],
         wrapped.argv,

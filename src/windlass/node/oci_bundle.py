@@ -5,7 +5,7 @@ Synchronous; the runner calls it beside the loop. Decides nothing: oci_spec.py d
     volumes/<name>/                  volumes of the node's own, for all tasks that name them
     units/<unit>/volumes/<name>/     volumes of the task's own
     units/<unit>/<container>/        image (its id), rootfs, upper, work, config.json, pid, runtime.log,
-                                     hosts, hostname, resolv.conf
+                                     started (stop signal), exit/ (exit code), hosts, hostname, resolv.conf
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from windlass.node.oci_spec import HostDevice, Limits, Places, runtime_config
 from windlass.node.oci_users import look_up
 from windlass.node.sandbox import HOST, Sandbox
 
+VOLUMES = "volumes"
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
 """With the host's network come its names, read-only."""
 DATABASE_BYTES_MAX = 2**20
@@ -53,6 +54,16 @@ class Bundle:
         return self.directory / "pid"
 
     @property
+    def exit_directory(self) -> Path:
+        """Where its monitor writes the exit code, in a file called as the container."""
+        return self.directory / "exit"
+
+    @property
+    def started_file(self) -> Path:
+        """Written when it is about to run: the number of its stop signal."""
+        return self.directory / "started"
+
+    @property
     def log(self) -> Path:
         return self.directory / "runtime.log"
 
@@ -62,6 +73,17 @@ def bundle_of(units: Path, parent_group: str, unit_id: str, container: str) -> B
     short = sha256(container.encode()).hexdigest()[:12]
     name = f"{unit_id}-{short}"
     return Bundle(units / unit_id / short, name, f"{parent_group}/{name}")
+
+
+def bundles_in(units: Path, parent_group: str) -> list[tuple[str, Bundle]]:
+    """(unit id, bundle) of all that are there."""
+    found: list[tuple[str, Bundle]] = []
+    for unit in sorted(units.iterdir()):
+        for directory in sorted(unit.iterdir()):
+            if directory.name != VOLUMES:
+                name = f"{unit.name}-{directory.name}"
+                found.append((unit.name, Bundle(directory, name, f"{parent_group}/{name}")))
+    return found
 
 
 def lay_out(
@@ -81,7 +103,7 @@ def lay_out(
     directory = bundle.directory
     directory.mkdir(mode=0o700, parents=True)
     claim(directory / IN_USE)
-    for name in ("rootfs", "upper", "work"):
+    for name in ("rootfs", "upper", "work", "exit"):
         (directory / name).mkdir(mode=0o755)
     upper, work = directory / "upper", directory / "work"
     mounts.mount_overlay(bundle.root, image.layers, upper, work, alone=limits.rootless)
@@ -110,11 +132,11 @@ def _volumes(unit: Path, spec: ContainerSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     for mount in spec.mounts:
         if mount.kind == "task":
-            path = unit / "volumes" / mount.source
+            path = unit / VOLUMES / mount.source
             path.mkdir(mode=0o755, parents=True, exist_ok=True)
             found[mount.source] = str(path)
         elif mount.kind == "node":
-            found[mount.source] = str(_node_volume(unit.parents[1] / "volumes", mount))
+            found[mount.source] = str(_node_volume(unit.parents[1] / VOLUMES, mount))
         elif mount.kind == "host" and mount.source.startswith("/"):
             with suppress(FileExistsError):
                 Path(mount.source).mkdir(mode=0o755, parents=True)

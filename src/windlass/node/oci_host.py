@@ -31,6 +31,7 @@ class OciHost:
     """What the runner works with: programs by their paths. `init` is "" where there is none."""
 
     runtime: str
+    monitor: str
     cgroups: Hierarchies
     init: str = ""
     capabilities: frozenset[str] = ALL
@@ -70,7 +71,9 @@ def check(path: str | None = None) -> OciHost:
     groups = read_hierarchies()
     if groups.missing:
         raise NotCapable(f"the oci runner needs the cgroup controllers {', '.join(groups.missing)}")
-    return OciHost(runtime, groups, _first(INITS, path), of_mask(Path("/proc/self/status").read_text()))
+    return OciHost(
+        runtime, _monitor(path), groups, _first(INITS, path), of_mask(Path("/proc/self/status").read_text())
+    )
 
 
 def _rootless(path: str | None) -> OciHost:
@@ -82,7 +85,18 @@ def _rootless(path: str | None) -> OciHost:
     if why := user_namespace.why_not():
         raise NotCapable(f"without root the oci runner needs user namespaces, and {why}")
     unified = read_hierarchies().unified
-    return OciHost(runtime, Hierarchies(1, (), None, (), unified), _first(INITS, path), rootless=True)
+    return OciHost(
+        runtime, _monitor(path), Hierarchies(1, (), None, (), unified), _first(INITS, path), rootless=True
+    )
+
+
+def _monitor(path: str | None) -> str:
+    found = _first(("conmon",), path)
+    if not found:
+        raise NotCapable(
+            "the oci runner needs conmon: apt-get install conmon (Debian), dnf install conmon (Fedora)"
+        )
+    return found
 
 
 def _check_overlay() -> None:

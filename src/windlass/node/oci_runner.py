@@ -1,36 +1,35 @@
-"""Runs containers from images with an OCI runtime (crun, runc): no daemon, no process of ours per container.
+"""Runs containers from images with an OCI runtime (crun, runc): no daemon.
 
-One coroutine sees a container from its bundle to its end. The runtime starts it detached and leaves; the
-agent, a child subreaper, is then the parent of the container's first process and learns its exit code. That
-process is the first of a pid namespace: when it ends, the kernel has killed all others in it before.
+One coroutine sees a container from its bundle to its end. Its monitor (oci_monitor.py) has the runtime make
+it, is the parent of its first process, and outlives the agent: the next one goes on where this one was.
+That process is the first of a pid namespace: when it ends, the kernel has killed all others in it before.
 The root file system is mounted in the agent's own mount namespace and detached as soon as the container has
 it, so that nothing stays mounted, whatever happens to the agent.
-Known gaps: see oci_spec.py, and: what a dead agent left is ended, not adopted; a container that its restart
-policy starts again has a fresh root file system.
+Known gaps: see oci_spec.py, and: a container that its restart policy starts again has a fresh root file
+system.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
-from windlass.node import mounts, oci_check, oci_exec
+from windlass.node import mounts, oci_check, oci_exec, oci_monitor
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
 from windlass.node.conversation import Conversations
@@ -38,11 +37,13 @@ from windlass.node.health_command import HealthCommands
 from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
 from windlass.node.images.pulls import Pulls, Wanted
 from windlass.node.images.store import Image, ImageStore
-from windlass.node.oci_bundle import Bundle, bundle_of, lay_out
+from windlass.node.keeper import Kept, open_pipes
+from windlass.node.oci_bundle import Bundle, bundle_of, bundles_in, lay_out
 from windlass.node.oci_host import OciHost
-from windlass.node.oci_spec import Limits
+from windlass.node.oci_monitor import Found, Monitors
+from windlass.node.oci_spec import Limits, stop_signal
 from windlass.node.output import Output
-from windlass.node.process_runner import OUT_OF_MEMORY
+from windlass.node.process_runner import KEEPER_LOST, OUT_OF_MEMORY
 from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
 
@@ -73,6 +74,9 @@ class _Container:
     sandbox: Sandbox
     stop_signal: int = signal.SIGTERM
     pid: int = 0
+    process: int = -1
+    """A pidfd of its first process; -1: there is none any more."""
+    adopted: bool = False
     stream: LogStream | None = None
     outputs: list[Output] = field(default_factory=list)
     wanted: Wanted | None = None
@@ -106,6 +110,9 @@ class OciRunner:
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
+        for directory in (self._units, self._state):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._monitors = Monitors(data / "oci" / "monitors", self._state, host)
         self._limits = Limits(host.cgroups.swap, host.init, host.capabilities, host.rootless)
         self._starting: dict[Key, _Container] = {}
         self._running: dict[Key, _Container] = {}
@@ -128,20 +135,63 @@ class OciRunner:
         self._logs = logs
 
     async def recall(self, units: Collection[str]) -> None:
-        """See runner.Runner. Everything is ended."""
-        groups = self._host.cgroups
+        """See runner.Runner. What was made and never started is ended too: it is made again."""
+        kept: set[str] = set()
+        for unit_id, bundle in bundles_in(self._units, self._group):
+            if unit_id in units and self._monitors.find(bundle) is not None:
+                kept.add(bundle.id)
+            else:
+                await self._end(bundle)
+        for directory in self._units.iterdir():
+            if directory.name not in units:
+                await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
+        for directory in self._state.iterdir():
+            if directory.name not in kept:
+                await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
+        if not kept:
+            self._host.cgroups.remove(self._group)
+        self._loop.call_soon(self._monitors.let_go)
+
+    async def _end(self, bundle: Bundle) -> None:
+        """Kill what an agent before this one left there, and take it away."""
+        self._monitors.kill(bundle)
+        await self._empty(bundle)
+        with suppress(OSError):
+            await self._runtime("delete", "--force", bundle.id)
+        self._host.cgroups.remove(bundle.group)
+        self._monitors.forget(bundle)
+        await self._aside(partial(shutil.rmtree, bundle.directory, ignore_errors=True))
+
+    async def _empty(self, bundle: Bundle) -> None:
+        """Kill all that is in its cgroup; returns when nothing is."""
         deadline = self._clock.now() + GONE_WITHIN
-        while groups.kill(self._group):
-            if self._clock.now() > deadline:
-                break
+        while self._host.cgroups.kill(bundle.group) and self._clock.now() < deadline:
             await self._clock.sleep_until(self._clock.now() + LOOK)
-        groups.remove(self._group)
-        for directory in (self._units, self._state):
-            await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
-            directory.mkdir(mode=0o700, parents=True)
 
     def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
-        return False
+        """See runner.Runner. Its output goes on where the agent before this one stopped reading."""
+        bundle = bundle_of(self._units, self._group, unit_id, container.name)
+        made = _Container((unit_id, container.name), container, bundle, HOST, adopted=True)
+        found = self._monitors.find(bundle)
+        if found is None or found.pid == over:
+            self._begin_life(made, self._clean_up(made))
+            return False
+        made.pid, made.process = found.pid, oci_monitor.open_process(found.pid, bundle)
+        made.stop_signal = stop_signal(bundle.started_file.read_text())
+        self._events.started(*made.key, found.pid, found.started_at)
+        pipes: Sequence[int] = ()
+        with suppress(OSError):  # it ended this moment: what nobody has read by now is gone
+            pipes = open_pipes(found.keeper) if found.alive and container.log is not None else ()
+        self._watch_output(made, pipes)
+        self._begin_life(made, self._until_end(made, self._end_of(found)))
+        return True
+
+    def _end_of(self, found: Found) -> asyncio.Future[int]:
+        if found.alive:
+            return self._exit_of(found.keeper)
+        gone: asyncio.Future[int] = self._loop.create_future()
+        gone.set_result(0)
+        return gone
 
     def start(
         self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
@@ -151,7 +201,11 @@ class OciRunner:
         self._starting[made.key] = made
         lives, name = self._lives.setdefault(unit_id, set()), f"container {bundle.id}"
         before = {life for life in lives if life.get_name() == name}
-        life = self._spawn.start(name, self._live(made, dict(defaults), before))
+        self._begin_life(made, self._live(made, dict(defaults), before))
+
+    def _begin_life(self, container: _Container, course: Coroutine[Any, Any, None]) -> None:
+        lives = self._lives.setdefault(container.key[0], set())
+        life = self._spawn.start(f"container {container.bundle.id}", course)
         lives.add(life)
         life.add_done_callback(lives.discard)
 
@@ -223,6 +277,9 @@ class OciRunner:
         for container in self._running.values():
             for output in container.outputs:
                 output.close()
+            if container.process >= 0:
+                os.close(container.process)
+        self._monitors.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._host.cgroups.remove(self._group)
 
@@ -237,24 +294,43 @@ class OciRunner:
         try:
             image = await self._fetch(container)
             async with self._starts:
-                exit_code = await self._start(container, image, defaults)
+                ended = await self._start(container, image, defaults)
         except (CannotStart, CannotPull, Withdrawn, OSError, ValueError) as error:
             await self._clean_up(container)
             self._starting.pop(container.key, None)
             self._events.failed(*container.key, _reason(error), self._clock.now())
             return
-        code = await exit_code
-        ended_at = self._clock.now()
+        await self._until_end(container, ended)
+
+    async def _until_end(self, container: _Container, ended: asyncio.Future[int]) -> None:
+        """From the moment it runs; `ended` is done when its monitor is gone."""
+        await ended
+        found = oci_monitor.exit_code(container.bundle)
+        if found is None:  # somebody killed the monitor
+            self._signal(container, signal.SIGKILL)
+            await self._empty(container.bundle)
+        code, ended_at = found or (None, self._clock.now())
+        reason = KEEPER_LOST if found is None else ""
+        if code == 128 + signal.SIGKILL and self._host.cgroups.oom_kills(container.bundle.group):
+            reason = OUT_OF_MEMORY
+        self._close(container)
+        self._events.exited(
+            *container.key, code, reason, ended_at if container.adopted else self._clock.now()
+        )
+        await self._clean_up(container)
+
+    def _close(self, container: _Container) -> None:
+        """It has ended: hand on the rest of its output, let go of what it had here."""
         del self._running[container.key]
         self._checks.stop(container.key)
         self._host.cgroups.weigh(self._group, len(self._running))
+        if container.process >= 0:
+            os.close(container.process)
+            container.process = -1
         for output in container.outputs:
             output.finish()
         if container.stream is not None:
             container.stream.flush()
-        out_of_memory = code == 128 + signal.SIGKILL and self._host.cgroups.oom_kills(container.bundle.group)
-        self._events.exited(*container.key, code, OUT_OF_MEMORY if out_of_memory else "", ended_at)
-        await self._clean_up(container)
 
     async def _fetch(self, container: _Container) -> Image:
         """Its image: the one that it had before, one that is here, or one from a registry."""
@@ -278,65 +354,53 @@ class OciRunner:
         """Start it and say so; returns its exit code to be. Raises what `_reason` words."""
         if container.withdrawn:
             raise Withdrawn
-        container.stop_signal = _signal_number(image.config.stop_signal)
+        container.stop_signal = stop_signal(image.config.stop_signal)
         bundle = container.bundle
         try:
             await self._aside(lambda: self._lay_out(container, image, defaults))
-            code, pipes = await self._run_runtime(container)
+            kept, said = self._monitors.start(bundle, self._clock.now(), container.spec.log is not None)
         except BadImage as error:
             raise CannotPull(str(error)) from error
         except OSError as error:  # a full disk, a layer that was just removed, no process or descriptor left
             raise CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}") from error
-        container.detached = self._loop.run_in_executor(self._threads, _detach, bundle.root)
-        if code != 0:
-            for pipe in pipes:
+        ended = self._exit_of(kept.pid)
+        try:
+            made = await oci_monitor.made(self._loop, said)
+        finally:
+            container.detached = self._loop.run_in_executor(self._threads, _detach, bundle.root)
+        if not made:
+            for pipe in kept.pipes:
                 os.close(pipe)
-            raise CannotStart(await self._aside(lambda: _complaint(bundle.log)))
-        return await self._begin(container, pipes)
+            raise CannotStart(await self._aside(lambda: oci_monitor.complaint(bundle.log)))
+        await self._begin(container, kept)
+        return ended
 
     def _lay_out(self, container: _Container, image: Image, defaults: Mapping[str, str]) -> None:
         claim = partial(self._store.claim, image)
         spec, limits = container.spec, self._limits
         lay_out(container.bundle, container.key[0], spec, image, claim, defaults, limits, container.sandbox)
 
-    async def _run_runtime(self, container: _Container) -> tuple[int, list[int]]:
-        """Have the runtime start the container: (its own exit code, reading ends of stdout and stderr)."""
+    async def _begin(self, container: _Container, kept: Kept) -> None:
+        """It is made and waits: watch it and its output, then let it run."""
         bundle = container.bundle
-        ends = [os.pipe() for _ in range(0 if container.spec.log is None else 2)]
-        outputs = [end[1] for end in ends] or [subprocess.DEVNULL] * 2
-        words = ("--log", str(bundle.log), "--log-format", "json", "create")
-        where = ("--bundle", str(bundle.directory), "--pid-file", str(bundle.pid_file))
-        try:
-            exit_code = self._runtime(*words, *where, bundle.id, stdout=outputs[0], stderr=outputs[1])
-        except OSError:
-            for end in ends:
-                os.close(end[0])
-            raise
-        finally:
-            for end in ends:
-                os.close(end[1])
-        return await exit_code, [end[0] for end in ends]
+        container.pid = int(bundle.pid_file.read_text())
+        container.process = oci_monitor.open_process(container.pid, bundle)
+        bundle.started_file.write_text(str(int(container.stop_signal)))
+        self._watch_output(container, kept.pipes)
+        self._starting.pop(container.key, None)
+        with suppress(OSError):  # a start that fails ends the container, and with it this life
+            await self._runtime("start", bundle.id)
+        self._events.started(*container.key, container.pid, self._clock.now())
 
-    async def _begin(self, container: _Container, pipes: list[int]) -> asyncio.Future[int]:
-        """It is made and waits: watch it and its output, then let it run.
-
-        In this order: a container that ended while the runtime is still its parent is reaped by the runtime,
-        and its exit code is lost.
-        """
-        container.pid = int(container.bundle.pid_file.read_text())
-        exit_code = self._exit_of(container.pid)
+    def _watch_output(self, container: _Container, pipes: Sequence[int]) -> None:
+        """It runs from now on, as far as others ask."""
         if container.spec.log is not None:
             stream = container.stream = self._logs.stream(container.spec.log, container.spec.log_options)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
-        self._starting.pop(container.key, None)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
         self._host.cgroups.weigh(self._group, len(self._running))
-        with suppress(OSError):  # a start that fails ends the container, and with it this life
-            await self._runtime("start", container.bundle.id)
-        self._events.started(*container.key, container.pid, self._clock.now())
-        return exit_code
 
     async def _clean_up(self, container: _Container) -> None:
         """Let the runtime forget it, and take its files away."""
@@ -348,6 +412,7 @@ class OciRunner:
                 await self._runtime("delete", "--force", container.bundle.id)
             if container.detached is not None:
                 await container.detached
+            self._monitors.forget(container.bundle)
             await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
 
     async def _remove(self, unit_id: str) -> None:
@@ -365,15 +430,13 @@ class OciRunner:
 
     # tools
 
-    def _runtime(
-        self, *words: str, stdout: int = subprocess.DEVNULL, stderr: int = subprocess.DEVNULL
-    ) -> asyncio.Future[int]:
+    def _runtime(self, *words: str) -> asyncio.Future[int]:
         """Run the OCI runtime; its exit code to be."""
         popen = subprocess.Popen(
             [*self._host.command, "--root", str(self._state), *words],
             stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env={"PATH": os.defpath},
             start_new_session=True,
         )
@@ -386,9 +449,10 @@ class OciRunner:
         return future
 
     def _signal(self, container: _Container, number: int) -> None:
-        """To the first process. It is our child and not reaped, so the pid is its own."""
-        with suppress(ProcessLookupError):
-            os.kill(container.pid, number)
+        """To the first process, whoever has its number by now."""
+        if container.process >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(container.process, number)
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Beside the loop: file system work, which may take its time."""
@@ -416,23 +480,3 @@ def _reason(error: Exception) -> str:
 def _detach(root: Path) -> None:
     with suppress(OSError):
         mounts.detach(root)
-
-
-def _signal_number(name: str) -> int:
-    """STOPSIGNAL: "SIGINT", "INT" or a number; SIGTERM for nothing and nonsense."""
-    if name.isascii() and name.isdigit() and len(name) < 4 and 0 < int(name) < signal.NSIG:
-        return int(name)
-    found = getattr(signal, f"SIG{name.upper().removeprefix('SIG')}", signal.SIGTERM)
-    return int(found) if isinstance(found, signal.Signals) else signal.SIGTERM
-
-
-def _complaint(log: Path) -> str:
-    """The last error in the runtime's log: lines of JSON with `msg`."""
-    try:
-        lines = log.read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in reversed(lines):
-        with suppress(ValueError, TypeError, KeyError):
-            return str(json.loads(line)["msg"])
-    return lines[-1] if lines else "the OCI runtime failed without a word"

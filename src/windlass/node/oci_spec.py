@@ -10,6 +10,7 @@ usual devices and those that its definition names; AppArmor and SELinux labels a
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -307,3 +308,11 @@ def resources(spec: ContainerSpec, limits: Limits, devices: Sequence[HostDevice]
 def _unlimited(value: int) -> int:
     """-1 stands for no limit, in ECS and here: RLIM_INFINITY."""
     return 2**64 - 1 if value == -1 else value
+
+
+def stop_signal(name: str) -> int:
+    """STOPSIGNAL: "SIGINT", "INT" or a number; SIGTERM for nothing and nonsense."""
+    if name.isascii() and name.isdigit() and len(name) < 4 and 0 < int(name) < signal.NSIG:
+        return int(name)
+    found = getattr(signal, f"SIG{name.upper().removeprefix('SIG')}", signal.SIGTERM)
+    return int(found) if isinstance(found, signal.Signals) else signal.SIGTERM
