@@ -58,6 +58,7 @@ PURE = (
     "node/health.py",
     "node/docker_spec.py",
     "node/held.py",
+    "node/spool_format.py",
     "node/multiline.py",
     "node/plan.py",
     "node/oci_capabilities.py",

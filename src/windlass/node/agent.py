@@ -106,7 +106,7 @@ class Agent:
         self._ledger = ledger
         self._step = step
         self.outbox = Outbox()
-        self._logs = Logs(self._loop, self.outbox)
+        self.logs = Logs(self._loop, self.outbox)
         self.generation = 0
         self.endpoint = ""
         """The plane's base URL, from its last Welcome."""
@@ -125,7 +125,7 @@ class Agent:
         self.execs = ExecSessions(runner, self._to_exec)
         self._told = True
         """False while adopted units wait for the plane to say what it wants: nothing new is started then."""
-        runner.attach(self, self._logs)
+        runner.attach(self, self.logs)
 
     def reach_plane(self, endpoint: str) -> None:
         """That is the plane's URL now, for all that starts from now on."""
@@ -144,7 +144,7 @@ class Agent:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
         self._functions = host
         endpoint = partial(getattr, self, "endpoint")
-        host.attach(Seat(self.reported, self._logs, self._clock, spawn, data, endpoint, watch))
+        host.attach(Seat(self.reported, self.logs, self._clock, spawn, data, endpoint, watch))
 
     @property
     def node_id(self) -> str:
@@ -247,7 +247,7 @@ class Agent:
             self._wake(*self._held)
         self._look_for_end()
         await asyncio.shield(self._ending)
-        self._logs.flush()
+        self.logs.flush()
 
     async def close(self) -> None:
         """Let go of everything; what still runs goes on."""
@@ -261,7 +261,7 @@ class Agent:
             await self._functions.close()
         await self._runner.close()
         await self._networks.close()
-        self._logs.close()
+        self.logs.close()
 
     # what runners say
 

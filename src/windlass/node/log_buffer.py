@@ -4,6 +4,7 @@ Mode blocking (ECS LogConfiguration, mode): when the stream has no room the pipe
 waits in its write. Mode non-blocking: what the stream has no room for is kept here, up to max-buffer-size;
 beyond that new events are lost, as in Docker (moby: daemon/logger/ring.go), and their number goes to the
 agent's log. All buffers of a node together hold NODE_BUFFER_BYTES_MAX at most. Knows no pipe and no plane.
+Known gap: what mode non-blocking keeps here is lost with the agent's process.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from windlass.fleet.messages import LogOptions
 from windlass.kernel.clock import Instant
 from windlass.node.multiline import Event, Events
-from windlass.node.runner import LogStream
+from windlass.node.runner import LogStream, Tap
 
 OPEN_EVENT_S_MAX = 5.0
 """Seconds that an event waits for more lines (moby's awslogs driver: batchPublishFrequency)."""
@@ -63,6 +64,7 @@ class BufferedStream:
         self._allowance = allowance
         self._name = name
         self._events = Events(options.event_start) if options.event_start else None
+        self._tap = stream.tap(0)
         self._timer: asyncio.TimerHandle | None = None
         self._kept: deque[Event] = deque()
         self._size = 0
@@ -76,7 +78,11 @@ class BufferedStream:
         done = self._events.feed(lines, at)
         if self._events.began_at and self._timer is None:
             self._timer = self._loop.call_later(OPEN_EVENT_S_MAX, self._end_event)
+        self._tap.passes(bool(done), bool(self._events.began_at))
         return self._deliver(done)
+
+    def tap(self, pipe: int) -> Tap:
+        return self._stream.tap(pipe)
 
     def on_room(self, call: Callable[[], None]) -> None:
         self._stream.on_room(call)
@@ -93,6 +99,7 @@ class BufferedStream:
             self._timer.cancel()
             self._timer = None
         if self._events is not None:
+            self._tap.passes(True, False)
             self._deliver(self._events.rest())
 
     def _deliver(self, events: Sequence[Event]) -> bool:

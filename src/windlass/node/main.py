@@ -37,6 +37,7 @@ from windlass.node.images.places import store_of_agent
 from windlass.node.images.pulls import Pulls
 from windlass.node.images.settings import BadSetting, ImageSettings
 from windlass.node.ledger import FileLedger
+from windlass.node.logs import NODE_BYTES_MAX, SPOOLED_PER_HELD
 from windlass.node.membership import NotAMember
 from windlass.node.network import namespaces
 from windlass.node.network.opening import open_networks
@@ -47,6 +48,7 @@ from windlass.node.process_runner import ProcessRunner
 from windlass.node.recover import recover
 from windlass.node.runner import Networks, Runner, Step, no_step
 from windlass.node.session import Connect, Sessions
+from windlass.node.spool import FileSpool
 from windlass.node.task_endpoints import TaskEndpoints
 from windlass.node.tenancy import Taken, move_in
 
@@ -195,7 +197,9 @@ async def _serve(
     ledger = FileLedger(options.data / "ledger")
     runner = await _runner(options, clock, children, spawn, host, images, step)
     networks = _networks(options, spawn, mounts)
+    spool = _spool(options.data / "spool", at_home)
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks, step)
+    agent.logs.spool = spool
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
     agent.surroundings = _trusting(joined.authority if joined and host is None else "", endpoints)
@@ -216,7 +220,15 @@ async def _serve(
     await spawn.close()
     children.close()
     ledger.close()
+    spool.close()
     return 1 if crashed else 0
+
+
+def _spool(path: Path, at_home: bool) -> FileSpool:
+    """Output that the plane does not have; in a copied directory that is another agent's to send."""
+    if not at_home:
+        path.unlink(missing_ok=True)
+    return FileSpool(path, NODE_BYTES_MAX * SPOOLED_PER_HELD)
 
 
 async def _runner(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from windlass.kernel.clock import Clock
+from windlass.kernel.clock import Clock, Instant
 from windlass.node.runner import LogStream
 
 LINE_BYTES_MAX = 256 * 1024 - 26
@@ -43,6 +43,15 @@ class Lines:
         if len(head) > self._longest // 3:  # only then may one of them be too long
             lines = [piece for line in lines for piece in cut(line, self._longest)]
         return lines + self._overlong()
+
+    @property
+    def carry(self) -> int:
+        """Bytes of the unfinished line."""
+        return len(self._partial)
+
+    def skip(self, carry: int) -> None:
+        """Be in a line of which these many bytes are known, but not which."""
+        self._partial = bytes(carry)
 
     def rest(self) -> list[str]:
         """The unfinished line, at the end of the output."""
@@ -79,6 +88,47 @@ def _character_start(raw: bytes, at: int) -> int:
     return at
 
 
+class Intake:
+    """One pipe's bytes as lines, for its log stream; first what an agent before this one had taken."""
+
+    def __init__(self, stream: LogStream, pipe: int) -> None:
+        self._stream = stream
+        self._tap = stream.tap(pipe)
+        self._lines = Lines(PIECE_BYTES)
+        self.room = self._resume()
+
+    def take(self, data: bytes, at: Instant) -> bool:
+        """These bytes were read at `at`. False: the stream has no room."""
+        self._tap.took(data, at, self._lines.carry)
+        return self._hand_on(self._lines.feed(data), at)
+
+    def end(self, at: Instant) -> None:
+        """No more will come."""
+        rest = self._lines.rest()
+        self._tap.passes(bool(rest), False)
+        if rest:
+            self._stream.write(rest, at)
+
+    def _hand_on(self, lines: list[str], at: Instant) -> bool:
+        self._tap.passes(bool(lines), self._lines.carry > 0)
+        return not lines or self._stream.write(lines, at)
+
+    def _resume(self) -> bool:
+        """A line whose beginning is not there any more had been sent: what is left of it is left out."""
+        room, headless = True, False
+        for taken in self._tap.left():
+            if self._lines.carry != taken.carry:
+                self._lines.skip(taken.carry)
+                headless = taken.carry > 0
+            lines = self._lines.feed(taken.data)
+            if headless and lines:
+                headless, lines = False, lines[1:]
+            room = self._hand_on(lines, taken.at)
+        if headless:
+            self._lines.skip(0)
+        return room
+
+
 class Output:
     """Reads one pipe of a container into its log stream. Owns the descriptor."""
 
@@ -89,10 +139,13 @@ class Output:
         self._clock = clock
         self._descriptor = descriptor
         self._stream = stream
-        self._lines = Lines(PIECE_BYTES)
+        self._intake = Intake(stream, os.fstat(descriptor).st_ino)
         self._open = True
         os.set_blocking(descriptor, False)
-        loop.add_reader(descriptor, self._readable)
+        if self._intake.room:
+            loop.add_reader(descriptor, self._readable)
+        else:
+            stream.on_room(self._resume)
 
     def finish(self) -> None:
         """The container ended: take what is still in the pipe and close it."""
@@ -100,8 +153,7 @@ class Output:
             if not (self._open and self._read()):
                 break
         self.close()
-        if rest := self._lines.rest():
-            self._stream.write(rest, self._clock.now())
+        self._intake.end(self._clock.now())
 
     def close(self) -> None:
         """Let go of the pipe without reading on."""
@@ -122,8 +174,7 @@ class Output:
         if not data:
             self._loop.remove_reader(self._descriptor)  # all writers are gone; an end is always readable
             return False
-        lines = self._lines.feed(data)
-        if lines and not self._stream.write(lines, self._clock.now()):
+        if not self._intake.take(data, self._clock.now()):
             self._loop.remove_reader(self._descriptor)
             self._stream.on_room(self._resume)
         return True

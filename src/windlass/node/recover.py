@@ -48,6 +48,7 @@ async def recover(agent: Agent, runner: Runner, ledger: FileLedger, clock: Clock
         if record.spec is not None and record.state is not None:
             agent.adopt(record.spec, record.state, record.progress)
     agent.recover(states)
+    agent.logs.settle()
     if running:
         log.warning(
             "an agent before this one left %d units: %d go on, %d were ended (%d processes killed)",

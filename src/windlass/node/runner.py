@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -29,6 +29,7 @@ from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.spawn import Spawn
 from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
+from windlass.node.spool_format import Taken
 
 LINE_BY_LINE = LogOptions()
 """Every line is an event, and whoever writes waits when nothing can be sent."""
@@ -107,8 +108,24 @@ class RunnerEvents(Protocol):
         """Its health check ended: 0 is healthy; -1 when it took longer than its timeout."""
 
 
+class Tap(Protocol):
+    """What somebody between a pipe and its log stream has in hand; the spool (spool.py) has it meanwhile."""
+
+    def left(self) -> Iterator[Taken]:
+        """What an agent before this one took from the pipe and the plane may not have; once, first of all."""
+
+    def took(self, data: bytes, at: Instant, carry: int) -> None:
+        """This was read from the pipe, after `carry` bytes of an unfinished line."""
+
+    def passes(self, some: bool, left: bool) -> None:
+        """Whether something is handed on right after this, and whether something is left in hand."""
+
+
 class LogStream(Protocol):
     """One container's output on its way to a log stream."""
+
+    def tap(self, pipe: int) -> Tap:
+        """For one who reads the pipe with that inode number, or (0) who holds lines back."""
 
     def write(self, lines: Sequence[str], at: Instant) -> bool:
         """Take lines without their newlines; empty ones are dropped, as CloudWatch Logs takes none.

@@ -25,6 +25,7 @@ from windlass.kernel.clock import WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node.function_host import LambdaHost
 from windlass.node.runner import Seat
+from windlass.node.taps import NoTap
 
 TARGET = LogTarget("123456789012", "eu-west-1", "/aws/lambda/f", "2026/01/01/[$LATEST]abc")
 
@@ -52,6 +53,9 @@ class Lines:
         self.lines += lines
         self.changed.set()
         return not self.full
+
+    def tap(self, pipe: int) -> NoTap:
+        return NoTap()
 
     def on_room(self, call: Callable[[], None]) -> None:
         self.waiting.append(call)

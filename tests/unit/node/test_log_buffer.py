@@ -17,6 +17,7 @@ from windlass.node.log_buffer import EVENT_COST, Allowance, BufferedStream
 from windlass.node.logs import STREAM_BYTES_MAX, Logs
 from windlass.node.multiline import EVENT_BYTES_MAX, Events
 from windlass.node.outbox import Outbox
+from windlass.node.taps import NoTap
 
 TARGET = LogTarget("1", "r", "g", "s")
 
@@ -71,6 +72,9 @@ class Sink:
     def write(self, lines: Sequence[str], at: int) -> bool:
         self.events += [(at, line) for line in lines]
         return len(self.events) < self.room
+
+    def tap(self, pipe: int) -> NoTap:
+        return NoTap()
 
     def on_room(self, call: Callable[[], None]) -> None:
         self._waiting.append(call)
