@@ -21,6 +21,17 @@ settings.load_profile("windlass")
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--soak-s", type=float, default=10.0, help="seconds of each random run of tests/fault/test_soak.py"
+    )
+
+
+@pytest.fixture
+def soak_s(request: pytest.FixtureRequest) -> float:
+    return float(request.config.getoption("--soak-s"))
+
+
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
     """One plane for all tests of this worker; each test has an account of its own on it."""

@@ -1,0 +1,230 @@
+"""Tasks that are started and stopped in a random order, and what must be true of them whatever happens.
+
+Every task writes a line when it starts, so that a second run of the same task cannot go unseen. All of them
+carry the soak's own mark in their environment, by which leftovers are found.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.fault.waiting import until
+from tests.process import PlaneProcess
+from windlass.node.cgroups import read_hierarchies
+from windlass.node.oci_runner import parent_group
+
+ACCOUNT = "123456789012"
+TASKS_MAX = 500
+ALIVE_MAX = 40
+SETTLES_WITHIN_S = 120
+MARK = "WINDLASS_SOAK"
+
+BEGIN = 'echo started >>"$D/$N.starts"; '
+KINDS = {
+    "ends": (BEGIN + "exit 0", {0}),
+    "fails": (BEGIN + "exit 3", {3}),
+    "obeys": (BEGIN + "trap 'exit 7' TERM; sleep 600 & wait", {7, 143}),
+    "ignores": (BEGIN + "trap '' TERM; sleep 600; sleep 600", {137}),
+}
+"""Kind → its script, and the exit codes that it may have once it ran."""
+KILLED = {137, 143}
+"""Stopped before its trap stood, or in spite of it."""
+
+
+@dataclass
+class Soak:
+    """One run: `step` until bored, then `finish`. The same seed draws the same order of things to do."""
+
+    plane: PlaneProcess
+    directory: Path
+    image: str
+    seed: int
+    kills: bool
+    """SIGKILL agents and planes on the way, too."""
+    started: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Task ARN → its number and kind, of every RunTask that was acknowledged."""
+    stopping: set[str] = field(default_factory=set)
+    numbers: int = 0
+    killed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.directory.mkdir(mode=0o777)
+        self.random = random.Random(self.seed)
+        self.mark = f"{self.seed}-{os.getpid()}-{self.directory.name}"
+        ecs = self.ecs()
+        ecs.create_cluster()
+        for kind, (script, _) in KINDS.items():
+            ecs.register_task_definition(
+                family=kind,
+                networkMode="host",
+                volumes=[{"name": "d", "host": {"sourcePath": str(self.directory)}}],
+                containerDefinitions=[
+                    {
+                        "name": "main",
+                        "image": self.image,
+                        "memory": 16,
+                        "cpu": 1,
+                        "command": ["sh", "-c", script],
+                        "stopTimeout": 2,
+                        "mountPoints": [{"sourceVolume": "d", "containerPath": str(self.directory)}],
+                    }
+                ],
+            )
+
+    def ecs(self) -> Any:
+        return self.plane.client("ecs", ACCOUNT)
+
+    def run(self, seconds: float) -> None:
+        """Do random things for so long, or until all tasks were started and stopped."""
+        ends_at = time.monotonic() + seconds
+        deeds: list[Callable[[], None]] = [self.start] * 6 + [self.stop] * 5 + [self.look] * 2
+        while time.monotonic() < ends_at:
+            if self.kills and self.random.random() < 0.01:
+                self.random.choice([self.kill_agent, self.kill_plane, self.kill_both])()
+            self.random.choice(deeds)()
+
+    # what happens
+
+    def start(self) -> None:
+        alive = len(self.started) - len(self.stopping)
+        if self.numbers >= TASKS_MAX or alive >= ALIVE_MAX:
+            self.stop()
+            return
+        kind = self.random.choice(sorted(KINDS))
+        self.numbers += 1
+        environment = {"D": str(self.directory), "N": str(self.numbers), MARK: self.mark}
+        pairs = [{"name": name, "value": value} for name, value in environment.items()]
+        try:
+            answer = self.ecs().run_task(
+                taskDefinition=kind,
+                overrides={"containerOverrides": [{"name": "main", "environment": pairs}]},
+            )
+        except (BotoCoreError, ClientError):
+            assert self.killed, "RunTask failed though nothing was killed"
+            return
+        assert answer["failures"] == []
+        self.started[answer["tasks"][0]["taskArn"]] = (self.numbers, kind)
+
+    def stop(self) -> None:
+        running = sorted(set(self.started) - self.stopping)
+        if running:
+            arn = self.random.choice(running)
+            self.ecs().stop_task(task=arn)
+            self.stopping.add(arn)
+
+    def look(self) -> None:
+        """Nothing was started twice so far."""
+        for number in range(max(1, self.numbers - 20), self.numbers + 1):
+            assert self.starts(number) in ([], ["started"]), f"task {number} ran twice"
+
+    def kill_agent(self) -> None:
+        self.killed.append("agent")
+        for pid in agents_of(self.plane.data):
+            os.kill(pid, 9)
+
+    def kill_plane(self) -> None:
+        self.killed.append("plane")
+        port = self.plane.port
+        self.plane.kill()
+        self.plane.start(port)
+
+    def kill_both(self) -> None:
+        port = self.plane.port
+        self.plane.kill()
+        self.kill_agent()
+        self.plane.start(port)
+
+    # what must be true
+
+    def starts(self, number: int) -> list[str]:
+        path = self.directory / f"{number}.starts"
+        return path.read_text().split() if path.exists() else []
+
+    def finish(self) -> None:
+        """Stop everything, and check every task and everything that it could have left behind."""
+        while set(self.started) - self.stopping:
+            self.stop()
+        shown: dict[str, dict[str, Any]] = {}
+        until(
+            lambda: all(t["lastStatus"] == "STOPPED" for t in self.show(shown)), "all stop", SETTLES_WITHIN_S
+        )
+        assert len(shown) == len(self.started)
+        for arn, (number, kind) in self.started.items():
+            self.check(number, kind, shown[arn])
+        until(lambda: not marked(self.mark), "nothing of a task runs on")
+        until(lambda: not zombies_of(self.plane.data), "the agent has no dead children")
+
+    def show(self, shown: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        arns = sorted(self.started)
+        for at in range(0, len(arns), 100):
+            found = self.ecs().describe_tasks(tasks=arns[at : at + 100])
+            assert found["failures"] == []
+            shown.update((task["taskArn"], task) for task in found["tasks"])
+        return list(shown.values())
+
+    def check(self, number: int, kind: str, task: dict[str, Any]) -> None:
+        container = task["containers"][0]
+        story = f"task {number} ({kind}): {container} {task.get('stoppedReason')}; killed {self.killed}"
+        if "exitCode" not in container:
+            assert self.starts(number) in ([], ["started"]), story
+            assert not self.starts(number) or self.killed, story
+            return
+        assert self.starts(number) in (["started"], []), story
+        assert container["exitCode"] in KINDS[kind][1] | KILLED, story
+        if task.get("stopCode") == "EssentialContainerExited":
+            assert self.starts(number) == ["started"], story
+
+    def check_nothing_left(self) -> None:
+        """After the plane has stopped: no process, cgroup, mount or bundle is left of its agent."""
+        agent = self.plane.data / "agent"
+        assert agents_of(self.plane.data) == []
+        assert marked(self.mark) == []
+        group = parent_group(agent).lstrip("/")
+        assert not [top for top in read_hierarchies().roots if (top / group).exists()]
+        assert str(self.plane.data) not in Path("/proc/mounts").read_text()
+        for bundles in (agent / "oci" / "units", agent / "oci" / "state", agent / "containers"):
+            assert not bundles.exists() or list(bundles.iterdir()) == []
+
+
+def agents_of(data: Path) -> list[int]:
+    """Agents that serve that plane."""
+    words = f"--data\0{data / 'agent'}\0".encode()
+    return [
+        pid for pid in _pids() if b"windlass.node.main" in (line := _read(pid, "cmdline")) and words in line
+    ]
+
+
+def marked(mark: str) -> list[int]:
+    """Processes with the soak's mark in their environment."""
+    wanted = f"{MARK}={mark}\0".encode()
+    return [pid for pid in _pids() if wanted in _read(pid, "environ")]
+
+
+def zombies_of(data: Path) -> list[int]:
+    """Dead children of the plane's agents that nobody has reaped."""
+    agents = set(agents_of(data))
+    found = []
+    for pid in _pids():
+        fields = _read(pid, "stat").rpartition(b") ")[2].split()
+        if fields and fields[0] == b"Z" and int(fields[1]) in agents:
+            found.append(pid)
+    return found
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
