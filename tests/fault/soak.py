@@ -25,6 +25,8 @@ ACCOUNT = "123456789012"
 TASKS_MAX = 500
 ALIVE_MAX = 40
 SETTLES_WITHIN_S = 120
+KILL_SHARE = 0.01
+"""How many of all things done are kills, in a soak that kills."""
 MARK = "WINDLASS_SOAK"
 
 BEGIN = 'echo started >>"$D/$N.starts"; '
@@ -58,8 +60,9 @@ class Soak:
     def __post_init__(self) -> None:
         self.directory.mkdir(mode=0o777)
         self.random = random.Random(self.seed)
+        self.client = self.plane.client("ecs", ACCOUNT)  # planes come back on their port
         self.mark = f"{self.seed}-{os.getpid()}-{self.directory.name}"
-        ecs = self.ecs()
+        ecs = self.client
         ecs.create_cluster()
         for kind, (script, _) in KINDS.items():
             ecs.register_task_definition(
@@ -79,15 +82,12 @@ class Soak:
                 ],
             )
 
-    def ecs(self) -> Any:
-        return self.plane.client("ecs", ACCOUNT)
-
     def run(self, seconds: float) -> None:
         """Do random things for so long, or until all tasks were started and stopped."""
         ends_at = time.monotonic() + seconds
         deeds: list[Callable[[], None]] = [self.start] * 6 + [self.stop] * 5 + [self.look] * 2
         while time.monotonic() < ends_at:
-            if self.kills and self.random.random() < 0.01:
+            if self.kills and self.random.random() < KILL_SHARE:
                 self.random.choice([self.kill_agent, self.kill_plane, self.kill_both])()
             self.random.choice(deeds)()
 
@@ -103,7 +103,7 @@ class Soak:
         environment = {"D": str(self.directory), "N": str(self.numbers), MARK: self.mark}
         pairs = [{"name": name, "value": value} for name, value in environment.items()]
         try:
-            answer = self.ecs().run_task(
+            answer = self.client.run_task(
                 taskDefinition=kind,
                 overrides={"containerOverrides": [{"name": "main", "environment": pairs}]},
             )
@@ -117,7 +117,7 @@ class Soak:
         running = sorted(set(self.started) - self.stopping)
         if running:
             arn = self.random.choice(running)
-            self.ecs().stop_task(task=arn)
+            self.client.stop_task(task=arn)
             self.stopping.add(arn)
 
     def look(self) -> None:
@@ -165,7 +165,7 @@ class Soak:
     def show(self, shown: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         arns = sorted(self.started)
         for at in range(0, len(arns), 100):
-            found = self.ecs().describe_tasks(tasks=arns[at : at + 100])
+            found = self.client.describe_tasks(tasks=arns[at : at + 100])
             assert found["failures"] == []
             shown.update((task["taskArn"], task) for task in found["tasks"])
         return list(shown.values())
