@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,8 @@ class Asked:
         self._handler.send_header("Content-Length", str(len(body) if length is None else length))
         self._handler.end_headers()
         if self.method != "HEAD":
-            self._handler.wfile.write(body)
+            with suppress(ConnectionError):  # a client that was killed, or has seen enough
+                self._handler.wfile.write(body)
         self._handler.close_connection = length is not None
 
 
