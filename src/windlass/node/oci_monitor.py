@@ -50,7 +50,7 @@ class Monitors:
     def start(self, bundle: Bundle, at: Instant, piped: bool) -> tuple[Kept, int]:
         """Have the container made, not started: (its keeper, the descriptor for `made`). Raises OSError."""
         environment = {"PATH": os.defpath, "_OCI_SYNCPIPE": str(_SYNC)}
-        launch = Launch(self._host.monitor, self._words(bundle), environment, "/")
+        launch = Launch(self._host.monitor, self._words(bundle), environment, str(bundle.directory))
         said, saying = os.pipe()
         try:
             kept = self._keepers.start(self._place(bundle), launch, at, piped, given={_SYNC: saying})
