@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.fault.soak import agents_of
 from tests.fault.waiting import until
 from tests.image_build import busybox_root, config_of, saved
 from tests.process import PlaneProcess
@@ -27,9 +28,8 @@ from windlass.fleet.messages import (
     Shutdown,
 )
 from windlass.node import proc
-from windlass.node.cgroups import read_hierarchies
+from windlass.node.cgroups import parent_group, read_hierarchies
 from windlass.node.images import sources
-from windlass.node.oci_runner import parent_group
 
 IMAGE = "busybox:1"
 
@@ -362,6 +362,31 @@ def test_containers_outlive_their_agent(survivors: Tasks, tmp_path: Path) -> Non
     tasks.ecs.stop_task(task=stays)
     assert tasks.reach(stays, "STOPPED")["containers"][0]["exitCode"] == 4
     until(lambda: sorted(set(tasks.lines(stays))) == ["before", "told"], "its last line")
+
+
+def test_the_doctor_ends_what_nobody_will_adopt(root: Path, tmp_path: Path, account: str) -> None:
+    """Plane and agent are killed: the doctor ends the container, and then takes its empty cgroup away."""
+    data = tmp_path / "data"
+    assert windlass("image", "import", str(root), "--name", IMAGE, "--data", str(data)).returncode == 0
+    plane = PlaneProcess(data, "--runner", "oci").start()
+    living = Tasks(plane, account)
+    arn = living.start(command=["sleep", "600"])
+    living.reach(arn, "RUNNING")
+    [pid_file] = (data / "agent" / "oci" / "units").glob("*/*/pid")
+    child, group = int(pid_file.read_text()), parent_group(data / "agent")
+    assert "nothing is left over" in windlass("agent", "doctor", "--data", str(data)).stdout
+    kill_agent(plane)
+    plane.kill()
+    for agent in agents_of(data):  # the plane was quicker and has started another one
+        os.kill(agent, signal.SIGKILL)
+    assert windlass("agent", "doctor", "--data", str(data)).returncode == 0
+    until(lambda: (found := proc.stat(child)) is None or found.state == "Z", "its process is gone")
+
+    def is_gone() -> bool:
+        windlass("agent", "doctor", "--data", str(data))
+        return not [top for top in read_hierarchies().roots if (top / group.lstrip("/")).exists()]
+
+    until(is_gone, "its cgroup is gone")
 
 
 def test_a_killed_monitor_takes_its_container_along(survivors: Tasks) -> None:

@@ -18,8 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
-from windlass.node.cgroups import read_hierarchies
-from windlass.node.oci_runner import parent_group
+from windlass.node.cgroups import parent_group, read_hierarchies
 
 ACCOUNT = "123456789012"
 TASKS_MAX = 500

@@ -9,7 +9,7 @@ from typing import Any
 
 from windlass.cli.output import show_json, show_table
 from windlass.node import docker_leftovers
-from windlass.node.doctor import examine, examine_networks, remove
+from windlass.node.doctor import examine, examine_groups, examine_networks, remove, remove_group
 
 COLUMNS = ("pid", "unit", "container", "data", "why")
 
@@ -33,14 +33,19 @@ def doctor(data: Path | None, removing: bool, as_json: bool) -> int:
     ]
     rows += _in_docker(data, removing)
     networks = _networks(place, removing)
+    groups = examine_groups(place)
+    for group in groups if removing else ():
+        remove_group(group)
     if as_json:
-        show_json({"leftovers": rows, "networks": networks})
-    elif rows or networks:
+        show_json({"leftovers": rows, "networks": networks, "cgroups": groups})
+    elif rows or networks or groups:
         if rows:
             show_table(("PID", "UNIT", "CONTAINER", "DATA", "WHY", ""), [_cells(row) for row in rows])
         for network in networks:
             done = ": removed" if network["removed"] else ""
             print(f"networks of {network['data']} ({network['why']}): {' '.join(network['names'])}{done}")
+        for group in groups:
+            print(f"cgroup {group}, empty{': removed' if removing else ''}")
     else:
         print("nothing is left over")
     return 0 if all(row["killed"] for row in rows) else 1

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
+PREFIX = "windlass-"
 NEEDED = ("memory", "cpu", "pids")
 """Controllers without which limits would silently not hold."""
 CPU_SHARES_EACH = 1024
@@ -107,6 +109,22 @@ def read_hierarchies() -> Hierarchies:
         return found
     controllers = (found.roots[0] / "cgroup.controllers").read_text()
     return hierarchies(mountinfo, controllers)
+
+
+def parent_group(data: Path) -> str:
+    """The cgroup of all containers of that directory's agent; a copied directory has another."""
+    stat = data.stat()
+    return f"/{PREFIX}{sha256(f'{stat.st_dev}:{stat.st_ino}'.encode()).hexdigest()[:12]}"
+
+
+def abandoned(hierarchies: Hierarchies, living: Collection[str]) -> list[str]:
+    """Agents' groups that are not of these and have nobody in them."""
+    names = {f"/{path.name}" for root in hierarchies.roots for path in root.glob(f"{PREFIX}*")}
+    return sorted(
+        name
+        for name in names - set(living)
+        if not any(True for root in hierarchies.roots for _ in _members(root / name.lstrip("/")))
+    )
 
 
 def _members(directory: Path) -> Iterator[int]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from windlass.node import proc
+from windlass.node.cgroups import abandoned, parent_group, read_hierarchies
 from windlass.node.ledger import load
 from windlass.node.network import leftovers, namespaces
 from windlass.node.network.opening import tag_of, why_not
@@ -89,6 +90,20 @@ def examine_networks(data: Path | None = None) -> list[Networks]:
         if home in WHY and data in (None, one.data):
             found.append(Networks(one, mounts, WHY[home]))
     return found
+
+
+def examine_groups(data: Path | None = None) -> list[str]:
+    """cgroups of OCI containers that nobody is in any more, and whose agent does not run."""
+    living = {parent_group(place) for name in _agents() if (place := Path(name)).is_dir()}
+    found = abandoned(read_hierarchies(), living)
+    if data is None:
+        return found
+    return [name for name in found if data.is_dir() and name == parent_group(data)]
+
+
+def remove_group(name: str) -> None:
+    """Take it away, with those below it."""
+    read_hierarchies().remove(name)
 
 
 def _is_the_same(data: Path, tag: str) -> bool:

@@ -21,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -30,6 +29,7 @@ from windlass.fleet.messages import ContainerSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
 from windlass.node import mounts, oci_check, oci_exec, oci_monitor
+from windlass.node.cgroups import parent_group
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
 from windlass.node.conversation import Conversations
@@ -112,7 +112,7 @@ class OciRunner:
         self._group = parent_group(data)
         for directory in (self._units, self._state):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._monitors = Monitors(data / "oci" / "monitors", self._state, host)
+        self._monitors = Monitors(data / "monitors", self._state, host)
         self._limits = Limits(host.cgroups.swap, host.init, host.capabilities, host.rootless)
         self._starting: dict[Key, _Container] = {}
         self._running: dict[Key, _Container] = {}
@@ -457,12 +457,6 @@ class OciRunner:
     async def _aside(self, work: Callable[[], T]) -> T:
         """Beside the loop: file system work, which may take its time."""
         return await self._loop.run_in_executor(self._threads, work)
-
-
-def parent_group(data: Path) -> str:
-    """The cgroup of all containers of that directory's agent; a copied directory has another."""
-    stat = data.stat()
-    return f"/windlass-{sha256(f'{stat.st_dev}:{stat.st_ino}'.encode()).hexdigest()[:12]}"
 
 
 def _reason(error: Exception) -> str:
