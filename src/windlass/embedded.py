@@ -81,17 +81,15 @@ class _Agent:
 
     async def start(self) -> None:
         """Return when it has a session."""
-        connected = self._watch_connected()
-        await self._ensure()
-        try:
-            await asyncio.wait_for(connected.wait(), CONNECTS_WITHIN / SECOND)
-        except TimeoutError:
-            raise Unusable(f"the agent did not connect; see {self._data / 'agent.log'}") from None
+        await self._connect()
         self._keeper = self._plane.spawn.start("embedded agent", self._keep())
 
     async def end(self, links: NodeLinks) -> None:
         """Have it stop what it runs and end; what it reports meanwhile is still taken in."""
         self._keeper.cancel()
+        if self._ended.is_set() or not self._watch_connected().is_set():
+            self._ended.clear()  # it was killed a moment ago: another one has to end what it left
+            await self._connect()
         await links.shut_down(NODE_ID)
         try:
             await asyncio.wait_for(self._ended.wait(), ENDS_WITHIN / SECOND)
@@ -106,6 +104,13 @@ class _Agent:
             await self._plane.clock.sleep_until(self._plane.clock.now() + RESTART_AFTER)
             self._ended.clear()
             await self._ensure()
+
+    async def _connect(self) -> None:
+        await self._ensure()
+        try:
+            await asyncio.wait_for(self._watch_connected().wait(), CONNECTS_WITHIN / SECOND)
+        except TimeoutError:
+            raise Unusable(f"the agent did not connect; see {self._data / 'agent.log'}") from None
 
     async def _ensure(self) -> None:
         starting, self._starting = self._starting, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.fault.soak import agents_of
 from tests.fault.waiting import until
 from tests.process import REGION, PlaneProcess
+from windlass.node import proc
 
 ACCOUNT = "123456789012"
 Make = Callable[..., PlaneProcess]
@@ -218,3 +221,17 @@ def test_writes_of_each_service_survive(own_plane: Make, operation: str) -> None
     plane.kill()
     plane.start()
     assert read(plane)
+
+
+def test_a_clean_stop_right_after_its_agent_was_killed(own_plane: Make, tmp_path: Path) -> None:
+    """Stopping ends what runs, also what a killed agent left: the plane starts another one to do it."""
+    plane = own_plane()
+    ecs = plane.client("ecs", ACCOUNT)
+    a_definition(ecs, "stays", ["sh", "-c", f"echo $$ > {tmp_path / 'pid'}; exec sleep 600"])
+    stays = run(ecs, "stays")
+    until(lambda: statuses(ecs, stays) == ["RUNNING"] and (tmp_path / "pid").exists(), "it runs")
+    pid = int(until(lambda: (tmp_path / "pid").read_text(), "its pid"))
+    for agent in agents_of(plane.data):
+        os.kill(agent, signal.SIGKILL)
+    assert plane.stop() == 0
+    assert (found := proc.stat(pid)) is None or found.state == "Z"
