@@ -60,7 +60,7 @@ class Soak:
         self.directory.mkdir(mode=0o777)
         self.random = random.Random(self.seed)
         self.client = self.plane.client("ecs", ACCOUNT)  # planes come back on their port
-        self.mark = f"{self.seed}-{os.getpid()}-{self.directory.name}"
+        self.mark = f"{self.seed}-{os.getpid()}-{self.directory.parent.name}"
         ecs = self.client
         ecs.create_cluster()
         for kind, (script, _) in KINDS.items():

@@ -63,7 +63,13 @@ async def ensure_agent(
             Children(asyncio.get_running_loop()).watch(pid, on_exit)
             return pid
         starting = begin(data, socket=socket, token_file=token_file, node_id=node_id, runner=runner)
-    pid = await _up(starting, data)
+    try:
+        pid = await _up(starting, data)
+    except AgentFailed:  # perhaps because one that a killed plane had just started was quicker
+        running = _running(data, socket.absolute(), runner)
+        if running is None:
+            raise
+        pid = running
     Children(asyncio.get_running_loop()).watch(pid, on_exit)
     return pid
 
