@@ -188,6 +188,7 @@ def make_server(answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None)
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # nobody stands before us whom we could believe
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
