@@ -88,10 +88,7 @@ def test_a_container_of_docker(tasks: Tasks, dockerd: Dockerd, account: str) -> 
 )  # fmt: skip
 def test_what_cannot_start(tasks: Tasks, container: dict[str, Any], reason: str) -> None:
     """The task stops as TaskFailedToStart; its container says why."""
-    task = tasks.reach(tasks.start(**container), "STOPPED")
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert task["containers"][0]["reason"].startswith(reason)
-    assert "exitCode" not in task["containers"][0]
+    tasks.fails_to_start(reason, **container)
 
 
 def test_settings(tasks: Tasks) -> None:

@@ -89,6 +89,13 @@ class Tasks:
         main = self.reach(arn, "STOPPED")["containers"][0]
         return main.get("exitCode"), main.get("reason", ""), self.lines(arn)
 
+    def fails_to_start(self, reason: str, **container: Any) -> None:
+        """The task stops as TaskFailedToStart, for a reason that begins like this."""
+        task = self.reach(self.start(**container), "STOPPED")
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert task["containers"][0]["reason"].startswith(reason)
+        assert "exitCode" not in task["containers"][0]
+
     def lines(self, arn: str) -> list[str]:
         logs: Any = self.plane.client("logs", self.account)
         try:
@@ -135,10 +142,7 @@ def test_nothing_of_one_container_is_seen_by_the_next(tasks: Tasks) -> None:
 )  # fmt: skip
 def test_what_cannot_start(tasks: Tasks, container: dict[str, Any], reason: str) -> None:
     """The task stops as TaskFailedToStart; its container says why."""
-    task = tasks.reach(tasks.start(**container), "STOPPED")
-    assert task["stopCode"] == "TaskFailedToStart"
-    assert task["containers"][0]["reason"].startswith(reason)
-    assert "exitCode" not in task["containers"][0]
+    tasks.fails_to_start(reason, **container)
 
 
 def test_users_of_the_image(tasks: Tasks) -> None:
