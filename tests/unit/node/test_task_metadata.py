@@ -1,11 +1,15 @@
-"""The metadata documents and statistics: pure shapes, and samples of this very process."""
+"""The metadata documents and statistics: pure shapes, and samples of a real process."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from windlass.fleet.messages import (
     ContainerSpec,
@@ -109,10 +113,24 @@ class Steps:
         raise AssertionError
 
 
-def test_one_walk_serves_for_a_second() -> None:
+@pytest.fixture
+def session() -> Iterator[int]:
+    """The pid of a process that leads a session and has a child there, as a keeper and its container.
+
+    Not the tests' own session: in a pid namespace its leader may be outside, and its id is then 0.
+    """
+    script = "sleep 60 & echo; wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        leader.stdout.readline()
+        yield leader.pid
+        os.killpg(leader.pid, signal.SIGKILL)
+
+
+def test_one_walk_serves_for_a_second(session: int) -> None:
     """1. A sample. 2. Within a second it is the same. 3. Afterwards a new one, with the old before it."""
     walks: list[int] = []
-    clock, session = Steps(), os.getsid(0)
+    clock = Steps()
 
     def leaders() -> set[int]:
         walks.append(clock.time)
