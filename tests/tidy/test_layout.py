@@ -29,6 +29,7 @@ PURE = (
     "aws/eventstream.py",
     "aws/glob.py",
     "aws/java_regex.py",
+    "aws/metrics.py",
     "aws/pattern.py",
     "aws/regex_cost.py",
     "aws/rest_table.py",

@@ -13,6 +13,7 @@ from windlass.aws import credentials
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Calls
 from windlass.aws.log_groups import LogGroups
+from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
 from windlass.fleet.interfaces import Interfaces
@@ -68,6 +69,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Bus())
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
+    plane.calls.add_part(Metrics())
     for service in services:
         for part in service.start(plane):
             plane.calls.add_part(part)
