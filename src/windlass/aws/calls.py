@@ -131,18 +131,7 @@ class Calls:
         client is still there. Raises Fault for what AWS would refuse, Retry when the log takes no writes.
         """
         handler = self.handler(service, operation)
-        call = Call(
-            caller=caller,
-            account=caller.account,
-            region=region,
-            now=self._clock.now(),
-            request_id=request_id or self._ids.uuid(),
-            ids=self._ids,
-            store=self._store,
-            journal=self._journal,
-            calls=self,
-            endpoint=endpoint or self.endpoint,
-        )
+        call = self._make(caller, region, request_id or self._ids.uuid(), endpoint or self.endpoint)
         result = handler(call, params)
         if result is not None and not isinstance(result, dict):
             result = await (result if parked is None else parked(result))
@@ -151,9 +140,30 @@ class Calls:
 
     async def call(self, service: str, operation: str, params: Params, principal: Principal) -> Result:
         """Call an operation from inside the plane: no HTTP, no bytes, the same handler."""
-        caller = Caller(
-            account=principal.account,
-            arn=f"arn:aws:iam::{principal.account}:root",
-            user_id=principal.service,
+        return await self.run(service, operation, params, caller=_caller(principal), region=principal.region)
+
+    def on_behalf(self, principal: Principal) -> Call:
+        """A call of a service's own, for loops that do what handlers do: launch tasks, ask for quotas."""
+        return self._make(_caller(principal), principal.region, self._ids.uuid(), self.endpoint)
+
+    def _make(self, caller: Caller, region: str, request_id: str, endpoint: str) -> Call:
+        return Call(
+            caller=caller,
+            account=caller.account,
+            region=region,
+            now=self._clock.now(),
+            request_id=request_id,
+            ids=self._ids,
+            store=self._store,
+            journal=self._journal,
+            calls=self,
+            endpoint=endpoint,
         )
-        return await self.run(service, operation, params, caller=caller, region=principal.region)
+
+
+def _caller(principal: Principal) -> Caller:
+    return Caller(
+        account=principal.account,
+        arn=f"arn:aws:iam::{principal.account}:root",
+        user_id=principal.service,
+    )

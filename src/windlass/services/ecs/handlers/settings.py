@@ -7,44 +7,13 @@ Source: ECS API reference, PutAccountSetting; ECS Developer Guide, "account sett
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from windlass.aws import paging
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import limits
+from windlass.services.ecs import account_settings, limits
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import SETTINGS, AccountSetting
 
-ON_OFF = ("enabled", "disabled")
-VALUES: Mapping[str, tuple[str, ...]] = {
-    "serviceLongArnFormat": ON_OFF,
-    "taskLongArnFormat": ON_OFF,
-    "containerInstanceLongArnFormat": ON_OFF,
-    "awsvpcTrunking": ON_OFF,
-    "containerInsights": (*ON_OFF, "enhanced"),
-    "fargateFIPSMode": ON_OFF,
-    "tagResourceAuthorization": ("on", "off"),
-    "fargateTaskRetirementWaitPeriod": ("0", "7", "14"),
-    "guardDutyActivate": ("on", "off"),
-    "defaultLogDriverMode": ("blocking", "non-blocking"),
-    "fargateEventWindows": ON_OFF,
-}
-"""Setting → values it may take. The values of fargateEventWindows are UNVERIFIED."""
-DEFAULTS: Mapping[str, str] = {
-    "serviceLongArnFormat": "enabled",
-    "taskLongArnFormat": "enabled",
-    "containerInstanceLongArnFormat": "enabled",
-    "awsvpcTrunking": "disabled",
-    "containerInsights": "disabled",
-    "fargateFIPSMode": "disabled",
-    "tagResourceAuthorization": "off",
-    "fargateTaskRetirementWaitPeriod": "7",
-    "guardDutyActivate": "off",
-    "defaultLogDriverMode": "non-blocking",
-    "fargateEventWindows": "disabled",
-}
-"""What is in force when nobody set anything."""
 AWS_MANAGED = ("guardDutyActivate",)
 """Settings that AWS makes, which users only read."""
 
@@ -94,23 +63,14 @@ def list_account_settings(call: Call, params: Params) -> Result:
     return {"settings": shown} if token is None else {"settings": shown, "nextToken": token}
 
 
-def in_force(call: Call, name: str) -> str:
-    """The setting's value for the caller: its own, else the account's, else AWS's."""
-    return _value(call, name, "" if call.caller.arn == _root(call) else call.caller.arn)
-
-
-def _value(call: Call, name: str, principal: str) -> str:
-    rows = [call.store[SETTINGS].get((*call.scope, who, name)) for who in (principal, "")]
-    return next((row.value for row in rows if row is not None), DEFAULTS[name])
-
-
 def _put(call: Call, params: Params, principal: str) -> Result:
     name, value = params["name"], params["value"]
     if name in AWS_MANAGED:
         raise Fault("InvalidParameterException", f"{name} is managed by AWS and cannot be set.")
-    if value not in VALUES[name]:
+    values = account_settings.VALUES[name]
+    if value not in values:
         raise Fault(
-            "InvalidParameterException", f"Invalid value for {name}; it is one of {', '.join(VALUES[name])}."
+            "InvalidParameterException", f"Invalid value for {name}; it is one of {', '.join(values)}."
         )
     with call.store.transact() as tx:
         tx[SETTINGS].put(AccountSetting(*call.scope, principal, name, value))
@@ -120,10 +80,10 @@ def _put(call: Call, params: Params, principal: str) -> Result:
 def _effective(call: Call, params: Params) -> list[dict[str, str]]:
     """Each setting as it is in force for a principal: its own, else the account's, else AWS's."""
     principal = _principal(call, params)
-    names = [params["name"]] if "name" in params else list(DEFAULTS)
+    names = [params["name"]] if "name" in params else list(account_settings.DEFAULTS)
     shown = []
     for name in names:
-        value = _value(call, name, principal)
+        value = account_settings.value(call, name, principal)
         if params.get("value") in (None, value):
             shown.append(_shown(call, name, value, principal))
     return shown
@@ -132,13 +92,14 @@ def _effective(call: Call, params: Params) -> list[dict[str, str]]:
 def _principal(call: Call, params: Params) -> str:
     """The principal a call is about, as rows name it: "" for root, whose settings are the account's."""
     named = str(params.get("principalArn") or call.caller.arn)
-    return "" if named == _root(call) else named
-
-
-def _root(call: Call) -> str:
-    return f"arn:aws:iam::{call.account}:root"
+    return "" if named == account_settings.root(call) else named
 
 
 def _shown(call: Call, name: str, value: str, principal: str) -> dict[str, str]:
     kind = "aws_managed" if name in AWS_MANAGED else "user"
-    return {"name": name, "value": value, "principalArn": principal or _root(call), "type": kind}
+    return {
+        "name": name,
+        "value": value,
+        "principalArn": principal or account_settings.root(call),
+        "type": kind,
+    }

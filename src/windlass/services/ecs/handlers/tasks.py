@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -12,41 +11,30 @@ import msgspec
 from windlass.aws import paging
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
-from windlass.aws.log_groups import LogGroups
-from windlass.aws.quotas import Quotas
-from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
     describe,
     launch,
+    launching,
     limits,
-    log_options,
     lookup,
-    notices,
     placing,
     references,
     stopping,
     wiring,
 )
-from windlass.services.ecs.containers import Surroundings
-from windlass.services.ecs.handlers import listing, settings
+from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import (
-    CLUSTERS,
-    FARGATE,
     RUN_TOKENS,
     TASKS,
     Cluster,
     RunToken,
     Task,
-    TaskDefinition,
-    fargate_bucket,
 )
 
 _PRINTED = re.compile(r"[!-~]*", re.ASCII)
 """Characters 33 to 126; ECS API reference, RunTask, clientToken."""
-PLAIN_SECRET = "windlass"
-"""The secret of a task without a role: good under `--auth open` only."""
 
 
 def run_task(call: Call, params: Params) -> Result:
@@ -61,12 +49,12 @@ def run_task(call: Call, params: Params) -> Result:
         cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
         if token and (seen := tx[RUN_TOKENS].get((*call.scope, token))) is not None:
             return _again(tx, call, seen, params)
-        definition = _runnable(tx, call, params["taskDefinition"])
+        definition = launching.runnable(tx, call, params["taskDefinition"])
         order = launch.order(params, cluster, definition)
         wires = wiring.begin(tx, call, order)
-        _take_quotas(tx, call, order)
+        launching.take_quotas(tx, call, order)
         order, failures = placing.place(tx, call, cluster, order, wires.zones)
-        tasks = _write(tx, call, order, cluster, definition, wires)
+        tasks = launching.write(tx, call, order, cluster, definition, wires)
         if token:
             ids = tuple(task.id for task in tasks)
             remember(tx, RunToken(*call.scope, token, _fingerprint(params), cluster.name, ids, call.now))
@@ -82,13 +70,13 @@ def start_task(call: Call, params: Params) -> Result:
         raise _invalid(f"startedBy can have at most {limits.START_STARTED_BY_LENGTH_MAX} characters.")
     with call.store.transact() as tx:
         cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
-        definition = _runnable(tx, call, params["taskDefinition"])
+        definition = launching.runnable(tx, call, params["taskDefinition"])
         first = lookup.instance(tx, cluster, named[0])
         asked = {**params, "count": len(named), "launchType": first.launch_type if first else "EC2"}
         order = launch.order(asked, cluster, definition)
         wires = wiring.begin(tx, call, order)
         order, failures = placing.place_on(tx, call, cluster, order, named, wires.zones)
-        tasks = _write(tx, call, order, cluster, definition, wires)
+        tasks = launching.write(tx, call, order, cluster, definition, wires)
     return {"tasks": [describe.task(task, with_tags=True) for task in tasks], "failures": failures}
 
 
@@ -176,36 +164,6 @@ _NOT_LISTED: dict[str, Callable[[str], Fault]] = {
 """Filters by what does not exist here yet, so that no such thing can be found."""
 
 
-def _write(
-    tx: Transaction,
-    call: Call,
-    order: launch.Order,
-    cluster: Cluster,
-    definition: TaskDefinition,
-    wires: wiring.Wiring,
-) -> list[Task]:
-    """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
-    tx[CLUSTERS].put(cluster)
-    tasks = []
-    networks = [wires.connect(launch.zone(place)) for place in order.places]
-    for task, unit in launch.rows(
-        order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
-    ):
-        tasks.append(tx[TASKS].put(task))
-        tx[UNITS].put(unit)
-        notices.tell(call.part(Bus), tx, task, call.now)
-    return tasks
-
-
-def _runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
-    found = lookup.definition(tx, call.scope, reference)
-    if found is None:
-        raise Fault("ClientException", "TaskDefinition not found.")
-    if found.status != "ACTIVE":
-        raise Fault("ClientException", "TaskDefinition is inactive")
-    return found
-
-
 def _again(tx: Transaction, call: Call, seen: RunToken, params: Params) -> Result:
     """The answer to a clientToken that was used before."""
     if seen.fingerprint != _fingerprint(params):
@@ -230,35 +188,6 @@ def remember(tx: Transaction, seen: RunToken, most: int = limits.CLIENT_TOKENS_M
 def _fingerprint(params: Params) -> str:
     asked = {name: value for name, value in params.items() if name != "clientToken"}
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
-
-
-def _take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
-    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none."""
-    quotas = call.part(Quotas)
-    wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
-    for bucket, count in wanted.items():
-        most = quotas.value(f"fargate.{bucket}.tasks")
-        if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
-            raise Fault(
-                "ClientException",
-                "You've reached the limit on the number of tasks you can run concurrently",
-            )
-    launches = {f"fargate.{bucket}": count for bucket, count in wanted.items()}
-    if not quotas.take_all(launches, call.scope, call.now):
-        raise Fault("ThrottlingException", "Rate exceeded")
-
-
-def _surroundings(call: Call, order: launch.Order) -> Surroundings:
-    """What the tasks are told; those with a role ask for its credentials when they need them."""
-    groups = call.part(LogGroups)
-    needed = {group for shape in order.containers if (group := log_options.group_of(shape)) is not None}
-    keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
-    return Surroundings(
-        *call.scope,
-        *keys,
-        log_mode=settings.in_force(call, "defaultLogDriverMode"),
-        missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),
-    )
 
 
 def _invalid(message: str) -> Fault:

@@ -1,0 +1,91 @@
+"""Launches what an order says: quotas taken, rows written, the bus told. RunTask and services share it.
+
+Called inside the caller's transaction. What may be launched is launch.py's business, where it goes is
+placing.py's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from windlass.aws.bus import Bus
+from windlass.aws.calls import Call
+from windlass.aws.log_groups import LogGroups
+from windlass.aws.quotas import Quotas
+from windlass.fleet.model import UNITS
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import account_settings, launch, log_options, lookup, notices, wiring
+from windlass.services.ecs.containers import Surroundings
+from windlass.services.ecs.model import (
+    CLUSTERS,
+    FARGATE,
+    TASKS,
+    Cluster,
+    Task,
+    TaskDefinition,
+    fargate_bucket,
+)
+
+PLAIN_SECRET = "windlass"
+"""The secret of a task without a role: good under `--auth open` only."""
+
+
+def runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
+    """The ACTIVE revision of that name. Raises ClientException."""
+    found = lookup.definition(tx, call.scope, reference)
+    if found is None:
+        raise Fault("ClientException", "TaskDefinition not found.")
+    if found.status != "ACTIVE":
+        raise Fault("ClientException", "TaskDefinition is inactive")
+    return found
+
+
+def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
+    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none."""
+    quotas = call.part(Quotas)
+    wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
+    for bucket, count in wanted.items():
+        most = quotas.value(f"fargate.{bucket}.tasks")
+        if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
+            raise Fault(
+                "ClientException",
+                "You've reached the limit on the number of tasks you can run concurrently",
+            )
+    launches = {f"fargate.{bucket}": count for bucket, count in wanted.items()}
+    if not quotas.take_all(launches, call.scope, call.now):
+        raise Fault("ThrottlingException", "Rate exceeded")
+
+
+def write(
+    tx: Transaction,
+    call: Call,
+    order: launch.Order,
+    cluster: Cluster,
+    definition: TaskDefinition,
+    wires: wiring.Wiring,
+) -> list[Task]:
+    """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
+    tx[CLUSTERS].put(cluster)
+    tasks = []
+    networks = [wires.connect(launch.zone(place)) for place in order.places]
+    for task, unit in launch.rows(
+        order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
+    ):
+        tasks.append(tx[TASKS].put(task))
+        tx[UNITS].put(unit)
+        notices.tell(call.part(Bus), tx, task, call.now)
+    return tasks
+
+
+def _surroundings(call: Call, order: launch.Order) -> Surroundings:
+    """What the tasks are told; those with a role ask for its credentials when they need them."""
+    groups = call.part(LogGroups)
+    needed = {group for shape in order.containers if (group := log_options.group_of(shape)) is not None}
+    keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
+    return Surroundings(
+        *call.scope,
+        *keys,
+        log_mode=account_settings.in_force(call, "defaultLogDriverMode"),
+        missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),
+    )
