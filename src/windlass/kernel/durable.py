@@ -51,7 +51,10 @@ class Log(Protocol):
     """Whether `write` blocks on a disk and so runs in the writer thread."""
 
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
-        """Every stored row by table, decoded to the classes given; tables not named are left alone."""
+        """Every stored row by table, decoded to the classes given; tables not named are left alone.
+
+        Comes once, before the first write, and names all tables that will be written.
+        """
 
     def prepare(self, writes: Sequence[Write]) -> Sequence[Any]:
         """One transaction's writes in the engine's own form: on the loop's thread, before it is committed.

@@ -14,7 +14,7 @@ import pytest
 
 from windlass.kernel.durable import DurableLog, Write
 from windlass.kernel.faults import Retry
-from windlass.kernel.log_sqlite import Damaged, SqliteLog
+from windlass.kernel.log_sqlite import ROWS_PER_STATEMENT, Damaged, SqliteLog
 from windlass.kernel.store import Store, Table
 
 
@@ -208,8 +208,82 @@ def test_a_damaged_file_says_so(tmp_path: Path, how: str) -> None:
 def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
     SqliteLog(tmp_path).close()
     with sqlite3.connect(tmp_path / "windlass.db") as db:
-        db.execute("""INSERT INTO row VALUES ('note', '"k"', '{"nothing": 1}')""")
+        db.execute("""INSERT INTO entry (name, key, value) VALUES ('note', '"k"', '{"nothing": 1}')""")
     log = SqliteLog(tmp_path)
     with pytest.raises(Damaged, match="cannot be read"):
         log.load({"note": Note})
     log.close()
+
+
+def stored(directory: Path) -> dict[Any, str]:
+    """The notes in a directory's file, as the next plane reads them."""
+    log = SqliteLog(directory)
+    notes = {note.key: note.text for note in log.load({"note": Note})["note"]}
+    log.close()
+    return notes
+
+
+def note(number: int, text: str | None) -> Write:
+    key = ("a", number)
+    return Write("note", key, None if text is None else Note(key, text))
+
+
+def test_each_row_is_stored_once_whatever_is_written_together(tmp_path: Path) -> None:
+    """1. New, changed and deleted rows in one batch. 2. More rows than one statement takes. 3. Restarts."""
+    log = SqliteLog(tmp_path)
+    log.load({"note": Note})
+    log.write(log.prepare([note(1, "old"), note(1, "new"), note(2, "x"), note(2, None), note(3, "gone")]))
+    many = [note(number, "many") for number in range(10, 12 + ROWS_PER_STATEMENT)]
+    log.write(log.prepare([*many, note(3, None), note(10, "changed")]))
+    log.close()
+    expected = {key: "many" for _, key, _ in many} | {("a", 1): "new", ("a", 10): "changed"}
+    assert stored(tmp_path) == expected
+    log = SqliteLog(tmp_path)
+    log.load({"note": Note})
+    log.write(log.prepare([note(1, None), note(3, "back"), note(11, "changed")]))
+    log.close()
+    del expected["a", 1]
+    assert stored(tmp_path) == expected | {("a", 3): "back", ("a", 11): "changed"}
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        assert db.execute("SELECT count(*) FROM entry").fetchone() == (len(expected) + 1,)
+
+
+def test_a_batch_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A refused statement takes the others of its batch back, and the rows are new again for the next one."""
+    log = SqliteLog(tmp_path)
+    log.load({"note": Note})
+    log.write(log.prepare([note(1, "kept"), note(2, "kept")]))
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        db.execute("CREATE TRIGGER refusal BEFORE DELETE ON entry BEGIN SELECT raise(ABORT, 'no'); END")
+    with pytest.raises(OSError, match="no"):
+        log.write(log.prepare([note(1, "lost"), note(2, None), note(3, "lost")]))
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        db.execute("DROP TRIGGER refusal")
+    log.write(log.prepare([note(2, None), note(3, "taken")]))
+    log.close()
+    assert stored(tmp_path) == {("a", 1): "kept", ("a", 3): "taken"}
+
+
+def test_a_directory_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    """Its table had no numbers; its rows are there, and change and go as all others do."""
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        db.executescript("""
+            CREATE TABLE row (name TEXT, key TEXT, value TEXT, PRIMARY KEY (name, key)) WITHOUT ROWID;
+            CREATE TABLE beat (id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+            INSERT INTO row VALUES ('note', '["a",1]', '{"key":["a",1],"text":"old"}'),
+                                   ('note', '["a",2]', '{"key":["a",2],"text":"old"}');
+            PRAGMA user_version=1;
+        """)
+    log = SqliteLog(tmp_path)
+    assert len(log.load({"note": Note})["note"]) == 2
+    log.write(log.prepare([note(1, "new"), note(2, None)]))
+    log.close()
+    assert stored(tmp_path) == {("a", 1): "new"}
+
+
+def test_a_directory_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    SqliteLog(tmp_path).close()
+    with sqlite3.connect(tmp_path / "windlass.db") as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(Damaged, match="schema version 99"):
+        SqliteLog(tmp_path)
