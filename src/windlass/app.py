@@ -49,6 +49,7 @@ from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.exec_sessions import ExecSessions
 from windlass.services.ecs.handlers.exec import DATA_CHANNEL
 from windlass.services.ecs.role_credentials import RoleCredentials
+from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
 from windlass.services.ssm.registrar import Registrar
@@ -253,6 +254,7 @@ def _start(plane: Plane, durable: DurableLog) -> None:
     start(plane, SERVICES)
     links.on_log_lines(plane.calls.part(LogIngest).take)
     links.on_credentials_wanted(plane.calls.part(RoleCredentials).issue)
+    links.on_protection_wanted(plane.calls.part(TaskProtection).answer)
     plane.spawn.start("log probe", _probe(plane, durable))
 
 

@@ -197,3 +197,4 @@ def test_a_task_without_a_role(client: Client, account: str) -> None:
     _, [line] = output_of(client, a_python(ASK_ALL))
     told = json.loads(line)
     assert "credentials" not in told and told["/task"][0] == 200
+    assert {told[asked][1]["error"]["Code"] for asked in ("get", "put")} == {"AccessDeniedException"}

@@ -21,7 +21,15 @@ FUNCTION_LINES_MAX = 60
 LAYERS = ("kernel", "aws", "fleet", "services", "front", "app")
 ROOTS = {"app", "embedded", "early_agent", "node.main", "proxy.main", "sim", "cli", "config"}
 """Composition roots (and the settings and command line around them) may see everything."""
-NODE_MAY_SEE = ("kernel", "fleet.messages", "fleet.exec_messages", "fleet.networks", "fleet.frames", "node")
+NODE_MAY_SEE = (
+    "kernel",
+    "fleet.messages",
+    "fleet.exec_messages",
+    "fleet.task_messages",
+    "fleet.networks",
+    "fleet.frames",
+    "node",
+)
 
 PURE = (
     "aws/arn.py",
@@ -47,6 +55,7 @@ PURE = (
     "fleet/capabilities.py",
     "fleet/desired.py",
     "fleet/exec_messages.py",
+    "fleet/task_messages.py",
     "fleet/messages.py",
     "fleet/networks.py",
     "fleet/place.py",
@@ -93,6 +102,7 @@ PURE = (
     "services/ecs/launch.py",
     "services/ecs/log_options.py",
     "services/ecs/placement.py",
+    "services/ecs/scale_in.py",
     "services/ecs/query.py",
     "services/ecs/references.py",
     "services/ecs/registration.py",

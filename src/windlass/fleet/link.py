@@ -26,7 +26,16 @@ from windlass.fleet.messages import (
     Shutdown,
     Welcome,
 )
-from windlass.fleet.session import CredentialSource, ExecTold, GroupSource, LogSink, Serves, Session
+from windlass.fleet.session import (
+    CredentialSource,
+    ExecTold,
+    GroupSource,
+    LogSink,
+    ProtectionSource,
+    Serves,
+    Session,
+)
+from windlass.fleet.task_messages import Protection, ProtectionWanted
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -99,6 +108,7 @@ class NodeLinks:
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
         self._log_sink: LogSink = _no_logs
         self._credentials: CredentialSource = _no_credentials
+        self._protection: ProtectionSource = _no_protection
         self._group_source: GroupSource = _no_groups
         self._exec_told: ExecTold = lambda told: None
         self._exec_lost: Callable[[str], None] = lambda node_id: None
@@ -117,6 +127,10 @@ class NodeLinks:
     def on_credentials_wanted(self, source: CredentialSource) -> None:
         """Have the credentials of tasks' roles made there; the ECS service registers itself."""
         self._credentials = source
+
+    def on_protection_wanted(self, source: ProtectionSource) -> None:
+        """Have tasks' questions of scale-in protection answered there."""
+        self._protection = source
 
     def on_groups_wanted(self, source: GroupSource) -> None:
         self._group_source = source
@@ -225,6 +239,7 @@ class NodeLinks:
         serves = Serves(
             log_sink=lambda: self._log_sink,
             credentials=lambda: self._credentials,
+            protection=lambda: self._protection,
             exec_told=lambda: self._exec_told,
             make_secret=self._make_secret,
             groups=lambda: self._group_source,
@@ -299,6 +314,10 @@ async def _no_logs(target: LogTarget, lines: tuple[tuple[int, str], ...]) -> Non
 
 def _no_credentials(node_id: str, unit_id: str) -> Credentials:
     return Credentials(unit_id, why="this plane gives no credentials")
+
+
+def _no_protection(node_id: str, wanted: ProtectionWanted) -> Protection:
+    return Protection(wanted.number, failure="MISSING")
 
 
 def _no_groups(node_id: str) -> SecurityGroups:

@@ -14,6 +14,7 @@ import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
+from windlass.fleet.task_messages import Protection, ProtectionWanted
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
@@ -451,6 +452,7 @@ FromNode: TypeAlias = (
     | Accepted
     | InvokeResult
     | CredentialsWanted
+    | ProtectionWanted
     | SecretKept
     | ExecToPlane
     | PoolCounts
@@ -463,6 +465,7 @@ FromPlane: TypeAlias = (
     | Ack
     | Invoke
     | Credentials
+    | Protection
     | SecretGiven
     | ExecToNode
     | Refused

@@ -39,6 +39,7 @@ from windlass.fleet.messages import (
     SecurityGroups,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.fleet.task_messages import Protection, ProtectionWanted
 from windlass.kernel.clock import HOUR, MILLISECOND, SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -58,7 +59,7 @@ RENEW_AFTER: Duration = HOUR
 LogSink: TypeAlias = Callable[[LogTarget, tuple[tuple[int, str], ...]], Awaitable[None]]
 """Takes output lines. What it wrote to the store is durable before the node hears so: it need not wait."""
 
-Report: TypeAlias = Observed | LogLines | Accepted | CredentialsWanted | SecretKept
+Report: TypeAlias = Observed | LogLines | Accepted | CredentialsWanted | ProtectionWanted | SecretKept
 """What is made durable before anything comes of it."""
 
 ExecTold: TypeAlias = Callable[[ExecToPlane], None]
@@ -66,6 +67,9 @@ ExecTold: TypeAlias = Callable[[ExecToPlane], None]
 
 CredentialSource: TypeAlias = Callable[[str, str], Credentials]
 """(node id, unit id) → credentials of that task's role, sent once what was written for them is durable."""
+
+ProtectionSource: TypeAlias = Callable[[str, ProtectionWanted], Protection]
+"""(node id, question) → answer, sent once what was written for it is durable."""
 
 GroupSource: TypeAlias = Callable[[str], SecurityGroups]
 """node id → the security groups that matter to what runs there."""
@@ -77,6 +81,7 @@ class Serves:
 
     log_sink: Callable[[], LogSink]
     credentials: Callable[[], CredentialSource]
+    protection: Callable[[], ProtectionSource]
     exec_told: Callable[[], ExecTold]
     make_secret: Callable[[], str]
     groups: Callable[[], GroupSource]
@@ -274,7 +279,13 @@ class Session:
                 case Accepted() as accepted:
                     self._note_accepted(accepted.generation)
                     self._put_in(accepted)
-                case Observed() | LogLines() | CredentialsWanted() | SecretKept() as message:
+                case (
+                    Observed()
+                    | LogLines()
+                    | CredentialsWanted()
+                    | ProtectionWanted()
+                    | SecretKept() as message
+                ):
                     self._put_in(message)
                 case ExecOutput() | ExecTaken() | ExecEnded() as told:
                     self._serves.exec_told()(told)
@@ -310,7 +321,7 @@ class Session:
         """All that is in the inbox. It leaves it only when durable, so a Retry repeats it."""
         batch = tuple(self._inbox)
         last = 0
-        issued: list[Credentials] = []
+        answers: list[Credentials | Protection] = []
         for message in batch:
             match message:
                 case Observed(number=last):
@@ -322,15 +333,17 @@ class Session:
                 case SecretKept(digest):
                     intake.take_secret_kept(self._store, self.node_id, digest)
                 case CredentialsWanted(unit_id):
-                    issued.append(self._serves.credentials()(self.node_id, unit_id))
+                    answers.append(self._serves.credentials()(self.node_id, unit_id))
+                case ProtectionWanted():
+                    answers.append(self._serves.protection()(self.node_id, message))
         await self._store.durable()
         for _ in batch:
             self._inbox.popleft()
         self._taken.set()
         if last:
             await self._transport.send(encode(Ack(last)))
-        for credentials in issued:
-            await self._transport.send(encode(credentials))
+        for answer in answers:
+            await self._transport.send(encode(answer))
 
     async def _take_lines(self, message: LogLines) -> None:
         node = self._store[NODES].require(self.node_id)

@@ -51,10 +51,10 @@ from windlass.node.plan import (
     plan,
     restarts,
 )
-from windlass.node.role_credentials import RoleCredentials
 from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Step, Watch, no_step
 from windlass.node.sandbox import Connected, NotConnected
 from windlass.node.task_metadata import labelled
+from windlass.node.task_questions import TaskQuestions
 
 STARTS_PER_TURN = 8
 """A start takes about a millisecond; so often the loop gets to its pipes, ends and messages meanwhile."""
@@ -121,7 +121,7 @@ class Agent:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._ending: asyncio.Future[None] | None = None
         self.surroundings: Surroundings = lambda held, container: {}
-        self.credentials = RoleCredentials(self._loop, clock)
+        self.questions = TaskQuestions(self._loop, clock)
         self.execs = ExecSessions(runner, self._to_exec)
         self._told = True
         """False while adopted units wait for the plane to say what it wants: nothing new is started then."""
@@ -253,7 +253,7 @@ class Agent:
         """Let go of everything; what still runs goes on."""
         for timer in self._timers.values():
             timer.cancel()
-        self.credentials.close()
+        self.questions.close()
         self.execs.hang_up()
         if self._turn is not None:
             self._turn.cancel()
@@ -463,7 +463,7 @@ class Agent:
         self._write(partial(self._ledger.note, changed, progress))
         self.outbox.put_states(changed)
         for held in stopped:
-            self.credentials.forget(held.spec.unit_id)
+            self.questions.credentials.forget(held.spec.unit_id)
             self._set_timer(held.spec.unit_id, None, 0)
             if held.spec.kind == "task":
                 self._end_task(held.spec.unit_id)

@@ -31,6 +31,7 @@ from windlass.fleet.messages import (
     Shutdown,
     Welcome,
 )
+from windlass.fleet.task_messages import Protection
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration
 from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent
@@ -77,7 +78,7 @@ class Sessions:
         self._open: deque[FromNode] | None = None
         """What is to go out on the open session before all else."""
         self.connected = False
-        agent.credentials.ask_with(self._ask)
+        agent.questions.ask_with(self._ask)
         agent.execs.send_with(self._ask)
 
     async def run(self) -> None:
@@ -160,7 +161,9 @@ class Sessions:
             case Invoke() as invoke:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
             case Credentials() as credentials:
-                self._agent.credentials.take(credentials)
+                self._agent.questions.credentials.take(credentials)
+            case Protection() as protection:
+                self._agent.questions.protection.take(protection)
             case SecretGiven(secret):
                 if self._agent.take_secret(secret):
                     self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))

@@ -6,8 +6,7 @@ What tells them apart is the path: behind the unit's id stands a seal that only 
 different for each container and purpose, so that one task cannot guess another's. Port and key lie in the
 agent's directory: tasks outlive agents, and their environment must stay true. What that does not isolate:
 processes of one user can read each other's environment, and with it the seals (docs/decisions/0012).
-Facts: docs/aws/ecs.md, In-task endpoints. Known gaps: no rate limit per task (AWS: 40 a second); services do
-not exist yet, so no task can be protected.
+Facts: docs/aws/ecs.md, In-task endpoints. Known gap: no rate limit per task (AWS: 40 a second).
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from windlass.fleet.messages import Credentials, TaskFacts
+from windlass.fleet.task_messages import Protection
 from windlass.kernel.clock import Clock
 from windlass.node import task_metadata
 from windlass.node.agent import Agent
@@ -33,6 +33,7 @@ from windlass.node.held import Held
 from windlass.node.http import Connection, Limits, Request
 from windlass.node.network.addressing import ENDPOINTS
 from windlass.node.sandbox import Sandbox
+from windlass.node.task_protection import NOT_SENT, TIMED_OUT
 from windlass.node.task_stats import TaskStats
 
 BODY_BYTES_MAX = 64 * 1024
@@ -197,7 +198,7 @@ class TaskEndpoints:
         elif not found[1].role_arn:
             refuse(400, "NoCredentialsAssociated", "No credentials associated with the ID")
         else:
-            self._agent.credentials.get(found[0].spec.unit_id, partial(_show, connection, what))
+            self._agent.questions.credentials.get(found[0].spec.unit_id, partial(_show, connection, what))
 
     def _protection(self, own: str, request: Request, connection: Connection) -> None:
         """Wordings: amazon-ecs-agent, ecs-agent/tmds/handlers/taskprotection/v1/handlers/handlers.go."""
@@ -213,8 +214,13 @@ class TaskEndpoints:
         elif request.method == "PUT" and wanted.get("ProtectionEnabled") is None:
             why = "Invalid request: does not contain 'ProtectionEnabled' field"
             _say(connection, 400, _error(arn, "InvalidParameterException", why))
-        else:  # a task that no service runs
-            _say(connection, 200, {"failure": {"Arn": arn, "Reason": "TASK_NOT_VALID", "Detail": None}})
+        elif not found[1].role_arn:  # whose credentials the ECS agent would ask with
+            why = "Invalid Request: no task IAM role credentials available for task"
+            _say(connection, 403, _error(arn, "AccessDeniedException", why))
+        else:
+            enabled, minutes = wanted.get("ProtectionEnabled"), wanted.get("ExpiresInMinutes")
+            show = partial(_show_protection, connection, arn)
+            self._agent.questions.protection.ask(found[0].spec.unit_id, enabled, minutes, show)
 
     # who asks
 
@@ -247,6 +253,7 @@ def _asks_from_home(sandbox: Sandbox, connection: Connection) -> bool:
 
 
 _TOKEN = "authorization"
+_ERROR_STATUS = {TIMED_OUT[0]: 504, NOT_SENT[0]: 500}
 _DOCUMENTS: Mapping[str, Callable[[TaskEndpoints, Held, TaskFacts, str], object]] = {
     "": TaskEndpoints._container,
     "task": TaskEndpoints._task,
@@ -273,6 +280,20 @@ def _show(connection: Connection, what: str, credentials: Credentials | None) ->
 
 def _refuse(connection: Connection, what: str, status: int, code: str, message: str) -> None:
     _say(connection, status, {"code": code, "message": f"{what}: {message}", "HTTPErrorCode": status})
+
+
+def _show_protection(connection: Connection, arn: str, protection: Protection) -> None:
+    """What the plane answered; an error has the HTTP status that the ECS agent gives it."""
+    if protection.code:
+        status = _ERROR_STATUS.get(protection.code, 400)
+        _say(connection, status, _error(arn, protection.code, protection.message))
+    elif protection.failure:
+        failure = {"Arn": arn, "Reason": protection.failure, "Detail": None}
+        _say(connection, 200, {"failure": failure})
+    else:
+        until = task_metadata.iso(protection.until)[:19] + "Z" if protection.until else None
+        shown = {"ExpirationDate": until, "ProtectionEnabled": protection.until > 0, "TaskArn": arn}
+        _say(connection, 200, {"protection": shown})
 
 
 def _error(arn: str, code: str, message: str) -> dict[str, Any]:

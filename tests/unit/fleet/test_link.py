@@ -24,6 +24,7 @@ from windlass.fleet.messages import (
 )
 from windlass.fleet.model import EPOCHS, NODES, UNITS
 from windlass.fleet.session import BACK_OFF, INBOX_MESSAGES_MAX
+from windlass.fleet.task_messages import Protection, ProtectionWanted
 from windlass.kernel.clock import SECOND, Instant, LoopClock
 from windlass.kernel.durable import MemoryLog, Write
 from windlass.kernel.faults import Fault, Retry
@@ -321,6 +322,26 @@ def test_credentials_go_when_they_are_durable() -> None:
         ]
         assert asked == [("n1", "u1")]
         assert "secret" not in repr(answers)
+
+    in_fleet(story)
+
+
+def test_protection_is_answered_when_it_is_durable() -> None:
+    """A task's question goes to whoever answers, with the node that asks; without one the task is missing."""
+
+    async def story(fleet: Fleet) -> None:
+        peer = fleet.a_peer()
+        await peer.hello()
+        heard = [await peer.hear(), await peer.hear()]
+        await peer.say(ProtectionWanted(1, "u1"))
+        answers = [await peer.hear()]
+        fleet.links.on_protection_wanted(
+            lambda node_id, wanted: Protection(wanted.number, message=f"{node_id} {wanted.unit_id}")
+        )
+        await peer.say(ProtectionWanted(2, "u1", True))
+        answers.append(await peer.hear())
+        assert [type(message) for message in heard] == [Welcome, Desired]
+        assert answers == [Protection(1, failure="MISSING"), Protection(2, message="n1 u1")]
 
     in_fleet(story)
 

@@ -6,6 +6,8 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
+import pytest
+
 from tests.unit.node.fake_plane import FakePlane, a_want
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX, FROM_PLANE_BYTES_MAX, StreamTransport, Transport
 from windlass.fleet.messages import (
@@ -23,8 +25,10 @@ from windlass.fleet.messages import (
     UnitSpec,
     Want,
 )
+from windlass.fleet.task_messages import Protection, ProtectionWanted
 from windlass.kernel.clock import HOUR, WallClock
 from windlass.kernel.spawn import Spawn
+from windlass.node import task_protection
 from windlass.node.agent import Agent, Identity
 from windlass.node.ledger import NoLedger
 from windlass.node.runner import LogSink, RunnerEvents
@@ -175,14 +179,14 @@ def test_credentials_are_asked_for_once_and_kept() -> None:
     async def body(world: World) -> None:
         given: list[Credentials | None] = []
         agent = world.agent
-        agent.credentials.get("u1", given.append)
+        agent.questions.credentials.get("u1", given.append)
         assert given == [None]
         plane = await world.plane()
         await plane.welcome()
         await plane.desire(1, a_want("u1"), a_want("u2"))
         await plane.until_status("u1", "running")
         for _ in range(2):
-            agent.credentials.get("u1", given.append)
+            agent.questions.credentials.get("u1", given.append)
         assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u1")
         answer = Credentials("u1", "arn:r", "ASIA", "secret", "token", WallClock().now() + 6 * HOUR)
         await plane.send(answer)
@@ -190,8 +194,8 @@ def test_credentials_are_asked_for_once_and_kept() -> None:
         await plane.desire(2, since=1)
         await plane.until_message(Accepted)
         assert given[1:] == [answer, answer]
-        agent.credentials.get("u1", given.append)
-        agent.credentials.get("u2", given.append)
+        agent.questions.credentials.get("u1", given.append)
+        agent.questions.credentials.get("u2", given.append)
         assert given[3:] == [answer]
         assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u2")
         await plane.send(Credentials("u2", why="no role"))
@@ -200,9 +204,37 @@ def test_credentials_are_asked_for_once_and_kept() -> None:
         assert given[4:] == [None]
         world.runner.events.exited("u1", "main", 0, "", 77)
         await plane.until_status("u1", "stopped")
-        agent.credentials.get("u1", given.append)
+        agent.questions.credentials.get("u1", given.append)
         assert await plane.until_message(CredentialsWanted) == CredentialsWanted("u1")
         assert given[5:] == []
+
+    in_world(body)
+
+
+def test_protection_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1. Two questions, answered in another order. 2. A plane that says nothing: timed out; late: dropped."""
+
+    async def body(world: World) -> None:
+        given: list[Protection] = []
+        ask = world.agent.questions.protection.ask
+        plane = await world.plane()
+        await plane.welcome()
+        await plane.desire(1)
+        await plane.until_message(Accepted)
+        ask("u1", True, 60, given.append)
+        ask("u1", None, None, given.append)
+        wanted = [await plane.until_message(ProtectionWanted) for _ in range(2)]
+        assert wanted == [ProtectionWanted(1, "u1", True, 60), ProtectionWanted(2, "u1")]
+        for answer in (Protection(2, failure="TASK_NOT_VALID"), Protection(1, until=7), Protection(1)):
+            await plane.send(answer)
+        await plane.desire(2, since=1)
+        await plane.until_message(Accepted)
+        assert given == [Protection(2, failure="TASK_NOT_VALID"), Protection(1, until=7)]
+        late: asyncio.Future[Protection] = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(task_protection, "ANSWER_WITHIN_S", 0.01)
+        ask("u1", False, None, late.set_result)
+        async with asyncio.timeout(20):
+            assert ((await late).number, late.result().code) == (3, "RequestCanceled")
 
     in_world(body)
 

@@ -124,6 +124,23 @@ def test_without_a_role_or_a_task(tmp_path: Path) -> None:
     at_site(tmp_path, story, a_task("t1", role_arn=""), plain)
 
 
+def test_protection_without_a_plane_or_a_role(tmp_path: Path) -> None:
+    """What the ECS agent says when ECS cannot be reached, and to a task whose role it cannot ask with."""
+
+    async def story(site: Site) -> None:
+        answers = []
+        for task in ("t1", "t2"):
+            state = site.told(task)["ECS_AGENT_URI"] + "/task-protection/v1/state"
+            answers.append(await site.get(state))
+            answers.append(await site.get(state, method="PUT", body=b'{"ProtectionEnabled":true}'))
+        unsent = {"Arn": "arn:t1", "Code": "RequestError", "Message": "send request failed"}
+        why = "Invalid Request: no task IAM role credentials available for task"
+        refused = {"Arn": "arn:t2", "Code": "AccessDeniedException", "Message": why}
+        assert answers == [(500, {"error": unsent})] * 2 + [(403, {"error": refused})] * 2
+
+    at_site(tmp_path, story, a_task("t1"), a_task("t2", role_arn=""))
+
+
 def test_the_next_agent_listens_at_the_same_place(tmp_path: Path) -> None:
     """What running tasks were told stays true; a place that is taken is given up, with the same seals."""
     told: list[dict[str, str]] = []
@@ -162,11 +179,12 @@ def test_too_much(tmp_path: Path, monkeypatch: Any) -> None:
         assert (status, refused["error"]["Code"]) == (400, "InvalidParameterException")
         port = urlsplit(state).port
         quiet = await asyncio.open_connection("127.0.0.1", port)
-        await site.get(state)
+        metadata = site.told("t1")["ECS_CONTAINER_METADATA_URI_V4"]
+        await site.get(metadata)
         newest = await asyncio.open_connection("127.0.0.1", port)
         async with asyncio.timeout(10):
             assert await quiet[0].read() == b""
-        assert (await site.get(state))[0] == 200
+        assert (await site.get(metadata))[0] == 200
         newest[1].write(b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\n\r\n")
         async with asyncio.timeout(10):
             assert await newest[0].read() == b""

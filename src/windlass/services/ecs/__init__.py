@@ -16,6 +16,7 @@ from windlass.services.ecs.handlers import (
     clusters,
     container_instances,
     exec,
+    protection,
     settings,
     tags,
     task_definitions,
@@ -26,6 +27,7 @@ from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.rooms import Rooms
+from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.plane import Plane, Service
 
 
@@ -35,7 +37,7 @@ def start(plane: Plane) -> Sequence[object]:
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     for loop in (observer.loop, retention.loop, registrar.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention, RoleCredentials(plane), rooms, ExecSessions(plane))
+    return (observer, retention, RoleCredentials(plane), TaskProtection(plane), rooms, ExecSessions(plane))
 
 
 SERVICE = Service(
@@ -53,6 +55,7 @@ SERVICE = Service(
         "DescribeTaskDefinition": task_definitions.describe_task_definition,
         "DescribeTasks": tasks.describe_tasks,
         "ExecuteCommand": exec.execute_command,
+        "GetTaskProtection": protection.get_task_protection,
         "ListAccountSettings": settings.list_account_settings,
         "ListAttributes": attributes.list_attributes,
         "ListClusters": clusters.list_clusters,
@@ -76,6 +79,7 @@ SERVICE = Service(
         "UpdateClusterSettings": clusters.update_cluster_settings,
         "UpdateContainerAgent": container_instances.update_container_agent,
         "UpdateContainerInstancesState": container_instances.update_container_instances_state,
+        "UpdateTaskProtection": protection.update_task_protection,
     },
     tables=TABLES,
     start=start,

@@ -161,6 +161,8 @@ class Task(Row, frozen=True):
     """Its network interface in mode awsvpc."""
     exec_enabled: bool = False
     """enableExecuteCommand."""
+    protected_until: Instant = 0
+    """Its service does not scale it in before; 0 for a task that is not protected (scale_in.py)."""
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1

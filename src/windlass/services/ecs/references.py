@@ -25,6 +25,11 @@ def task_arn(account: str, region: str, cluster: str, task_id: str) -> str:
     return arn("ecs", region, account, f"task/{cluster}/{task_id}")
 
 
+def named_task_arn(reference: str, account: str, region: str, cluster: str) -> str:
+    """What a caller named, as an ARN: for tasks that are not there."""
+    return reference if reference.startswith("arn:") else task_arn(account, region, cluster, reference)
+
+
 def container_arn(account: str, region: str, cluster: str, task_id: str, container_id: str) -> str:
     return arn("ecs", region, account, f"container/{cluster}/{task_id}/{container_id}")
 

@@ -111,8 +111,7 @@ def describe_tasks(call: Call, params: Params) -> Result:
         if task is not None:
             found.append(describe.task(task, with_tags=with_tags))
             continue
-        named = reference.startswith("arn:")
-        missing = reference if named else references.task_arn(*call.scope, cluster.name, reference)
+        missing = references.named_task_arn(reference, *call.scope, cluster.name)
         failures.append(describe.failure(missing, "MISSING"))
     return {"tasks": found, "failures": failures}
 

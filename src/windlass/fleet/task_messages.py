@@ -1,0 +1,37 @@
+"""What a task asks the plane through its node, beside its role's credentials. Part of messages.py, which has
+
+the unions. A question is answered once on the session that it came by, or not at all: who asked gives up.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TaskMessage(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of these messages. `number` tells the questions of one agent apart."""
+
+    number: int
+
+
+class ProtectionWanted(TaskMessage, frozen=True, tag="protection_wanted"):
+    """A task that runs here protects itself from scale-in for `minutes` (None: as long as ECS does unless
+
+    told), or no longer; `enabled` None: it only asks how it stands. Answered by `Protection`.
+    """
+
+    unit_id: str
+    enabled: bool | None = None
+    minutes: int | None = None
+
+
+class Protection(TaskMessage, frozen=True, tag="protection"):
+    """How that task is protected: until the instant `until`, 0 for not at all.
+
+    Otherwise `failure` has the reason of an ECS Failure, or `code` and `message` the error of the call.
+    """
+
+    until: int = 0
+    failure: str = ""
+    code: str = ""
+    message: str = ""
