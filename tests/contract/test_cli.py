@@ -127,7 +127,7 @@ def test_logs_of_nothing_say_so(plane: PlaneProcess) -> None:
 def test_quotas_show_the_profile(own_plane: Callable[..., PlaneProcess]) -> None:
     plane = own_plane("--profile", "aws-2022", "--no-agent")
     found = json.loads(windlass("quotas", "--json", endpoint=plane.endpoint).stdout)
-    assert found["buckets"]["ecs.RunTask"] == {"burst": 100, "per_second": 40}
+    assert found["buckets"]["ecs.cluster_resource_modify"] == {"burst": 100, "per_second": 40}
     assert found["buckets"]["fargate.on_demand"] == {"burst": 100, "per_second": 20}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.kernel.bucket import Rate, full, refill, take, take_up_to, wait_for
+from windlass.kernel.bucket import PARTS, Rate, full, give_back, level, refill, take, take_up_to, wait_for
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, seconds
 from windlass.kernel.faults import Bug
@@ -42,7 +42,7 @@ def test_no_schedule_gets_more_than_burst_plus_rate(steps: list[tuple[int, int]]
         now += passed
         bucket, taken = take_up_to(bucket, RATE, wanted, now)
         given_out += taken
-        assert 0 <= bucket.nano_tokens <= RATE.burst * SECOND
+        assert 0 <= bucket.parts <= RATE.burst * PARTS
         assert given_out * SECOND <= RATE.burst * SECOND + RATE.per_second * now
 
 
@@ -56,9 +56,29 @@ def test_wait_for_is_exact(level: int, count: int, now: int) -> None:
     assert wait == 0 or not take(bucket, RATE, count, now + wait - 1)[1]
 
 
+def test_rates_per_minute_are_exact() -> None:
+    """500 a minute, looked at each 10 s or each odd moment: 500 in a minute, not one less for rounding."""
+    rate = Rate(burst=84, per_minute=500)
+    for step in (10 * SECOND, 1_234_567_891):
+        bucket, _ = take_up_to(full(rate, 0), rate, 84, 0)
+        given, now = 0, 0
+        while now < 6_000 * SECOND:
+            now = min(now + step, 6_000 * SECOND)
+            bucket, taken = take_up_to(bucket, rate, 84, now)
+            given += taken
+        assert given == 50_000
+
+
+def test_what_is_given_back_is_there_again() -> None:
+    """Up to the burst: a bucket never runs over."""
+    bucket, _ = take(full(RATE, 0), RATE, 60, 0)
+    assert level(give_back(bucket, RATE, 50, 0), RATE, 0) == 90
+    assert level(give_back(bucket, RATE, 500, 0), RATE, 0) == 100
+
+
 def test_a_clock_that_jumps_back_refills_nothing() -> None:
     bucket, _ = take_up_to(full(RATE, 10 * SECOND), RATE, 100, 10 * SECOND)
-    assert refill(bucket, RATE, 5 * SECOND).nano_tokens == 0
+    assert refill(bucket, RATE, 5 * SECOND).parts == 0
 
 
 def test_streams_are_independent_and_repeatable() -> None:

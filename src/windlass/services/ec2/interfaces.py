@@ -49,7 +49,7 @@ def make(
 ) -> NetworkInterface:
     """An interface with an address of the subnet, `wanted` or any. Raises as CreateNetworkInterface does."""
     scope = (subnet.account, subnet.region)
-    most = quotas.value(limits.QUOTA_INTERFACES)
+    most = quotas.value(limits.QUOTA_INTERFACES, scope)
     if most is not None and tx[INTERFACES].count("scope", scope) >= most:
         raise Fault(
             "NetworkInterfaceLimitExceeded", "The maximum number of network interfaces has been reached."

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.exec_sessions import ExecSessions
+from windlass.services.ecs.families import BUCKETS
 from windlass.services.ecs.handlers import (
     attributes,
     clusters,
@@ -23,6 +24,7 @@ from windlass.services.ecs.handlers import (
     tasks,
 )
 from windlass.services.ecs.instance_controller import Registrar
+from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
@@ -37,7 +39,15 @@ def start(plane: Plane) -> Sequence[object]:
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     for loop in (observer.loop, retention.loop, registrar.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (observer, retention, RoleCredentials(plane), TaskProtection(plane), rooms, ExecSessions(plane))
+    return (
+        observer,
+        retention,
+        RoleCredentials(plane),
+        TaskProtection(plane),
+        rooms,
+        ExecSessions(plane),
+        LaunchRates(plane.quotas),
+    )
 
 
 SERVICE = Service(
@@ -84,10 +94,6 @@ SERVICE = Service(
     tables=TABLES,
     start=start,
     invalid="InvalidParameterException",
-    buckets={
-        "DescribeClusters": "ecs.DescribeClusters",
-        "ListClusters": "ecs.ListClusters",
-        "RunTask": "ecs.RunTask",
-    },
+    buckets=BUCKETS,
     partial=PARTIAL,
 )

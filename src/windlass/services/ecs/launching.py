@@ -17,6 +17,7 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import account_settings, launch, log_options, lookup, notices, wiring
 from windlass.services.ecs.containers import Surroundings
+from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
     CLUSTERS,
     FARGATE,
@@ -46,14 +47,13 @@ def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
     quotas = call.part(Quotas)
     wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
     for bucket, count in wanted.items():
-        most = quotas.value(f"fargate.{bucket}.tasks")
+        most = quotas.value(f"fargate.{bucket}.tasks", call.scope)
         if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
             raise Fault(
                 "ClientException",
                 "You've reached the limit on the number of tasks you can run concurrently",
             )
-    launches = {f"fargate.{bucket}": count for bucket, count in wanted.items()}
-    if not quotas.take_all(launches, call.scope, call.now):
+    if not call.part(LaunchRates).take(call.scope, wanted, call.now):
         raise Fault("ThrottlingException", "Rate exceeded")
 
 

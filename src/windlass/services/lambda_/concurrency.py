@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from windlass.aws.quotas import Quotas
+from windlass.aws.quotas import Quotas, Scope
 from windlass.services.lambda_.limits import CONCURRENT_EXECUTIONS, UNRESERVED_CONCURRENCY_MIN
 
 Reason = Literal[
@@ -52,7 +52,7 @@ def may_reserve(wanted: int, others: int, account_limit: int) -> bool:
     return wanted == 0 or account_limit - others - wanted >= UNRESERVED_CONCURRENCY_MIN
 
 
-def account_limit(quotas: Quotas) -> int:
-    """Concurrent executions that an account may have in a Region under this profile."""
-    value = quotas.value("lambda.concurrent_executions")
+def account_limit(quotas: Quotas, scope: Scope) -> int:
+    """Concurrent executions that the account may have in that Region."""
+    value = quotas.value("lambda.concurrent_executions", scope)
     return CONCURRENT_EXECUTIONS if value is None else int(value)

@@ -43,7 +43,6 @@ class Invoker:
     def __init__(self, plane: Plane, environments: Environments) -> None:
         self._plane = plane
         self._environments = environments
-        self._limit = account_limit(plane.quotas)
         self._running: Counter[str] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         self._reserved: Counter[tuple[str, str]] = Counter()
@@ -74,7 +73,7 @@ class Invoker:
 
     def _admit(self, function: Function, scope: tuple[str, str]) -> None:
         usage = Usage(self._running[function.uid], self._unreserved[scope], self._reserved[scope])
-        reason = admit(function.reserved, usage, self._limit)
+        reason = admit(function.reserved, usage, account_limit(self._plane.quotas, scope))
         if reason is not None:
             raise throttled(reason)
 
@@ -95,8 +94,8 @@ class Invoker:
         return pool.choose(function.served_generation, self._plane.clock.now(), ENVIRONMENT_LIFE)
 
     async def _start(self, function: Function) -> Warm:
-        scope = (function.account, f"{function.region}/{function.name}")
-        if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, self._plane.clock.now()):
+        scope, now = (function.account, function.region), self._plane.clock.now()
+        if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, now, subject=function.name):
             raise throttled("FunctionInvocationRateLimitExceeded")
         return await self._environments.start(function)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from windlass.kernel.bucket import Bucket, Rate, full, take_up_to, wait_for
+from windlass.kernel.bucket import Bucket, Rate, full, give_back, take_up_to, wait_for
 from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
@@ -97,7 +97,7 @@ class Moving:
                 contents.remove(tx, message)
                 moved += 1
             task = replace(task, moved=task.moved + moved)
-            unused = replace(level, nano_tokens=level.nano_tokens + (allowed - moved) * SECOND)
+            unused = give_back(level, rate(task), allowed - moved, now)
             self._levels[task.id] = unused
             if ended is None and allowed and not messages:
                 ended = End("COMPLETED")

@@ -94,7 +94,7 @@ def _authorize(call: Call, params: Params, *, egress: bool) -> Result:
             _check_peer(tx, call, group, one.opening)
             if tx[RULES].count("opening", (group.id, egress, one.opening)):
                 raise _duplicate(one.opening)
-        most = call.part(Quotas).value(limits.QUOTA_RULES)
+        most = call.part(Quotas).value(limits.QUOTA_RULES, call.scope)
         if most is not None and tx[RULES].count("direction", (group.id, egress)) + len(wanted) > most:
             raise Fault(
                 "RulesPerSecurityGroupLimitExceeded",

@@ -39,7 +39,7 @@ def create_security_group(call: Call, params: Params) -> Result:
             raise Fault(
                 "InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.id}'"
             )
-        most = call.part(Quotas).value(limits.QUOTA_GROUPS)
+        most = call.part(Quotas).value(limits.QUOTA_GROUPS, call.scope)
         if most is not None and tx[GROUPS].count("scope", call.scope) >= most:
             raise Fault(
                 "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached."

@@ -45,7 +45,7 @@ def create_subnet(call: Call, params: Params) -> Result:
         vpc = VPC.one(tx, call.scope, params["VpcId"])
         zone = _zone(tx, call, params, vpc)
         _check_range(tx, vpc, wanted)
-        most = call.part(Quotas).value(limits.QUOTA_SUBNETS)
+        most = call.part(Quotas).value(limits.QUOTA_SUBNETS, call.scope)
         if most is not None and tx[SUBNETS].count("vpc", vpc.id) >= most:
             raise Fault("SubnetLimitExceeded", "The maximum number of subnets has been reached.")
         subnet = Subnet(defaults.new_id(call.ids, "subnet"), *call.scope, vpc.id, wanted, zone, call.now)

@@ -50,7 +50,7 @@ def create_vpc(call: Call, params: Params) -> Result:
         raise Fault("InvalidVpc.Range", f"The CIDR '{whole}' is invalid.")
     tags = tagging.specified(params.get("TagSpecifications", ()), "vpc")
     with call.store.transact() as tx:
-        most = call.part(Quotas).value(limits.QUOTA_VPCS)
+        most = call.part(Quotas).value(limits.QUOTA_VPCS, call.scope)
         if most is not None and tx[VPCS].count("scope", call.scope) >= most:
             raise Fault("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
         tenancy = params.get("InstanceTenancy", "default")

@@ -160,7 +160,7 @@ def _check_not_here(params: Params) -> None:
 
 
 def _check_room(call: Call, active: int) -> None:
-    quota = call.part(Quotas).value("ecs.clusters")
+    quota = call.part(Quotas).value("ecs.clusters", call.scope)
     if quota is not None and active >= quota:
         raise Fault("ClientException", f"The maximum number of clusters ({quota:.0f}) has been reached.")
 

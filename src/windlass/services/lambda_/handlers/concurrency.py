@@ -20,7 +20,7 @@ def put_function_concurrency(call: Call, params: Params) -> Result:
         function = require(call, params)
         reservations = tx[FUNCTIONS].by("reserved", call.scope)
         others = sum(row.reserved or 0 for row in reservations if row.key != function.key)
-        if not may_reserve(wanted, others, account_limit(call.part(Quotas))):
+        if not may_reserve(wanted, others, account_limit(call.part(Quotas), call.scope)):
             raise invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's "
                 "UnreservedConcurrentExecution below its minimum value of "

@@ -155,7 +155,7 @@ def delete_function(call: Call, params: Params) -> Result:
 def get_account_settings(call: Call, params: Params) -> Result:
     """GetAccountSettings: limits in force, and what this Region's functions take."""
     functions = call.store[FUNCTIONS].by("scope", call.scope)
-    limit = account_limit(call.part(Quotas))
+    limit = account_limit(call.part(Quotas), call.scope)
     reserved = sum(function.reserved or 0 for function in functions)
     return {
         "AccountLimit": {

@@ -204,7 +204,7 @@ def _bad_timeout(timeout_s: int) -> Fault:
 
 def _take(call: Call, receive: _Receive, now: Instant, short: bool) -> list[dict[str, Any]]:
     """Take what is there, in one transaction. A short poll is told when too much is in flight."""
-    limit = round(call.part(Quotas).value(QUOTA_IN_FLIGHT) or IN_FLIGHT_MAX)
+    limit = round(call.part(Quotas).value(QUOTA_IN_FLIGHT, call.scope) or IN_FLIGHT_MAX)
     with call.store.transact() as tx:
         queue = tx[QUEUES].require(receive.queue, errors.no_queue)
         until = hidden_until(queue, receive.timeout_s, now)
