@@ -17,6 +17,7 @@ from windlass.fleet.link import NodeLinks
 from windlass.fleet.queue_transport import pair
 from windlass.front.gateway import Gateway
 from windlass.front.server import make_server
+from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import WallClock
 from windlass.kernel.durable import DurableLog
@@ -54,6 +55,7 @@ async def serve(data: Path) -> None:
     node = SimulatedNode("stub", "stub", clock, plane.spawn, lambda spec: Course())
     plane.spawn.start("session", links.serve(here))
     plane.spawn.start("node", node.connect(there))
+    garbage.settle()
     server = make_server(Gateway(plane, SERVICES).answer)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: setattr(server, "should_exit", True))
     print(f"stubbed ready on {endpoint}", flush=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import json
 import logging
 import shutil
@@ -37,6 +36,7 @@ from windlass.front.gateway import FrontDoor, Gateway, Gone
 from windlass.front.json_lines import JsonLines
 from windlass.front.nodes import NodeDoor
 from windlass.front.server import Answer, Door, Tls, make_server
+from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock, seconds
 from windlass.kernel.durable import DurableLog, MemoryLog
@@ -56,12 +56,6 @@ from windlass.services.ssm.registrar import Registrar
 
 LOOPBACK = "127.0.0.1"
 PROBE_PERIOD = SECOND
-GC_THRESHOLDS = (20_000, 10, 100)
-"""Objects, and passes of the younger generation, before a pass of the garbage collector.
-
-Rows make no cycles, so walking them finds nothing, and Python's defaults walk them all the time. With these
-the collector took a quarter of its former time while 500,000 rows were inserted, with pauses under 30 ms.
-"""
 
 log = logging.getLogger("windlass")
 Announce = Callable[[str], None]
@@ -233,7 +227,7 @@ async def _plane(
         )
         try:
             _start(plane, durable)
-            gc.freeze()  # modules, models, rows of the log: they stay, so no pass need look at them
+            garbage.settle()
             yield plane
         finally:
             await plane.spawn.close()

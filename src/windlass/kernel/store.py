@@ -104,12 +104,14 @@ class _LiveIndex(Generic[R]):
     def swap(self, key: Key, old: R, row: R) -> None:
         """Replace a row; one that keeps its value and order stays where it is."""
         was, value = self.of(old), self.of(row)
+        if was == value and (value is None or self.order is None):
+            return
         before = after = None
         if self.order is not None:  # only of rows that are in the index: the order of others may not exist
             before = None if was is None else self.order(old)
             after = None if value is None else self.order(row)
-        if was == value and before == after:
-            return
+            if was == value and before == after:
+                return
         if was is not None:
             self._remove(was, key, before)
         if value is not None:
@@ -185,6 +187,11 @@ class View(Generic[R]):
         if bucket is None:
             return None
         return self._rows[next(iter(bucket)) if live.order is None else bucket[0][1]]
+
+    def last(self, index: str, value: Hashable) -> R | None:
+        """The last row in the index's order; O(log n)."""
+        bucket = self._sorted(index, value)
+        return None if bucket is None else self._rows[bucket[-1][1]]
 
     def page(
         self,

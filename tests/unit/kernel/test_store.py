@@ -51,6 +51,8 @@ def test_rows_are_found_by_key_and_index() -> None:
     assert view.count("harbour", "Kiel") == 2
     assert view.count("harbour", "Bremen") == 0
     assert view.first("by_length", "Kiel") == Boat("Berta", "Kiel", 7)
+    assert view.last("by_length", "Kiel") == Boat("Anna", "Kiel", 9)
+    assert view.last("by_length", "Bremen") is None
 
 
 def test_a_row_moves_between_index_values() -> None:

@@ -60,8 +60,7 @@ def definition(reads: Reads, scope: Scope, reference: str) -> TaskDefinition | N
     family, revision = named
     if revision is not None:
         return reads[DEFINITIONS].get((*scope, family, revision))
-    latest = reads[DEFINITIONS].page("family", (*scope, "ACTIVE", family), limit=1, reverse=True)
-    return latest[0] if latest else None
+    return reads[DEFINITIONS].last("family", (*scope, "ACTIVE", family))
 
 
 def task(reads: Reads, within: Cluster, reference: str) -> Task | None:

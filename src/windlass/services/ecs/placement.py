@@ -78,6 +78,9 @@ def choose(room: Room, need: Need, count: int, wanted: Constraints, subjects: Su
 
     The room is left as it was: it follows rows, and these tasks have none yet.
     """
+    if count == 1 and not wanted:  # most calls: there is nothing to remember and nothing to ask
+        found = room.choose(need)
+        return [] if found is None else [found]
     chosen: list[str] = []
 
     def suits(target: Target) -> bool:
@@ -90,8 +93,6 @@ def choose(room: Room, need: Need, count: int, wanted: Constraints, subjects: Su
             found = room.choose(need, suits) if wanted else room.choose(need)
             if found is None:
                 break
-            if count == 1:  # most calls: nothing that follows needs to know
-                return [found]
             room.take(found, need)
             chosen.append(found)
     return chosen
