@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.result import Result
 
-FILES = ("startup", "sqs", "run_task", "launch", "keeper", "agent", "network", "simulator")
+FILES = ("startup", "sqs", "run_task", "placement", "launch", "keeper", "agent", "network", "simulator")
 
 
 def main(names: list[str]) -> int:

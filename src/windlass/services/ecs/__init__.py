@@ -35,7 +35,7 @@ from windlass.services.plane import Plane, Service
 
 def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
-    rooms = Rooms(plane.store)
+    rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     for loop in (observer.loop, retention.loop, registrar.loop):
         plane.spawn.start(loop.name, loop.run())

@@ -1,8 +1,7 @@
 """What a RunTask call makes: its rules, then its Task and Unit rows. Pure but for the ids it is given.
 
 Rules: ECS API reference, RunTask. Wordings are AWS's where they are known (docs/aws/ecs.md).
-Known gap: placement strategies are taken and not honoured. Which container instances EC2 tasks go to is
-placing.py's business, between `order` and `rows`.
+Which container instances EC2 tasks go to is placing.py's business, between `order` and `rows`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from windlass.aws.arn import parse
 from windlass.fleet.messages import InstanceRoom, TaskFacts
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network, NetworkMode
-from windlass.fleet.room import Need
+from windlass.fleet.room import Need, Strategy
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
@@ -82,6 +81,8 @@ class Order(msgspec.Struct, frozen=True):
     """What one task takes of the machine that it runs on."""
     constraints: Sequence[Mapping[str, Any]] = ()
     """Placement constraints of the call and of the definition."""
+    strategies: Sequence[Strategy] = ()
+    """Placement strategies, in their order; a service's default is its scheduler's business."""
 
 
 class Connected(Protocol):
@@ -136,6 +137,7 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
             *params.get("placementConstraints", ()),
             *definition.definition.get("placementConstraints", ()),
         ),
+        strategies=placement.strategies(params.get("placementStrategy", ())),
         exec_enabled=_exec_enabled(params, overrides, definition),
     )
 
@@ -347,8 +349,6 @@ def _check_placement(params: Mapping[str, Any], launch_type: str) -> None:
         raise _invalid("Placement strategies are not supported with FARGATE launch type.")
     if len(constraints) > limits.CONSTRAINTS_MAX:
         raise _invalid(f"placementConstraints can have at most {limits.CONSTRAINTS_MAX} items.")
-    if len(strategies) > limits.STRATEGIES_MAX:
-        raise _invalid(f"placementStrategy can have at most {limits.STRATEGIES_MAX} items.")
 
 
 def _overrides(given: Shape, definition: TaskDefinition) -> dict[str, Any]:

@@ -23,12 +23,12 @@ PARTIAL: Mapping[str, str] = {
         "DNS members, extraHosts, dockerSecurityOptions, resourceRequirements, interactive, pseudoTerminal, "
         "disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
-        "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, placementConstraints, "
+        "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, "
         "the json-file driver's options; log drivers other than awslogs and json-file are refused"
     ),
     "RunTask": (
         "volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
-        "made up; stored or taken and not acted on: placementStrategy, "
+        "made up; stored or taken and not acted on: "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
         "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
         "whether the task role exists is not checked"

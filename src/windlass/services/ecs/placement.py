@@ -1,24 +1,32 @@
 """Where tasks go among container instances: which instances take them, and why the others do not. Pure.
 
-The roomiest instance first, so that tasks spread; among equals the one with the lowest id. Rules: ECS
-Developer Guide, task placement: what fits, then constraints. Known gaps: placement strategies, GPUs, and the
-attributes that a task definition requires by itself (requiresAttributes).
+What fits, then constraints, then strategies (ECS Developer Guide, task placement); fleet/room.py searches. A
+task without a strategy goes to the roomiest instance, so that tasks spread (AWS does not say what it does
+then).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from windlass.fleet.model import Port
-from windlass.fleet.room import Lack, Need, Room, Target
+from windlass.fleet.room import Draw, Lack, Need, Room, Strategy, Wish
+from windlass.fleet.strategies import TARGET
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import query
+from windlass.services.ecs import limits, query, registration
 from windlass.services.ecs.model import ContainerInstance, Shape
 
-REASON: Mapping[Lack, str] = {"cpu": "RESOURCE:CPU", "memory": "RESOURCE:MEMORY", "ports": "RESOURCE:PORTS"}
+REASON: Mapping[Lack, str] = {
+    "cpu": "RESOURCE:CPU",
+    "memory": "RESOURCE:MEMORY",
+    "ports": "RESOURCE:PORTS",
+    "gpus": "RESOURCE:GPU",
+    "enis": "RESOURCE:ENI",
+}
 """As failures name it; ECS Developer Guide, API failure reasons."""
 NOT_CONNECTED = "AGENT"
 NOT_THERE = "LOCATION"
@@ -26,6 +34,11 @@ NOT_THERE = "LOCATION"
 NOT_MATCHED = "MemberOf placement constraint unsatisfied."
 NOT_DISTINCT = "DistinctInstance placement constraint unsatisfied."
 """Both texts are not documented."""
+INTERFACE_ZONE = "zone of interfaces"
+"""The trait that says where interfaces of an instance's tasks must be; attributes have no blanks in names."""
+_ATTRIBUTE = re.compile(r"attribute:([A-Za-z0-9_./\\-]{1,128})", re.ASCII)
+_TARGETS = ("instanceid", "host")
+_AMOUNTS = ("cpu", "memory")
 
 Subjects: TypeAlias = Callable[[str], query.Subject]
 """Container instance id → what expressions see of it."""
@@ -35,14 +48,11 @@ Subjects: TypeAlias = Callable[[str], query.Subject]
 class Constraints:
     """What a task asks of its instance beside room."""
 
-    expressions: tuple[query.Predicate, ...] = ()
+    expressions: tuple[query.Expression, ...] = ()
     distinct_group: str = ""
     """The task group of which an instance may have one task only; "" without that rule."""
     zones: frozenset[str] = frozenset()
     """Those of its subnets; an instance that has a zone must be in one of them. Empty: anywhere."""
-
-    def __bool__(self) -> bool:
-        return bool(self.expressions or self.distinct_group or self.zones)
 
     def unmet(self, subject: query.Subject) -> str:
         """Why the instance may not have the task; "" when it may."""
@@ -53,6 +63,40 @@ class Constraints:
         return "" if all(expression(subject) for expression in self.expressions) else NOT_MATCHED
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one of several equal tasks wants of the cluster."""
+
+    need: Need
+    group: str = ""
+    constraints: Constraints = Constraints()
+    strategies: tuple[Strategy, ...] = ()
+
+    def wish(self, subjects: Subjects) -> Wish:
+        """The same for a room: conditions on attributes are asked once of all instances that share them."""
+        by_attributes = [rule for rule in self.constraints.expressions if not rule.of_instance]
+        by_instance = [rule for rule in self.constraints.expressions if rule.of_instance]
+        shared = Constraints(tuple(by_attributes), zones=self.constraints.zones)
+
+        def admits(traits: Mapping[str, str]) -> bool:
+            return not shared.unmet(query.Subject(traits, zone=traits.get(INTERFACE_ZONE, "")))
+
+        def suits(instance_id: str) -> bool:
+            subject = subjects(instance_id)
+            return all(rule(subject) for rule in by_instance)
+
+        zone = (INTERFACE_ZONE,) if shared.zones else ()
+        return Wish(
+            need=self.need,
+            group=self.group,
+            strategies=self.strategies,
+            distinct=bool(self.constraints.distinct_group),
+            admits=admits if by_attributes or zone else None,
+            reads=frozenset().union(zone, *(rule.attributes for rule in by_attributes)),
+            suits=suits if by_instance else None,
+        )
+
+
 def constraints(
     given: Iterable[Mapping[str, Any]], group: str, zones: frozenset[str] = frozenset()
 ) -> Constraints:
@@ -60,7 +104,7 @@ def constraints(
 
     Raises InvalidParameterException.
     """
-    expressions: list[query.Predicate] = []
+    expressions: list[query.Expression] = []
     distinct = False
     for constraint in given:
         kind, expression = constraint.get("type"), constraint.get("expression", "")
@@ -69,55 +113,83 @@ def constraints(
         elif kind == "memberOf" and expression:
             expressions.append(query.compile(expression))
         else:
-            raise Fault("InvalidParameterException", f"Invalid placement constraint of type {kind}.")
+            raise _invalid(f"Invalid placement constraint of type {kind}.")
     return Constraints(tuple(expressions), group if distinct else "", zones)
 
 
-def choose(room: Room, need: Need, count: int, wanted: Constraints, subjects: Subjects) -> list[str]:
+def strategies(given: Sequence[Mapping[str, Any]]) -> tuple[Strategy, ...]:
+    """The rules of a call (ECS API reference, PlacementStrategy). Raises InvalidParameterException.
+
+    `host` means `instanceId`; both, and `cpu` and `memory`, in any case. A field of random is not looked at.
+
+    >>> strategies([{"type": "spread", "field": "host"}, {"type": "binpack", "field": "MEMORY"}])[1]
+    Strategy(kind='binpack', field='memory')
+    """
+    if len(given) > limits.STRATEGIES_MAX:
+        raise _invalid(f"placementStrategy can have at most {limits.STRATEGIES_MAX} items.")
+    return tuple(_strategy(rule.get("type", ""), rule.get("field", "")) for rule in given)
+
+
+def _strategy(kind: str, field: str) -> Strategy:
+    if kind == "random":
+        return Strategy("random")
+    if kind not in ("spread", "binpack"):
+        raise _invalid(f"Invalid placement strategy type: {kind}. It is one of random, spread and binpack.")
+    if not field:
+        raise _invalid(f"The placement strategy {kind} must have a field.")
+    if kind == "binpack" and field.lower() in _AMOUNTS:
+        return Strategy("binpack", field.lower())
+    attribute = _ATTRIBUTE.fullmatch(field)
+    if kind == "spread" and (attribute or field.lower() in _TARGETS):
+        return Strategy("spread", attribute[1] if attribute else TARGET)
+    known = "instanceId, host and attribute:NAME" if kind == "spread" else "cpu and memory"
+    raise _invalid(f"Invalid field {field} of the placement strategy {kind}. It is one of {known}.")
+
+
+def traits(instance: ContainerInstance) -> dict[str, str]:
+    """By what instances are told apart: their attributes, and where interfaces of their tasks must be."""
+    zone = registration.zone(instance)
+    return {**instance.all_attributes, **({INTERFACE_ZONE: zone} if zone else {})}
+
+
+def choose(room: Room, demand: Demand, count: int, subjects: Subjects, draw: Draw) -> list[str]:
     """Instances for up to `count` equal tasks, one each; fewer when there is no more room.
 
     The room is left as it was: it follows rows, and these tasks have none yet.
     """
-    if count == 1 and not wanted:  # most calls: there is nothing to remember and nothing to ask
-        found = room.choose(need)
+    wish = demand.wish(subjects)
+    if count == 1:  # most calls: there is nothing to remember
+        found = room.choose(wish, draw)
         return [] if found is None else [found]
     chosen: list[str] = []
-
-    def suits(target: Target) -> bool:
-        if wanted.distinct_group and target.id in chosen:
-            return False
-        return not wanted.unmet(subjects(target.id))
-
-    with taken(room, need, chosen):
+    with taken(room, demand, chosen):
         while len(chosen) < count:
-            found = room.choose(need, suits) if wanted else room.choose(need)
+            found = room.choose(wish, draw)
             if found is None:
                 break
-            room.take(found, need)
+            room.take(found, demand.need, demand.group)
             chosen.append(found)
     return chosen
 
 
 @contextmanager
-def taken(room: Room, need: Need, chosen: Sequence[str]) -> Iterator[None]:
+def taken(room: Room, demand: Demand, chosen: Sequence[str]) -> Iterator[None]:
     """With that reserved on each of the chosen; those that are added to it inside are given back, too."""
     for instance_id in chosen:
-        room.take(instance_id, need)
+        room.take(instance_id, demand.need, demand.group)
     try:
         yield
     finally:
         for instance_id in chosen:
-            room.give_back(instance_id, need)
+            room.give_back(instance_id, demand.need, demand.group)
 
 
-def refusal(
-    instance: ContainerInstance, room: Room, need: Need, wanted: Constraints, subjects: Subjects
-) -> str:
+def refusal(instance: ContainerInstance, room: Room, demand: Demand, subjects: Subjects) -> str:
     """Why an ACTIVE instance does not take one more such task; "" when it does."""
     if not instance.reachable:
         return NOT_CONNECTED
-    lack = room.lacks(instance.id, need)
-    return REASON[lack] if lack is not None else wanted.unmet(subjects(instance.id))
+    lack = room.lacks(instance.id, demand.need)
+    return REASON[lack] if lack is not None else demand.constraints.unmet(subjects(instance.id))
 
 
 def ports(network_mode: str, containers: Sequence[Shape]) -> frozenset[Port]:
@@ -136,3 +208,7 @@ def ports(network_mode: str, containers: Sequence[Shape]) -> frozenset[Port]:
             if port:
                 found.add((mapping.get("protocol", "tcp"), port))
     return frozenset(found)
+
+
+def _invalid(message: str) -> Fault:
+    return Fault("InvalidParameterException", message)

@@ -6,7 +6,6 @@ a task is to be placed in it, so that EC2 tasks run on a laptop that has no inst
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from windlass.aws.bus import Bus
@@ -21,6 +20,7 @@ from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.launch import Order
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import FARGATE, INSTANCES, TASKS, Cluster, ContainerInstance
+from windlass.services.ecs.placement import Demand
 from windlass.services.ecs.rooms import Rooms, target
 
 LENDS = "ecs.embedded_instance"
@@ -39,17 +39,18 @@ def place(
     launch_type = order.places[0].launch_type
     if launch_type == FARGATE:
         return order, []
-    room = call.part(Rooms).of((*call.scope, cluster.name), launch_type)
-    if not len(room):
-        room = _lent(tx, call, cluster, launch_type) or room
-    wanted = placement.constraints(order.constraints, order.group, zones)
-    subjects = Subjects(tx)
-    chosen = placement.choose(room, order.need, len(order.places), wanted, subjects)
-    places = [Place(launch_type, host=tx[INSTANCES].require(found)) for found in chosen]
-    if len(places) == len(order.places):
-        return replace(order, places=places), []
-    with placement.taken(room, order.need, chosen):
-        refused = _refusals(tx, room, order, wanted, Subjects(tx, chosen, order.group))
+    rooms = call.part(Rooms)
+    with rooms.within(tx):
+        room = rooms.of((*call.scope, cluster.name), launch_type)
+        if not len(room):
+            room = _lent(tx, call, cluster, launch_type) or room
+        demand, subjects = _demand(order, zones), Subjects(tx, room)
+        chosen = placement.choose(room, demand, len(order.places), subjects, rooms.draw)
+        places = [Place(launch_type, host=tx[INSTANCES].require(found)) for found in chosen]
+        if len(places) == len(order.places):
+            return replace(order, places=places), []
+        with placement.taken(room, demand, chosen):
+            refused = _refusals(tx, room, demand, subjects)
     if not refused:
         raise Fault("InvalidParameterException", "No Container Instances were found in your cluster.")
     return replace(order, places=places), refused
@@ -59,8 +60,8 @@ def place_on(
     tx: Transaction, call: Call, cluster: Cluster, order: Order, references: list[str], zones: frozenset[str]
 ) -> tuple[Order, Failures]:
     """The same for instances that the caller chose (StartTask): one task each, if it has room."""
-    wanted = placement.constraints(order.constraints, order.group, zones)
-    subjects, places, failures = Subjects(tx), list[Place](), Failures()
+    demand = _demand(order, zones)
+    places, failures = list[Place](), Failures()
     for reference in dict.fromkeys(references):
         instance = lookup.instance(tx, cluster, reference)
         if instance is None:
@@ -68,13 +69,18 @@ def place_on(
             continue
         room = call.part(Rooms).of(instance.cluster_key, instance.launch_type)
         reason = "INACTIVE" if instance.status == "INACTIVE" else ""
-        reason = reason or placement.refusal(instance, room, order.need, wanted, subjects)
+        reason = reason or placement.refusal(instance, room, demand, Subjects(tx, room))
         if reason:
             known = "ATTRIBUTE" if reason == placement.NOT_MATCHED else reason
             failures.append(describe.failure(instance.arn, known))
         else:
             places.append(Place(instance.launch_type, host=instance))
     return replace(order, places=places), failures
+
+
+def _demand(order: Order, zones: frozenset[str]) -> Demand:
+    constraints = placement.constraints(order.constraints, order.group, zones)
+    return Demand(order.need, order.group, constraints, tuple(order.strategies))
 
 
 def _lent(tx: Transaction, call: Call, cluster: Cluster, launch_type: str) -> Room | None:
@@ -89,15 +95,13 @@ def _lent(tx: Transaction, call: Call, cluster: Cluster, launch_type: str) -> Ro
     return room
 
 
-def _refusals(
-    tx: Transaction, room: Room, order: Order, wanted: placement.Constraints, subjects: placement.Subjects
-) -> Failures:
+def _refusals(tx: Transaction, room: Room, demand: Demand, subjects: placement.Subjects) -> Failures:
     """What each ACTIVE instance lacks, in the order of their ids."""
     failures: Failures = []
     for candidate in room.targets():
         instance: ContainerInstance = tx[INSTANCES].require(candidate.id)
         if instance.status == "ACTIVE":
-            reason = placement.refusal(instance, room, order.need, wanted, subjects)
+            reason = placement.refusal(instance, room, demand, subjects)
             failures.append(describe.failure(instance.arn, reason))
         if len(failures) == limits.FAILURES_MAX:
             break
@@ -105,18 +109,16 @@ def _refusals(
 
 
 class Subjects:
-    """Container instances as expressions see them, read when asked; `chosen` ones have a task of `group`."""
+    """Container instances as expressions see them, read when asked; the room knows of tasks without a row."""
 
-    def __init__(self, reads: Reads, chosen: Sequence[str] = (), group: str = "") -> None:
+    def __init__(self, reads: Reads, room: Room) -> None:
         self._reads = reads
-        self._chosen = frozenset(chosen)
-        self._group = group
+        self._room = room
 
     def __call__(self, instance_id: str) -> query.Subject:
         found = subject(self._reads, self._reads[INSTANCES].require(instance_id))
-        if instance_id not in self._chosen:
-            return found
-        return replace(found, has_group=lambda group: group == self._group or found.has_group(group))
+        holds = self._room.holds
+        return replace(found, has_group=lambda group: holds(instance_id, group) > 0 or found.has_group(group))
 
 
 def subject(reads: Reads, row: ContainerInstance) -> query.Subject:

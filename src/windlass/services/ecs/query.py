@@ -49,6 +49,22 @@ class Subject:
 
 
 Predicate: TypeAlias = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression, and what of an instance it looks at."""
+
+    matches: Predicate
+    attributes: frozenset[str]
+    """Names of the attributes that it reads."""
+    of_instance: bool
+    """Whether it reads anything else, so that two instances with equal attributes may differ."""
+
+    def __call__(self, subject: Subject) -> bool:
+        return self.matches(subject)
+
+
 Read: TypeAlias = Callable[[Subject], "str | None"]
 Compare: TypeAlias = Callable[[str, str], bool]
 
@@ -79,7 +95,7 @@ _SUBJECTS: Mapping[str, Read] = {
 }
 
 
-def compile(expression: str) -> Predicate:
+def compile(expression: str) -> Expression:
     """What says of an instance whether it matches. Raises InvalidParameterException."""
     if len(expression) > EXPRESSION_LENGTH_MAX:
         raise _invalid(f"An expression can have at most {EXPRESSION_LENGTH_MAX} characters.")
@@ -112,12 +128,14 @@ class _Parser:
         self._expression = expression
         self._at = 0
         self._depth = 0
+        self._attributes: set[str] = set()
+        self._of_instance = False
 
-    def whole(self) -> Predicate:
+    def whole(self) -> Expression:
         found = self._either()
         if self._at != len(self._tokens):
             raise _bad(self._expression)
-        return found
+        return Expression(found, frozenset(self._attributes), self._of_instance)
 
     def _either(self) -> Predicate:
         sides = [self._both()]
@@ -151,6 +169,7 @@ class _Parser:
         name = self._word()
         operator = self._operator()
         if name == "task:group":
+            self._of_instance = True
             return self._task_group(operator)
         read = self._subject(name)
         if operator in ("exists", "!exists"):
@@ -182,10 +201,12 @@ class _Parser:
     def _subject(self, name: str) -> Read:
         kind, colon, rest = name.partition(":")
         if kind == "attribute" and colon and rest:
+            self._attributes.add(rest)
             return lambda subject: subject.attributes.get(rest)
         found = _SUBJECTS.get(name)
         if found is None:
             raise _bad(self._expression)
+        self._of_instance = True
         return found
 
     def _operator(self) -> str:

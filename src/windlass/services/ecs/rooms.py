@@ -7,13 +7,15 @@ before its node has heard of it, until it has ended.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from windlass.fleet.model import UNITS, Unit
-from windlass.fleet.room import Need, Room, Taken, Target
+from windlass.fleet.room import Draw, Need, Room, Taken, Target
 from windlass.fleet.transitions import ENDED
-from windlass.kernel.store import Change, Store
-from windlass.services.ecs import registration
+from windlass.kernel.store import Change, Store, Transaction
+from windlass.services.ecs import placement, registration
 from windlass.services.ecs.model import INSTANCES, ContainerInstance
 
 Pool: TypeAlias = tuple[str, str, str, str]
@@ -24,8 +26,10 @@ _NO_ROOM = Room()
 class Rooms:
     """All pools of the plane."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, draw: Draw) -> None:
         self._store = store
+        self.draw = draw
+        """Chance for the strategy random."""
         self._rooms: dict[Pool, Room] = {}
         self._pools: dict[str, Pool] = {}
         for instance in store[INSTANCES].all():
@@ -39,9 +43,27 @@ class Rooms:
         """The instances of that launch type in that cluster: to be read, or put back as it was."""
         return self._rooms.get((*cluster, launch_type), _NO_ROOM)
 
+    @contextmanager
+    def within(self, tx: Transaction) -> Iterator[None]:
+        """While it lasts, what that transaction wrote until now is known, too."""
+        written = [change for change in tx.changes if change.table in (INSTANCES.name, UNITS.name)]
+        for change in written:
+            self._on(change)
+        try:
+            yield
+        finally:
+            for change in reversed(written):
+                self._on(change._replace(old=change.new, new=change.old))
+
     def taken(self, instance: ContainerInstance) -> Taken:
         """What the tasks on that instance reserve."""
         return self.of(instance.cluster_key, instance.launch_type).taken(instance.id)
+
+    def _on(self, change: Change) -> None:
+        if change.table == UNITS.name:
+            self._on_unit(change)
+        else:
+            self._on_instance(change)
 
     def _on_instance(self, change: Change) -> None:
         if change.new is not None:
@@ -75,9 +97,9 @@ class Rooms:
         if pool is None:
             return
         if count > 0:
-            self._rooms[pool].take(unit.target_id, need(unit))
+            self._rooms[pool].take(unit.target_id, need(unit), group(unit))
         else:
-            self._rooms[pool].give_back(unit.target_id, need(unit))
+            self._rooms[pool].give_back(unit.target_id, need(unit), group(unit))
 
 
 def target(instance: ContainerInstance) -> Target:
@@ -88,7 +110,7 @@ def target(instance: ContainerInstance) -> Target:
         memory_mib=instance.memory_mib,
         unbounded=instance.unbounded,
         ports=registration.reserved(instance),
-        traits=(instance.attributes, instance.custom),
+        traits=placement.traits(instance),
         open=instance.status == "ACTIVE" and instance.reachable,
     )
 
@@ -96,6 +118,11 @@ def target(instance: ContainerInstance) -> Target:
 def need(unit: Unit) -> Need:
     """What a unit reserves."""
     return Need(unit.cpu_units, unit.memory_mib, frozenset(unit.ports))
+
+
+def group(unit: Unit) -> str:
+    """The task group of the task that it is."""
+    return unit.spec.task.group if unit.spec.task is not None else ""
 
 
 def _holds(unit: Unit) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from windlass.aws.quotas import Profile
 from windlass.fleet.model import NODES, UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services.ecs.model import INSTANCES, RESERVED_PORTS, TASKS
+from windlass.services.ecs.model import INSTANCES, RESERVED_PORTS, TASKS, ContainerInstance
+from windlass.services.ecs.registration import ZONE
+from windlass.services.ecs.rooms import Rooms
 
 BARE = Profile("no convenience")
 ONE, TWO = "i-0000000000000001", "i-0000000000000002"
@@ -212,5 +215,111 @@ def test_fargate_tasks_need_no_instance() -> None:
         ran = await run(ecs, launchType="FARGATE", networkConfiguration=SUBNET)
         assert "containerInstanceArn" not in ran["tasks"][0]
         assert (await ecs.call("ListContainerInstances"))["containerInstanceArns"] == []
+
+    with_ecs(scenario)
+
+
+THREE = ("a", "b", "c")
+
+
+async def six_machines(ecs: Ecs) -> dict[str, ContainerInstance]:
+    """Two in each of three zones: container instance ARN → row."""
+    made = [
+        await ecs.a_machine(f"i-000000000000000{number}", zone=f"eu-west-1{THREE[number % 3]}")
+        for number in range(6)
+    ]
+    return {row.arn: row for row in made}
+
+
+@pytest.mark.parametrize(
+    ("chain", "hosts", "per_zone"),
+    [
+        ([{"type": "spread", "field": "attribute:ecs.availability-zone"}], 6, [2, 2, 2]),
+        ([{"type": "spread", "field": "host"}], 6, [2, 2, 2]),
+        ([{"type": "binpack", "field": "memory"}], 1, [6]),
+        (
+            [
+                {"type": "spread", "field": "attribute:ecs.availability-zone"},
+                {"type": "binpack", "field": "cpu"},
+            ],
+            3,
+            [2, 2, 2],
+        ),
+    ],
+)
+def test_strategies_of_a_call(chain: list[dict[str, str]], hosts: int, per_zone: list[int]) -> None:
+    """Six tasks, two at a time: those of earlier calls count."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=100, memory=100)])
+        rows = await six_machines(ecs)
+        placed = [
+            task for _ in range(3) for task in (await run(ecs, count=2, placementStrategy=chain))["tasks"]
+        ]
+        found = Counter(task["containerInstanceArn"] for task in placed)
+        zones = Counter(rows[task["containerInstanceArn"]].all_attributes[ZONE] for task in placed)
+        assert (len(found), sorted(zones.values())) == (hosts, per_zone)
+
+    with_ecs(scenario)
+
+
+def test_random_is_of_the_plane_s_own_stream() -> None:
+    """Two planes of the same seed place alike; among forty tasks every instance has some."""
+    stories: list[list[str]] = []
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=1, memory=6)])
+        rows = await six_machines(ecs)
+        placed = [
+            task
+            for _ in range(4)
+            for task in (await run(ecs, count=10, placementStrategy=[{"type": "random"}]))["tasks"]
+        ]
+        assert {task["containerInstanceArn"] for task in placed} == set(rows)
+        stories.append([rows[task["containerInstanceArn"]].machine_id for task in placed])
+
+    with_ecs(scenario)
+    with_ecs(scenario)
+    assert stories[0] == stories[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"placementStrategy": [{"type": "binpack"}]}, "The placement strategy binpack must have a field."),
+        (
+            {"placementStrategy": [{"type": "random"}], "launchType": "FARGATE"},
+            "Task definition does not support launch_type FARGATE.",
+        ),
+    ],
+)
+def test_strategies_that_run_task_refuses(asked: dict[str, Any], said: str) -> None:
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        with pytest.raises(Fault) as refused:
+            await run(ecs, **asked)
+        assert (refused.value.code, refused.value.message) == ("InvalidParameterException", said)
+
+    with_ecs(scenario)
+
+
+def test_what_the_transaction_wrote_counts() -> None:
+    """Rows that are not committed yet take room and are told apart; once it is over they are forgotten."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=1000)])
+        one = await ecs.a_machine(ONE)
+        task_id = await ecs.run_one(group="g")
+        rooms = ecs.plane.calls.part(Rooms)
+        room = rooms.of(one.cluster_key, "EC2")
+        with ecs.plane.store.transact() as tx:
+            unit = tx[UNITS].require(task_id)
+            tx[UNITS].put(replace(unit, id="u2"))
+            tx[INSTANCES].put(replace(one, status="DRAINING"))
+            with rooms.within(tx):
+                assert (room.taken(one.id).cpu_units, room.holds(one.id, "g"), len(room)) == (2000, 2, 0)
+            assert (room.taken(one.id).cpu_units, room.holds(one.id, "g"), len(room)) == (1000, 1, 1)
+            tx[UNITS].delete("u2")
+            tx[INSTANCES].put(one)
 
     with_ecs(scenario)
