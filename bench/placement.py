@@ -1,8 +1,8 @@
 """Placement: microseconds a task on 1,000 and on 10,000 instances in three zones, as many tasks as instances.
 
-Instances have three sizes, some of them tasks of others, so that they are not all alike. Each task is reserved
-before the next one is placed, as a service's tasks are. The cost may grow by a logarithm, not with the number
-of instances: the promise is on the ratio.
+Instances have three sizes, some of them tasks of others, so that they are not all alike. Each task is
+reserved before the next one is placed, as a service's tasks are. The cost may grow by a logarithm, not with
+the number of instances: the promise is on the ratio.
 """
 
 from __future__ import annotations
