@@ -29,6 +29,7 @@ from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.rooms import Rooms
+from windlass.services.ecs.service_model import SERVICE_TABLES
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.plane import Plane, Service
 
@@ -91,7 +92,7 @@ SERVICE = Service(
         "UpdateContainerInstancesState": container_instances.update_container_instances_state,
         "UpdateTaskProtection": protection.update_task_protection,
     },
-    tables=TABLES,
+    tables=(*TABLES, *SERVICE_TABLES),
     start=start,
     invalid="InvalidParameterException",
     buckets=BUCKETS,

@@ -83,6 +83,12 @@ class Order(msgspec.Struct, frozen=True):
     """Placement constraints of the call and of the definition."""
     strategies: Sequence[Strategy] = ()
     """Placement strategies, in their order; a service's default is its scheduler's business."""
+    service: str = ""
+    """The service that launches, "" for a call."""
+    deployment: str = ""
+    """Its deployment or task set."""
+    balanced: bool = False
+    """Whether load balancers are to send the tasks requests."""
 
 
 class Connected(Protocol):
@@ -104,8 +110,32 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
     count = params.get("count", 1)
     if not 1 <= count <= limits.RUN_COUNT_MAX:
         raise _invalid(f"Count must be between 1 and {limits.RUN_COUNT_MAX}.")
-    placed = _places(params, cluster, count)
-    launch_type = placed[0].launch_type
+    if params.get("propagateTags") == "SERVICE":
+        raise _invalid("propagateTags SERVICE is only for tasks of a service.")
+    return compose(
+        params,
+        definition,
+        places=_places(params, cluster, count),
+        group=_group(params, definition),
+        started_by=_started_by(params),
+        tags=_tags(params, cluster, definition),
+    )
+
+
+def compose(
+    params: Mapping[str, Any],
+    definition: TaskDefinition,
+    *,
+    places: Sequence[Place],
+    group: str,
+    started_by: str,
+    tags: Mapping[str, str],
+) -> Order:
+    """The order for tasks of that definition on these places; `params` as in RunTask say the rest.
+
+    Raises what RunTask and CreateService raise.
+    """
+    launch_type = places[0].launch_type
     if launch_type not in definition.compatibilities:
         raise _invalid(f"Task definition does not support launch_type {launch_type}.")
     _check_network(params, definition)
@@ -119,14 +149,14 @@ def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinitio
     for shape in shapes if overrides else ():
         container_definition.check_cpu_and_memory(shape, int(memory) if memory else None)
     return Order(
-        places=placed,
+        places=places,
         overrides=overrides,
         containers=shapes,
         cpu=cpu,
         memory=memory,
-        group=_group(params, definition),
-        started_by=_started_by(params),
-        tags=_tags(params, cluster, definition),
+        group=group,
+        started_by=started_by,
+        tags=tags,
         platform_version=_platform_version(params.get("platformVersion"), launch_type),
         ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
         role_arn=_role_arn(overrides, definition),
@@ -278,6 +308,10 @@ def _task(
         overrides=made.overrides,
         tags=made.tags,
         exec_enabled=made.exec_enabled,
+        service=made.service,
+        deployment=made.deployment,
+        checked=any(shape["essential"] and "healthCheck" in shape for shape in made.containers),
+        target_health="initial" if made.balanced else "",
     )
 
 
@@ -395,8 +429,6 @@ def _started_by(params: Mapping[str, Any]) -> str:
 
 def _tags(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Mapping[str, str]:
     """The call's own tags win over those of the definition."""
-    if params.get("propagateTags") == "SERVICE":
-        raise _invalid("propagateTags SERVICE is only for tasks of a service.")
     propagated = definition.tags if params.get("propagateTags") == "TASK_DEFINITION" else {}
     tags = tagging.limited({**propagated, **tagging.read(params.get("tags", ()))})
     return {**tags, MANAGED_TAG: cluster.name} if params.get("enableECSManagedTags") else tags

@@ -76,3 +76,7 @@ EXEC_INPUT_BYTES_MAX = 256 * 1024
 """Bytes of input that wait in the plane for one command: our choice. Beyond, input is not acknowledged."""
 EXEC_COMMAND_LENGTH_MAX = 64 * 1024
 """Characters: our choice; AWS names no limit."""
+SERVICE_EVENTS_MAX = 100
+"""Events that a service shows; ECS Developer Guide, service event messages."""
+SAME_EVENT_EVERY: Duration = 6 * HOUR
+"""How often a service repeats itself; ECS Developer Guide, service event messages."""

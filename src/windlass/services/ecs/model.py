@@ -29,11 +29,17 @@ Shape: TypeAlias = Mapping[str, Any]
 Tags: TypeAlias = Mapping[str, str]
 DesiredStatus: TypeAlias = Literal["RUNNING", "STOPPED"]
 
+TargetHealth: TypeAlias = Literal["", "initial", "healthy", "unhealthy", "draining"]
+""""" for a task without load balancers; of several target groups the worst counts."""
+Standing: TypeAlias = Literal["pending", "running", "healthy", "unhealthy", "leaving", "stopping", "ended"]
+"""What a task is to the scheduler of its service; `Task.standing`."""
 InstanceStatus: TypeAlias = Literal["ACTIVE", "DRAINING", "INACTIVE"]
 """Registering and deregistering take no time here, so AWS's statuses for them are never seen."""
 
 RESERVED_PORTS = (22, 2375, 2376, 51678, 51679)
 """TCP ports that an agent registers as taken: SSH, Docker, its own (ECS API, PortMapping, hostPort)."""
+UP_TO_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
+"""Values of lastStatus before a task is on its way out."""
 DEFAULT_CLUSTER = "default"
 FARGATE = "FARGATE"
 FARGATE_SPOT = "FARGATE_SPOT"
@@ -163,6 +169,16 @@ class Task(Row, frozen=True):
     """enableExecuteCommand."""
     protected_until: Instant = 0
     """Its service does not scale it in before; 0 for a task that is not protected (scale_in.py)."""
+    service: str = ""
+    """The name of the service that it belongs to, "" when it was run by itself."""
+    deployment: str = ""
+    """Id of the service's deployment or task set, which is also its `started_by`."""
+    checked: bool = False
+    """Whether an essential container has a health check: only then `health` tells anything."""
+    target_health: TargetHealth = ""
+    """What the load balancers of its service say of it."""
+    reckoned: bool = False
+    """Whether the service's scheduler has taken note of its end."""
     desired_status: DesiredStatus = "RUNNING"
     last_status: str = "PROVISIONING"
     version: int = 1
@@ -199,6 +215,25 @@ class Task(Row, frozen=True):
         if self.last_status == "STOPPED":
             return "stopped"
         return "running" if self.started_at else "pending"
+
+    @property
+    def standing(self) -> Standing:
+        """What the task is to its service: `leaving` still counts as running, `stopping` does not.
+
+        `running` is a task that nobody has said anything of: with no check it is healthy after a while.
+        """
+        if self.last_status == "STOPPED":
+            return "ended"
+        if self.desired_status == "STOPPED":
+            return "leaving" if self.last_status in UP_TO_RUNNING else "stopping"
+        if not self.started_at:
+            return "pending"
+        said = self.health if self.checked else "HEALTHY"
+        if said == "UNHEALTHY" or self.target_health == "unhealthy":
+            return "unhealthy"
+        if not self.checked and not self.target_health:
+            return "running"
+        return "healthy" if said == "HEALTHY" and self.target_health in ("", "healthy") else "running"
 
 
 class ContainerInstance(Row, frozen=True):
@@ -390,6 +425,16 @@ TASKS: Table[Task] = Table(
         ),
         "on_instance": Index(
             of=lambda task: (task.instance, task.desired_status) if task.instance else None, order=_CREATED
+        ),
+        "service": Index(
+            of=lambda task: (*task.cluster_key, task.service, task.desired_status) if task.service else None,
+            order=_CREATED,
+        ),
+        "standing": Index(
+            of=lambda task: (
+                None if not task.deployment or task.reckoned else (task.deployment, task.standing)
+            ),
+            order=lambda task: task.started_at or task.created_at,
         ),
         "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
         "stopped": Index(

@@ -72,3 +72,8 @@ def _iso(epoch_s: Any) -> str:
     '1970-01-01T00:00:01.500Z'
     """
     return (_EPOCH + timedelta(seconds=epoch_s)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso(at: Instant) -> str:
+    """An instant as events write time."""
+    return _iso(at / SECOND)

@@ -38,6 +38,22 @@ def instance_arn(account: str, region: str, cluster: str, instance_id: str) -> s
     return arn("ecs", region, account, f"container-instance/{cluster}/{instance_id}")
 
 
+def service_arn(account: str, region: str, cluster: str, name: str) -> str:
+    return arn("ecs", region, account, f"service/{cluster}/{name}")
+
+
+def revision_arn(account: str, region: str, cluster: str, service: str, revision_id: str) -> str:
+    return arn("ecs", region, account, f"service-revision/{cluster}/{service}/{revision_id}")
+
+
+def service_deployment_arn(account: str, region: str, cluster: str, service: str, id: str) -> str:
+    return arn("ecs", region, account, f"service-deployment/{cluster}/{service}/{id}")
+
+
+def task_set_arn(account: str, region: str, cluster: str, service: str, id: str) -> str:
+    return arn("ecs", region, account, f"task-set/{cluster}/{service}/{id}")
+
+
 def attachment_arn(account: str, region: str, attachment_id: str) -> str:
     return arn("ecs", region, account, f"attachment/{attachment_id}")
 
