@@ -17,7 +17,10 @@ THRESHOLD_MAX = 200
 NOT_STARTED = "ECS deployment circuit breaker: tasks failed to start."
 UNHEALTHY = "ECS deployment circuit breaker: task failed health checks."
 """rolloutStateReason; the second wording is ours, AWS's is not documented."""
-_HEALTH_REASONS = ("Task failed ELB health checks", "Task failed container health checks")
+ELB_UNHEALTHY = "Task failed ELB health checks"
+CONTAINER_UNHEALTHY = "Task failed container health checks"
+"""stoppedReason of tasks that a service replaces; ECS Developer Guide, stopped task error codes."""
+_STOPPED_BY_SOMEBODY = ("ServiceSchedulerInitiated", "UserInitiated", "SpotInterruption")
 
 
 def threshold(desired_count: int) -> int:
@@ -29,12 +32,21 @@ def threshold(desired_count: int) -> int:
     return min(THRESHOLD_MAX, max(THRESHOLD_MIN, -(-desired_count // 2)))
 
 
+def by_health_check(task: Task) -> bool:
+    """Whether a health check ended it: its container's, or a load balancer's."""
+    return task.stopped_reason.startswith((ELB_UNHEALTHY, CONTAINER_UNHEALTHY))
+
+
+def told_to(task: Task) -> bool:
+    """Whether somebody wanted it to end, so that its end is no failure."""
+    return task.stop_code in _STOPPED_BY_SOMEBODY and not by_health_check(task)
+
+
 def after_end(deployment: Deployment, task: Task) -> Deployment:
-    """The deployment once that task of it has ended. Tasks that its service stopped are no failures."""
-    ran = bool(task.started_at)
-    unhealthy = task.stopped_reason.startswith(_HEALTH_REASONS)
-    if task.stop_code in ("ServiceSchedulerInitiated", "UserInitiated", "SpotInterruption") and not unhealthy:
+    """The deployment once that task of it has ended."""
+    if told_to(task):
         return deployment
+    ran, unhealthy = bool(task.started_at), by_health_check(task)
     if ran and not unhealthy:
         return replace(deployment, has_run=True)
     counts = unhealthy if deployment.has_run or ran else not ran

@@ -54,6 +54,11 @@ def task_set_arn(account: str, region: str, cluster: str, service: str, id: str)
     return arn("ecs", region, account, f"task-set/{cluster}/{service}/{id}")
 
 
+def service_group(name: str) -> str:
+    """The task group of a service's tasks."""
+    return f"service:{name}"
+
+
 def attachment_arn(account: str, region: str, attachment_id: str) -> str:
     return arn("ecs", region, account, f"attachment/{attachment_id}")
 

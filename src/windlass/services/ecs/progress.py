@@ -1,0 +1,170 @@
+"""How deployments move on: begun, completed, broken, rolled back; and when a service is steady or gone.
+
+Writes rows, in the scheduler's transaction; when a deployment is broken circuit_breaker.py says, when it is
+complete deployment.py. Source: ECS API reference, Deployment and ServiceDeployment; facts/ecs.md section 7.3.
+"""
+
+from __future__ import annotations
+
+from windlass.aws.bus import Bus
+from windlass.aws.calls import Call
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import circuit_breaker, rollout, service_events
+from windlass.services.ecs.launch_rates import LaunchRates
+from windlass.services.ecs.service_model import (
+    DEPLOYMENTS,
+    REVISIONS,
+    SERVICE_DEPLOYMENTS,
+    SERVICES,
+    Deployment,
+    Service,
+    ServiceDeployment,
+)
+
+ROLLING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+
+def advance(tx: Transaction, call: Call, service: Service) -> Service:
+    """Begin what was written down, give up what is broken or was told to stop. Returns the service after."""
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    if record is None or record.ended:
+        return service
+    primary = tx[DEPLOYMENTS].require(service.deployment_id)
+    if record.status == "PENDING":
+        record = _record(tx, call, record, status="IN_PROGRESS", started_at=call.now, stage="SCALE_UP")
+    if record.status == "STOP_REQUESTED":
+        return _failed(tx, call, service, record, primary, "Service deployment stopped by user.")
+    if record.status == "ROLLBACK_REQUESTED":
+        return _rolled_back(tx, call, service, record, primary, "Service deployment rollback requested.")
+    if record.breaker == "DISABLED":
+        return service
+    record = _counted(tx, call, record, primary)
+    why = circuit_breaker.broken(primary, service.desired_count)
+    if not why:
+        return service
+    record = _record(tx, call, record, breaker="TRIGGERED")
+    if record.rolling.breaker_rollback and record.status not in ROLLING_BACK:
+        return _rolled_back(tx, call, service, record, primary, why)
+    return _failed(tx, call, service, record, primary, why)
+
+
+def steady(tx: Transaction, call: Call, service: Service, primary: Deployment) -> Service:
+    """The PRIMARY deployment is all there is, and healthy: it is complete, the service in a steady state."""
+    if primary.rollout == "IN_PROGRESS":
+        done = replace(
+            primary,
+            rollout="COMPLETED",
+            has_completed=True,
+            rollout_reason=f"ECS deployment {primary.id} completed.",
+            updated_at=call.now,
+        )
+        tx[DEPLOYMENTS].put(done)
+        service = service_events.say(tx, call, service, f"(deployment {primary.id}) deployment completed")
+        service_events.tell_deployment(
+            tx, call.part(Bus), service, done, "SERVICE_DEPLOYMENT_COMPLETED", call.now
+        )
+        _finish(tx, call, service)
+    if service.steady_at:
+        return service
+    service = service_events.say(tx, call, service, "has reached a steady state")
+    service_events.act(tx, call.part(Bus), service, "INFO", "SERVICE_STEADY_STATE", call.now)
+    return tx[SERVICES].put(replace(service, steady_at=call.now))
+
+
+def inactive(tx: Transaction, call: Call, service: Service) -> Service:
+    """A deleted service whose last task is gone."""
+    for row in tx[DEPLOYMENTS].by("shown", service.id):
+        tx[DEPLOYMENTS].put(replace(row, status="INACTIVE", updated_at=call.now))
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    if record is not None and not record.ended:
+        _record(tx, call, record, status="STOPPED", stopped_at=call.now, finished_at=call.now)
+    call.part(LaunchRates).forget(call.scope, service.id)
+    return tx[SERVICES].put(replace(service, status="INACTIVE", inactive_at=call.now, steady_at=0))
+
+
+def _counted(
+    tx: Transaction, call: Call, record: ServiceDeployment, primary: Deployment
+) -> ServiceDeployment:
+    if record.breaker_failures == primary.failures:
+        return record
+    return _record(tx, call, record, breaker_failures=primary.failures)
+
+
+def _finish(tx: Transaction, call: Call, service: Service) -> None:
+    """The service deployment has ended well: as it was meant, or back where it came from."""
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    if record is None or record.ended:
+        return
+    back = record.status in ROLLING_BACK
+    _record(
+        tx,
+        call,
+        record,
+        status="ROLLBACK_SUCCESSFUL" if back else "SUCCESSFUL",
+        stage="",
+        finished_at=call.now,
+        breaker="MONITORING_COMPLETE" if record.breaker == "MONITORING" else record.breaker,
+        alarms="MONITORING_COMPLETE" if record.alarms == "MONITORING" else record.alarms,
+    )
+
+
+def _failed(
+    tx: Transaction, call: Call, service: Service, record: ServiceDeployment, primary: Deployment, why: str
+) -> Service:
+    """It launches nothing more; what runs goes on."""
+    back = record.status in ROLLING_BACK
+    _record(
+        tx,
+        call,
+        record,
+        status="ROLLBACK_FAILED" if back else "STOPPED",
+        status_reason=why,
+        stopped_at=call.now,
+        finished_at=call.now,
+    )
+    return _gave_up(tx, call, service, primary, why)
+
+
+def _gave_up(tx: Transaction, call: Call, service: Service, primary: Deployment, why: str) -> Service:
+    failed = tx[DEPLOYMENTS].put(
+        replace(primary, rollout="FAILED", rollout_reason=why, updated_at=call.now)
+    )
+    service = service_events.say(
+        tx, call, service, f"(deployment {primary.id}) deployment failed: {why.rstrip('.')}"
+    )
+    service_events.tell_deployment(
+        tx, call.part(Bus), service, failed, "SERVICE_DEPLOYMENT_FAILED", call.now
+    )
+    return service
+
+
+def _rolled_back(
+    tx: Transaction, call: Call, service: Service, record: ServiceDeployment, primary: Deployment, why: str
+) -> Service:
+    """To the last deployment that completed; without one it has just failed."""
+    done = [row for row in tx[DEPLOYMENTS].by("service", service.id) if row.has_completed]
+    if not done:
+        return _failed(tx, call, service, record, primary, why)
+    target = tx[REVISIONS].require(done[-1].revision_id)
+    service = _gave_up(tx, call, service, primary, why)
+    record = _record(
+        tx,
+        call,
+        record,
+        status="ROLLBACK_IN_PROGRESS",
+        status_reason=why,
+        rollback_revision=target.id,
+        rollback_at=call.now,
+        rollback_reason=why,
+    )
+    service = rollout.back(tx, call, service, target)
+    return service_events.say(
+        tx, call, service, f"(deployment {primary.id}) rolling back to (deployment {service.deployment_id})"
+    )
+
+
+def _record(tx: Transaction, call: Call, record: ServiceDeployment, **changes: object) -> ServiceDeployment:
+    if "stage" in changes:
+        changes["stage_at"] = call.now
+    return tx[SERVICE_DEPLOYMENTS].put(replace(record, updated_at=call.now, **changes))

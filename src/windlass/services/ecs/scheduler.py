@@ -1,0 +1,103 @@
+"""The loop that makes services what they are wanted to be: wakes for what changed, one turn per service.
+
+A service has its turn when its row, one of its tasks or an instance of its cluster changes, when it asked for
+one, and now and then in case a wake-up was lost. Decides nothing: service_turn.py does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable
+from typing import cast
+
+from windlass.aws.calls import Principal
+from windlass.kernel.clock import MINUTE, Duration, Instant, seconds
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.store import Change
+from windlass.services.ecs.launch_rates import backoff_policy
+from windlass.services.ecs.model import INSTANCES, TASKS, ContainerInstance, Task
+from windlass.services.ecs.service_model import SERVICES, Service, ServiceKey
+from windlass.services.ecs.service_turn import Rules, Turn
+from windlass.services.plane import Plane
+
+LOOK_PERIOD: Duration = MINUTE
+"""How often every service has a turn, whatever happened."""
+TURNS_MAX = 20
+"""Turns per pass, so that no pass holds up calls for long."""
+PRINCIPAL = "ecs.amazonaws.com"
+
+
+class Scheduler:
+    """Gives services their turns."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._rules = Rules(
+            healthy_after=seconds(plane.quotas.delay_s("ecs.healthy_after")),
+            backoff=backoff_policy(plane.quotas),
+        )
+        self._due: dict[ServiceKey, Instant] = {}
+        self._queue: list[tuple[Instant, ServiceKey]] = []
+        self.loop = Loop("ecs.scheduler", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
+        plane.store.watch((SERVICES,), self._on_service)
+        plane.store.watch((TASKS,), self._on_task)
+        plane.store.watch((INSTANCES,), self._on_instance)
+
+    def _on_service(self, change: Change) -> None:
+        row: Service | None = change.new
+        if row is not None and row.status != "INACTIVE":
+            self.loop.wake(row.key)
+
+    def _on_task(self, change: Change) -> None:
+        row: Task | None = change.new
+        if row is None or not row.service:
+            return
+        old: Task | None = change.old
+        if old is None or old.standing != row.standing:
+            self.loop.wake((*row.cluster_key, row.service))
+
+    def _on_instance(self, change: Change) -> None:
+        """Room for tasks that had none, or one that is to be left."""
+        row: ContainerInstance = change.new or change.old
+        for service in self._plane.store[SERVICES].by("cluster", row.cluster_key):
+            self.loop.wake(service.key)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        """Turns of those that were woken and of those whose time has come, the longest waiting first."""
+        for key in keys or self._all():
+            self._look_at(cast(ServiceKey, key), now)
+        for _ in range(TURNS_MAX):
+            key = self._next(now)
+            if key is None:
+                break
+            self._turn(key, now)
+        return self._queue[0][0] if self._queue else None
+
+    def _turn(self, key: ServiceKey, now: Instant) -> None:
+        store = self._plane.store
+        with store.transact() as tx:
+            service = tx[SERVICES].get(key)
+            if service is None or service.status == "INACTIVE":
+                return
+            call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
+            again = Turn(tx, call, service, self._rules).take()
+        if again is not None:
+            self._look_at(key, max(again, now))
+
+    def _all(self) -> list[ServiceKey]:
+        return [row.key for row in self._plane.store[SERVICES].all() if row.status != "INACTIVE"]
+
+    def _look_at(self, key: ServiceKey, at: Instant) -> None:
+        """At that instant, or sooner if that was said before."""
+        if key not in self._due or at < self._due[key]:
+            self._due[key] = at
+            heapq.heappush(self._queue, (at, key))
+
+    def _next(self, now: Instant) -> ServiceKey | None:
+        """The service whose time came first; None when none has come."""
+        while self._queue and self._queue[0][0] <= now:
+            at, key = heapq.heappop(self._queue)
+            if self._due.get(key) == at:
+                del self._due[key]
+                return key
+        return None

@@ -1,0 +1,250 @@
+"""One look at one service: counts in, deployment.py decides, rows out. Called by scheduler.py in a transaction.
+
+In this order: what has ended is reckoned, the deployment moves on (progress.py), tasks are started and
+stopped. What a turn cannot do now is done in a later one, which it asks for: `again`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.aws.bus import Bus
+from windlass.aws.calls import Call
+from windlass.kernel.clock import Duration, Instant
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import (
+    backoff,
+    circuit_breaker,
+    deployment,
+    progress,
+    service_events,
+    standing,
+    starting,
+    stopping,
+)
+from windlass.services.ecs.backoff import Backoff, Ended, Policy
+from windlass.services.ecs.deployment import Blocked, Complete, Start, Stop, Wanted
+from windlass.services.ecs.launch_rates import LaunchRates
+from windlass.services.ecs.model import TASKS, Task
+from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, Deployment, Service
+from windlass.services.ecs.standing import Stand
+
+ENDED_MAX = 500
+"""Ended tasks of one deployment that one turn reckons."""
+STARTS_MAX = 100
+STOPS_MAX = 200
+"""Tasks per turn, so that no turn holds up calls for long; the next one comes at once."""
+SCHEDULER = "ServiceSchedulerInitiated"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the profile says."""
+
+    healthy_after: Duration
+    """How long a task must run that nothing checks until it counts as healthy."""
+    backoff: Policy
+
+
+class Turn:
+    """One service, one instant, one transaction."""
+
+    def __init__(self, tx: Transaction, call: Call, service: Service, rules: Rules) -> None:
+        self._tx = tx
+        self._call = call
+        self._service = service
+        self._rules = rules
+        self._bus = call.part(Bus)
+        self._again: list[Instant] = []
+
+    def take(self) -> Instant | None:
+        """Do it. Returns when to look again at the latest, None when only a change can change anything."""
+        rows = self._tx[DEPLOYMENTS].by("shown", self._service.id)
+        for row in rows:
+            self._reckon(row)
+        self._service = progress.advance(self._tx, self._call, self._service)
+        stands = self._stands()
+        primary = self._tx[DEPLOYMENTS].require(self._service.deployment_id)
+        older = [stand for id, stand in stands.items() if id != primary.id]
+        now = stands[primary.id]
+        self._forgive(primary, now)
+        actions = deployment.plan(self._wanted(primary), now.counts, [stand.counts for stand in older])
+        for action in actions:
+            self._carry_out(primary, action)
+        self._settle(primary, actions)
+        self._again += [stand.changes_at for stand in stands.values() if stand.changes_at is not None]
+        return min(self._again, default=None)
+
+    # reading
+
+    def _stands(self) -> dict[str, Stand]:
+        """Deployment id → its counts, the oldest first; those that have no task any more are put away."""
+        found: dict[str, Stand] = {}
+        for row in self._tx[DEPLOYMENTS].by("shown", self._service.id):
+            stand = standing.of(
+                self._tx, row.id, self._call.now, self._rules.healthy_after, self._service.grace_s
+            )
+            if row.id == self._service.deployment_id or stand.counts.held or stand.stopping:
+                found[row.id] = stand
+            else:
+                self._put(replace(row, status="INACTIVE"))
+        return found
+
+    def _wanted(self, primary: Deployment) -> Wanted:
+        rolling = self._service.rolling
+        count = self._service.desired_count if self._service.status == "ACTIVE" else 0
+        return Wanted(count, rolling.percent_min, rolling.percent_max, launches=primary.rollout != "FAILED")
+
+    # what has ended
+
+    def _reckon(self, row: Deployment) -> None:
+        """Count the failures among the tasks that ended since the last turn, each once."""
+        ended = self._tx[TASKS].page("standing", (row.id, "ended"), limit=ENDED_MAX)
+        after = row
+        for task in ended:
+            self._tx[TASKS].put(replace(task, reckoned=True))
+            after = circuit_breaker.after_end(after, task)
+            if not circuit_breaker.told_to(task):
+                after = self._backed_off(after, task)
+        if len(ended) == ENDED_MAX:
+            self._again.append(self._call.now)
+        if after != row:
+            self._put(after)
+
+    def _backed_off(self, row: Deployment, task: Task) -> Deployment:
+        before = Backoff(row.backoff_failures, row.backoff_until)
+        end = Ended(
+            started_at=task.created_at,
+            stopped_at=task.stopped_at,
+            running_at=task.started_at or None,
+            unhealthy=circuit_breaker.by_health_check(task),
+        )
+        after = backoff.after_failure(before, end, self._rules.backoff, self._call.now)
+        if backoff.impaired(before, after):
+            self._say(backoff.IMPAIRED.rstrip("."))
+            service_events.act(
+                self._tx, self._bus, self._service, "WARN", backoff.IMPAIRED_EVENT, self._call.now
+            )
+        return replace(row, backoff_failures=after.failures, backoff_until=after.until)
+
+    def _forgive(self, primary: Deployment, stand: Stand) -> None:
+        """A task that runs ends the count of failures, one that stays up ends the back-off."""
+        counts = stand.counts
+        if not counts.waiting and not counts.healthy:
+            return
+        after = primary
+        if not after.has_run:
+            after = replace(after, has_run=True, failures=0)
+        if after.failed_tasks:
+            after = replace(after, failed_tasks=0)
+        if after.backoff_failures:
+            after = self._forgiven(after)
+        if after != primary:
+            self._put(after)
+
+    def _forgiven(self, row: Deployment) -> Deployment:
+        """By the task of it that has run longest."""
+        for kind in ("healthy", "running"):
+            task = self._tx[TASKS].after("standing", (row.id, kind), row.backoff_until)
+            if task is None:
+                continue
+            left = backoff.after_success(
+                Backoff(row.backoff_failures, row.backoff_until),
+                task.created_at,
+                task.started_at,
+                self._rules.backoff,
+                self._call.now,
+            )
+            if left == backoff.NONE:
+                return replace(row, backoff_failures=0, backoff_until=0)
+            self._again.append(backoff.succeeds_at(task.started_at, self._rules.backoff))
+        return row
+
+    # acting
+
+    def _carry_out(self, primary: Deployment, action: deployment.Action) -> None:
+        match action:
+            case Start(count):
+                self._start(primary.id, count)
+            case Stop(deployment_id, kind, count):
+                self._stop(deployment_id, kind, count)
+            case Blocked(why):
+                self._say(why)
+            case Complete():
+                pass
+
+    def _start(self, deployment_id: str, count: int) -> None:
+        row = self._tx[DEPLOYMENTS].require(deployment_id)
+        now = self._call.now
+        if row.backoff_until > now:
+            self._again.append(row.backoff_until)
+            return
+        revision = self._tx[REVISIONS].require(row.revision_id)
+        started = starting.start(
+            self._tx, self._call, self._service, revision, row.id, count, most=STARTS_MAX
+        )
+        if started.again is not None:
+            self._again.append(started.again)
+        if started.tasks:
+            self._tell_tasks("has started {} tasks", [task.id for task in started.tasks])
+        if started.why:
+            self._say(started.why)
+            reason = {"reason": started.reason} if started.reason else {}
+            self._act("ERROR", started.event, **reason)
+
+    def _stop(self, deployment_id: str, kind: str, count: int) -> None:
+        """Those of that standing that started last, without the protected ones."""
+        tasks = self._tx[TASKS].page("standing", (deployment_id, kind), limit=None, reverse=True)
+        free = [task for task in tasks if task.protected_until <= self._call.now]
+        if len(free) < count:
+            self._say(_PROTECTED.format(deployment_id))
+        chosen = free[: min(count, STOPS_MAX)]
+        if count > STOPS_MAX and len(free) > STOPS_MAX:
+            self._again.append(self._call.now)
+        reason = self._stop_reason(deployment_id, kind)
+        for task in chosen:
+            stopping.stop(self._tx, self._bus, task, SCHEDULER, reason, self._call.now)
+        if chosen:
+            self._tell_tasks("has stopped {} running tasks", [task.id for task in chosen])
+
+    def _stop_reason(self, deployment_id: str, kind: str) -> str:
+        if kind == "unhealthy":
+            return circuit_breaker.CONTAINER_UNHEALTHY
+        return f"Scaling activity initiated by (deployment {deployment_id})"
+
+    # what it comes to
+
+    def _settle(self, primary: Deployment, actions: Sequence[deployment.Action]) -> None:
+        primary = self._tx[DEPLOYMENTS].require(primary.id)
+        if any(isinstance(action, Complete) for action in actions):
+            if self._service.status == "DRAINING":
+                self._service = progress.inactive(self._tx, self._call, self._service)
+            else:
+                self._service = progress.steady(self._tx, self._call, self._service, primary)
+        elif self._service.steady_at:
+            self._service = self._tx[SERVICES].put(replace(self._service, steady_at=0))
+
+    # telling
+
+    def _tell_tasks(self, text: str, ids: Sequence[str]) -> None:
+        told = text.format(len(ids)) + f": {service_events.tasks_named(ids)}"
+        self._service = service_events.say(self._tx, self._call, self._service, told)
+
+    def _say(self, text: str) -> None:
+        self._service = service_events.say(self._tx, self._call, self._service, text)
+
+    def _act(self, level: service_events.Level, name: str, **more: Any) -> None:
+        service_events.act(self._tx, self._bus, self._service, level, name, self._call.now, **more)
+
+    def _put(self, row: Deployment) -> None:
+        self._tx[DEPLOYMENTS].put(replace(row, updated_at=self._call.now))
+
+
+_PROTECTED = (
+    "was unable to reach steady state because task set ({}) was unable to scale in. "
+    "Reason: The number of protected tasks are more than the desired count of tasks"
+)
+"""ECS Developer Guide, service event messages."""

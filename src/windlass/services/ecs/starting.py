@@ -1,0 +1,192 @@
+"""Starts tasks of a service's deployment: what is RunTask for a caller, done by the service's scheduler.
+
+A start that is refused is no error of a call: it comes back as a reason, in the words of the service's events
+(ECS Developer Guide, service event messages).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from windlass.aws.calls import Call
+from windlass.kernel.clock import Instant
+from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import capacity, launch, launching, lookup, placing, references, tagging, wiring
+from windlass.services.ecs.capacity import Place, Strategy
+from windlass.services.ecs.launch_rates import LaunchRates
+from windlass.services.ecs.model import CLUSTERS, FARGATE, TASKS, Task, TaskDefinition, fargate_bucket
+from windlass.services.ecs.pace import Tasks
+from windlass.services.ecs.service_model import Service, ServiceRevision
+
+CLUSTER_TAG = "aws:ecs:clusterName"
+SERVICE_TAG = "aws:ecs:serviceName"
+"""What enableECSManagedTags adds; ECS Developer Guide, tagging."""
+THROTTLED = "ECS_OPERATION_THROTTLED"
+NO_ROOM = "SERVICE_TASK_PLACEMENT_FAILURE"
+WRONG = "SERVICE_TASK_CONFIGURATION_FAILURE"
+"""Names of Service Actions of type ERROR; ECS Developer Guide, ecs_service_events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Tasks that were started, and why the others were not: the text of a service event, and its twin."""
+
+    tasks: Sequence[Task] = ()
+    why: str = ""
+    event: str = ""
+    reason: str = ""
+    """As the EventBridge event names it, "RESOURCE:CPU"."""
+    again: Instant | None = None
+    """When more may be started, as far as time alone matters."""
+
+
+def start(
+    tx: Transaction,
+    call: Call,
+    service: Service,
+    revision: ServiceRevision,
+    deployment: str,
+    count: int,
+    *,
+    most: int,
+) -> Started:
+    """Start up to `count` tasks: as many as the launch rates and the room in the cluster allow, and `most`."""
+    definition = lookup.definition(tx, call.scope, revision.definition_arn)
+    if definition is None:
+        return Started(why=_unable("TaskDefinition not found"), event=WRONG)
+    rates = call.part(LaunchRates)
+    places = _places(tx, revision, deployment, count)
+    pace = rates.ask(call.scope, service.id, _wish(places[:most]), call.now)
+    places = _within(places[:most], pace.starts)
+    again = call.now if len(places) == most < count else pace.look_again
+    throttled = Started(why=pace.reason.rstrip("."), event=THROTTLED if pace.reason else "", again=again)
+    if not places:
+        return throttled
+    try:
+        order = order_of(service, revision, definition, places, deployment)
+        wires = wiring.begin(tx, call, order)
+        launching.check_concurrency(tx, call, order)
+        cluster = tx[CLUSTERS].require(service.cluster_key)
+        order, failures = placing.place(tx, call, cluster, order, wires.zones)
+    except Fault as fault:
+        rates.give_back(call.scope, service.id, _wish(places), call.now)
+        return _refused(fault)
+    rates.give_back(call.scope, service.id, _wish(places[len(order.places) :]), call.now)
+    tasks = launching.write(tx, call, order, cluster, definition, wires)
+    if not failures:
+        return replace(throttled, tasks=tasks)
+    return Started(tasks, _closest(failures), NO_ROOM, failures[0]["reason"])
+
+
+def _wish(places: Sequence[Place]) -> Tasks:
+    """The places by what their launches are limited by."""
+    kinds = Counter(
+        fargate_bucket(place.provider) if place.launch_type == FARGATE else "other" for place in places
+    )
+    return Tasks(**kinds)
+
+
+def _within(places: Sequence[Place], allowed: Tasks) -> list[Place]:
+    """The first places of each kind, as many as are allowed."""
+    left = {"on_demand": allowed.on_demand, "spot": allowed.spot, "other": allowed.other}
+    kept = []
+    for place in places:
+        kind = fargate_bucket(place.provider) if place.launch_type == FARGATE else "other"
+        if left[kind]:
+            left[kind] -= 1
+            kept.append(place)
+    return kept
+
+
+def order_of(
+    service: Service,
+    revision: ServiceRevision,
+    definition: TaskDefinition,
+    places: Sequence[Place],
+    deployment: str,
+) -> launch.Order:
+    """The order for tasks of that revision. Raises what CreateService raises for one that cannot run."""
+    made = launch.compose(
+        {
+            "networkConfiguration": revision.network,
+            "placementConstraints": service.constraints,
+            "placementStrategy": service.strategies,
+            "platformVersion": revision.platform_version or None,
+            "enableExecuteCommand": service.exec_enabled,
+        },
+        definition,
+        places=places,
+        group=references.service_group(service.name),
+        started_by=deployment,
+        tags=_tags(service, definition),
+    )
+    return replace(
+        made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers)
+    )
+
+
+def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
+    """A launch type or provider for each task, so that all tasks of the deployment share out right."""
+    if not revision.strategy:
+        return [Place(revision.launch_type)] * count
+    held: Counter[str] = Counter()
+    for standing in ("pending", "running", "healthy", "unhealthy"):
+        held.update(task.capacity_provider for task in tx[TASKS].by("standing", (deployment, standing)))
+    return [Place(FARGATE, provider) for provider in share_out(revision.strategy, held, count)]
+
+
+def share_out(strategy: Strategy, held: Mapping[str, int], count: int) -> list[str]:
+    """Providers for `count` more tasks where so many are held already: what is lacking to the exact split.
+
+    >>> half = [{"capacityProvider": "A", "weight": 1}, {"capacityProvider": "B", "weight": 1}]
+    >>> share_out(half, {"A": 3, "B": 1}, 2)
+    ['B', 'B']
+    """
+    total = sum(held.values()) + count
+    left = Counter(held)
+    chosen: list[str] = []
+    for provider in capacity.spread(strategy, total):
+        if left[provider] > 0:
+            left[provider] -= 1
+        else:
+            chosen.append(provider)
+    return chosen[:count]
+
+
+def _tags(service: Service, definition: TaskDefinition) -> Mapping[str, str]:
+    propagated = {"SERVICE": service.tags, "TASK_DEFINITION": definition.tags}.get(service.propagate, {})
+    tags = tagging.limited(dict(propagated))
+    if not service.managed_tags:
+        return tags
+    return {**tags, CLUSTER_TAG: service.cluster, SERVICE_TAG: service.name}
+
+
+def _refused(fault: Fault) -> Started:
+    if fault.message.startswith("No Container Instances"):
+        why = f"{_NO_INSTANCE} Reason: {fault.message.rstrip('.')}"
+        return Started(why=why, event=NO_ROOM, reason="RESOURCE")
+    return Started(why=_unable(fault.message), event=WRONG)
+
+
+_NO_INSTANCE = "was unable to place a task because no container instance met all of its requirements."
+_LACKS: Mapping[str, str] = {
+    "RESOURCE:CPU": "has insufficient CPU units available",
+    "RESOURCE:MEMORY": "has insufficient memory available",
+    "RESOURCE:PORTS": "is already using a port required by your task",
+}
+
+
+def _closest(failures: Sequence[Mapping[str, Any]]) -> str:
+    """Why no container instance took a task, by the first that was looked at."""
+    arn, reason = failures[0]["arn"], failures[0]["reason"]
+    lacks = _LACKS.get(reason, f'encountered error "{reason}"')
+    return f"{_NO_INSTANCE} The closest matching (container-instance {arn.rpartition('/')[2]}) {lacks}"
+
+
+def _unable(reason: str) -> str:
+    return f"was unable to place a task. Reason: {reason.rstrip('.')}"
