@@ -29,6 +29,7 @@ from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.rooms import Rooms
+from windlass.services.ecs.scheduler import Scheduler
 from windlass.services.ecs.service_model import SERVICE_TABLES
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.plane import Plane, Service
@@ -38,7 +39,7 @@ def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
-    for loop in (observer.loop, retention.loop, registrar.loop):
+    for loop in (observer.loop, retention.loop, registrar.loop, Scheduler(plane).loop):
         plane.spawn.start(loop.name, loop.run())
     return (
         observer,

@@ -43,18 +43,26 @@ def runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
 
 
 def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
-    """Concurrency first, which costs nothing to ask; then the launch-rate tokens, all or none."""
-    quotas = call.part(Quotas)
-    wanted = Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
-    for bucket, count in wanted.items():
-        most = quotas.value(f"fargate.{bucket}.tasks", call.scope)
+    """Concurrency first, which costs nothing to ask; then RunTask's launch-rate tokens, all or none."""
+    check_concurrency(tx, call, order)
+    if not call.part(LaunchRates).take(call.scope, _wanted(order), call.now):
+        raise Fault("ThrottlingException", "Rate exceeded")
+
+
+def check_concurrency(tx: Transaction, call: Call, order: launch.Order) -> None:
+    """Whether so many more tasks may run at once. Raises ClientException."""
+    for bucket, count in _wanted(order).items():
+        most = call.part(Quotas).value(f"fargate.{bucket}.tasks", call.scope)
         if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
             raise Fault(
                 "ClientException",
                 "You've reached the limit on the number of tasks you can run concurrently",
             )
-    if not call.part(LaunchRates).take(call.scope, wanted, call.now):
-        raise Fault("ThrottlingException", "Rate exceeded")
+
+
+def _wanted(order: launch.Order) -> Counter[str]:
+    """Fargate tasks of the order by the bucket that they draw on."""
+    return Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
 
 
 def write(

@@ -127,15 +127,11 @@ def _failed(
 
 
 def _gave_up(tx: Transaction, call: Call, service: Service, primary: Deployment, why: str) -> Service:
-    failed = tx[DEPLOYMENTS].put(
-        replace(primary, rollout="FAILED", rollout_reason=why, updated_at=call.now)
-    )
+    failed = tx[DEPLOYMENTS].put(replace(primary, rollout="FAILED", rollout_reason=why, updated_at=call.now))
     service = service_events.say(
         tx, call, service, f"(deployment {primary.id}) deployment failed: {why.rstrip('.')}"
     )
-    service_events.tell_deployment(
-        tx, call.part(Bus), service, failed, "SERVICE_DEPLOYMENT_FAILED", call.now
-    )
+    service_events.tell_deployment(tx, call.part(Bus), service, failed, "SERVICE_DEPLOYMENT_FAILED", call.now)
     return service
 
 

@@ -62,12 +62,11 @@ def begin(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
     return _primary(tx, call, replace(service, service_deployment_id=record.id), revision, "")
 
 
-def back(
-    tx: Transaction, call: Call, service: Service, record: ServiceDeployment, revision: ServiceRevision
-) -> Service:
+def back(tx: Transaction, call: Call, service: Service, revision: ServiceRevision) -> Service:
     """Go back to that revision within the same service deployment."""
-    reason = "ECS deployment circuit breaker: rolling back to deploymentId {}."
-    return _primary(tx, call, replace(service, service_deployment_id=record.id), revision, reason)
+    return _primary(
+        tx, call, service, revision, "ECS deployment circuit breaker: rolling back to deploymentId {}."
+    )
 
 
 def _primary(

@@ -1,4 +1,4 @@
-"""One look at one service: counts in, deployment.py decides, rows out. Called by scheduler.py in a transaction.
+"""One look at one service: counts in, deployment.py decides, rows out. In a transaction of scheduler.py.
 
 In this order: what has ended is reckoned, the deployment moves on (progress.py), tasks are started and
 stopped. What a turn cannot do now is done in a later one, which it asks for: `again`.
@@ -12,7 +12,7 @@ from typing import Any
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
-from windlass.kernel.clock import Duration, Instant
+from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
@@ -27,10 +27,9 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.backoff import Backoff, Ended, Policy
 from windlass.services.ecs.deployment import Blocked, Complete, Start, Stop, Wanted
-from windlass.services.ecs.launch_rates import LaunchRates
-from windlass.services.ecs.model import TASKS, Task
+from windlass.services.ecs.model import TASKS, Standing, Task
 from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, Deployment, Service
-from windlass.services.ecs.standing import Stand
+from windlass.services.ecs.standing import Patience, Stand
 
 ENDED_MAX = 500
 """Ended tasks of one deployment that one turn reckons."""
@@ -59,6 +58,7 @@ class Turn:
         self._rules = rules
         self._bus = call.part(Bus)
         self._again: list[Instant] = []
+        self._patience = Patience(rules.healthy_after, (service.grace_s or 0) * SECOND)
 
     def take(self) -> Instant | None:
         """Do it. Returns when to look again at the latest, None when only a change can change anything."""
@@ -84,9 +84,7 @@ class Turn:
         """Deployment id → its counts, the oldest first; those that have no task any more are put away."""
         found: dict[str, Stand] = {}
         for row in self._tx[DEPLOYMENTS].by("shown", self._service.id):
-            stand = standing.of(
-                self._tx, row.id, self._call.now, self._rules.healthy_after, self._service.grace_s
-            )
+            stand = standing.of(self._tx, row.id, self._call.now, self._patience)
             if row.id == self._service.deployment_id or stand.counts.held or stand.stopping:
                 found[row.id] = stand
             else:
@@ -195,10 +193,10 @@ class Turn:
             reason = {"reason": started.reason} if started.reason else {}
             self._act("ERROR", started.event, **reason)
 
-    def _stop(self, deployment_id: str, kind: str, count: int) -> None:
+    def _stop(self, deployment_id: str, kind: Standing, count: int) -> None:
         """Those of that standing that started last, without the protected ones."""
-        tasks = self._tx[TASKS].page("standing", (deployment_id, kind), limit=None, reverse=True)
-        free = [task for task in tasks if task.protected_until <= self._call.now]
+        tasks = standing.tasks(self._tx, deployment_id, kind, self._call.now, self._patience)
+        free = [task for task in reversed(tasks) if task.protected_until <= self._call.now]
         if len(free) < count:
             self._say(_PROTECTED.format(deployment_id))
         chosen = free[: min(count, STOPS_MAX)]

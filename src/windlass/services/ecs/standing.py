@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.clock import Duration, Instant
 from windlass.services.ecs.deployment import Counts
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import TASKS, Standing, Task
@@ -20,41 +20,75 @@ class Stand:
     changes_at: Instant | None = None
 
 
-def of(reads: Reads, deployment_id: str, now: Instant, healthy_after: Duration, grace_s: int | None) -> Stand:
-    """Tasks that nothing checks are healthy once they have run for `healthy_after` (40 s on AWS).
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long tasks are given. Source: ECS API reference, DeploymentConfiguration and CreateService."""
 
-    Unhealthy ones count as waiting for `grace_s` seconds from their start (healthCheckGracePeriodSeconds).
-    Source: ECS API reference, DeploymentConfiguration, minimumHealthyPercent.
-    """
+    healthy_after: Duration
+    """A task that nothing checks is healthy once it has run for so long (40 s on AWS)."""
+    grace: Duration
+    """An unhealthy one counts as one nobody knows of for so long (healthCheckGracePeriodSeconds)."""
+
+
+def of(reads: Reads, deployment_id: str, now: Instant, patience: Patience) -> Stand:
+    """How the tasks of that deployment stand now. O(log n)."""
     tasks = reads[TASKS]
 
     def count(standing: Standing) -> int:
         return tasks.count("standing", (deployment_id, standing))
 
-    waiting, healthy = count("running"), count("healthy")
-    spared, changes_at = 0, None
-    first: Task | None = tasks.first("standing", (deployment_id, "running")) if waiting else None
-    if first is not None and not first.checked and not first.target_health:
-        key = (deployment_id, "running")
-        grown = tasks.count_upto("standing", key, now - healthy_after)
-        waiting, healthy = waiting - grown, healthy + grown
-        changes_at = _next(tasks.after("standing", key, now - healthy_after), healthy_after)
-    unhealthy = count("unhealthy")
-    if unhealthy and grace_s:
-        grace = grace_s * SECOND
-        key = (deployment_id, "unhealthy")
-        judged = tasks.count_upto("standing", key, now - grace)
-        spared, unhealthy = unhealthy - judged, judged
-        changes_at = changes_at or _next(tasks.after("standing", key, now - grace), grace)
+    waiting, healthy, unhealthy = count("running"), count("healthy"), count("unhealthy")
+    changes_at: Instant | None = None
+    if waiting and _ripens(reads, deployment_id):
+        key, bound = (deployment_id, "running"), now - patience.healthy_after
+        ripe = tasks.count_upto("standing", key, bound)
+        waiting, healthy = waiting - ripe, healthy + ripe
+        changes_at = _next(tasks.after("standing", key, bound), patience.healthy_after)
+    if unhealthy and patience.grace:
+        key, bound = (deployment_id, "unhealthy"), now - patience.grace
+        judged = tasks.count_upto("standing", key, bound)
+        waiting, unhealthy = waiting + unhealthy - judged, judged
+        changes_at = changes_at or _next(tasks.after("standing", key, bound), patience.grace)
     counts = Counts(
         deployment_id,
         pending=count("pending"),
-        waiting=waiting + spared,
+        waiting=waiting,
         healthy=healthy,
         unhealthy=unhealthy,
         leaving=count("leaving"),
     )
     return Stand(counts, count("stopping"), changes_at)
+
+
+def tasks(
+    reads: Reads, deployment_id: str, counted: Standing, now: Instant, patience: Patience
+) -> list[Task]:
+    """Those that `of` counts so, the oldest first; "running" are those it counts as waiting. O(n)."""
+    table = reads[TASKS]
+
+    def standing(kind: Standing) -> list[Task]:
+        return table.by("standing", (deployment_id, kind))
+
+    match counted:
+        case "healthy":
+            ripe = _ripens(reads, deployment_id)
+            bound = now - patience.healthy_after
+            return standing("healthy") + [t for t in standing("running") if ripe and t.started_at <= bound]
+        case "running":
+            ripe = _ripens(reads, deployment_id)
+            bound = now - patience.healthy_after
+            unknown = [t for t in standing("running") if not ripe or t.started_at > bound]
+            return unknown + [t for t in standing("unhealthy") if t.started_at > now - patience.grace]
+        case "unhealthy":
+            return [t for t in standing("unhealthy") if t.started_at <= now - patience.grace]
+        case _:
+            return standing(counted)
+
+
+def _ripens(reads: Reads, deployment_id: str) -> bool:
+    """Whether time alone makes its tasks healthy: nothing checks them. Tasks of one deployment are alike."""
+    first: Task | None = reads[TASKS].first("standing", (deployment_id, "running"))
+    return first is not None and not first.checked and not first.target_health
 
 
 def _next(task: Task | None, after: Duration) -> Instant | None:

@@ -55,7 +55,7 @@ def start(
     *,
     most: int,
 ) -> Started:
-    """Start up to `count` tasks: as many as the launch rates and the room in the cluster allow, and `most`."""
+    """Start up to `count` tasks, as many as launch rates and the cluster's room allow, and at most `most`."""
     definition = lookup.definition(tx, call.scope, revision.definition_arn)
     if definition is None:
         return Started(why=_unable("TaskDefinition not found"), event=WRONG)
@@ -125,9 +125,7 @@ def order_of(
         started_by=deployment,
         tags=_tags(service, definition),
     )
-    return replace(
-        made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers)
-    )
+    return replace(made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers))
 
 
 def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
