@@ -111,11 +111,12 @@ def order_of(
     deployment: str,
 ) -> launch.Order:
     """The order for tasks of that revision. Raises what CreateService raises for one that cannot run."""
+    fargate = places[0].launch_type == FARGATE
     made = launch.compose(
         {
             "networkConfiguration": revision.network,
             "placementConstraints": service.constraints,
-            "placementStrategy": service.strategies,
+            "placementStrategy": service.strategies or (() if fargate else _OVER_ZONES),
             "platformVersion": revision.platform_version or None,
             "enableExecuteCommand": service.exec_enabled,
         },
@@ -126,6 +127,10 @@ def order_of(
         tags=_tags(service, definition),
     )
     return replace(made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers))
+
+
+_OVER_ZONES = ({"type": "spread", "field": "attribute:ecs.availability-zone"},)
+"""What a service does that names no strategy; ECS Developer Guide, task-placement."""
 
 
 def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
