@@ -16,8 +16,13 @@ ENDS_WITHIN_S = 60
 
 @contextmanager
 def server(*command: str) -> Iterator[tuple[str, int]]:
-    """(endpoint, process id) of `python -m COMMAND`, which prints one line `… ready on URL`."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    """(endpoint, process id) of `python -m COMMAND`, which prints one line `… ready on URL`.
+
+    Its modules are compiled once, as those of an installed package are, whatever our own environment says.
+    """
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("AWS_") and k != "PYTHONDONTWRITEBYTECODE"
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, env=environment
     )
