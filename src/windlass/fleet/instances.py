@@ -13,12 +13,14 @@ group.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import random
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from windlass.fleet.model import INSTANCES, NODES, UNITS, Instance, InstancePhase
-from windlass.kernel.clock import HOUR, MINUTE, Clock, Duration, Instant
+from windlass.aws.quotas import Quotas
+from windlass.fleet.model import INSTANCES, NODES, UNITS, Instance, InstancePhase, Node
+from windlass.kernel.clock import HOUR, MINUTE, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
 from windlass.kernel.journal import Journal
 from windlass.kernel.machine import Moves, move
@@ -47,6 +49,20 @@ class Boot:
 
     boot: Duration = 0
     register: Duration = 0
+
+
+DELAYS = ("instance.boot", "instance.register")
+"""Of the profile: until a machine runs, and from there until it is registered."""
+
+
+def draw_boot(quotas: Quotas, stream: random.Random) -> Boot:
+    """How long the next machine takes, as the profile says."""
+    return Boot(*(seconds(quotas.draw_s(name, stream)) for name in DELAYS))
+
+
+def host(nodes: Iterable[Node]) -> Node | None:
+    """The agent of this machine, of which machines can be parts: of the nodes `by("whole", "yes")`."""
+    return min(nodes, key=lambda node: node.id, default=None)
 
 
 def launch(tx: Transaction, instance: Instance, boot: Boot = Boot()) -> Instance:

@@ -8,9 +8,12 @@ instances.py; ECS watches them and registers container instances.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
+
+import msgspec
 
 from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.kernel.clock import Instant
@@ -116,9 +119,12 @@ class Instance(Row, frozen=True):
     instance_type: str = ""
     attributes: tuple[tuple[str, str], ...] = ()
     """Attributes that its container instance has from the start: (name, value)."""
-    capacity_provider: str = ""
+    group: str = ""
+    """ARN of the Auto Scaling group that it belongs to, "" for none."""
     unbounded: bool = False
     """Takes tasks whatever they reserve."""
+    details: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """What EC2 shows of it and the fleet does not read: its image, subnet, reservation (ec2/machines.py)."""
     phase: InstancePhase = "pending"
     why: str = ""
     """Why it shuts down: a sentence for people."""
@@ -146,6 +152,12 @@ def _machine(unit: Unit) -> str | None:
 def _due(instance: Instance) -> Instant:
     """When its phase is over by time alone."""
     return instance.terminated_at if instance.phase == "terminated" else instance.running_at
+
+
+def _token(instance: Instance) -> tuple[str, str, str] | None:
+    """The client token of the call that launched it."""
+    token = instance.details.get("ClientToken")
+    return (instance.account, instance.region, token) if token else None
 
 
 def _is_away(node: Node) -> str | None:
@@ -184,6 +196,12 @@ INSTANCES: Table[Instance] = Table(
     indexes={
         "phase": Index(of=attrgetter("phase"), order=_due),
         "node": Index(of=attrgetter("node_id")),
+        "group": Index(of=lambda row: row.group or None, order=attrgetter("launched_at")),
+        "scope": Index(
+            of=lambda row: (row.account, row.region) if row.kind == "EC2" else None,
+            order=attrgetter("launched_at"),
+        ),
+        "token": Index(of=_token),
     },
 )
 EPOCHS: Table[Epoch] = Table(name="fleet.epoch", row=Epoch, key=lambda epoch: epoch.id)

@@ -1,7 +1,7 @@
 """`/_windlass/instances`: machines for EC2 capacity, made out of the agent on this machine.
 
-What `windlass instance` asks for. Auto Scaling groups will launch theirs through `fleet.instances`, too; the
-EC2 API has no RunInstances yet. Raises Fault for what is refused.
+What `windlass instance` asks for: machines of any size, which EC2's RunInstances does not have. Raises Fault
+for what is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from windlass.aws.credentials import caller_of
 from windlass.fleet import instances
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Instance, Node
-from windlass.kernel.clock import in_seconds, seconds
+from windlass.kernel.clock import in_seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.services.ec2.zones import zones
@@ -62,7 +62,7 @@ async def run(plane: Plane, query: Mapping[str, str]) -> Any:
             attributes=told,
         )
         for _ in range(count):
-            boot = instances.Boot(*(seconds(plane.quotas.draw_s(name, stream)) for name in DELAYS))
+            boot = instances.draw_boot(plane.quotas, stream)
             machine = msgspec.structs.replace(wanted, id=f"i-{ids.hex(17)}")
             made.append(instances.launch(tx, machine, boot))
     await plane.store.durable()
@@ -98,15 +98,12 @@ def scope(plane: Plane, query: Mapping[str, str]) -> tuple[str, str]:
     return account, region
 
 
-DELAYS = ("instance.boot", "instance.register")
-"""Of the profile: until a machine runs, and from there until it is registered."""
-
-
 def _host(nodes: list[Node]) -> str:
     """The agent of this machine."""
-    if not nodes:
+    node = instances.host(nodes)
+    if node is None:
         raise _refused("there is no agent that machines could be part of (--no-agent)")
-    return min(node.id for node in nodes)
+    return node.id
 
 
 def _zone(asked: str, region: str) -> str:

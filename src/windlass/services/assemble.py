@@ -16,6 +16,8 @@ from windlass.aws.log_groups import LogGroups
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile, Quotas
 from windlass.fleet import model as fleet_model
+from windlass.fleet.blueprints import Makers
+from windlass.fleet.groups import Groups
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
 from windlass.kernel.chance import Chance
@@ -70,6 +72,8 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(Metrics())
+    plane.calls.add_part(Makers())
+    plane.calls.add_part(Groups())
     for service in services:
         for part in service.start(plane):
             plane.calls.add_part(part)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from windlass.services import ec2, ecs, events, iam, lambda_, logs, sqs, ssm, sts
+from windlass.services import autoscaling, ec2, ecs, events, iam, lambda_, logs, sqs, ssm, sts
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
+    autoscaling.SERVICE,
     ec2.SERVICE,
     ecs.SERVICE,
     events.SERVICE,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from windlass.fleet.model import INSTANCES, Instance
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Table
 from windlass.services.ec2.model import (
@@ -13,7 +14,9 @@ from windlass.services.ec2.model import (
     INTERFACES,
     RULES,
     SUBNETS,
+    TEMPLATES,
     VPCS,
+    LaunchTemplate,
     NetworkInterface,
     Reads,
     Scope,
@@ -24,7 +27,7 @@ from windlass.services.ec2.model import (
     scope_of,
 )
 
-R = TypeVar("R", Vpc, Subnet, SecurityGroup, SecurityGroupRule, NetworkInterface)
+R = TypeVar("R", Vpc, Subnet, SecurityGroup, SecurityGroupRule, NetworkInterface, LaunchTemplate, Instance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Kind(Generic[R]):
     def one(self, reads: Reads, scope: Scope, resource_id: str) -> R:
         """The row of that id in that account and Region."""
         found = reads[self.table].get(resource_id)
-        if found is None or scope_of(found) != scope:
+        if found is None or scope_of(found) != scope or not resource_id.startswith(self.prefix):
             raise self.missing(resource_id)
         return found
 
@@ -80,7 +83,18 @@ INTERFACE = Kind(
     "network-interface",
     "InvalidNetworkInterfaceId.Malformed",
 )
-KINDS: Sequence[Kind[Any]] = (VPC, SUBNET, GROUP, RULE, INTERFACE)
+TEMPLATE = Kind(
+    TEMPLATES,
+    "lt-",
+    "InvalidLaunchTemplateId.NotFound",
+    "specified launch template, with template ID",
+    "launch-template",
+    "InvalidLaunchTemplateId.Malformed",
+)
+INSTANCE = Kind(
+    INSTANCES, "i-", "InvalidInstanceID.NotFound", "instance ID", "instance", "InvalidInstanceID.Malformed"
+)
+KINDS: Sequence[Kind[Any]] = (VPC, SUBNET, GROUP, RULE, INTERFACE, TEMPLATE, INSTANCE)
 
 
 def kind_of(resource_id: str) -> Kind[Any] | None:

@@ -31,10 +31,17 @@ RESERVED_LAST = 1
 """Addresses at a subnet's end that AWS keeps (broadcast); as above."""
 DESCRIPTION_LENGTH_MAX = 255
 """Characters of an interface's description: our choice; AWS names no limit."""
+RUN_COUNT_MAX = 1_000
+"""Instances per RunInstances call: our choice; AWS bounds it by vCPU quotas."""
+TEMPLATE_VERSIONS_MAX = 10_000
+"""Versions of a launch template; EC2 User Guide, launch templates."""
+USER_DATA_LENGTH_MAX = 21_848
+"""Characters of user data in base64: 16 KiB; EC2 User Guide, user data."""
 
 QUOTA_VPCS = "ec2.vpcs"
 QUOTA_SUBNETS = "ec2.subnets_per_vpc"
 QUOTA_GROUPS = "ec2.security_groups"
 QUOTA_RULES = "ec2.rules_per_security_group"
 QUOTA_INTERFACES = "ec2.network_interfaces"
+QUOTA_INSTANCES = "ec2.instances"
 """Names of quotas in profiles; VPC User Guide, quotas."""

@@ -9,18 +9,9 @@ from windlass.aws import paging
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
 from windlass.services.ec2 import filters, limits
-from windlass.services.ec2.find import Kind
-from windlass.services.ec2.model import (
-    NetworkInterface,
-    SecurityGroup,
-    SecurityGroupRule,
-    Subnet,
-    Vpc,
-    scope_of,
-    tags_of,
-)
+from windlass.services.ec2.find import Kind, R
+from windlass.services.ec2.model import scope_of, tags_of
 
-R = TypeVar("R", Vpc, Subnet, SecurityGroup, SecurityGroupRule, NetworkInterface)
 T = TypeVar("T")
 
 

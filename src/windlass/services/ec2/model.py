@@ -1,14 +1,14 @@
-"""EC2 rows: VPCs, subnets, security groups and their rules, network interfaces, tags.
+"""EC2 rows: VPCs, subnets, security groups and their rules, network interfaces, launch templates, tags.
 
 Who writes what: handlers write everything they are asked to; task_interfaces.py inserts and deletes the
 interfaces of tasks, in the transaction of the service that asks. Every row belongs to an account and a
-Region. Which addresses of a subnet are taken is an index of the interfaces themselves, so that an address
-can neither leak nor be given twice.
+Region. Instances are rows of the fleet (fleet/instances.py). Which addresses of a subnet are taken is an
+index of the interfaces themselves, so that an address can neither leak nor be given twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
@@ -128,6 +128,32 @@ class NetworkInterface(Row, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchTemplate:
+    """A launch template; what it says is in its versions."""
+
+    id: str
+    account: str
+    region: str
+    name: str
+    created_at: Instant
+    created_by: str
+    default_version: int = 1
+    latest_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateVersion:
+    """One version. `data` is as the call gave it (EC2 API, RequestLaunchTemplateData)."""
+
+    template_id: str
+    number: int
+    data: Mapping[str, Any]
+    created_at: Instant
+    created_by: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """One tag of one resource."""
 
@@ -223,7 +249,24 @@ TAGS: Table[Tag] = Table(
     },
 )
 
-TABLES = (BEGUN, VPCS, SUBNETS, GROUPS, RULES, INTERFACES, TAGS)
+TEMPLATES: Table[LaunchTemplate] = Table(
+    name="ec2.launch_template",
+    row=LaunchTemplate,
+    key=attrgetter("id"),
+    indexes={
+        "scope": _LISTED,
+        "name": Index(of=attrgetter("account", "region", "name")),
+    },
+)
+
+VERSIONS: Table[TemplateVersion] = Table(
+    name="ec2.launch_template_version",
+    row=TemplateVersion,
+    key=attrgetter("template_id", "number"),
+    indexes={"template": Index(of=attrgetter("template_id"), order=attrgetter("number"))},
+)
+
+TABLES = (BEGUN, VPCS, SUBNETS, GROUPS, RULES, INTERFACES, TAGS, TEMPLATES, VERSIONS)
 
 
 def has_members(reads: Reads, group_id: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 _ONE_ADDRESS = "IPv4 only, one private address: prefixes, IPv6 and secondary addresses are refused"
 _NO_PREFIX_LISTS = "prefix lists and groups of other accounts and VPCs are refused"
 
+_STORED = "what an instance is made of is stored; size, zone and what user data says to the ECS agent count"
+
 PARTIAL: Mapping[str, str] = {
     "CreateVpc": "one IPv4 range: IPv6 and IPAM are refused; InstanceTenancy is stored, not acted on",
     "CreateSubnet": "IPv6, IPAM and Outposts are refused; every Region has three zones",
@@ -29,4 +31,10 @@ PARTIAL: Mapping[str, str] = {
     "ModifyNetworkInterfaceAttribute": "Description, Groups and SourceDestCheck (stored, not acted on); "
     "others are refused",
     "CreateTags": "VPCs, subnets, groups, rules, interfaces, route tables and internet gateways only",
+    "RunInstances": f"{_STORED}; no image is booted; no addresses, volumes or interfaces; Spot is refused",
+    "DescribeInstances": "no addresses, volumes or interfaces; each of Auto Scaling is a reservation",
+    "DescribeInstanceTypes": "the types that Windlass knows, and of each vCPUs, memory and GPUs only",
+    "CreateLaunchTemplate": f"{_STORED}; InstanceRequirements is refused",
+    "CreateLaunchTemplateVersion": "as CreateLaunchTemplate",
+    "DescribeLaunchTemplateVersions": "Filters and ResolveAlias are refused",
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from windlass import __version__
 from windlass.aws.bus import Bus
+from windlass.fleet.instances import host
 from windlass.fleet.model import NODES, Node
 from windlass.fleet.room import Taken
 from windlass.kernel.clock import Instant
@@ -36,7 +37,7 @@ def stand_in(reads: Reads, cluster: Cluster) -> Node | None:
     """
     if reads[INSTANCES].count("cluster", _key(cluster)):
         return None
-    return min(reads[NODES].by("whole", "yes"), key=lambda node: node.id, default=None)
+    return host(reads[NODES].by("whole", "yes"))
 
 
 def lend(

@@ -35,9 +35,9 @@ def zone(instance: ContainerInstance) -> str:
 
 
 def of_machine(
-    machine: Instance, node: Node, instance_id: str, version: str, now: Instant
+    machine: Instance, node: Node, instance_id: str, version: str, now: Instant, provider: str = ""
 ) -> ContainerInstance:
-    """The container instance that a machine becomes in its cluster."""
+    """The container instance that a machine becomes in its cluster; `provider` has its Auto Scaling group."""
     told = {
         **dict(node.attributes),
         **({ZONE: machine.zone} if machine.zone else {}),
@@ -59,7 +59,7 @@ def of_machine(
         attributes=tuple(sorted(told.items())),
         connected=node.connected,
         agent_version=version,
-        capacity_provider=machine.capacity_provider,
+        capacity_provider=provider,
     )
 
 

@@ -1,0 +1,31 @@
+"""The one way in which an instance of a group begins to end: by the loop, or by a caller who names it."""
+
+from __future__ import annotations
+
+from windlass.aws.bus import Bus
+from windlass.kernel.clock import Instant
+from windlass.kernel.ids import Ids
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.autoscaling import activities
+from windlass.services.autoscaling.model import MEMBERS, Activity, Group, Member
+from windlass.services.autoscaling.transitions import moved
+
+
+def end(
+    tx: Transaction, bus: Bus, ids: Ids, group: Group, member: Member, why: str, now: Instant
+) -> Activity:
+    """Mark it; the loop terminates the machine when no hook holds it. Returns the activity."""
+    activities.finish(tx, bus, member, now, "Cancelled")
+    activity = Activity(
+        id=ids.uuid(),
+        account=group.account,
+        region=group.region,
+        group=group.name,
+        description=f"Terminating EC2 instance: {member.id}",
+        cause=activities.cause(group, why, now),
+        started_at=now,
+    )
+    activities.begin(tx, group, activity)
+    tx[MEMBERS].put(replace(moved(member, "end"), activity=activity.id, why=member.why or why))
+    return activity
