@@ -217,7 +217,7 @@ def test_tags(client: Client) -> None:
     ec2.delete_security_group(GroupId=group)
     assert ec2.describe_tags(Filters=by("resource-id", group))["Tags"] == []
     with pytest.raises(ClientError) as caught:
-        ec2.create_tags(Resources=["i-1"], Tags=[{"Key": "a", "Value": "1"}])
+        ec2.create_tags(Resources=["vol-1"], Tags=[{"Key": "a", "Value": "1"}])
     assert code(caught) == "InvalidID"
 
 
@@ -249,7 +249,7 @@ def test_tags(client: Client) -> None:
             {"GroupName": "default", "IpProtocol": "tcp", "FromPort": 1, "ToPort": 0, "CidrIp": "0.0.0.0/0"},
             "InvalidParameterValue",
         ),
-        ("describe_instances", {}, "NotImplemented"),
+        ("describe_volumes", {}, "NotImplemented"),
     ],
 )
 def test_errors(client: Client, operation: str, params: dict[str, Any], expected: str) -> None:
