@@ -116,6 +116,7 @@ PURE = (
     "services/ecs/references.py",
     "services/ecs/registration.py",
     "services/ecs/sizes.py",
+    "services/ecs/spot.py",
     "services/ecs/tagging.py",
     "services/ecs/task_definition.py",
     "services/ecs/task_status.py",

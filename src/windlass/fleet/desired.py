@@ -29,7 +29,7 @@ def whole(units: Iterable[Unit]) -> tuple[Want, ...]:
     """Everything that the node of these units should hold, oldest first."""
     held = [unit for unit in units if unit.state != "lost"]
     held.sort(key=lambda unit: (unit.generation, unit.created_at, unit.id))
-    return tuple(Want(unit.spec, _run(unit)) for unit in held)
+    return tuple(_want(unit) for unit in held)
 
 
 def difference(held: Mapping[str, bool], now: Mapping[str, Unit | None]) -> Difference:
@@ -45,8 +45,12 @@ def difference(held: Mapping[str, bool], now: Mapping[str, Unit | None]) -> Diff
             if unit_id in held:
                 gone.append(unit_id)
         elif unit_id not in held or (held[unit_id] != _run(unit) and unit.state not in ENDED):
-            changed.append(Want(unit.spec, _run(unit)))
+            changed.append(_want(unit))
     return Difference(tuple(changed), tuple(gone))
+
+
+def _want(unit: Unit) -> Want:
+    return Want(unit.spec, _run(unit), unit.stop_within)
 
 
 def _run(unit: Unit) -> bool:

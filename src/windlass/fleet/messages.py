@@ -223,10 +223,15 @@ class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Want(msgspec.Struct, frozen=True):
-    """One unit in a desired set: run it, or have it stopped. What is not in the set is removed."""
+    """One unit in a desired set: run it, or have it stopped. What is not in the set is removed.
+
+    `stop_within` is how long all of it has for its end, in nanoseconds, however long the stopTimeouts of its
+    containers are; 0: as long as these say.
+    """
 
     spec: UnitSpec
     run: bool
+    stop_within: int = 0
 
 
 class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):

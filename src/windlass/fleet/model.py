@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from windlass.fleet.messages import UnitSpec, UnitState
-from windlass.kernel.clock import Instant
+from windlass.kernel.clock import Duration, Instant
 from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
 
@@ -45,6 +45,8 @@ class Unit(Row, frozen=True):
     ports: tuple[Port, ...] = ()
     """Ports of the target that it takes."""
     desired: Literal["run", "stop"] = "run"
+    stop_within: Duration = 0
+    """See Want; to be written together with `desired`."""
     state: UnitPhase = "waiting"
     node_id: str = ""
     observed: UnitState | None = None

@@ -18,7 +18,7 @@ from windlass import __version__
 from windlass.aws.wire import Request, Response
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
-from windlass.front import machines
+from windlass.front import chaos, machines
 from windlass.front.coverage import coverage
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
@@ -67,6 +67,7 @@ class Admin:
             ("GET", "instances"): partial(machines.shown, plane),
             ("POST", "instances/run"): partial(machines.run, plane),
             ("POST", "instances/terminate"): partial(machines.terminate, plane),
+            ("POST", "chaos/spot-interrupt"): partial(chaos.spot_interrupt, plane),
         }
 
     async def answer(self, request: Request) -> Response:

@@ -130,7 +130,7 @@ def plan(want: Want | None, held: Held, now: Instant, stop_timeout_max: Duration
     if held.state.status == "stopped":
         return Plan((Remove(held.spec.unit_id),)) if want is None else Plan()
     if ending(want, held) is not None:
-        return _plan_end(held, now, stop_timeout_max)
+        return _plan_end(held, now, stop_timeout_max, want.stop_within if want is not None else 0)
     start, upkeep = _plan_start(held, now), _plan_upkeep(held, now)
     return Plan((*start.actions, *upkeep.actions), _earliest(start.again, upkeep.again))
 
@@ -247,9 +247,10 @@ def _stuck(specs: Mapping[str, ContainerSpec], states: Mapping[str, ContainerSta
     return pending
 
 
-def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None) -> Plan:
-    """Stop what runs, dependents first: SIGTERM, stopTimeout, SIGKILL."""
+def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None, within: Duration) -> Plan:
+    """Stop what runs, dependents first: SIGTERM, stopTimeout, SIGKILL. `within`: see Want.stop_within."""
     unit_id = held.spec.unit_id
+    latest = held.state.stopping_at + within if within and held.state.stopping_at else None
     left = {c.name for c in held.state.containers if c.status == "running" or c.name in held.asked}
     actions: list[Action] = []
     again: Instant | None = None
@@ -264,6 +265,10 @@ def _plan_end(held: Held, now: Instant, stop_timeout_max: Duration | None) -> Pl
             continue
         if held.container(spec.name).status != "running" or spec.name in held.killed:
             continue
+        if latest is not None and now >= latest:
+            actions.append(Kill(unit_id, spec.name))
+            continue
+        again = _earliest(again, latest)
         if any(dependent in left for dependent in _dependents(held, spec.name)):
             continue
         sent_at = held.terminated.get(spec.name)

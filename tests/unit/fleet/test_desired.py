@@ -44,6 +44,13 @@ def test_difference() -> None:
     assert news.gone == ("removed", "lost")
 
 
+def test_a_stop_says_how_long_it_has() -> None:
+    unit = a_unit("u1", state="running", desired="stop", stop_within=7)
+    [told] = difference({"u1": True}, {"u1": unit}).changed
+    assert (told.run, told.stop_within) == (False, 7)
+    assert whole([unit]) == (told,)
+
+
 rows = st.dictionaries(
     st.sampled_from("abcdef"),
     st.none()

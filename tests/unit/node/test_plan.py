@@ -254,6 +254,19 @@ def test_stop_takes_its_time() -> None:
     assert plan(want, moves.killed(held, "a"), NOW + 6 * SECOND) == Plan()
 
 
+def test_a_stop_that_has_to_be_over_by_then() -> None:
+    """`stop_within` ends the whole unit: what its stopTimeout let go on, and what waits for a dependent."""
+    spec = a_task(c("a", stop_timeout_s=5.0), c("b", ("a", "START"), stop_timeout_s=5.0)).spec
+    want = Want(spec, run=False, stop_within=7 * SECOND)
+    held = observe(want, a_held(want, a="running", b="running"), NOW)
+    assert plan(want, held, NOW) == Plan((Terminate(U, "b"),), again=NOW + 7 * SECOND)
+    stuck = moves.terminated(held, "b", NOW + 3 * SECOND)
+    assert plan(want, stuck, NOW + 6 * SECOND) == Plan((), again=NOW + 7 * SECOND)
+    assert plan(want, stuck, NOW + 7 * SECOND).actions == (Kill(U, "a"), Kill(U, "b"))
+    obedient = moves.terminated(moves.ended(held, "b", 143, "", NOW + SECOND), "a", NOW + SECOND)
+    assert plan(want, obedient, NOW + SECOND) == Plan((), again=NOW + 6 * SECOND)
+
+
 def test_a_start_without_answer_is_waited_for() -> None:
     """A container that the runner was asked to start is neither started again nor skipped when all ends."""
     held = moves.asked(fresh(ONE.spec), "a")

@@ -24,6 +24,7 @@ from windlass.services.ecs.handlers import (
     tasks,
 )
 from windlass.services.ecs.instance_controller import Registrar
+from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
@@ -39,17 +40,11 @@ def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
-    for loop in (observer.loop, retention.loop, registrar.loop, Scheduler(plane).loop):
+    interruptions, scheduler = Interruptions(plane), Scheduler(plane)
+    for loop in (observer.loop, retention.loop, registrar.loop, interruptions.loop, scheduler.loop):
         plane.spawn.start(loop.name, loop.run())
-    return (
-        observer,
-        retention,
-        RoleCredentials(plane),
-        TaskProtection(plane),
-        rooms,
-        ExecSessions(plane),
-        LaunchRates(plane.quotas),
-    )
+    parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
+    return (observer, retention, interruptions, rooms, *parts)
 
 
 SERVICE = Service(

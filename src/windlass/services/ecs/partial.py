@@ -30,7 +30,7 @@ PARTIAL: Mapping[str, str] = {
         "volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
         "made up; stored or taken and not acted on: "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
-        "resourceRequirements and inferenceAccelerators; FARGATE_SPOT tasks are never interrupted; "
+        "resourceRequirements and inferenceAccelerators; "
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (

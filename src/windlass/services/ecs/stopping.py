@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from windlass.aws.bus import Bus
 from windlass.fleet.model import UNITS
-from windlass.kernel.clock import Instant
+from windlass.kernel.clock import Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import notices
 from windlass.services.ecs.model import TASKS, Task
 
 
-def stop(tx: Transaction, bus: Bus, task: Task, code: str, reason: str, now: Instant) -> Task:
-    """Mark the task; the node sends SIGTERM, then SIGKILL. One that is stopping already stays as it is."""
+def stop(
+    tx: Transaction, bus: Bus, task: Task, code: str, reason: str, now: Instant, within: Duration = 0
+) -> Task:
+    """Mark the task; the node sends SIGTERM, then SIGKILL, at the latest `within` that time unless it is 0.
+
+    One that is stopping already stays as it is.
+    """
     if task.desired_status == "STOPPED":
         return task
     marked = tx[TASKS].put(
@@ -20,6 +25,6 @@ def stop(tx: Transaction, bus: Bus, task: Task, code: str, reason: str, now: Ins
             task, desired_status="STOPPED", stop_code=code, stopped_reason=reason, version=task.version + 1
         )
     )
-    tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop"))
+    tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop", stop_within=within))
     notices.tell(bus, tx, marked, now)
     return marked
