@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from windlass.fleet.messages import ContainerSpec
@@ -43,7 +44,10 @@ def main(reference: str, store: Path, scratch: Path, count: int, at_once: int) -
     image = ImageStore(store).find(reference)
     assert image is not None
     spec = ContainerSpec("c", command=("sleep", "600"), memory_mib=64, cpu_units=1)
-    bundles = [bundle_of(scratch / "units", GROUP, f"u{number}", "c") for number in range(count)]
+    bundles = [
+        replace(bundle_of(scratch / "units", GROUP, f"u{number}", "c"), group=f"{GROUP}/u{number}")
+        for number in range(count)
+    ]
     state = scratch / "state"
 
     def start(number: int) -> None:

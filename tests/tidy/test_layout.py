@@ -94,6 +94,7 @@ PURE = (
     "node/network/names.py",
     "node/sandbox.py",
     "node/task_metadata.py",
+    "node/task_room.py",
     "services/autoscaling/plan.py",
     "services/autoscaling/transitions.py",
     "services/ec2/cidr.py",

@@ -404,7 +404,7 @@ class Agent:
             held = moves.connected(held, name, network)
             self._set(held)
             defaults = self._defaults(held, name)
-            self._runner.start(unit_id, labelled(held, name), defaults, network.sandbox)
+            self._runner.start(held.spec, labelled(held, name), defaults, network.sandbox)
 
     def _reconnected(self, unit_id: str, name: str, network: Connected | NotConnected) -> None:
         """The network of an adopted container was found. When it was not, the container goes on as it is."""

@@ -72,12 +72,23 @@ class Hierarchies:
                 os.kill(pid, signal.SIGKILL)
         return len(pids)
 
-    def remove(self, group: str) -> None:
-        """Remove the empty group and those below it, everywhere. What is busy stays."""
+    def remove(self, group: str, but: Collection[str] = ()) -> None:
+        """Remove the empty group and those below it, everywhere. What is busy stays, and these groups do."""
         for root in self.roots:
-            for path, _, _ in os.walk(root / group.lstrip("/"), topdown=False):
+            kept = {str(root / name.lstrip("/")) for name in but}
+            found: list[str] = []
+            for path, below, _ in os.walk(root / group.lstrip("/")):
+                below[:] = [name for name in below if f"{path}/{name}" not in kept]
+                found.append(path)
+            for path in reversed(found):
                 with suppress(OSError):
                     os.rmdir(path)  # noqa: PTH106
+
+    def remove_empty(self, group: str) -> None:
+        """Remove that group where nothing is in it, neither processes nor groups."""
+        for root in self.roots:
+            with suppress(OSError):
+                (root / group.lstrip("/")).rmdir()
 
 
 def hierarchies(mountinfo: str, controllers_of_unified: str = "") -> Hierarchies:
@@ -94,7 +105,8 @@ def hierarchies(mountinfo: str, controllers_of_unified: str = "") -> Hierarchies
             found[path] = set(options.split(","))
     if not found and unified is not None:
         there = set(controllers_of_unified.split())
-        return Hierarchies(2, (unified,), unified, tuple(c for c in NEEDED if c not in there))
+        missing = tuple(c for c in NEEDED if c not in there)
+        return Hierarchies(2, (unified,), unified, missing, cpu=unified)
     there = set().union(*found.values())
     where = {name: path for path, names in found.items() for name in names}
     missing = tuple(c for c in NEEDED if c not in there)

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from windlass.fleet.exec_messages import ExecStart
-from windlass.fleet.messages import ContainerSpec
+from windlass.fleet.messages import ContainerSpec, UnitSpec
 from windlass.kernel.clock import Clock, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import docker_spec as shapes
@@ -151,9 +151,9 @@ class DockerRunner:
             self.remove(unit_id)
 
     def start(
-        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+        self, unit: UnitSpec, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
-        made = _Container((unit_id, container.name), container, sandbox)
+        made = _Container((unit.unit_id, container.name), container, sandbox)
         self._starting[made.key] = made
         self._begin(made, partial(self._start, defaults=dict(defaults)))
 

@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -39,7 +39,10 @@ _LINKS_MAX = 40
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One container's place. `id` is its name for the OCI runtime: unit id and a digest of its name."""
+    """One container's place. `id` is its name for the OCI runtime: unit id and a digest of its name.
+
+    `group` is the container's own control group, inside its task's.
+    """
 
     directory: Path
     id: str
@@ -68,22 +71,52 @@ class Bundle:
         return self.directory / "runtime.log"
 
 
-def bundle_of(units: Path, parent_group: str, unit_id: str, container: str) -> Bundle:
+class _Linux(msgspec.Struct):
+    cgroupsPath: str
+
+
+class _Config(msgspec.Struct):
+    """What is read again of a config.json."""
+
+    linux: _Linux
+
+
+def bundle_of(units: Path, task_group: str, unit_id: str, container: str) -> Bundle:
     """Where that container's bundle is. Container names may be longer than file names may."""
     short = sha256(container.encode()).hexdigest()[:12]
-    name = f"{unit_id}-{short}"
-    return Bundle(units / unit_id / short, name, f"{parent_group}/{name}")
+    return _bundle(units / unit_id / short, f"{task_group}/{short}")
 
 
-def bundles_in(units: Path, parent_group: str) -> list[tuple[str, Bundle]]:
-    """(unit id, bundle) of all that are there."""
-    found: list[tuple[str, Bundle]] = []
-    for unit in sorted(units.iterdir()):
-        for directory in sorted(unit.iterdir()):
-            if directory.name != VOLUMES:
-                name = f"{unit.name}-{directory.name}"
-                found.append((unit.name, Bundle(directory, name, f"{parent_group}/{name}")))
-    return found
+def found_bundle(units: Path, agent_group: str, unit_id: str, container: str) -> Bundle:
+    """Where an agent before this one put that container."""
+    return _recalled(bundle_of(units, f"{agent_group}/{unit_id}", unit_id, container), agent_group)
+
+
+def bundles_in(units: Path, agent_group: str) -> list[tuple[str, Bundle]]:
+    """(unit id, bundle) of all that an agent before this one left."""
+    return [
+        (
+            unit.name,
+            _recalled(_bundle(directory, f"{agent_group}/{unit.name}/{directory.name}"), agent_group),
+        )
+        for unit in sorted(units.iterdir())
+        for directory in sorted(unit.iterdir())
+        if directory.name != VOLUMES
+    ]
+
+
+def _recalled(bundle: Bundle, agent_group: str) -> Bundle:
+    """With the group that its config.json names; one of another agent's is that of a copied directory."""
+    try:
+        config = msgspec.json.decode((bundle.directory / "config.json").read_bytes(), type=_Config)
+    except (OSError, msgspec.MsgspecError):  # it was not laid out, or has no group (oci_rootless.py)
+        return bundle
+    group = config.linux.cgroupsPath
+    return replace(bundle, group=group) if group.startswith(f"{agent_group}/") else bundle
+
+
+def _bundle(directory: Path, group: str) -> Bundle:
+    return Bundle(directory, f"{directory.parent.name}-{directory.name}", group)
 
 
 def lay_out(

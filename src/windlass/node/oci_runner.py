@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from windlass.fleet.exec_messages import ExecStart
-from windlass.fleet.messages import ContainerSpec
+from windlass.fleet.messages import ContainerSpec, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
 from windlass.node import mounts, oci_check, oci_exec, oci_monitor
@@ -38,7 +38,7 @@ from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
 from windlass.node.images.pulls import Pulls, Wanted
 from windlass.node.images.store import Image, ImageStore
 from windlass.node.keeper import Kept, open_pipes
-from windlass.node.oci_bundle import Bundle, bundle_of, bundles_in, lay_out
+from windlass.node.oci_bundle import Bundle, bundle_of, bundles_in, found_bundle, lay_out
 from windlass.node.oci_host import OciHost
 from windlass.node.oci_monitor import Found, Monitors
 from windlass.node.oci_spec import Limits, stop_signal
@@ -46,6 +46,8 @@ from windlass.node.output import Output
 from windlass.node.process_runner import KEEPER_LOST, OUT_OF_MEMORY
 from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
+from windlass.node.task_groups import TaskGroups
+from windlass.node.task_room import Level, levels
 
 STARTS_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Runtimes at work at the same time: more than half of what they do is waiting for the kernel."""
@@ -72,6 +74,8 @@ class _Container:
     spec: ContainerSpec
     bundle: Bundle
     sandbox: Sandbox
+    levels: tuple[Level, ...] = ()
+    """The groups around its own; (): they are there."""
     stop_signal: int = signal.SIGTERM
     pid: int = 0
     process: int = -1
@@ -110,6 +114,9 @@ class OciRunner:
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
+        self._task_groups = TaskGroups(host.cgroups, self._group)
+        self._group_of: dict[str, str] = {}
+        """Of each unit that is here."""
         for directory in (self._units, self._state):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._monitors = Monitors(data / "monitors", self._state, host)
@@ -136,10 +143,10 @@ class OciRunner:
 
     async def recall(self, units: Collection[str]) -> None:
         """See runner.Runner. What was made and never started is ended too: it is made again."""
-        kept: set[str] = set()
+        kept: dict[str, str] = {}
         for unit_id, bundle in bundles_in(self._units, self._group):
             if unit_id in units and self._monitors.find(bundle) is not None:
-                kept.add(bundle.id)
+                kept[bundle.id] = bundle.group
             else:
                 await self._end(bundle)
         for directory in self._units.iterdir():
@@ -148,8 +155,7 @@ class OciRunner:
         for directory in self._state.iterdir():
             if directory.name not in kept:
                 await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
-        if not kept:
-            self._host.cgroups.remove(self._group)
+        self._host.cgroups.remove(self._group, but=kept.values())
         self._loop.call_soon(self._monitors.let_go)
 
     async def _end(self, bundle: Bundle) -> None:
@@ -170,7 +176,8 @@ class OciRunner:
 
     def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
         """See runner.Runner. Its output goes on where the agent before this one stopped reading."""
-        bundle = bundle_of(self._units, self._group, unit_id, container.name)
+        bundle = found_bundle(self._units, self._group, unit_id, container.name)
+        self._group_of.setdefault(unit_id, bundle.group.rpartition("/")[0])
         made = _Container((unit_id, container.name), container, bundle, HOST, adopted=True)
         found = self._monitors.find(bundle)
         if found is None or found.pid == over:
@@ -194,10 +201,12 @@ class OciRunner:
         return gone
 
     def start(
-        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+        self, unit: UnitSpec, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
-        bundle = bundle_of(self._units, self._group, unit_id, container.name)
-        made = _Container((unit_id, container.name), container, bundle, sandbox)
+        unit_id, around = unit.unit_id, levels(unit)
+        group = self._group_of[unit_id] = self._task_groups.group(around)
+        bundle = bundle_of(self._units, group, unit_id, container.name)
+        made = _Container((unit_id, container.name), container, bundle, sandbox, around)
         self._starting[made.key] = made
         lives, name = self._lives.setdefault(unit_id, set()), f"container {bundle.id}"
         before = {life for life in lives if life.get_name() == name}
@@ -376,6 +385,7 @@ class OciRunner:
         return ended
 
     def _lay_out(self, container: _Container, image: Image, defaults: Mapping[str, str]) -> None:
+        self._task_groups.make(container.levels)
         claim = partial(self._store.claim, image)
         spec, limits = container.spec, self._limits
         lay_out(container.bundle, container.key[0], spec, image, claim, defaults, limits, container.sandbox)
@@ -422,6 +432,8 @@ class OciRunner:
         self._lives.pop(unit_id, None)
         for key in [key for key in self._images if key[0] == unit_id]:
             self._store.touch(self._images.pop(key).id)
+        if unit_id in self._group_of:
+            await self._aside(partial(self._task_groups.remove, self._group_of.pop(unit_id)))
         await self._aside(partial(shutil.rmtree, self._units / unit_id, ignore_errors=True))
 
     def _sweep(self) -> None:

@@ -3,9 +3,9 @@
 Decides command, environment, user, capabilities, mounts and limits as Docker and the ECS agent combine
 them; knows no directory beyond those that it is told, starts nothing. Source, unless a line names another:
 OCI runtime specification 1.0, config.md and config-linux.md; Docker's defaults (moby: oci/defaults.go).
-Known gaps: all containers have the host's network (`awsvpc` and `bridge` come later), one memory and CPU
-limit per container and none for the task as a whole, no pseudo terminals; a privileged container sees the
-usual devices and those that its definition names; AppArmor and SELinux labels are not set.
+What the task as a whole may have is task_room.py's business. Known gaps: no pseudo terminals for a
+container's own command; a privileged container sees the usual devices and those that its definition names;
+AppArmor and SELinux labels are not set.
 """
 
 from __future__ import annotations
@@ -23,16 +23,14 @@ from windlass.node.oci_seccomp import profile
 from windlass.node.oci_users import User
 from windlass.node.proc import CONTAINER_MARK, UNIT_MARK
 from windlass.node.sandbox import HOST, Sandbox
+from windlass.node.task_room import CPU_SHARES_MIN, MEBIBYTE
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's, for images that set none."""
 PIDS_MAX = 16_384
 """Processes and threads of one container: ours, so that one fork bomb does not take the host's."""
-CPU_SHARES_MIN = 2
-"""The kernel's least, which the ECS agent uses for containers with 0 CPU units (ContainerDefinition, cpu)."""
 SHARED_MEMORY_MIB = 64
 """Docker's size of /dev/shm."""
-MEBIBYTE = 2**20
 
 MASKED_PATHS = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",

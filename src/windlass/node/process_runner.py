@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecStart
-from windlass.fleet.messages import ContainerSpec
+from windlass.fleet.messages import ContainerSpec, UnitSpec
 from windlass.kernel.clock import Clock, Duration, Instant, seconds
 from windlass.node import keeper, proc
 from windlass.node.children import Children
@@ -152,10 +152,10 @@ class ProcessRunner:
         return True
 
     def start(
-        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+        self, unit: UnitSpec, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
         """See runner.Runner. PATH is the agent's unless the container sets its own."""
-        key = (unit_id, container.name)
+        key = (unit.unit_id, container.name)
         self._step("before create")
         try:
             kept = self._launch(key, container, {"PATH": self._path, **defaults}, sandbox.netns)

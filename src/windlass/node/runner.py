@@ -208,11 +208,11 @@ class Runner(Protocol):
         """
 
     def start(
-        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+        self, unit: UnitSpec, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
-        """Start it in that network; answered by `started` or `failed`. `defaults` are environment variables
+        """Start that container of the unit, in that network; answered by `started` or `failed`.
 
-        that the container gets unless its own environment has them.
+        `defaults` are environment variables that it gets unless its own environment has them.
         """
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:

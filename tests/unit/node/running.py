@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from windlass.fleet.messages import ContainerSpec, LogLines, LogTarget
+from windlass.fleet.messages import ContainerSpec, LogLines, LogTarget, UnitSpec
 from windlass.kernel.clock import WallClock
 from windlass.node.children import Children, become_subreaper
 from windlass.node.logs import Logs
@@ -101,7 +101,7 @@ class Bench:
     text: list[str] = field(default_factory=list)
 
     def start(self, container: ContainerSpec, unit_id: str = "u1", **defaults: str) -> None:
-        self.runner.start(unit_id, container, defaults)
+        self.runner.start(UnitSpec(unit_id, "task", (container,)), container, defaults)
 
     async def run(self, container: ContainerSpec, unit_id: str = "u1", **defaults: str) -> End:
         """Run it to its end."""

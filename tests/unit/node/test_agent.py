@@ -48,10 +48,10 @@ class TellingRunner:
         self.events = events
 
     def start(
-        self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
+        self, unit: UnitSpec, container: ContainerSpec, defaults: Mapping[str, str], sandbox: Sandbox = HOST
     ) -> None:
-        self.asked.append(("start", unit_id, container.name))
-        self.events.started(unit_id, container.name, 42, WallClock().now())
+        self.asked.append(("start", unit.unit_id, container.name))
+        self.events.started(unit.unit_id, container.name, 42, WallClock().now())
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
         self.asked.append(("check", unit_id, container.name))
