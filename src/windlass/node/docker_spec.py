@@ -3,7 +3,8 @@
 Pure. Decides names, labels and settings as the ECS agent sets them, and where ours differ says why; knows no
 connection. Docker itself combines image and specification (ENTRYPOINT, CMD, ENV, WORKDIR, USER), and looks up
 users. Source, unless a line names another: Docker Engine API 1.41, ContainerCreate.
-Known gaps: one memory and CPU limit per container and none for the task as a whole; no pseudo terminals.
+Known gaps: one memory and CPU limit per container and none for the task or instance as a whole (decision
+0011); no pseudo terminals.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from windlass.fleet.messages import ContainerSpec, Mount
 from windlass.kernel.clock import SECOND, Instant
 from windlass.node.faults import CannotCreate
+from windlass.node.task_room import CPU_SHARES_MIN, MEBIBYTE
 
 HOME_LABEL = "windlass.home"
 """Which agent's data directory a container or volume belongs to: the directory itself, not its path."""
@@ -25,9 +27,6 @@ UNIT_LABEL = "windlass.unit"
 CONTAINER_LABEL = "windlass.container"
 PIDS_MAX = 16_384
 """Processes and threads of one container, as under the oci runner."""
-CPU_SHARES_MIN = 2
-"""What the ECS agent gives containers with 0 CPU units (ContainerDefinition, cpu)."""
-MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)

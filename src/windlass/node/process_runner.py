@@ -4,7 +4,8 @@ Knows processes, pipes and directories; decides nothing about the order or the e
 Each command has a keeper for a parent (keeper.py), which outlives this agent: the next one adopts the
 container there. A container is over when its keeper is: what it leaves behind is then killed, its output
 is read to the end, and only then is its end reported.
-Known gaps, see docs/decisions/0006: no isolation of file system and network, CPU shares are not enforced;
+Known gaps, see docs/decisions/0006: no isolation of file system and network, CPU shares are not enforced,
+nor is any limit of the task or instance as a whole;
 a process that has left its session, cleared its environment and lost its parents is not recognised.
 """
 

@@ -30,6 +30,7 @@ def test_hybrid() -> None:
 def test_version_2() -> None:
     found = hierarchies(V2, "cpuset cpu io memory pids")
     assert (found.version, found.roots, found.missing) == (2, (Path("/sys/fs/cgroup"),), ())
+    assert found.memory == found.cpu == found.roots[0]
     assert hierarchies(V2, "cpu io").missing == ("memory", "pids")
 
 
@@ -45,3 +46,17 @@ def test_oom_kills(tmp_path: Path) -> None:
     for version, count in ((1, 2), (2, 1)):
         found = Hierarchies(version, (tmp_path,), tmp_path, ())
         assert (found.oom_kills("/g"), found.oom_kills("/gone")) == (count, 0)
+
+
+def test_what_is_kept_is_not_removed(tmp_path: Path) -> None:
+    """Neither a container's group that the next agent asks about, nor what is in it or around it."""
+    for name in ("w/u1/c1/inner", "w/u1/c2", "w/instance-i/u2/c1", "w/instance-j/u3"):
+        (tmp_path / name).mkdir(parents=True)
+    found = Hierarchies(1, (tmp_path,), tmp_path, ())
+    found.remove("/w", but=("/w/u1/c1", "/w/u9/c1"))
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"w", "w/u1", "w/u1/c1", "w/u1/c1/inner"}
+    found.remove_empty("/w/u1")
+    assert (tmp_path / "w/u1").is_dir()
+    found.remove("/w")
+    assert list(tmp_path.iterdir()) == []
