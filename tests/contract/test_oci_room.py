@@ -18,8 +18,10 @@ OUT_OF_MEMORY = (137, "OutOfMemoryError: Container killed due to memory usage")
 
 
 def run(tasks: Tasks, containers: list[dict[str, Any]], **more: Any) -> str:
-    """Start a task of these containers; returns its ARN."""
-    shapes = [{"image": IMAGE, "memoryReservation": 6, **container} for container in containers]
+    """Start a task of these containers, which are deaf to SIGTERM; returns its ARN."""
+    shapes = [
+        {"image": IMAGE, "memoryReservation": 6, "stopTimeout": 2, **container} for container in containers
+    ]
     tasks.ecs.register_task_definition(family="t", containerDefinitions=shapes, **more)
     answer = tasks.ecs.run_task(taskDefinition="t")
     assert answer["failures"] == []
