@@ -84,7 +84,7 @@ def a_plane(
     )
 
 
-async def call(plane: Plane, service: str, operation: str, **params: Any) -> Result:
+async def call(plane: Plane, service: str, operation: str, /, **params: Any) -> Result:
     """Call an operation in process as the test account."""
     return await plane.calls.run(service, operation, params, caller=a_caller(), region=REGION)
 

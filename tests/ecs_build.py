@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from tests.build import ACCOUNT, NOW, REGION, SetClock, a_plane, call, start_services
 from tests.ec2_build import SUBNET_ID, a_subnet
 from windlass.aws.quotas import Profile
 from windlass.fleet.instances import launch
 from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
 from windlass.fleet.model import NODES, UNITS, Instance, Node, Unit
+from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services import ec2
 from windlass.services.ecs import SERVICE
-from windlass.services.ecs.model import INSTANCES, TASKS, Container, ContainerInstance, Task
+from windlass.services.ecs.model import DEFINITIONS, INSTANCES, TASKS, Container, ContainerInstance, Task
 from windlass.services.plane import Plane
 
 SUBNET = {"awsvpcConfiguration": {"subnets": [SUBNET_ID]}}
@@ -106,6 +109,25 @@ class Ecs:
     async def a_running_definition(self, **members: Any) -> str:
         registered = await self.call("RegisterTaskDefinition", **a_definition(**members))
         return str(registered["taskDefinition"]["taskDefinitionArn"])
+
+    async def refused(self, operation: str, **params: Any) -> Fault:
+        """The fault that the call is refused with."""
+        with pytest.raises(Fault) as caught:
+            await self.call(operation, **params)
+        return caught.value
+
+    async def a_service(self, **params: Any) -> dict[str, Any]:
+        """Create a service of two tasks of the definition `work`, which is registered if need be."""
+        if self.plane.store[DEFINITIONS].get((ACCOUNT, REGION, "work", 1)) is None:
+            await self.a_running_definition()
+        asked = {"serviceName": "web", "taskDefinition": "work", "desiredCount": 2, **params}
+        made = await self.call("CreateService", **asked)
+        return dict(made["service"])
+
+    async def service(self, name: str = "web", **params: Any) -> dict[str, Any]:
+        """The service as DescribeServices shows it."""
+        [shown] = (await self.call("DescribeServices", services=[name], **params))["services"]
+        return dict(shown)
 
     async def run_one(self, **params: Any) -> str:
         """Run one task and return its id."""

@@ -159,7 +159,7 @@ def compose(
         tags=tags,
         platform_version=_platform_version(params.get("platformVersion"), launch_type),
         ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
-        role_arn=_role_arn(overrides, definition),
+        role_arn=role_arn(overrides, definition),
         network_mode=task_definition.network_mode(definition.definition),
         vpc_configuration=params.get("networkConfiguration", {}).get("awsvpcConfiguration", {}),
         need=need(cpu, memory, shapes, definition),
@@ -315,7 +315,7 @@ def _task(
     )
 
 
-def _role_arn(overrides: Shape, definition: TaskDefinition) -> str:
+def role_arn(overrides: Shape, definition: TaskDefinition) -> str:
     """The task role; what is not the ARN of a role is as good as none."""
     named = str(overrides.get("taskRoleArn", definition.definition.get("taskRoleArn", "")))
     read = parse(named) if named else None
@@ -326,7 +326,7 @@ def _exec_enabled(params: Mapping[str, Any], overrides: Shape, definition: TaskD
     """ECS Exec's agent acts as the task's role, so there must be one (RunTask, enableExecuteCommand)."""
     if not params.get("enableExecuteCommand"):
         return False
-    if not _role_arn(overrides, definition):
+    if not role_arn(overrides, definition):
         raise _invalid(
             "The task could not be run because a valid taskRoleArn is not being used. "
             "Specify a valid task role in your task definition and try again."

@@ -80,3 +80,25 @@ SERVICE_EVENTS_MAX = 100
 """Events that a service shows; ECS Developer Guide, service event messages."""
 SAME_EVENT_EVERY: Duration = 6 * HOUR
 """How often a service repeats itself; ECS Developer Guide, service event messages."""
+SERVICE_TOKEN_LENGTH_MAX = 36
+"""Characters of a clientToken; ECS API reference, CreateService and CreateTaskSet."""
+DESCRIBE_SERVICES_MAX = 10
+"""Services per DescribeServices call; ECS API reference."""
+SERVICES_PAGE_DEFAULT = 10
+"""Services on a ListServices page when nobody says; ECS API reference."""
+DESCRIBE_DEPLOYMENTS_MAX = 20
+"""Service deployments, or revisions, per Describe call; ECS API reference."""
+DEPLOYMENTS_PAGE_DEFAULT = 20
+"""Service deployments on a ListServiceDeployments page when nobody says; ECS API reference."""
+TARGET_GROUPS_MAX = 5
+"""Load balancers of a service; ECS service quotas."""
+TASK_SETS_MAX = 5
+"""Task sets of a service: from AWS's error text, docs/aws/ecs.md."""
+PERCENT_MAX = 65_535
+"""Largest maximumPercent: our choice; AWS names no limit."""
+BAKE_MINUTES_MAX = 1_440
+"""Minutes; ECS API reference, bakeTimeInMinutes."""
+GRACE_S_MAX = 2_147_483_647
+"""Seconds; ECS API reference, healthCheckGracePeriodSeconds."""
+INACTIVE_SERVICES_KEPT: Duration = HOUR
+"""How long a deleted service can be described: our choice, as for tasks."""

@@ -23,6 +23,7 @@ from windlass.services.ecs.model import (
     Task,
     TaskDefinition,
 )
+from windlass.services.ecs.service_model import SERVICES, Service
 
 Reads: TypeAlias = Store | Transaction
 Scope: TypeAlias = tuple[str, str]
@@ -77,3 +78,20 @@ def instance(reads: Reads, within: Cluster, reference: str) -> ContainerInstance
     instance_id = references.instance_id(reference, within.name, scope)
     found = reads[INSTANCES].get(instance_id) if instance_id else None
     return found if found is not None and found.cluster_key == (*scope, within.name) else None
+
+
+def service(reads: Reads, within: Cluster, reference: str) -> Service | None:
+    """The service of that name or ARN in that cluster, a deleted one included."""
+    scope = (within.account, within.region)
+    name = references.service_name(reference, within.name, scope)
+    return reads[SERVICES].get((*scope, within.name, name)) if name else None
+
+
+def live_service(reads: Reads, within: Cluster, reference: str) -> Service:
+    """The ACTIVE service of that name or ARN. Raises what UpdateService raises."""
+    found = service(reads, within, reference)
+    if found is None:
+        raise Fault("ServiceNotFoundException", "Service not found.")
+    if found.status != "ACTIVE":
+        raise Fault("ServiceNotActiveException", "Service was not ACTIVE.")
+    return found

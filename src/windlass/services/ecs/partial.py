@@ -42,6 +42,15 @@ PARTIAL: Mapping[str, str] = {
         "sessions are not encrypted (kmsKeyId is refused) and not logged; a client that lost its connection "
         "cannot resume; under the process runner commands run as the container's user, not as root"
     ),
+    "CreateService": (
+        "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
+        "lifecycle hooks of the type PAUSE, MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, "
+        "serviceConnectConfiguration, vpcLatticeConfigurations, Classic Load Balancers and, as long as there "
+        "are no load balancers, every target group; stored and not acted on: alarms, lifecycleHooks, "
+        "bakeTimeInMinutes, availabilityZoneRebalancing"
+    ),
+    "UpdateService": "as CreateService; the deployment controller cannot be changed",
+    "ListServicesByNamespace": "there are no namespaces, so it finds none",
     "ListTasks": "serviceName and daemonName find nothing: there are none yet",
     "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",

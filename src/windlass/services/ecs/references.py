@@ -102,6 +102,11 @@ def instance_id(reference: str, cluster: str, scope: tuple[str, str]) -> str | N
     return _in_cluster(reference, "container-instance", cluster, scope)
 
 
+def service_name(reference: str, cluster: str, scope: tuple[str, str]) -> str | None:
+    """The name in a service's name or ARN; None when the ARN names another cluster, account or Region."""
+    return _in_cluster(reference, "service", cluster, scope)
+
+
 def _in_cluster(reference: str, kind: str, cluster: str, scope: tuple[str, str]) -> str | None:
     name = in_scope(reference, kind, scope)
     if name is None or "/" not in name:

@@ -23,7 +23,7 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.rows import Row
 from windlass.kernel.store import Index, Table
 from windlass.services.ecs import references
-from windlass.services.ecs.model import Shape, Tags
+from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE, Shape, Tags
 
 ServiceStatus: TypeAlias = Literal["ACTIVE", "DRAINING", "INACTIVE"]
 Scheduling: TypeAlias = Literal["REPLICA", "DAEMON"]
@@ -146,6 +146,17 @@ class ServiceRevision(Row, frozen=True):
     @property
     def arn(self) -> str:
         return references.revision_arn(self.account, self.region, self.cluster, self.service, self.id)
+
+    @property
+    def kind(self) -> str:
+        """The launch type that its tasks have, by a strategy's providers too."""
+        if not self.strategy:
+            return self.launch_type
+        return FARGATE if self.strategy[0]["capacityProvider"] in CAPACITY_PROVIDERS else "EC2"
+
+    @property
+    def on_fargate(self) -> bool:
+        return self.kind == FARGATE
 
 
 class Deployment(Row, frozen=True):
@@ -288,7 +299,10 @@ REVISIONS: Table[ServiceRevision] = Table(
     name="ecs.service_revision",
     row=ServiceRevision,
     key=attrgetter("id"),
-    indexes={"service": Index(of=attrgetter("service_id"), order=attrgetter("created_at"))},
+    indexes={
+        "service": Index(of=attrgetter("service_id"), order=attrgetter("created_at")),
+        "definition": Index(of=attrgetter("definition_arn")),
+    },
 )
 DEPLOYMENTS: Table[Deployment] = Table(
     name="ecs.deployment",

@@ -7,9 +7,12 @@ from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits
 
 
-def limit(params: Params, most: int = limits.PAGE_MAX) -> int:
-    """The page's size. Raises InvalidParameterException outside 1 to `most`."""
-    asked = int(params.get("maxResults", most))
+def limit(params: Params, most: int = limits.PAGE_MAX, default: int | None = None) -> int:
+    """The page's size; `default` when nobody says, else `most`.
+
+    Raises InvalidParameterException outside 1 to `most`.
+    """
+    asked = int(params.get("maxResults", most if default is None else default))
     if not 1 <= asked <= most:
         raise Fault("InvalidParameterException", f"maxResults must be between 1 and {most}.")
     return asked

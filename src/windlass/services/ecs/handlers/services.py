@@ -1,0 +1,229 @@
+"""ECS services: CreateService, UpdateService, DeleteService, DescribeServices, ListServices."""
+
+from __future__ import annotations
+
+from windlass.aws import paging
+from windlass.aws.bus import Bus
+from windlass.aws.calls import Call, Params, Result
+from windlass.aws.quotas import Quotas
+from windlass.aws.target_groups import TargetGroups
+from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ecs import (
+    capacity,
+    describe,
+    describe_service,
+    launching,
+    limits,
+    lookup,
+    references,
+    rollout,
+    service_events,
+    service_parameters,
+    service_revision,
+    services_gone,
+    starting,
+    wiring,
+)
+from windlass.services.ecs.handlers import listing
+from windlass.services.ecs.model import CLUSTERS, Cluster, TaskDefinition
+from windlass.services.ecs.service_model import REVISIONS, SERVICES, Service, ServiceRevision
+
+
+def create_service(call: Call, params: Params) -> Result:
+    """ECS CreateService. The same call again gives the same service; other arguments are refused."""
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        wanted = service_parameters.created(params, cluster, call.ids.hex(32), call.caller.arn, call.now)
+        before = tx[SERVICES].get(wanted.key)
+        if wanted.controller == "EXTERNAL":
+            made, revision, definition = wanted, None, None
+        else:
+            definition = _definition(tx, call, params)
+            revision = service_revision.made(
+                params, wanted, cluster, definition, call.ids.digits(19), call.now
+            )
+            role = service_parameters.role(params, cluster, revision, definition)
+            made = replace(wanted, role_arn=role)
+        if before is not None and before.status != "INACTIVE":
+            return _again(tx, before, made, revision)
+        _check_quotas(tx, call, made)
+        tx[CLUSTERS].put(cluster)
+        if before is not None:
+            services_gone.forget(tx, before)
+        if revision is None or definition is None:
+            put = tx[SERVICES].put(made)
+        else:
+            service_parameters.check_exec(made, definition, "created")
+            _check(tx, call, made, revision, definition)
+            put = rollout.begin(tx, call, made, revision)
+        return {"service": describe_service.service(put, tx, ("TAGS",))}
+
+
+def update_service(call: Call, params: Params) -> Result:
+    """ECS UpdateService. A new deployment begins when what tasks are made of is other than before."""
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        before = lookup.live_service(tx, cluster, params["service"])
+        after = service_parameters.updated(params, before)
+        if after.desired_count > before.desired_count:
+            _check_task_quota(call, after)
+        if before.controller == "EXTERNAL":
+            put = tx[SERVICES].put(after)
+        else:
+            put = _update(tx, call, params, cluster, after)
+        if after.desired_count != before.desired_count:
+            service_events.act(tx, call.part(Bus), put, "INFO", "SERVICE_DESIRED_COUNT_UPDATED", call.now)
+        return {"service": describe_service.service(put, tx)}
+
+
+def delete_service(call: Call, params: Params) -> Result:
+    """ECS DeleteService: DRAINING, until the scheduler has stopped its tasks; then INACTIVE."""
+    with call.store.transact() as tx:
+        cluster = lookup.cluster(tx, call.scope, params.get("cluster"))
+        found = lookup.service(tx, cluster, params["service"])
+        if found is None or found.status == "INACTIVE":
+            raise Fault("ServiceNotFoundException", "Service not found.")
+        if found.status == "ACTIVE":
+            if found.scheduling == "REPLICA" and found.desired_count and not params.get("force"):
+                raise _invalid("The service cannot be stopped while it is scaled above 0.")
+            found = tx[SERVICES].put(
+                replace(found, status="DRAINING", desired_count=0, deleted_at=call.now, steady_at=0)
+            )
+        return {"service": describe_service.service(found, tx)}
+
+
+def describe_services(call: Call, params: Params) -> Result:
+    """ECS DescribeServices. What is not there is a failure MISSING, not an error."""
+    named = params["services"]
+    if not named:
+        raise _invalid("Services cannot be empty.")
+    if len(named) > limits.DESCRIBE_SERVICES_MAX:
+        raise _invalid(f"services can have at most {limits.DESCRIBE_SERVICES_MAX} items.")
+    cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
+    found, failures = [], []
+    for reference in named:
+        row = lookup.service(call.store, cluster, reference)
+        if row is None:
+            whole = reference.startswith("arn:")
+            arn = reference if whole else references.service_arn(*call.scope, cluster.name, reference)
+            failures.append(describe.failure(arn, "MISSING"))
+        else:
+            found.append(describe_service.service(row, call.store, params.get("include", ())))
+    return {"services": found, "failures": failures}
+
+
+def list_services(call: Call, params: Params) -> Result:
+    """ECS ListServices: the ACTIVE ones of a cluster, by launch type and scheduling strategy."""
+    cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
+    kind, scheduling = params.get("launchType"), params.get("schedulingStrategy")
+    managed_by = params.get("resourceManagementType", "CUSTOMER")
+
+    def listed(row: Service) -> bool:
+        if scheduling not in (None, row.scheduling) or managed_by != "CUSTOMER":
+            return False
+        revision = call.store[REVISIONS].get(row.revision_id)
+        return kind is None or (revision is not None and revision.kind == kind)
+
+    rows, token = paging.page(
+        call.store[SERVICES],
+        "status",
+        (*call.scope, cluster.name, "ACTIVE"),
+        operation="ListServices",
+        filters=(*call.scope, cluster.name, kind, scheduling, managed_by),
+        token=params.get("nextToken"),
+        limit=listing.limit(params, default=limits.SERVICES_PAGE_DEFAULT),
+        fault=listing.bad_token,
+        where=listed,
+    )
+    return listing.answer("serviceArns", [row.arn for row in rows], token)
+
+
+def list_services_by_namespace(call: Call, params: Params) -> Result:
+    """ECS ListServicesByNamespace: there are no namespaces without AWS Cloud Map."""
+    raise Fault("NamespaceNotFoundException", f"The namespace {params['namespace']} was not found.")
+
+
+def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after: Service) -> Service:
+    """An update under the ECS controller; `after` has the settings already."""
+    deployed = tx[REVISIONS].require(after.revision_id)
+    definition = _updated_definition(tx, call, params, deployed)
+    revision = service_revision.changed(params, deployed, cluster, definition, call.ids.digits(19), call.now)
+    service_parameters.check_exec(after, definition, "updated")
+    _check(tx, call, after, revision or deployed, definition)
+    if revision is None:
+        return tx[SERVICES].put(after)
+    return rollout.begin(tx, call, after, revision)
+
+
+def _definition(tx: Transaction, call: Call, params: Params) -> TaskDefinition:
+    if not params.get("taskDefinition"):
+        raise _invalid("TaskDefinition can not be blank.")
+    return launching.runnable(tx, call, params["taskDefinition"])
+
+
+def _updated_definition(
+    tx: Transaction, call: Call, params: Params, deployed: ServiceRevision
+) -> TaskDefinition:
+    """The one that is asked for; that which the service has may be INACTIVE by now."""
+    asked = params.get("taskDefinition")
+    kept = lookup.definition(tx, call.scope, deployed.definition_arn)
+    named = lookup.definition(tx, call.scope, asked) if asked else kept
+    if kept is not None and named == kept:
+        return kept
+    return launching.runnable(tx, call, asked or deployed.definition_arn)
+
+
+def _check(
+    tx: Transaction,
+    call: Call,
+    service: Service,
+    revision: ServiceRevision,
+    definition: TaskDefinition,
+) -> None:
+    """Whether tasks can be made of it: their definition, network, placement, load balancers."""
+    places = capacity.places(revision.launch_type or None, revision.strategy, 1)
+    order = starting.order_of(service, revision, definition, places, "")
+    wiring.begin(tx, call, order)
+    for balancer in revision.load_balancers:
+        if not call.part(TargetGroups).exists(balancer["targetGroupArn"]):
+            raise _invalid(
+                f"The target group with targetGroupArn {balancer['targetGroupArn']} does not have an "
+                "associated load balancer."
+            )
+
+
+def _again(tx: Transaction, before: Service, asked: Service, revision: ServiceRevision | None) -> Result:
+    """The answer to CreateService for a name that is taken: the service there is, if it is just that."""
+    if before.status == "DRAINING":
+        raise _invalid("Unable to Start a service that is still Draining.")
+    deployed = tx[REVISIONS].get(before.revision_id)
+    if deployed is not None and revision is not None:
+        revision = replace(
+            revision,
+            id=deployed.id,
+            created_at=deployed.created_at,
+            service_id=deployed.service_id,
+            digests=deployed.digests,
+        )
+    if not service_parameters.same(before, asked) or revision != deployed:
+        raise _invalid("Creation of service was not idempotent.")
+    return {"service": describe_service.service(before, tx, ("TAGS",))}
+
+
+def _check_quotas(tx: Transaction, call: Call, service: Service) -> None:
+    most = call.part(Quotas).value("ecs.services_per_cluster", call.scope)
+    if most is not None and tx[SERVICES].count("cluster", service.cluster_key) >= most:
+        raise _invalid(f"The maximum number of services in a cluster ({most:.0f}) has been reached.")
+    _check_task_quota(call, service)
+
+
+def _check_task_quota(call: Call, service: Service) -> None:
+    most = call.part(Quotas).value("ecs.tasks_per_service", call.scope)
+    if most is not None and service.desired_count > most:
+        raise _invalid(f"The maximum number of tasks in a service is {most:.0f}.")
+
+
+def _invalid(message: str) -> Fault:
+    return Fault("InvalidParameterException", message)

@@ -1,0 +1,93 @@
+"""ECS services over the wire: their life with boto3's waiters and paginators, and each modelled error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+Client = Callable[..., Any]
+QUICK = {"Delay": 1, "MaxAttempts": 120}
+"""The waiters' own 15 s are for AWS."""
+
+
+@pytest.fixture
+def ecs(client: Client) -> Any:
+    made = client("ecs")
+    made.register_task_definition(
+        family="sleep",
+        containerDefinitions=[{"name": "main", "image": "host", "memory": 16, "command": ["sleep", "600"]}],
+    )
+    return made
+
+
+def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
+    """Code and message of the error that the call ends with."""
+    with pytest.raises(ClientError) as caught:
+        call(**params)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_a_service_lives_and_ends(ecs: Any) -> None:
+    """Created, stable, scaled, updated to a new definition, deleted: by boto3's own waiters."""
+    made = ecs.create_service(serviceName="web", taskDefinition="sleep", desiredCount=2)["service"]
+    assert (made["status"], made["desiredCount"]) == ("ACTIVE", 2)
+    stable = ecs.get_waiter("services_stable")
+    stable.wait(services=["web"], WaiterConfig=QUICK)
+    [shown] = ecs.describe_services(services=["web"])["services"]
+    assert (shown["runningCount"], shown["pendingCount"]) == (2, 0)
+    assert shown["deployments"][0]["id"] == made["deployments"][0]["id"]
+
+    ecs.update_service(service="web", desiredCount=1)
+    stable.wait(services=["web"], WaiterConfig=QUICK)
+    ecs.update_service(service="web", forceNewDeployment=True)
+    stable.wait(services=["web"], WaiterConfig=QUICK)
+    [after] = ecs.describe_services(services=["web"])["services"]
+    assert [row["status"] for row in after["deployments"]] == ["PRIMARY"]
+    assert after["deployments"][0]["id"] != made["deployments"][0]["id"]
+
+    assert refused(ecs.delete_service, service="web") == (
+        "InvalidParameterException",
+        "The service cannot be stopped while it is scaled above 0.",
+    )
+    assert ecs.delete_service(service="web", force=True)["service"]["status"] == "DRAINING"
+    ecs.get_waiter("services_inactive").wait(services=["web"], WaiterConfig=QUICK)
+    assert ecs.list_services()["serviceArns"] == []
+    again = ecs.create_service(serviceName="web", taskDefinition="sleep", desiredCount=0)["service"]
+    assert again["status"] == "ACTIVE"
+
+
+def test_errors_of_services(ecs: Any) -> None:
+    """Each exception of the model, with AWS's wording where it is known."""
+    asked = {"serviceName": "web", "taskDefinition": "sleep", "desiredCount": 0}
+    ecs.create_service(**asked)
+    assert refused(ecs.create_service, **{**asked, "desiredCount": 1}) == (
+        "InvalidParameterException",
+        "Creation of service was not idempotent.",
+    )
+    assert refused(ecs.create_service, **{**asked, "cluster": "nowhere"})[0] == "ClusterNotFoundException"
+    unsupported = {**asked, "serviceName": "b", "deploymentController": {"type": "CODE_DEPLOY"}}
+    assert refused(ecs.create_service, **unsupported)[0] == "UnsupportedFeatureException"
+    assert refused(ecs.create_service, **{**asked, "serviceName": "b", "taskDefinition": "none"}) == (
+        "ClientException",
+        "TaskDefinition not found.",
+    )
+    for call in (ecs.update_service, ecs.delete_service):
+        assert refused(call, service="none") == ("ServiceNotFoundException", "Service not found.")
+    assert refused(ecs.list_services_by_namespace, namespace="x")[0] == "NamespaceNotFoundException"
+    answer = ecs.describe_services(services=["web", "none"], include=["TAGS"])
+    assert [row["serviceName"] for row in answer["services"]] == ["web"]
+    assert [row["reason"] for row in answer["failures"]] == ["MISSING"]
+
+
+def test_services_are_listed_page_by_page(ecs: Any) -> None:
+    """Ten on a page unless asked otherwise; boto3's paginator finds all."""
+    for number in range(12):
+        ecs.create_service(serviceName=f"s{number:02}", taskDefinition="sleep", desiredCount=0)
+    assert len(ecs.list_services()["serviceArns"]) == 10
+    pages = ecs.get_paginator("list_services").paginate(PaginationConfig={"PageSize": 5})
+    found = [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
+    assert found == [f"s{number:02}" for number in range(12)]
