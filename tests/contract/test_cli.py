@@ -129,6 +129,22 @@ def test_quotas_show_the_profile(own_plane: Callable[..., PlaneProcess]) -> None
     found = json.loads(windlass("quotas", "--json", endpoint=plane.endpoint).stdout)
     assert found["buckets"]["ecs.cluster_resource_modify"] == {"burst": 100, "per_second": 40}
     assert found["buckets"]["fargate.on_demand"] == {"burst": 100, "per_second": 20}
+    assert found["granted"] == found["levels"] == []
+
+
+def test_quotas_show_what_was_granted_and_what_is_left(own_plane: Callable[..., PlaneProcess]) -> None:
+    """1. A request is granted. 2. Twenty clusters empty a bucket. 3. Both are told, with whose they are."""
+    plane = own_plane("--profile", "aws-2022", "--no-agent")
+    asked = {"ServiceCode": "fargate", "QuotaCode": "L-FAA52651", "DesiredValue": 500}
+    plane.client("service-quotas", "111111111111").request_service_quota_increase(**asked)
+    ecs = plane.client("ecs", "222222222222")
+    for number in range(20):
+        ecs.create_cluster(clusterName=f"c{number}")
+    told = windlass("quotas", endpoint=plane.endpoint).stdout
+    assert "fargate.spot.per_second\t500\t\tgranted to 111111111111/eu-west-1" in told
+    [level] = [line for line in told.splitlines() if line.endswith("now in 222222222222/eu-west-1")]
+    assert level.startswith("ecs.cluster_modify\t")
+    assert "of 20 left\t1/s" in level
 
 
 def test_reset_clears_every_account(own_plane: Callable[..., PlaneProcess]) -> None:

@@ -142,6 +142,7 @@ PURE = (
     "services/logs/batch.py",
     "services/logs/filter_pattern.py",
     "services/logs/reading.py",
+    "services/service_quotas/catalogue.py",
     "services/ssm/admission.py",
     "services/ssm/tagging.py",
     "services/sqs/attributes.py",

@@ -135,6 +135,10 @@ class Quotas:
         """Ask there from now on what a scope was granted."""
         self._grants = grants
 
+    def granted(self, scope: Scope, name: str) -> float | None:
+        """What the scope was granted of a quota, or part of a rate, whether or not the profile limits it."""
+        return self._grants(scope, name)
+
     def value(self, name: str, scope: Scope | None = None) -> float | None:
         """A plain quota of that scope, or the plane's; None when there is no limit."""
         limit = self.profile.quotas.get(name)

@@ -157,13 +157,31 @@ def quotas(endpoint: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    rows = [(name, f"{value:g}", "") for name, value in sorted(found["quotas"].items())]
+    rows = [(name, f"{value:g}", "", "") for name, value in sorted(found["quotas"].items())]
     rows += [
-        (name, f"burst {b['burst']}", f"{b['per_second']}/s") for name, b in sorted(found["buckets"].items())
+        (name, f"burst {bucket['burst']}", _refill(bucket), "")
+        for name, bucket in sorted(found["buckets"].items())
     ]
-    rows += [(name, f"{value:g} s", "") for name, value in sorted(found["delays"].items())]
-    rows += [(name, "on" if value else "off", "") for name, value in sorted(found["switches"].items())]
+    rows += [(name, f"{value:g} s", "", "") for name, value in sorted(found["delays"].items())]
+    rows += [(name, "on" if value else "off", "", "") for name, value in sorted(found["switches"].items())]
+    rows += [
+        (row["name"], f"{row['value']:g}", "", f"granted to {row['account']}/{row['region']}")
+        for row in found["granted"]
+    ]
+    rows += [
+        (
+            f"{row['name']} {row['subject']}".rstrip(),
+            f"{row['tokens']} of {row['burst']} left",
+            _refill(row),
+            f"now in {row['account']}/{row['region']}",
+        )
+        for row in found["levels"]
+    ]
     if not rows:
         print(f"profile {found['profile']} limits nothing")
         return
-    show_table(("NAME", "VALUE", "RATE"), rows)
+    show_table(("NAME", "VALUE", "RATE", "WHERE"), rows)
+
+
+def _refill(rate: dict[str, Any]) -> str:
+    return f"{rate['per_minute']}/min" if "per_minute" in rate else f"{rate['per_second']}/s"

@@ -191,7 +191,7 @@ def coverage(
 
 @app.command()
 def quotas(endpoint: Endpoint, as_json: AsJson = False) -> None:
-    """The profile's quotas, rates and delays in force."""
+    """The profile's quotas, rates and delays, what was granted on top, and buckets that are not full."""
     from windlass.cli import inspect
 
     inspect.quotas(endpoint, as_json)

@@ -20,12 +20,14 @@ from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
 from windlass.front import chaos, machines
 from windlass.front.coverage import coverage
+from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.journal import Entry
 from windlass.services.events.schedules import Schedules
 from windlass.services.logs.model import STREAMS
 from windlass.services.plane import Plane, Service
+from windlass.services.service_quotas.model import GRANTED
 
 PREFIX = "/_windlass/"
 UNITS_PER_ANSWER_MAX = 10_000
@@ -158,12 +160,33 @@ class Admin:
         return {
             "profile": profile.name,
             "quotas": dict(profile.quotas),
-            "buckets": {
-                k: {"burst": r.burst, "per_second": r.per_second} for k, r in profile.buckets.items()
-            },
+            "buckets": {name: _rate(rate) for name, rate in profile.buckets.items()},
             "delays": dict(profile.delays),
             "switches": dict(profile.switches),
+            "granted": [
+                {"account": row.account, "region": row.region, "name": row.name, "value": row.value}
+                for row in sorted(
+                    self._plane.store[GRANTED].all(), key=lambda row: (row.account, row.region, row.name)
+                )
+            ],
+            "levels": self._levels(),
         }
+
+    def _levels(self) -> list[dict[str, Any]]:
+        """Buckets that are not full now, of every account and Region."""
+        quotas, now = self._plane.quotas, self._plane.clock.now()
+        return [
+            {
+                "account": account,
+                "region": region,
+                "name": level.name,
+                "subject": level.subject,
+                "tokens": level.tokens,
+                **_rate(level.rate),
+            }
+            for account, region in quotas.scopes()
+            for level in quotas.levels((account, region), now)
+        ]
 
     def _metrics(self, query: Query) -> Answer:
         units = self._plane.store[UNITS]
@@ -233,6 +256,11 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "what": entry.what,
         "why": entry.why,
     }
+
+
+def _rate(rate: Rate) -> dict[str, int]:
+    refill = "per_minute" if rate.per_minute else "per_second"
+    return {"burst": rate.burst, refill: getattr(rate, refill)}
 
 
 def _json(status: int, body: object) -> Response:

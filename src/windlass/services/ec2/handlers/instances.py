@@ -133,7 +133,7 @@ def _site(tx: Transaction, call: Call, data: Params) -> Site:
 
 
 def _check_quota(tx: Transaction, call: Call, count: int) -> None:
-    most = call.part(Quotas).value(limits.QUOTA_INSTANCES)
+    most = call.part(Quotas).value(limits.QUOTA_INSTANCES, call.scope)
     running = sum(row.phase in ("pending", "running") for row in tx[INSTANCES].by("scope", call.scope))
     if most is not None and running + count > most:
         raise Fault(
