@@ -18,7 +18,8 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services import ec2
 from windlass.services.ecs import SERVICE
-from windlass.services.ecs.model import DEFINITIONS, INSTANCES, TASKS, Container, ContainerInstance, Task
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
+from windlass.services.ecs.model import DEFINITIONS, TASKS, Container, Task
 from windlass.services.plane import Plane
 
 SUBNET = {"awsvpcConfiguration": {"subnets": [SUBNET_ID]}}

@@ -15,7 +15,7 @@ from windlass.fleet.place import Reserved
 from windlass.fleet.room import Taken
 from windlass.fleet.transitions import ENDED, occupies
 from windlass.services.ec2.model import NetworkInterface
-from windlass.services.ecs.model import ContainerInstance
+from windlass.services.ecs.instance_model import ContainerInstance
 
 
 def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:

@@ -27,7 +27,7 @@ from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.faults import Bug
 from windlass.services.assemble import assemble, start
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
-from windlass.services.ecs.model import INSTANCES
+from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Service
 from windlass.sim import checks

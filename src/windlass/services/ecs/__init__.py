@@ -25,6 +25,7 @@ from windlass.services.ecs.handlers import (
     tasks,
 )
 from windlass.services.ecs.instance_controller import Registrar
+from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import TABLES
@@ -95,7 +96,7 @@ SERVICE = Service(
         "UpdateService": services.update_service,
         "UpdateTaskProtection": protection.update_task_protection,
     },
-    tables=(*TABLES, *SERVICE_TABLES),
+    tables=(*TABLES, INSTANCES, *SERVICE_TABLES),
     start=start,
     invalid="InvalidParameterException",
     buckets=BUCKETS,

@@ -12,7 +12,8 @@ from typing import Any
 
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits
-from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE, ContainerInstance
+from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE
 
 Strategy = Sequence[Mapping[str, Any]]
 

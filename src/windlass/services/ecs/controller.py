@@ -17,8 +17,9 @@ from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import limits, notices, task_status
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
-from windlass.services.ecs.model import DEFINITIONS, INSTANCES, RUN_TOKENS, TASKS, ContainerInstance, Task
+from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS, Task
 from windlass.services.plane import Plane
 
 OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE

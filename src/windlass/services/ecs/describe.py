@@ -10,7 +10,8 @@ from windlass.fleet.networks import Binding
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.store import Store
 from windlass.services.ecs import references
-from windlass.services.ecs.model import INSTANCES, TASKS, Cluster, Container, Tags, Task, TaskDefinition
+from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import TASKS, Cluster, Container, Tags, Task, TaskDefinition
 
 COUNTED_LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL")
 

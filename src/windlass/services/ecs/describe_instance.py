@@ -11,7 +11,8 @@ from windlass.fleet.room import Taken
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.store import View
 from windlass.services.ecs import describe, registration
-from windlass.services.ecs.model import ContainerInstance, Task
+from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import Task
 
 PENDING_STATUSES = ("PROVISIONING", "PENDING", "ACTIVATING")
 HEALTH_TYPE = "CONTAINER_RUNTIME"

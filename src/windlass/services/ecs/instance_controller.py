@@ -20,7 +20,8 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import instances, lookup, notices, registration
-from windlass.services.ecs.model import CLUSTERS, INSTANCES, ContainerInstance
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
+from windlass.services.ecs.model import CLUSTERS
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Plane
 

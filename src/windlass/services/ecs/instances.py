@@ -14,8 +14,9 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import notices, references, registration, stopping
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance, InstanceStatus
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import CLUSTERS, INSTANCES, TASKS, Cluster, ContainerInstance, InstanceStatus
+from windlass.services.ecs.model import CLUSTERS, TASKS, Cluster
 
 TERMINATION = "TerminationNotice"
 """stopCode of a task whose machine goes (ECS API reference, TaskStopCode)."""
@@ -51,9 +52,12 @@ def lend(
 def set_status(
     tx: Transaction, bus: Bus, instance: ContainerInstance, status: InstanceStatus, taken: Taken, now: Instant
 ) -> ContainerInstance:
-    """ACTIVE or DRAINING; the same again changes nothing."""
+    """ACTIVE or DRAINING, which services replace their tasks on; the same again changes nothing."""
     if instance.status == status:
         return instance
+    for task in tx[TASKS].by("on_instance", (instance.id, "RUNNING")):
+        if task.service:
+            tx[TASKS].put(replace(task, draining=status == "DRAINING"))
     changed = tx[INSTANCES].put(replace(instance, status=status, version=instance.version + 1))
     notices.tell_instance(bus, tx, changed, taken, now)
     return changed

@@ -35,16 +35,8 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.containers import Surroundings
-from windlass.services.ecs.model import (
-    FARGATE,
-    Attachment,
-    Cluster,
-    Container,
-    ContainerInstance,
-    Shape,
-    Task,
-    TaskDefinition,
-)
+from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container, Shape, Task, TaskDefinition
 
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""

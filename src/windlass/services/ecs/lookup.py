@@ -11,15 +11,14 @@ from typing import TypeAlias
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
 from windlass.services.ecs import references
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.model import (
     CAPACITY_PROVIDERS,
     CLUSTERS,
     DEFAULT_CLUSTER,
     DEFINITIONS,
-    INSTANCES,
     TASKS,
     Cluster,
-    ContainerInstance,
     Task,
     TaskDefinition,
 )

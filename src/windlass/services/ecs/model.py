@@ -4,8 +4,7 @@ Who writes what: handlers insert rows and write what is wanted (a task's `desire
 tags); controller.py writes every observed column of a task (`last_status`, its containers' states, all
 timestamps but `created_at`) and ends what has ended: it sets `desired_status` to STOPPED when a task stops
 by itself. `desired_status` never goes back to RUNNING, so the two writers cannot disagree.
-role_credentials.py writes `access_keys`. Of a container instance handlers write `status`, tags and custom
-attributes, instance_controller.py all else.
+role_credentials.py writes `access_keys`.
 """
 
 from __future__ import annotations
@@ -33,11 +32,7 @@ TargetHealth: TypeAlias = Literal["", "initial", "healthy", "unhealthy", "draini
 """"" for a task without load balancers; of several target groups the worst counts."""
 Standing: TypeAlias = Literal["pending", "running", "healthy", "unhealthy", "leaving", "stopping", "ended"]
 """What a task is to the scheduler of its service; `Task.standing`."""
-InstanceStatus: TypeAlias = Literal["ACTIVE", "DRAINING", "INACTIVE"]
-"""Registering and deregistering take no time here, so AWS's statuses for them are never seen."""
 
-RESERVED_PORTS = (22, 2375, 2376, 51678, 51679)
-"""TCP ports that an agent registers as taken: SSH, Docker, its own (ECS API, PortMapping, hostPort)."""
 UP_TO_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
 """Values of lastStatus before a task is on its way out."""
 DEFAULT_CLUSTER = "default"
@@ -177,6 +172,8 @@ class Task(Row, frozen=True):
     """Whether an essential container has a health check: only then `health` tells anything."""
     target_health: TargetHealth = ""
     """What the load balancers of its service say of it."""
+    draining: bool = False
+    """Whether its container instance drains: its service replaces it."""
     reckoned: bool = False
     """Whether the service's scheduler has taken note of its end."""
     desired_status: DesiredStatus = "RUNNING"
@@ -217,6 +214,11 @@ class Task(Row, frozen=True):
         return "running" if self.started_at else "pending"
 
     @property
+    def cohort(self) -> str:
+        """Tasks of a service that are replaced together: those of a deployment, apart if they are drained."""
+        return drained(self.deployment) if self.draining else self.deployment
+
+    @property
     def standing(self) -> Standing:
         """What the task is to its service: `leaving` still counts as running, `stopping` does not.
 
@@ -234,69 +236,6 @@ class Task(Row, frozen=True):
         if not self.checked and not self.target_health:
             return "running"
         return "healthy" if said == "HEALTHY" and self.target_health in ("", "healthy") else "running"
-
-
-class ContainerInstance(Row, frozen=True):
-    """A machine in a cluster: what EC2 and EXTERNAL tasks are placed on (docs/decisions/0017).
-
-    A deregistered one stays as INACTIVE while tasks name it, as AWS lets it be described for a while.
-    """
-
-    id: str
-    account: str
-    region: str
-    cluster: str
-    """The cluster's name."""
-    node_id: str
-    """The node that runs its tasks; "" for one that was registered over the API by no agent of ours."""
-    machine_id: str
-    """What the API calls ec2InstanceId: "i-…", "mi-…", or the node's own id for the embedded one."""
-    launch_type: Literal["EC2", "EXTERNAL"]
-    cpu_units: int
-    memory_mib: int
-    registered_at: Instant
-    ports_tcp: tuple[int, ...] = RESERVED_PORTS
-    ports_udp: tuple[int, ...] = ()
-    """Ports that no task gets: those of the machine itself."""
-    unbounded: bool = False
-    """Takes tasks whatever CPU and memory they reserve: the embedded one."""
-    attributes: tuple[tuple[str, str], ...] = ()
-    """Built-in attributes and those that it was registered with, by name; a value may be ""."""
-    custom: tuple[tuple[str, str], ...] = ()
-    """Attributes that PutAttributes set."""
-    status: InstanceStatus = "ACTIVE"
-    connected: bool = True
-    """Whether its agent has a session."""
-    agent_version: str = ""
-    runtime_version: str = ""
-    """What the API calls dockerVersion."""
-    capacity_provider: str = ""
-    tags: Tags = msgspec.field(default_factory=dict)
-    version: int = 1
-    deregistered_at: Instant = 0
-
-    @property
-    def arn(self) -> str:
-        return references.instance_arn(self.account, self.region, self.cluster, self.id)
-
-    @property
-    def cluster_key(self) -> tuple[str, str, str]:
-        return (self.account, self.region, self.cluster)
-
-    @property
-    def lent(self) -> bool:
-        """It is a whole node that the cluster was given for want of an instance of its own."""
-        return bool(self.node_id) and self.machine_id == self.node_id and self.launch_type == "EC2"
-
-    @property
-    def reachable(self) -> bool:
-        """Tasks may be placed on it. The embedded agent is back within a second: its tasks wait for it."""
-        return self.connected or self.lent
-
-    @property
-    def all_attributes(self) -> dict[str, str]:
-        """Name → value; what PutAttributes said wins."""
-        return {**dict(self.attributes), **dict(self.custom)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +272,20 @@ def _bucket(task: Task) -> tuple[str, str, str] | None:
 def fargate_bucket(provider: str) -> str:
     """Which Fargate quota a task draws on: On-Demand and Spot are apart (ECS Developer Guide, throttling)."""
     return "spot" if provider == FARGATE_SPOT else "on_demand"
+
+
+def drained(deployment: str) -> str:
+    """The cohort of a deployment's tasks on container instances that drain."""
+    return f"{deployment}/draining"
+
+
+def deployment_of(cohort: str) -> str:
+    """The deployment of a cohort's tasks.
+
+    >>> deployment_of(drained("ecs-svc/1"))
+    'ecs-svc/1'
+    """
+    return cohort.removesuffix("/draining")
 
 
 def _of_cluster(*columns: str) -> Callable[[Task], Any]:
@@ -445,26 +398,6 @@ TASKS: Table[Task] = Table(
 )
 """Getters in C where they will do: each is called twice for every change of a task."""
 
-INSTANCES: Table[ContainerInstance] = Table(
-    name="ecs.container_instance",
-    row=ContainerInstance,
-    key=attrgetter("id"),
-    indexes={
-        "cluster": Index(
-            of=lambda row: row.cluster_key if row.status != "INACTIVE" else None, order=attrgetter("id")
-        ),
-        "status": Index(
-            of=lambda row: (*row.cluster_key, row.status) if row.status != "INACTIVE" else None,
-            order=attrgetter("id"),
-        ),
-        "node": Index(of=lambda row: row.node_id or None if row.status != "INACTIVE" else None),
-        "machine": Index(of=lambda row: row.machine_id or None),
-        "gone": Index(
-            of=lambda row: "yes" if row.deregistered_at else None, order=attrgetter("deregistered_at")
-        ),
-    },
-)
-
 RUN_TOKENS: Table[RunToken] = Table(
     name="ecs.run_token",
     row=RunToken,
@@ -481,4 +414,4 @@ SETTINGS: Table[AccountSetting] = Table(
     },
 )
 
-TABLES = (CLUSTERS, FAMILIES, DEFINITIONS, TASKS, INSTANCES, RUN_TOKENS, SETTINGS)
+TABLES = (CLUSTERS, FAMILIES, DEFINITIONS, TASKS, RUN_TOKENS, SETTINGS)

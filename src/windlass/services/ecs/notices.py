@@ -16,7 +16,8 @@ from windlass.fleet.room import Taken
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import describe, describe_instance, references
-from windlass.services.ecs.model import TASKS, ContainerInstance, Task
+from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import TASKS, Task
 
 SOURCE = "aws.ecs"
 DETAIL_TYPE = "ECS Task State Change"

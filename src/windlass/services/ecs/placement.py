@@ -18,7 +18,8 @@ from windlass.fleet.room import Draw, Lack, Need, Room, Strategy, Wish
 from windlass.fleet.strategies import TARGET
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits, query, registration
-from windlass.services.ecs.model import ContainerInstance, Shape
+from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import Shape
 
 REASON: Mapping[Lack, str] = {
     "cpu": "RESOURCE:CPU",

@@ -6,6 +6,7 @@ a task is to be placed in it, so that EC2 tasks run on a laptop that has no inst
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from windlass.aws.bus import Bus
@@ -17,9 +18,10 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import describe, instances, limits, lookup, placement, query, registration
 from windlass.services.ecs.capacity import Place
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import Order
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import FARGATE, INSTANCES, TASKS, Cluster, ContainerInstance
+from windlass.services.ecs.model import FARGATE, TASKS, Cluster
 from windlass.services.ecs.placement import Demand
 from windlass.services.ecs.rooms import Rooms, target
 
@@ -76,6 +78,21 @@ def place_on(
         else:
             places.append(Place(instance.launch_type, host=instance))
     return replace(order, places=places), failures
+
+
+def matching(
+    reads: Reads,
+    cluster: tuple[str, str, str],
+    launch_type: str,
+    given: Iterable[Mapping[str, Any]],
+) -> list[str]:
+    """Ids of the ACTIVE instances of that launch type that the constraints let have a task, room or not."""
+    wanted = placement.constraints(given, "")
+    return [
+        row.id
+        for row in reads[INSTANCES].by("status", (*cluster, "ACTIVE"))
+        if row.launch_type == launch_type and row.reachable and not wanted.unmet(subject(reads, row))
+    ]
 
 
 def _demand(order: Order, zones: frozenset[str]) -> Demand:

@@ -16,7 +16,8 @@ from windlass.fleet.model import Instance, Node, Port
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits
-from windlass.services.ecs.model import RESERVED_PORTS, Cluster, ContainerInstance
+from windlass.services.ecs.instance_model import RESERVED_PORTS, ContainerInstance
+from windlass.services.ecs.model import Cluster
 
 ZONE = "ecs.availability-zone"
 BUILT_IN_PREFIXES = ("ecs.", "com.amazonaws.ecs.")

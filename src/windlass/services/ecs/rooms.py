@@ -16,7 +16,7 @@ from windlass.fleet.room import Draw, Need, Room, Taken, Target
 from windlass.fleet.transitions import ENDED
 from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.ecs import placement, registration
-from windlass.services.ecs.model import INSTANCES, ContainerInstance
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 
 Pool: TypeAlias = tuple[str, str, str, str]
 """(account, region, cluster name, launch type): what a task of that launch type may be placed on."""

@@ -14,8 +14,9 @@ from windlass.aws.calls import Principal
 from windlass.kernel.clock import MINUTE, Duration, Instant, seconds
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch_rates import backoff_policy
-from windlass.services.ecs.model import INSTANCES, TASKS, ContainerInstance, Task
+from windlass.services.ecs.model import TASKS, Task
 from windlass.services.ecs.service_model import SERVICES, Service, ServiceKey
 from windlass.services.ecs.service_turn import Rules, Turn
 from windlass.services.plane import Plane

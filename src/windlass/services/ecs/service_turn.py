@@ -6,7 +6,7 @@ stopped. What a turn cannot do now is done in a later one, which it asks for: `a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +18,31 @@ from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
     backoff,
     circuit_breaker,
+    daemon,
     deployment,
+    placing,
     progress,
+    scale_in,
     service_events,
     standing,
     starting,
     stopping,
 )
 from windlass.services.ecs.backoff import Backoff, Ended, Policy
+from windlass.services.ecs.daemon import Held
 from windlass.services.ecs.deployment import Blocked, Complete, Start, Stop, Wanted
-from windlass.services.ecs.model import TASKS, Standing, Task
-from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, Deployment, Service
+from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import TASKS, Standing, Task, deployment_of, drained
+from windlass.services.ecs.service_model import (
+    DEPLOYMENTS,
+    REVISIONS,
+    SERVICES,
+    Deployment,
+    Service,
+    ServiceRevision,
+)
 from windlass.services.ecs.standing import Patience, Stand
+from windlass.services.ecs.starting import Started
 
 ENDED_MAX = 500
 """Ended tasks of one deployment that one turn reckons."""
@@ -68,28 +81,99 @@ class Turn:
         self._service = progress.advance(self._tx, self._call, self._service)
         stands = self._stands()
         primary = self._tx[DEPLOYMENTS].require(self._service.deployment_id)
-        older = [stand for id, stand in stands.items() if id != primary.id]
-        now = stands[primary.id]
-        self._forgive(primary, now)
-        actions = deployment.plan(self._wanted(primary), now.counts, [stand.counts for stand in older])
-        for action in actions:
-            self._carry_out(primary, action)
-        self._settle(primary, actions)
+        self._forgive(primary, stands[primary.id])
+        primary = self._tx[DEPLOYMENTS].require(primary.id)
+        if self._service.scheduling == "DAEMON":
+            complete = self._keep_daemons(primary, stands)
+        else:
+            complete = self._keep_replicas(primary, stands)
+        self._settle(complete)
         self._again += [stand.changes_at for stand in stands.values() if stand.changes_at is not None]
         return min(self._again, default=None)
+
+    def _keep_replicas(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
+        """So many tasks somewhere. Returns whether that is so."""
+        older = [stand.counts for id, stand in stands.items() if id != primary.id]
+        actions = deployment.plan(self._wanted(primary), stands[primary.id].counts, older)
+        for action in actions:
+            match action:
+                case Start(count):
+                    self._start(primary, count)
+                case Stop(cohort, kind, count):
+                    self._scale_in(cohort, kind, count)
+                case Blocked(why):
+                    self._say(why)
+                case Complete():
+                    return True
+        return False
+
+    def _keep_daemons(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
+        """One task on each instance that is meant. Returns whether that is so."""
+        revision = self._tx[REVISIONS].require(primary.revision_id)
+        held = [task for cohort in stands for task in self._held(cohort, primary)]
+        meant = self._meant(revision, held) if self._service.status == "ACTIVE" else []
+        if self._service.desired_count != len(meant):
+            self._service = self._tx[SERVICES].put(replace(self._service, desired_count=len(meant)))
+        planned = daemon.plan(meant, held, self._service.rolling.percent_min)
+        if planned.starts and primary.rollout != "FAILED" and self._may_start(primary):
+            self._started(
+                starting.start_on(
+                    self._tx, self._call, self._service, revision, primary.id, planned.starts[:STARTS_MAX]
+                )
+            )
+        self._stop([self._tx[TASKS].require(id) for id in planned.stops[:STOPS_MAX]], primary.id, "healthy")
+        return planned.complete
+
+    def _meant(self, revision: ServiceRevision, held: Sequence[Held]) -> list[str]:
+        """Instances that are to have a daemon: the ACTIVE ones that match, and those that others still leave.
+
+        On an instance that drains the daemon is the last to go (ECS Developer Guide, daemon).
+        """
+        meant = placing.matching(
+            self._tx, self._service.cluster_key, revision.launch_type, self._service.constraints
+        )
+        tasks = self._tx[TASKS]
+        served = dict.fromkeys(task.instance for task in held)
+        return meant + [
+            instance
+            for instance in served
+            if instance not in meant
+            and self._tx[INSTANCES].require(instance).status == "DRAINING"
+            and tasks.count("on_instance", (instance, "RUNNING")) > 1
+        ]
+
+    def _held(self, cohort: str, primary: Deployment) -> list[Held]:
+        kinds: tuple[Standing, ...] = ("pending", "running", "healthy", "unhealthy", "leaving")
+        return [
+            Held(
+                task.id,
+                task.instance,
+                current=task.deployment == primary.id,
+                healthy=kind == "healthy",
+                leaving=kind == "leaving",
+                unhealthy=kind == "unhealthy",
+            )
+            for kind in kinds
+            for task in standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
+        ]
 
     # reading
 
     def _stands(self) -> dict[str, Stand]:
-        """Deployment id → its counts, the oldest first; those that have no task any more are put away."""
+        """Cohort → its counts, the oldest deployment first; those that have no task any more are put away."""
         found: dict[str, Stand] = {}
         for row in self._tx[DEPLOYMENTS].by("shown", self._service.id):
-            stand = standing.of(self._tx, row.id, self._call.now, self._patience)
-            if row.id == self._service.deployment_id or stand.counts.held or stand.stopping:
-                found[row.id] = stand
-            else:
+            there = {cohort: self._stand(cohort) for cohort in (drained(row.id), row.id)}
+            kept = {id: stand for id, stand in there.items() if stand.counts.held or stand.stopping}
+            if row.id == self._service.deployment_id:
+                kept[row.id] = there[row.id]
+            if not kept:
                 self._put(replace(row, status="INACTIVE"))
+            found |= kept
         return found
+
+    def _stand(self, cohort: str) -> Stand:
+        return standing.of(self._tx, cohort, self._call.now, self._patience)
 
     def _wanted(self, primary: Deployment) -> Wanted:
         rolling = self._service.rolling
@@ -163,27 +247,22 @@ class Turn:
 
     # acting
 
-    def _carry_out(self, primary: Deployment, action: deployment.Action) -> None:
-        match action:
-            case Start(count):
-                self._start(primary.id, count)
-            case Stop(deployment_id, kind, count):
-                self._stop(deployment_id, kind, count)
-            case Blocked(why):
-                self._say(why)
-            case Complete():
-                pass
-
-    def _start(self, deployment_id: str, count: int) -> None:
-        row = self._tx[DEPLOYMENTS].require(deployment_id)
-        now = self._call.now
-        if row.backoff_until > now:
+    def _may_start(self, row: Deployment) -> bool:
+        """Not while it backs off."""
+        if row.backoff_until > self._call.now:
             self._again.append(row.backoff_until)
+            return False
+        return True
+
+    def _start(self, row: Deployment, count: int) -> None:
+        if not self._may_start(row):
             return
         revision = self._tx[REVISIONS].require(row.revision_id)
-        started = starting.start(
-            self._tx, self._call, self._service, revision, row.id, count, most=STARTS_MAX
+        self._started(
+            starting.start(self._tx, self._call, self._service, revision, row.id, count, most=STARTS_MAX)
         )
+
+    def _started(self, started: Started) -> None:
         if started.again is not None:
             self._again.append(started.again)
         if started.tasks:
@@ -193,35 +272,34 @@ class Turn:
             reason = {"reason": started.reason} if started.reason else {}
             self._act("ERROR", started.event, **reason)
 
-    def _stop(self, deployment_id: str, kind: Standing, count: int) -> None:
+    def _scale_in(self, cohort: str, kind: Standing, count: int) -> None:
         """Those of that standing that started last, without the protected ones."""
-        tasks = standing.tasks(self._tx, deployment_id, kind, self._call.now, self._patience)
-        free = [task for task in reversed(tasks) if task.protected_until <= self._call.now]
+        tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
+        free = [task for task in reversed(tasks) if not scale_in.is_protected(task, self._call.now)]
         if len(free) < count:
-            self._say(_PROTECTED.format(deployment_id))
-        chosen = free[: min(count, STOPS_MAX)]
+            self._say(_PROTECTED.format(deployment_of(cohort)))
+        self._stop(free[: min(count, STOPS_MAX)], deployment_of(cohort), kind)
         if count > STOPS_MAX and len(free) > STOPS_MAX:
             self._again.append(self._call.now)
-        reason = self._stop_reason(deployment_id, kind)
-        for task in chosen:
-            stopping.stop(self._tx, self._bus, task, SCHEDULER, reason, self._call.now)
-        if chosen:
-            self._tell_tasks("has stopped {} running tasks", [task.id for task in chosen])
 
-    def _stop_reason(self, deployment_id: str, kind: str) -> str:
+    def _stop(self, tasks: Sequence[Task], deployment_id: str, kind: Standing) -> None:
+        if not tasks:
+            return
+        reason = f"Scaling activity initiated by (deployment {deployment_id})"
         if kind == "unhealthy":
-            return circuit_breaker.CONTAINER_UNHEALTHY
-        return f"Scaling activity initiated by (deployment {deployment_id})"
+            reason = circuit_breaker.CONTAINER_UNHEALTHY
+        for task in tasks:
+            stopping.stop(self._tx, self._bus, task, SCHEDULER, reason, self._call.now)
+        self._tell_tasks("has stopped {} running tasks", [task.id for task in tasks])
 
     # what it comes to
 
-    def _settle(self, primary: Deployment, actions: Sequence[deployment.Action]) -> None:
-        primary = self._tx[DEPLOYMENTS].require(primary.id)
-        if any(isinstance(action, Complete) for action in actions):
-            if self._service.status == "DRAINING":
-                self._service = progress.inactive(self._tx, self._call, self._service)
-            else:
-                self._service = progress.steady(self._tx, self._call, self._service, primary)
+    def _settle(self, complete: bool) -> None:
+        if complete and self._service.status == "DRAINING":
+            self._service = progress.inactive(self._tx, self._call, self._service)
+        elif complete:
+            primary = self._tx[DEPLOYMENTS].require(self._service.deployment_id)
+            self._service = progress.steady(self._tx, self._call, self._service, primary)
         elif self._service.steady_at:
             self._service = self._tx[SERVICES].put(replace(self._service, steady_at=0))
 

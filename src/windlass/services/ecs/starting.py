@@ -83,6 +83,37 @@ def start(
     return Started(tasks, _closest(failures), NO_ROOM, failures[0]["reason"])
 
 
+def start_on(
+    tx: Transaction,
+    call: Call,
+    service: Service,
+    revision: ServiceRevision,
+    deployment: str,
+    instances: Sequence[str],
+) -> Started:
+    """Start one task on each of these container instances, as far as the rates and their room allow."""
+    definition = lookup.definition(tx, call.scope, revision.definition_arn)
+    if definition is None:
+        return Started(why=_unable("TaskDefinition not found"), event=WRONG)
+    rates = call.part(LaunchRates)
+    pace = rates.ask(call.scope, service.id, Tasks(other=len(instances)), call.now)
+    chosen = list(instances[: pace.starts.total])
+    if not chosen:
+        return Started(again=pace.look_again)
+    try:
+        places = [Place(revision.launch_type)] * len(chosen)
+        order = order_of(service, revision, definition, places, deployment)
+        wires = wiring.begin(tx, call, order)
+        cluster = tx[CLUSTERS].require(service.cluster_key)
+        order, failures = placing.place_on(tx, call, cluster, order, chosen, wires.zones)
+    except Fault as fault:
+        return _refused(fault)
+    tasks = launching.write(tx, call, order, cluster, definition, wires)
+    if not failures:
+        return Started(tasks, again=pace.look_again)
+    return Started(tasks, _closest(failures), NO_ROOM, failures[0]["reason"])
+
+
 def _wish(places: Sequence[Place]) -> Tasks:
     """The places by what their launches are limited by."""
     kinds = Counter(

@@ -14,7 +14,7 @@ from windlass.fleet.instances import terminate
 from windlass.fleet.model import NODES
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services.ecs.model import INSTANCES
+from windlass.services.ecs.instance_model import INSTANCES
 
 MACHINE = "i-0000000000000001"
 

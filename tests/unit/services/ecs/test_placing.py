@@ -12,7 +12,8 @@ from windlass.aws.quotas import Profile
 from windlass.fleet.model import NODES, UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services.ecs.model import INSTANCES, RESERVED_PORTS, TASKS, ContainerInstance
+from windlass.services.ecs.instance_model import INSTANCES, RESERVED_PORTS, ContainerInstance
+from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.registration import ZONE
 from windlass.services.ecs.rooms import Rooms
 

@@ -12,7 +12,9 @@ from windlass.fleet import model as fleet_model
 from windlass.kernel.durable import DurableLog
 from windlass.kernel.log_sqlite import SqliteLog
 from windlass.kernel.store import Store
-from windlass.services.ecs import model
+from windlass.services.ecs import SERVICE, model
+from windlass.services.ecs import service_model as of_services
+from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.task_definition import register
 
 
@@ -29,14 +31,31 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
             "1", "r", "work", 3, registered.definition, registered.compatibilities, NOW, "me", tags={"a": "b"}
         ),
         model.TASKS: a_task(containers=("app", "side"), overrides={"cpu": "1", "network": SUBNET}),
-        model.INSTANCES: an_instance(custom=(("stack", "prod"),), tags={"a": "b"}),
+        INSTANCES: an_instance(custom=(("stack", "prod"),), tags={"a": "b"}),
         model.RUN_TOKENS: model.RunToken("1", "r", "t", "f", "main", ("t1", "t2"), NOW),
         model.SETTINGS: model.AccountSetting("1", "r", "", "taskLongArnFormat", "enabled"),
+        of_services.SERVICES: of_services.Service(
+            "s", "1", "r", "main", "web", NOW, "7", desired_count=3, grace_s=5, tags={"a": "b"},
+            rolling=of_services.Rolling(50, 150, alarms=("high",), shape={"strategy": "ROLLING"}),
+            strategies=({"type": "random"},),
+        ),
+        of_services.REVISIONS: of_services.ServiceRevision(
+            "7", "1", "r", "main", "web", "s", NOW, "arn", network=SUBNET, digests=(("app", "sha256:1"),)
+        ),
+        of_services.DEPLOYMENTS: of_services.Deployment("ecs-svc/1", "1", "r", "s", "7", "d", NOW, NOW),
+        of_services.SERVICE_DEPLOYMENTS: of_services.ServiceDeployment(
+            "d", "1", "r", "main", "web", "s", NOW, NOW, "7",
+            source_revisions=("6",), hooks=({"hookId": "h"},),
+        ),
+        of_services.TASK_SETS: of_services.TaskSet(
+            "ecs-svc/2", "1", "r", "main", "web", "s", NOW, NOW, "7", scale_percent=12.5
+        ),
+        of_services.SERVICE_EVENTS: of_services.ServiceEvent("s", 4, "e", NOW, "(service web) has started."),
     }  # fmt: skip
 
     async def write() -> None:
         log = DurableLog(SqliteLog(tmp_path))
-        store = Store((*model.TABLES, *fleet_model.TABLES), log)
+        store = Store((*SERVICE.tables, *fleet_model.TABLES), log)
         with store.transact() as tx:
             for table, row in rows.items():
                 tx[table].put(row)
@@ -44,7 +63,7 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
         await log.close()
 
     asyncio.run(write())
-    again = Store((*model.TABLES, *fleet_model.TABLES), DurableLog(SqliteLog(tmp_path)))
-    assert set(rows) == set(model.TABLES)
+    again = Store((*SERVICE.tables, *fleet_model.TABLES), DurableLog(SqliteLog(tmp_path)))
+    assert set(rows) == set(SERVICE.tables)
     for table, row in rows.items():
         assert list(again[table].all()) == [row]

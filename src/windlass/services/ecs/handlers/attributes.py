@@ -11,7 +11,8 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import limits, lookup, registration
 from windlass.services.ecs.handlers import listing
-from windlass.services.ecs.model import INSTANCES, Cluster, ContainerInstance
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
+from windlass.services.ecs.model import Cluster
 
 TARGET = "container-instance"
 

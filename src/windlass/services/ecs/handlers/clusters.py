@@ -14,7 +14,8 @@ from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import capacity, describe, instances, limits, lookup, references, tagging
 from windlass.services.ecs.handlers import listing
-from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, INSTANCES, TASKS, Cluster
+from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, TASKS, Cluster
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 INSIGHTS = ("enabled", "disabled", "enhanced")

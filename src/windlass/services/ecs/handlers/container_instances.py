@@ -22,7 +22,8 @@ from windlass.services.ecs import (
     tagging,
 )
 from windlass.services.ecs.handlers import listing
-from windlass.services.ecs.model import CLUSTERS, INSTANCES, TASKS, Cluster, ContainerInstance
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
+from windlass.services.ecs.model import CLUSTERS, TASKS, Cluster
 from windlass.services.ecs.rooms import Rooms
 
 

@@ -11,17 +11,9 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
 from windlass.services.ecs import describe, lookup, references, tagging
+from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import (
-    CLUSTERS,
-    DEFINITIONS,
-    INSTANCES,
-    TASKS,
-    Cluster,
-    ContainerInstance,
-    Task,
-    TaskDefinition,
-)
+from windlass.services.ecs.model import CLUSTERS, DEFINITIONS, TASKS, Cluster, Task, TaskDefinition
 
 
 @dataclass(frozen=True, slots=True)
