@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--soak-s", type=float, default=8.0, help="seconds of each random run of tests/fault/test_soak.py"
+        "--soak-s", type=float, default=6.0, help="seconds of each random run of tests/fault/test_soak.py"
     )
 
 

@@ -1,7 +1,7 @@
 """Tasks that are started and stopped in a random order, and what must be true of them whatever happens.
 
 Every task writes a line when it starts, so that a second run of the same task cannot go unseen. All of them
-carry the soak's own mark in their environment, by which leftovers are found.
+have the directory of those lines in their environment, by which leftovers are found (leaks.py).
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.fault.leaks import Leaks
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
-from windlass.node.cgroups import parent_group, read_hierarchies
 
 ACCOUNT = "123456789012"
+TASKS_MIN = 20
 TASKS_MAX = 500
 ALIVE_MAX = 40
 SETTLES_WITHIN_S = 120
 KILL_SHARE = 0.01
 """How many of all things done are kills, in a soak that kills."""
-MARK = "WINDLASS_SOAK"
 
 BEGIN = 'echo started >>"$D/$N.starts"; '
 KINDS = {
@@ -45,6 +46,7 @@ class Soak:
     """One run: `step` until bored, then `finish`. The same seed draws the same order of things to do."""
 
     plane: PlaneProcess
+    leaks: Leaks
     directory: Path
     image: str
     seed: int
@@ -60,7 +62,6 @@ class Soak:
         self.directory.mkdir(mode=0o777)
         self.random = random.Random(self.seed)
         self.client = self.plane.client("ecs", ACCOUNT)  # planes come back on their port
-        self.mark = f"{self.seed}-{os.getpid()}-{self.directory.parent.name}"
         ecs = self.client
         ecs.create_cluster()
         for kind, (script, _) in KINDS.items():
@@ -82,10 +83,10 @@ class Soak:
             )
 
     def run(self, seconds: float) -> None:
-        """Do random things for so long, or until all tasks were started and stopped."""
+        """Do random things for so long, and on until there were enough tasks."""
         ends_at = time.monotonic() + seconds
         deeds: list[Callable[[], None]] = [self.start] * 6 + [self.stop] * 5 + [self.look] * 2
-        while time.monotonic() < ends_at:
+        while time.monotonic() < ends_at or len(self.started) < TASKS_MIN:
             if self.kills and self.random.random() < KILL_SHARE:
                 self.random.choice([self.kill_agent, self.kill_plane, self.kill_both])()
             self.random.choice(deeds)()
@@ -99,7 +100,7 @@ class Soak:
             return
         kind = self.random.choice(sorted(KINDS))
         self.numbers += 1
-        environment = {"D": str(self.directory), "N": str(self.numbers), MARK: self.mark}
+        environment = {"D": str(self.directory), "N": str(self.numbers)}
         pairs = [{"name": name, "value": value} for name, value in environment.items()]
         try:
             answer = self.client.run_task(
@@ -152,14 +153,19 @@ class Soak:
         while set(self.started) - self.stopping:
             self.stop()
         shown: dict[str, dict[str, Any]] = {}
-        until(
-            lambda: all(t["lastStatus"] == "STOPPED" for t in self.show(shown)), "all stop", SETTLES_WITHIN_S
-        )
+        with suppress(AssertionError):
+            until(lambda: not self.unfinished(shown), "all stop", SETTLES_WITHIN_S)
+        left = self.unfinished(shown)
+        assert not left, f"{left}; killed {self.killed}"
         assert len(shown) == len(self.started)
         for arn, (number, kind) in self.started.items():
             self.check(number, kind, shown[arn])
-        until(lambda: not marked(self.mark), "nothing of a task runs on")
-        until(lambda: not zombies_of(self.plane.data), "the agent has no dead children")
+        self.leaks.none(agent_lives=True)
+
+    def unfinished(self, shown: dict[str, dict[str, Any]]) -> list[str]:
+        """Tasks that have not stopped, and how they are."""
+        left = [task for task in self.show(shown) if task["lastStatus"] != "STOPPED"]
+        return [f"{self.started[t['taskArn']]} is {t['lastStatus']}: {t}" for t in left]
 
     def show(self, shown: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         arns = sorted(self.started)
@@ -181,17 +187,6 @@ class Soak:
         if task.get("stopCode") == "EssentialContainerExited":
             assert self.starts(number) == ["started"], story
 
-    def check_nothing_left(self) -> None:
-        """After the plane has stopped: no process, cgroup, mount or bundle is left of its agent."""
-        agent = self.plane.data / "agent"
-        assert agents_of(self.plane.data) == []
-        assert marked(self.mark) == []
-        group = parent_group(agent).lstrip("/")
-        assert not [top for top in read_hierarchies().roots if (top / group).exists()]
-        assert str(self.plane.data) not in Path("/proc/mounts").read_text()
-        for bundles in (agent / "oci" / "units", agent / "oci" / "state", agent / "containers"):
-            assert not bundles.exists() or list(bundles.iterdir()) == []
-
 
 def agents_of(data: Path) -> list[int]:
     """Agents that serve that plane."""
@@ -199,23 +194,6 @@ def agents_of(data: Path) -> list[int]:
     return [
         pid for pid in _pids() if b"windlass.node.main" in (line := _read(pid, "cmdline")) and words in line
     ]
-
-
-def marked(mark: str) -> list[int]:
-    """Processes with the soak's mark in their environment."""
-    wanted = f"{MARK}={mark}\0".encode()
-    return [pid for pid in _pids() if wanted in _read(pid, "environ")]
-
-
-def zombies_of(data: Path) -> list[int]:
-    """Dead children of the plane's agents that nobody has reaped."""
-    agents = set(agents_of(data))
-    found = []
-    for pid in _pids():
-        fields = _read(pid, "stat").rpartition(b") ")[2].split()
-        if fields and fields[0] == b"Z" and int(fields[1]) in agents:
-            found.append(pid)
-    return found
 
 
 def _pids() -> list[int]:

@@ -13,12 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
 from tests.unit.node.fake_plane import FakePlane, a_want
-from tests.unit.node.running import LOG, a_python, a_shell
+from tests.unit.node.running import a_python, a_shell
 from tests.unit.node.site import SLEEPER, Site, at_site
 from windlass.fleet.messages import ContainerSpec, RestartPolicy, Shutdown, Want
 from windlass.node import keeper, proc
@@ -27,7 +25,6 @@ ACCOUNT = "123456789012"
 Make = Callable[..., PlaneProcess]
 U1, ENDS, WRITES, SLEEPS = (f"{name}-{os.getpid()}" for name in ("u1", "ends", "writes", "sleeps"))
 """Ids of this process's own: agents look for a unit's leftovers on the whole machine, other tests' too."""
-DYING_AGENT = Path(__file__).with_name("dying_agent.py")
 
 
 def leftovers(data: Path) -> list[int]:
@@ -97,42 +94,6 @@ def test_three_tasks_live_on_and_one_ends(tmp_path: Path) -> None:
             assert again.units[name] == before[name]
         await end(site, again)
         assert {again.units[name].containers[0].exit_code for name in (WRITES, SLEEPS)} == {143}
-
-    at_site(tmp_path, body)
-
-
-@pytest.mark.parametrize(
-    ("step", "number"),
-    [
-        ("before create", 1),
-        ("after create", 1),
-        ("after start", 1),
-        ("after exit", 1),
-        ("before report", 1),
-        ("before report", 2),
-    ],
-)
-@pytest.mark.parametrize("log", [LOG, None])
-def test_killed_at_each_step(tmp_path: Path, step: str, number: int, log: Any) -> None:
-    """Wherever in a launch the agent dies, the task runs once, and its exit code is known."""
-    runs = tmp_path / "runs"
-    task = a_shell(f"echo run >> {runs}; echo out; exit 7", log=log)
-
-    async def body(site: Site) -> None:
-        dying = site.spawn(sys.executable, str(DYING_AGENT), step, str(number))
-        plane = await site.plane()
-        await plane.welcome()
-        await plane.desire(1, a_want(U1, task))
-        await plane.until_end()
-        assert dying.wait(20) == -signal.SIGKILL
-        await site.ensure()
-        again = await site.plane()
-        await again.welcome(observed=max(plane.numbers, default=0), epoch=2)
-        await again.desire(1, a_want(U1, task))
-        state = await again.until_status(U1, "stopped")
-        assert (state.containers[0].exit_code, state.stop_code) == (7, "EssentialContainerExited")
-        assert runs.read_text() == "run\n"
-        await end(site, again)
 
     at_site(tmp_path, body)
 

@@ -143,8 +143,7 @@ class Agent:
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
         self._functions = host
-        endpoint = partial(getattr, self, "endpoint")
-        host.attach(Seat(self.reported, self.logs, self._clock, spawn, data, endpoint, watch))
+        host.attach(Seat(self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint, watch))
 
     @property
     def node_id(self) -> str:
@@ -217,8 +216,9 @@ class Agent:
         self._wants[unit_id] = Want(spec, run=True)
         for container in spec.containers:
             status, name = self._held[unit_id].container(container.name).status, container.name
-            found = status != "stopped" and self._runner.adopt(unit_id, container, progress.over.get(name, 0))
-            if not found and status == "running" and name not in progress.restarting:
+            if status != "stopped" and self._runner.adopt(unit_id, container, progress.over.get(name, 0)):
+                self._held[unit_id] = moves.adopted(self._held[unit_id], name)
+            elif status == "running" and name not in progress.restarting:
                 self.exited(unit_id, name, None, LOST_REASON, self._clock.now())
         self._networks.adopt(spec, self._held[unit_id].state, partial(self._reconnected, unit_id))
         self._wake(unit_id)

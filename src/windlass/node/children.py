@@ -62,13 +62,12 @@ class Children:
         return found
 
     def reap_orphans(self) -> None:
-        """Reap dead children that nobody watches, but no first process of a pid namespace: that is a
+        """Reap dead children that nobody watches: what is ours since its parent died, as a container is whose
 
-        container whose watcher is about to come. What an OCI runtime leaves must not stay: the kernel ends
-        no pid namespace before all its dead are reaped.
+        monitor was killed. It must not stay: the kernel ends no pid namespace before all its dead are reaped.
         """
         for pid in proc.children():
-            if pid not in self._watched and not proc.is_first_of_namespace(pid):
+            if pid not in self._watched:
                 _reap(pid)
 
     def close(self) -> None:

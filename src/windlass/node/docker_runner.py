@@ -36,7 +36,7 @@ from windlass.node.docker_spec import Home, Outcome
 from windlass.node.faults import CannotCreate
 from windlass.node.images.faults import CannotPull, Withdrawn
 from windlass.node.process_runner import OUT_OF_MEMORY
-from windlass.node.runner import ExecEvents, Execution, LogSink, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, RunnerEvents, Step, no_step
 from windlass.node.sandbox import HOST, Sandbox
 
 STARTS_AT_ONCE = 8
@@ -101,6 +101,7 @@ class DockerRunner:
         networks: DockerNetworks,
         places: Places,
         home: Home,
+        step: Step = no_step,
     ) -> None:
         self._loop = loop
         self._clock = clock
@@ -110,6 +111,7 @@ class DockerRunner:
         self._networks = networks
         self._places = places
         self._home = home
+        self._step = step
         self._daemon = Daemon(engine, clock, home, self)
         self._containers = Containers(self._daemon, home)
         self._starting: dict[Key, _Container] = {}
@@ -263,6 +265,7 @@ class DockerRunner:
         pid = outcome.pid if self._engine.address.is_local else 0
         self._events.started(*container.key, pid, min(outcome.started_at, self._clock.now()))
         last = await self._end_of(container)
+        self._step("after exit")
         container.over.set()
         del self._running[container.key], self._by_id[container.id]
         if container.check is not None:
@@ -291,6 +294,7 @@ class DockerRunner:
                 started_before = (await self._containers.look_up(container.id)).started_at
             else:
                 image = await self._fetch(container)
+                self._step("before create")
                 async with self._starts:
                     _not_withdrawn(container)
                     join = partial(self._networks.join, unit_id, name, container.sandbox)
@@ -300,14 +304,17 @@ class DockerRunner:
                     unit.volumes.update(shapes.volumes(unit_id, container.spec))
                     container.id = await self._containers.create(unit_id, container.spec, body)
                 unit.containers[name] = container.id
+                self._step("after create")
         except (DaemonGone, Refused, OSError) as error:
             raise CannotCreate(str(error)) from error
         try:
             async with self._starts:
                 _not_withdrawn(container)
-                return await self._containers.set_going(container.id, started_before)
+                outcome = await self._containers.set_going(container.id, started_before)
         except (DaemonGone, Refused) as error:
             raise CannotStart(str(error)) from error
+        self._step("after start")
+        return outcome
 
     async def _fetch(self, container: _Container) -> str:
         """What Docker calls its image, once it has it. Raises CannotPull, DaemonGone, Withdrawn."""

@@ -25,6 +25,7 @@ from windlass.node.docker_spec import Home
 from windlass.node.faults import NotCapable
 from windlass.node.images.places import store_of_agent
 from windlass.node.images.settings import ImageSettings
+from windlass.node.runner import Step, no_step
 from windlass.node.tenancy import home
 
 DAEMON_WITHIN = seconds(20)
@@ -40,6 +41,7 @@ async def open_runner(
     data: Path,
     settings: ImageSettings,
     environment: Mapping[str, str],
+    step: Step = no_step,
 ) -> DockerRunner:
     """The runner, listening to its daemon. Raises NotCapable when none answers."""
     host = await _wait_for_daemon(clock, environment)
@@ -50,7 +52,7 @@ async def open_runner(
     images = DockerImages(host.engine, store_of_agent(data), settings, spawn, threads, folder / "load")
     networks = DockerNetworks(host.engine, clock, me, threads, folder / "files")
     places = Places(loop, folder / "places")
-    runner = DockerRunner(loop, clock, spawn, host.engine, images, networks, places, me)
+    runner = DockerRunner(loop, clock, spawn, host.engine, images, networks, places, me, step)
     try:
         await runner.open()
     except (DaemonGone, Refused, TimeoutError) as error:

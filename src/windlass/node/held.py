@@ -31,7 +31,6 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was done about a unit beside its state: what the next agent has to know to go on. See Held."""
 
     terminated: Mapping[str, Instant] = {}
-    killed: frozenset[str] = frozenset()
     restarting: Mapping[str, int] = {}
     restarted_at: Mapping[str, Instant] = {}
     over: Mapping[str, int] = {}
@@ -93,16 +92,18 @@ def fresh(spec: UnitSpec) -> Held:
 def progress(held: Held) -> Progress:
     """What is to be written down of the unit beside its specification and state."""
     failures = {name: checks.failures for name, checks in held.checks.items() if checks.failures}
-    return Progress(held.terminated, held.killed, held.restarting, held.restarted_at, held.over, failures)
+    return Progress(held.terminated, held.restarting, held.restarted_at, held.over, failures)
 
 
 def resumed(spec: UnitSpec, state: UnitState, progress: Progress) -> Held:
-    """The unit as an agent before this one left it. A health check that was under way is made again."""
+    """The unit as an agent before this one left it. A health check that was under way is made again, and
+
+    whom it killed is killed again: it may have died on the way to that.
+    """
     held = Held(
         spec,
         state,
         terminated=progress.terminated,
-        killed=progress.killed,
         restarting=progress.restarting,
         over=progress.over,
         restarted_at=progress.restarted_at,
@@ -114,6 +115,12 @@ def resumed(spec: UnitSpec, state: UnitState, progress: Progress) -> Held:
 def asked(held: Held, name: str) -> Held:
     """The runner was asked to start that container."""
     return replace(held, asked=held.asked | {name})
+
+
+def adopted(held: Held, name: str) -> Held:
+    """The runner found that container started; unless it said so at once it will, and is not asked again."""
+    unanswered = held.container(name).status == "pending" or name in held.restarting
+    return asked(held, name) if unanswered else held
 
 
 def withdrawn(held: Held, name: str) -> Held:

@@ -245,13 +245,13 @@ async def _runner(
     if host is not None:
         store = store_of_agent(options.data)
         pulls = Pulls(loop, clock, children, spawn, options.data, images)
-        oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host)
+        oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host, step)
         pulls.begin_collecting()
         return oci
     if options.runner == "docker":
         from windlass.node.docker_start import open_runner
 
-        return await open_runner(loop, clock, spawn, options.data, images, os.environ)
+        return await open_runner(loop, clock, spawn, options.data, images, os.environ, step)
     path = os.environ.get("PATH", os.defpath)
     return ProcessRunner(loop, clock, children, options.data, path, step)
 

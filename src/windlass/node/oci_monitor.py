@@ -81,7 +81,7 @@ class Monitors:
 
     def find(self, bundle: Bundle) -> Found | None:
         """The container of that bundle, if it was ever started."""
-        if (self._state / bundle.id / "exec.fifo").exists():  # made, and it waits to be started
+        if self.waits(bundle):
             return None
         found = keeper.find(self._place(bundle))
         try:
@@ -90,14 +90,21 @@ class Monitors:
             return None
         return None if found is None else Found(found.pid, pid, started_at, found.alive)
 
+    def waits(self, bundle: Bundle) -> bool:
+        """Whether the container was made, and never started."""
+        return (self._state / bundle.id / "exec.fifo").exists()
+
     def kill(self, bundle: Bundle) -> None:
-        """Kill the monitor, what it is the parent of, and its keeper."""
-        found = keeper.find(self._place(bundle))
-        if found is None or not found.alive:
-            return
-        monitors = proc.children_of(found.pid)
+        """Kill its keeper, its monitor, what that is the parent of, and every runtime at work on it.
+
+        Found by what they were told: when one of them was killed, nobody is the others' parent any more.
+        """
+        told = bundle.id
+        monitors = [pid for pid in proc.everyone() if told in proc.command_line(pid)]
         below = [pid for monitor in monitors for pid in proc.children_of(monitor)]
-        for pid in (found.pid, *monitors, *below):
+        found = keeper.find(self._place(bundle))
+        keepers = [found.pid] if found is not None and found.alive else []
+        for pid in (*keepers, *monitors, *below):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -164,4 +171,4 @@ def complaint(log: Path) -> str:
     for line in reversed(lines):
         with suppress(ValueError, TypeError, KeyError):
             return str(json.loads(line)["msg"])
-    return lines[-1] if lines else "the OCI runtime failed without a word"
+    return lines[-1] if lines else "the OCI runtime was killed, or failed without a word"

@@ -44,7 +44,7 @@ from windlass.node.oci_monitor import Found, Monitors
 from windlass.node.oci_spec import Limits, stop_signal
 from windlass.node.output import Output
 from windlass.node.process_runner import KEEPER_LOST, OUT_OF_MEMORY
-from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents
+from windlass.node.runner import ExecEvents, Execution, LogSink, LogStream, RunnerEvents, Step, no_step
 from windlass.node.sandbox import HOST, Sandbox
 from windlass.node.task_groups import TaskGroups
 from windlass.node.task_room import Level, levels
@@ -103,6 +103,7 @@ class OciRunner:
         store: ImageStore,
         pulls: Pulls,
         host: OciHost,
+        step: Step = no_step,
     ) -> None:
         self._loop = loop
         self._clock = clock
@@ -111,6 +112,7 @@ class OciRunner:
         self._store = store
         self._pulls = pulls
         self._host = host
+        self._step = step
         self._units = data / "oci" / "units"
         self._state = data / "oci" / "state"
         self._group = parent_group(data)
@@ -158,21 +160,26 @@ class OciRunner:
         self._host.cgroups.remove(self._group, but=kept.values())
         self._loop.call_soon(self._monitors.let_go)
 
-    async def _end(self, bundle: Bundle) -> None:
-        """Kill what an agent before this one left there, and take it away."""
-        self._monitors.kill(bundle)
+    async def _end(self, bundle: Bundle, detached: asyncio.Future[None] | None = None) -> None:
+        """Kill what was begun there, however far it came and whatever of it was killed, and take it away."""
+        await self._aside(partial(self._monitors.kill, bundle))
         await self._empty(bundle)
         with suppress(OSError):
             await self._runtime("delete", "--force", bundle.id)
+        if detached is not None:
+            await detached
         self._host.cgroups.remove(bundle.group)
         self._monitors.forget(bundle)
-        await self._aside(partial(shutil.rmtree, bundle.directory, ignore_errors=True))
+        for directory in (self._state / bundle.id, bundle.directory):
+            await self._aside(partial(shutil.rmtree, directory, ignore_errors=True))
+        self._sweep_soon()
 
     async def _empty(self, bundle: Bundle) -> None:
-        """Kill all that is in its cgroup; returns when nothing is."""
+        """Kill all that is in its cgroup; returns when nothing is: the dead are, until reaped."""
         deadline = self._clock.now() + GONE_WITHIN
         while self._host.cgroups.kill(bundle.group) and self._clock.now() < deadline:
             await self._clock.sleep_until(self._clock.now() + LOOK)
+            self._children.reap_orphans()
 
     def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
         """See runner.Runner. Its output goes on where the agent before this one stopped reading."""
@@ -305,7 +312,7 @@ class OciRunner:
             async with self._starts:
                 ended = await self._start(container, image, defaults)
         except (CannotStart, CannotPull, Withdrawn, OSError, ValueError) as error:
-            await self._clean_up(container)
+            await self._clean_up(container, by_force=True)
             self._starting.pop(container.key, None)
             self._events.failed(*container.key, _reason(error), self._clock.now())
             return
@@ -314,6 +321,7 @@ class OciRunner:
     async def _until_end(self, container: _Container, ended: asyncio.Future[int]) -> None:
         """From the moment it runs; `ended` is done when its monitor is gone."""
         await ended
+        self._step("after exit")
         found = oci_monitor.exit_code(container.bundle)
         if found is None:  # somebody killed the monitor
             self._signal(container, signal.SIGKILL)
@@ -365,6 +373,7 @@ class OciRunner:
             raise Withdrawn
         container.stop_signal = stop_signal(image.config.stop_signal)
         bundle = container.bundle
+        self._step("before create")
         try:
             await self._aside(lambda: self._lay_out(container, image, defaults))
             kept, said = self._monitors.start(bundle, self._clock.now(), container.spec.log is not None)
@@ -381,7 +390,12 @@ class OciRunner:
             for pipe in kept.pipes:
                 os.close(pipe)
             raise CannotStart(await self._aside(lambda: oci_monitor.complaint(bundle.log)))
-        await self._begin(container, kept)
+        if not await self._begin(container, kept):
+            self._signal(container, signal.SIGKILL)
+            await ended
+            self._close(container)
+            raise CannotStart("the OCI runtime was killed before the container was started")
+        self._events.started(*container.key, container.pid, self._clock.now())
         return ended
 
     def _lay_out(self, container: _Container, image: Image, defaults: Mapping[str, str]) -> None:
@@ -390,17 +404,20 @@ class OciRunner:
         spec, limits = container.spec, self._limits
         lay_out(container.bundle, container.key[0], spec, image, claim, defaults, limits, container.sandbox)
 
-    async def _begin(self, container: _Container, kept: Kept) -> None:
-        """It is made and waits: watch it and its output, then let it run."""
+    async def _begin(self, container: _Container, kept: Kept) -> bool:
+        """It is made and waits: watch it and its output, then let it run. False: nobody did."""
         bundle = container.bundle
+        self._step("after create")
         container.pid = int(bundle.pid_file.read_text())
         container.process = oci_monitor.open_process(container.pid, bundle)
         bundle.started_file.write_text(str(int(container.stop_signal)))
         self._watch_output(container, kept.pipes)
         self._starting.pop(container.key, None)
-        with suppress(OSError):  # a start that fails ends the container, and with it this life
-            await self._runtime("start", bundle.id)
-        self._events.started(*container.key, container.pid, self._clock.now())
+        code = 1
+        with suppress(OSError):  # other starts that fail end the container, and with it this life
+            code = await self._runtime("start", bundle.id)
+        self._step("after start")
+        return not code or not self._monitors.waits(bundle)
 
     def _watch_output(self, container: _Container, pipes: Sequence[int]) -> None:
         """It runs from now on, as far as others ask."""
@@ -408,16 +425,18 @@ class OciRunner:
             stream = container.stream = self._logs.stream(container.spec.log, container.spec.log_options)
             container.outputs = [Output(self._loop, self._clock, pipe, stream) for pipe in pipes]
         self._running[container.key] = container
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
+        self._sweep_soon()
         self._host.cgroups.weigh(self._group, len(self._running))
 
-    async def _clean_up(self, container: _Container) -> None:
-        """Let the runtime forget it, and take its files away."""
+    async def _clean_up(self, container: _Container, *, by_force: bool = False) -> None:
+        """Let the runtime forget it, and take its files away. `by_force`: something of it may yet be made."""
         directory = container.bundle.directory
         if not directory.exists():
             return
         async with self._cleanups:
+            if by_force:
+                await self._end(container.bundle, container.detached)
+                return
             with suppress(OSError):
                 await self._runtime("delete", "--force", container.bundle.id)
             if container.detached is not None:
@@ -435,6 +454,10 @@ class OciRunner:
         if unit_id in self._group_of:
             await self._aside(partial(self._task_groups.remove, self._group_of.pop(unit_id)))
         await self._aside(partial(shutil.rmtree, self._units / unit_id, ignore_errors=True))
+
+    def _sweep_soon(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_S, self._sweep)
 
     def _sweep(self) -> None:
         self._children.reap_orphans()

@@ -118,14 +118,6 @@ def children_of(pid: int) -> list[int]:
     return list(map(int, _read(f"/proc/{pid}/task/{pid}/children").split()))
 
 
-def is_first_of_namespace(pid: int) -> bool:
-    """Whether it is the first process of a pid namespace below ours; a zombie tells as well."""
-    for line in _read(f"/proc/{pid}/status").splitlines():
-        if line.startswith(b"NSpid:"):
-            return len(line.split()) > 2 and line.split()[-1] == b"1"
-    return False
-
-
 def everyone() -> Iterator[int]:
     """Every process of the host."""
     return (int(name) for name in _names("/proc") if name.isdigit())

@@ -44,9 +44,9 @@ class Site:
             on_exit=self.exits.put_nowait,
         )
 
-    def spawn(self, *command: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *command: str, runner: str = "process") -> subprocess.Popen[bytes]:
         """An agent run by that command; nobody waits for it to be up."""
-        arguments = ("--data", self.data / "agent", "--socket", self.socket)
+        arguments = ("--data", self.data / "agent", "--socket", self.socket, "--runner", runner)
         arguments += ("--token-file", self.data / "token", "--node-id", "n1")
         return subprocess.Popen([*command, *map(str, arguments)], start_new_session=True)
 

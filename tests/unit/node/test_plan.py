@@ -251,7 +251,22 @@ def test_stop_takes_its_time() -> None:
     assert plan(want, held, NOW) == Plan((), again=NOW + 5 * SECOND)
     assert plan(want, held, NOW, stop_timeout_max=SECOND) == Plan((), again=NOW + SECOND)
     assert plan(want, held, NOW + 5 * SECOND).actions == (Kill(U, "a"),)
-    assert plan(want, moves.killed(held, "a"), NOW + 6 * SECOND) == Plan()
+    killed = moves.killed(held, "a")
+    assert plan(want, killed, NOW + 6 * SECOND) == Plan()
+    next_agents = moves.resumed(want.spec, killed.state, moves.progress(killed))
+    assert plan(want, next_agents, NOW + 6 * SECOND).actions == (Kill(U, "a"),), "it may never have been sent"
+
+
+def test_a_container_found_by_the_next_agent_is_not_started_again() -> None:
+    """The runner has found it started, and says so a moment later."""
+    want = a_task(c("a"), c("b"))
+    held = moves.adopted(a_held(want, b="running"), "a")
+    assert plan(want, held, NOW) == Plan()
+    assert moves.adopted(held, "b") == held
+    held = moves.started(held, "a", 7, NOW)
+    assert (plan(want, held, NOW), held.container("a").status) == (Plan(), "running")
+    between = moves.adopted(moves.restarting(held, "a", 1), "a")
+    assert plan(want, between, NOW) == Plan()
 
 
 def test_a_stop_that_has_to_be_over_by_then() -> None:

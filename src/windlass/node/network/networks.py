@@ -150,8 +150,9 @@ class TaskNetworks:
         await self._running
         for server in self._servers.values():
             server.close()
-        end = self._fabric.detach if self._asked else self._fabric.remove
-        await self._loop.run_in_executor(self._thread, end)
+        if not self._asked and not self._settled:  # nothing was adopted, and nobody else will look for it
+            await self._aside(self._fabric.sweep)
+        await self._aside(self._fabric.detach if self._asked else self._fabric.remove)
         self._thread.shutdown()
 
     def _job(self, unit: UnitSpec, container: str) -> Connect | None:

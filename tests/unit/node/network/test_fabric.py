@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from tests.fault.waiting import until
 from tests.network_build import DENIED_S, a_group, an_interface, at, free_port, listening, seen_from
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import Binding, PortMapping, Rule
+from windlass.kernel.spawn import Spawn
 from windlass.node import doctor
 from windlass.node.network import leftovers, names, namespaces, nft
 from windlass.node.network.fabric import Fabric
 from windlass.node.network.jobs import Adopt, Connect, Disconnect, Groups, Plane
+from windlass.node.network.networks import TaskNetworks
 from windlass.node.network.opening import tag_of
 from windlass.node.sandbox import Connected, NotConnected, Sandbox
 from windlass.node.tenancy import move_in
@@ -245,6 +248,23 @@ def test_what_a_dead_directory_left_is_found_and_removed(net: Net) -> None:
         assert (found.data, len(found.namespaces), len(found.tables)) == (net.data, 2, 1)
         end()
         assert (net.leftovers(), net.left()) == ([], [])
+
+
+def test_an_agent_that_ends_at_once_takes_away_what_one_before_it_left(net: Net) -> None:
+    """It adopted nothing, and had no time yet to look for what is left over."""
+    net.connect("u1", 5, "sg-web")
+    net.kill()
+
+    def on_crash(name: str, error: BaseException) -> None:
+        raise AssertionError(f"{name} crashed") from error
+
+    async def body() -> None:
+        networks = TaskNetworks(Spawn(on_crash), net.fabric, bridges=True)
+        networks.settle()
+        await networks.close()
+
+    asyncio.run(body())
+    assert (net.leftovers(), net.left()) == ([], [])
 
 
 def test_tasks_reach_the_world_as_their_node(net: Net) -> None:
