@@ -8,7 +8,7 @@ one machine see only their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -40,8 +40,8 @@ class Leaks:
         self._agent = agent
         self._dockerd = dockerd
         self._group = parent_group(agent)
-        self._mark = [mark.encode()] if mark else []
-        self._words = [str(agent).encode(), self._group.encode(), *self._mark]
+        self._mark = mark.encode()
+        self._words = [str(agent).encode(), self._group.encode(), *([self._mark] if mark else [])]
         self._before = self.look()
 
     def none(self, *, agent_lives: bool = False) -> None:
@@ -64,27 +64,18 @@ class Leaks:
         """All that there is now."""
         mounts = Path("/proc/self/mounts").read_text().splitlines()
         roots = read_hierarchies().roots
+        told = {pid: _told(pid) for pid in proc.everyone() if pid != os.getpid()}
+        own = [pid for pid, text in told.items() if any(word in text for word in self._words)]
         return {
-            "processes": _named(self._with(self._words)),
-            "processes of tasks": _named(self._with(self._mark)),
-            "zombies": {str(pid) for pid in self._zombies()},
+            "processes": _named(own),
+            "processes of tasks": _named(pid for pid in own if self._mark and self._mark in told[pid]),
+            "zombies": {str(pid) for parent in own for pid in proc.children_of(parent) if _is_dead(pid)},
             "cgroups": {str(path) for top in roots if (path := top / self._group.lstrip("/")).exists()},
             "mounts": {line for line in mounts if str(self._agent) in line},
             **self._networks(),
             **self._docker(),
             "files": set(self._files()),
         }
-
-    def _with(self, words: list[bytes]) -> list[int]:
-        """Processes that show one of these words; those of tasks show the agent's directory or its group."""
-        told = {pid: _told(pid) for pid in proc.everyone() if pid != os.getpid()}
-        return [pid for pid, text in told.items() if any(word in text for word in words)]
-
-    def _zombies(self) -> list[int]:
-        """Dead children of the agent, or of what it started, that nobody has reaped."""
-        parents = self._with(self._words)
-        stats = [stat for pid in proc.everyone() if (stat := proc.stat(pid)) is not None]
-        return [stat.pid for stat in stats if stat.state == "Z" and stat.parent in parents]
 
     def _networks(self) -> Traces:
         """Namespaces, links and tables that carry the directory's number."""
@@ -121,5 +112,10 @@ def _told(pid: int) -> bytes:
     return found
 
 
-def _named(pids: list[int]) -> set[str]:
+def _named(pids: Iterable[int]) -> set[str]:
     return {f"{pid} {' '.join(proc.command_line(pid))}" for pid in pids}
+
+
+def _is_dead(pid: int) -> bool:
+    stat = proc.stat(pid)
+    return stat is not None and stat.state == "Z"

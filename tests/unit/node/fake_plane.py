@@ -34,11 +34,17 @@ class FakePlane:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._first: bytes | None = None
         self.acks = True
         self.numbers: list[int] = []
         self.units: dict[str, UnitState] = {}
         self.lines: list[str] = []
         self.hello: Hello
+
+    async def is_asked(self) -> bool:
+        """Whether whoever connects says something. A doctor only looks whether a plane is there, and goes."""
+        self._first = await self._transport.receive()
+        return self._first is not None
 
     async def welcome(self, observed: int = 0, epoch: int = 1) -> None:
         hello = await self.receive()
@@ -57,7 +63,7 @@ class FakePlane:
 
     async def receive(self) -> FromNode:
         """The next message, noted and acknowledged. Raises EOFError when the agent ended the session."""
-        body = await self._transport.receive()
+        body, self._first = self._first or await self._transport.receive(), None
         if body is None:
             raise EOFError
         message = decode_from_node(body)

@@ -30,7 +30,11 @@ class Site:
 
     async def listen(self) -> None:
         async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._planes.put_nowait(FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX)))
+            plane = FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX))
+            if await plane.is_asked():
+                self._planes.put_nowait(plane)
+            else:
+                plane.close()
 
         self.server = await asyncio.start_unix_server(on_connect, str(self.socket))
 
