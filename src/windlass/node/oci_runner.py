@@ -28,13 +28,13 @@ from windlass.fleet.exec_messages import ExecStart
 from windlass.fleet.messages import ContainerSpec, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Clock
 from windlass.kernel.spawn import Spawn
-from windlass.node import mounts, oci_check, oci_exec, oci_monitor
+from windlass.node import mounts, oci_check, oci_exec, oci_monitor, oci_reason
 from windlass.node.cgroups import parent_group
 from windlass.node.children import Children
 from windlass.node.command import CannotStart
 from windlass.node.conversation import Conversations
 from windlass.node.health_command import HealthCommands
-from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
+from windlass.node.images.faults import CannotPull, Withdrawn
 from windlass.node.images.pulls import Pulls, Wanted
 from windlass.node.images.store import Image, ImageStore
 from windlass.node.keeper import Kept, open_pipes
@@ -311,10 +311,10 @@ class OciRunner:
             image = await self._fetch(container)
             async with self._starts:
                 ended = await self._start(container, image, defaults)
-        except (CannotStart, CannotPull, Withdrawn, OSError, ValueError) as error:
+        except oci_reason.EXPECTED as error:
             await self._clean_up(container, by_force=True)
             self._starting.pop(container.key, None)
-            self._events.failed(*container.key, _reason(error), self._clock.now())
+            self._events.failed(*container.key, oci_reason.reason(error), self._clock.now())
             return
         await self._until_end(container, ended)
 
@@ -368,19 +368,14 @@ class OciRunner:
     async def _start(
         self, container: _Container, image: Image, defaults: Mapping[str, str]
     ) -> asyncio.Future[int]:
-        """Start it and say so; returns its exit code to be. Raises what `_reason` words."""
+        """Start it and say so; returns its exit code to be. Raises what is EXPECTED."""
         if container.withdrawn:
             raise Withdrawn
         container.stop_signal = stop_signal(image.config.stop_signal)
         bundle = container.bundle
         self._step("before create")
-        try:
-            await self._aside(lambda: self._lay_out(container, image, defaults))
-            kept, said = self._monitors.start(bundle, self._clock.now(), container.spec.log is not None)
-        except BadImage as error:
-            raise CannotPull(str(error)) from error
-        except OSError as error:  # a full disk, a layer that was just removed, no process or descriptor left
-            raise CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}") from error
+        await self._aside(lambda: self._lay_out(container, image, defaults))
+        kept, said = self._monitors.start(bundle, self._clock.now(), container.spec.log is not None)
         ended = self._exit_of(kept.pid)
         try:
             made = await oci_monitor.made(self._loop, said)
@@ -492,18 +487,6 @@ class OciRunner:
     async def _aside(self, work: Callable[[], T]) -> T:
         """Beside the loop: file system work, which may take its time."""
         return await self._loop.run_in_executor(self._threads, work)
-
-
-def _reason(error: Exception) -> str:
-    """What ECS shows. OSError: a full disk, a layer that was just removed, no process or descriptor left;
-
-    ValueError: a NUL or half a character where the kernel or JSON takes none.
-    """
-    if isinstance(error, Withdrawn):
-        return ""
-    if isinstance(error, OSError):
-        return str(CannotStart(f"{error.filename or 'the container'}: {error.strerror or error}"))
-    return str(CannotStart(str(error))) if isinstance(error, ValueError) else str(error)
 
 
 def _detach(root: Path) -> None:
