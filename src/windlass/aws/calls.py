@@ -74,6 +74,11 @@ class Principal:
     service: str
     """The calling service's principal, "events.amazonaws.com"."""
 
+    @property
+    def caller(self) -> Caller:
+        """Who calls, as the called service sees it."""
+        return Caller(self.account, f"arn:aws:iam::{self.account}:root", self.service)
+
 
 class Calls:
     """The table of operations of this plane."""
@@ -140,11 +145,11 @@ class Calls:
 
     async def call(self, service: str, operation: str, params: Params, principal: Principal) -> Result:
         """Call an operation from inside the plane: no HTTP, no bytes, the same handler."""
-        return await self.run(service, operation, params, caller=_caller(principal), region=principal.region)
+        return await self.run(service, operation, params, caller=principal.caller, region=principal.region)
 
     def on_behalf(self, principal: Principal) -> Call:
         """A call of a service's own, for loops that do what handlers do: launch tasks, ask for quotas."""
-        return self._make(_caller(principal), principal.region, self._ids.uuid(), self.endpoint)
+        return self._make(principal.caller, principal.region, self._ids.uuid(), self.endpoint)
 
     def _make(self, caller: Caller, region: str, request_id: str, endpoint: str) -> Call:
         return Call(
@@ -159,11 +164,3 @@ class Calls:
             calls=self,
             endpoint=endpoint,
         )
-
-
-def _caller(principal: Principal) -> Caller:
-    return Caller(
-        account=principal.account,
-        arn=f"arn:aws:iam::{principal.account}:root",
-        user_id=principal.service,
-    )

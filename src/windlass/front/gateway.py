@@ -13,17 +13,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from botocore.model import OperationModel
-
 from windlass.aws.auth import authenticate
 from windlass.aws.calls import Caller, Params, Result, Waiting
-from windlass.aws.check import check
-from windlass.aws.models import Models
 from windlass.aws.protocols import PROTOCOLS
 from windlass.aws.route import Routed, guess_protocol, route
 from windlass.aws.wire import Request, Response
-from windlass.kernel.faults import Bug, Fault, Retry
+from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
+from windlass.services.entry import Entry
 from windlass.services.plane import Plane, Service
 
 log = logging.getLogger("windlass.front")
@@ -45,7 +42,8 @@ class Gateway:
     def __init__(self, plane: Plane, services: Sequence[Service], door: FrontDoor | None = None) -> None:
         self._plane = plane
         self._services: Mapping[str, Service] = {service.name: service for service in services}
-        self._models = Models(self._services)
+        self._entry = plane.calls.part(Entry)
+        self._models = self._entry.models
         self._door = door or FrontDoor()
         self._ids = Ids(plane.chance.stream("gateway"))
 
@@ -60,9 +58,9 @@ class Gateway:
             routed = route(request, self._models)
             caller, region = self._authenticate(request, routed)
             self._plane.calls.handler(routed.service, routed.operation)  # 501 comes before complaints
-            self._throttle(routed.service, routed.operation, (caller.account, region))
+            self._entry.throttle(routed.service, routed.operation, (caller.account, region))
             params = self._read(request, routed)
-            self._check(routed.service, routed.operation, params)
+            self._entry.check(routed.service, routed.operation, params)
             result = await self._plane.calls.run(
                 routed.service,
                 routed.operation,
@@ -117,10 +115,8 @@ class Gateway:
             watch.cancel()
 
     async def call(self, service: str, operation: str, params: Params, caller: Caller, region: str) -> Result:
-        """The same way without bytes: throttle, check, run. Raises Fault."""
-        self._throttle(service, operation, (caller.account, region))
-        self._check(service, operation, params)
-        return await self._plane.calls.run(service, operation, params, caller=caller, region=region)
+        """The same way without bytes. Raises Fault."""
+        return await self._entry.call(service, operation, params, caller, region)
 
     def _authenticate(self, request: Request, routed: Routed) -> tuple[Caller, str]:
         return authenticate(
@@ -132,31 +128,13 @@ class Gateway:
             default_region=self._door.region,
         )
 
-    def _throttle(self, service: str, operation: str, scope: tuple[str, str]) -> None:
-        declared = self._services[service]
-        bucket = declared.buckets.get(operation)
-        if bucket is not None and not self._plane.quotas.take(bucket, scope, 1, self._plane.clock.now()):
-            raise Fault(declared.throttled, "Rate exceeded")
-
     def _read(self, request: Request, routed: Routed) -> Params:
-        operation = self._operation(routed.service, routed.operation)
+        operation = self._entry.operation(routed.service, routed.operation)
         return PROTOCOLS[routed.protocol].read(request, operation, routed.path_labels)
 
-    def _check(self, service: str, operation: str, params: Params) -> None:
-        shape = self._operation(service, operation).input_shape
-        declared = self._services[service]
-        if shape is not None:
-            check(params, shape, declared.invalid, declared.own_checks)
-
     def _write(self, routed: Routed, result: Result, request_id: str) -> Response:
-        operation = self._operation(routed.service, routed.operation)
+        operation = self._entry.operation(routed.service, routed.operation)
         return PROTOCOLS[routed.protocol].write(result, operation, request_id)
-
-    def _operation(self, service: str, operation: str) -> OperationModel:
-        found = self._models.operation(service, operation)
-        if found is None:
-            raise Bug(f"{service} has no operation {operation}: routing should have refused it")
-        return found
 
     def _as_fault(self, error: Exception, routed: Routed | None, request_id: str) -> Fault:
         """What the caller is told. Our own mistakes are logged with their story and answered 500."""

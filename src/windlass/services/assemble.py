@@ -28,6 +28,7 @@ from windlass.kernel.ids import Ids
 from windlass.kernel.journal import Journal
 from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Store, Table
+from windlass.services.entry import Entry
 from windlass.services.plane import Plane, Service
 
 
@@ -52,7 +53,9 @@ def assemble(
     calls = Calls(clock, store, journal, Ids(chance.stream("calls")), endpoint)
     for service in services:
         calls.add(service.name, service.handlers)
+    quotas = Quotas(profile)
     calls.add_part(chance)
+    calls.add_part(Entry(services, calls, quotas, clock))
     return Plane(
         clock=clock,
         chance=chance,
@@ -61,7 +64,7 @@ def assemble(
         spawn=spawn,
         calls=calls,
         links=links(store, journal, spawn),
-        quotas=Quotas(profile),
+        quotas=quotas,
         blobs=blobs,
     )
 

@@ -111,9 +111,9 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "version": row.version,
         "createdAt": in_seconds(row.created_at),
         "containers": [container(c, row, arn) for c in row.containers],
-        "overrides": {"containerOverrides": [], **row.overrides},
+        "overrides": overrides(row),
         "attachments": attachments(row),
-        "attributes": [],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": row.architecture}],
         "inferenceAccelerators": [],
         "enableExecuteCommand": row.exec_enabled,
         "healthStatus": row.health,
@@ -152,6 +152,17 @@ def task(row: Task, *, with_tags: bool) -> Result:
         },
     )
     return shown
+
+
+def overrides(row: Task) -> Result:
+    """What the call changed, with an entry for each container, as ECS tells it."""
+    given = {change["name"]: dict(change) for change in row.overrides.get("containerOverrides", ())}
+    names = (container.name for container in row.containers)
+    return {
+        "inferenceAcceleratorOverrides": [],
+        **row.overrides,
+        "containerOverrides": [given.get(name, {"name": name}) for name in names],
+    }
 
 
 def container(row: Container, within: Task, task_arn: str) -> Result:

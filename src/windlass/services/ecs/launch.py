@@ -300,11 +300,20 @@ def _task(
         overrides=made.overrides,
         tags=made.tags,
         exec_enabled=made.exec_enabled,
+        architecture=_architecture(place.host, definition),
         service=made.service,
         deployment=made.deployment,
         checked=any(shape["essential"] and "healthCheck" in shape for shape in made.containers),
         target_health="initial" if made.balanced else "",
     )
+
+
+def _architecture(host: ContainerInstance | None, definition: TaskDefinition) -> str:
+    """Of the instance, on Fargate what the definition asks for (RuntimePlatform, cpuArchitecture)."""
+    if host is not None:
+        return host.all_attributes.get("ecs.cpu-architecture", "x86_64")
+    asked = definition.definition.get("runtimePlatform", {}).get("cpuArchitecture")
+    return "arm64" if asked == "ARM64" else "x86_64"
 
 
 def role_arn(overrides: Shape, definition: TaskDefinition) -> str:

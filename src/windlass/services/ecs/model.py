@@ -162,6 +162,8 @@ class Task(Row, frozen=True):
     """Its network interface in mode awsvpc."""
     exec_enabled: bool = False
     """enableExecuteCommand."""
+    architecture: str = "x86_64"
+    """As the attribute ecs.cpu-architecture spells it."""
     protected_until: Instant = 0
     """Its service does not scale it in before; 0 for a task that is not protected (scale_in.py)."""
     service: str = ""

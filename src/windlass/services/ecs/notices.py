@@ -23,7 +23,8 @@ SOURCE = "aws.ecs"
 DETAIL_TYPE = "ECS Task State Change"
 INSTANCE_DETAIL_TYPE = "ECS Container Instance State Change"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOT_IN_EVENTS = ("tags", "enableExecuteCommand", "inferenceAccelerators", "healthStatus")
+_NOT_IN_EVENTS = ("tags", "inferenceAccelerators", "healthStatus", "platformFamily")
+"""Members of a described task that its events leave out."""
 
 
 def tell(bus: Bus, tx: Transaction, task: Task, now: Instant) -> None:
@@ -35,7 +36,13 @@ def notice(task: Task, now: Instant) -> Notice:
     """A task as its state change event shows it."""
     detail = describe.task(task, with_tags=False)
     for name in _NOT_IN_EVENTS:
-        del detail[name]
+        detail.pop(name, None)
+    del detail["overrides"]["inferenceAcceleratorOverrides"]
+    for container in detail["containers"]:
+        del container["healthStatus"]
+        for agent in container.get("managedAgents", ()):
+            agent["status"] = agent.pop("lastStatus")
+            agent.pop("lastStartedAt", None)
     for attachment in detail["attachments"]:
         attachment["type"] = "eni"  # as events spell it (ecs_cwe_events)
     return _notice(task, DETAIL_TYPE, detail, now)

@@ -35,7 +35,8 @@ PARTIAL: Mapping[str, str] = {
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "no attributes; availabilityZone of tasks with an interface or on an instance only; "
+        "attributes: ecs.cpu-architecture only; availabilityZone of tasks with an interface or on an instance "
+        "only; "
         "network bindings port by port, ranges too"
     ),
     "ExecuteCommand": (

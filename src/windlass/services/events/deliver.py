@@ -14,11 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from windlass.aws.arn import Arn, parse
-from windlass.aws.calls import Calls, Principal, Result
+from windlass.aws.calls import Principal, Result
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
+from windlass.services.entry import Entry
 from windlass.services.events.event import read_json
 from windlass.services.events.limits import DELIVERIES_AT_ONCE, HOPS_MAX, RETRY_FIRST
 from windlass.services.events.model import DELIVERIES, Delivery
@@ -36,7 +37,7 @@ class Deliveries:
 
     def __init__(self, plane: Plane, router: Router) -> None:
         self._store = plane.store
-        self._calls: Calls = plane.calls
+        self._entry = plane.calls.part(Entry)
         self._clock = plane.clock
         self._journal = plane.journal
         self._router = router
@@ -79,7 +80,9 @@ class Deliveries:
         """One operation. A log stream that is there already is as good as made."""
         on_behalf = Principal(account=target.account, region=target.region, service=PRINCIPAL)
         try:
-            return await self._calls.call(service, name, params, on_behalf)
+            if service == "ecs":  # what a user wrote as text goes into it
+                params = self._entry.read(service, name, params)
+            return await self._entry.call(service, name, params, on_behalf.caller, target.region)
         except Fault as fault:
             if (service, fault.code) != ("logs", "ResourceAlreadyExistsException"):
                 raise

@@ -361,7 +361,8 @@ def test_fargate() -> None:
         large = await described(ecs, task)
         assert (large["cpu"], large["memory"]) == ("1024", "2048")
         assert large["ephemeralStorage"] == {"sizeInGiB": 50}
-        assert large["overrides"] == {"containerOverrides": [], **overrides, "cpu": "1024", "memory": "2048"}
+        told = {"containerOverrides": [{"name": "app"}], "inferenceAcceleratorOverrides": []}
+        assert large["overrides"] == {**told, **overrides, "cpu": "1024", "memory": "2048"}
         unit = ecs.plane.store[UNITS].require(task)
         assert (unit.cpu_units, unit.memory_mib) == (1024, 2048)
 

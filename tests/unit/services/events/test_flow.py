@@ -234,6 +234,33 @@ def test_an_ecs_target_runs_a_task() -> None:
     in_world(story)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"containerOverrides": "all"},
+        {"containerOverrides": [{"name": 1}]},
+        {"containerOverrides": [{"name": "web", "environment": [{"name": "N", "value": 3}]}]},
+        {"cpu": 256},
+    ],
+)
+def test_input_that_is_no_task_override(wrong: dict[str, Any]) -> None:
+    """What a user wrote as text is read as a client's request would be: a dead letter, and no crash."""
+
+    async def story(world: World) -> None:
+        await world.do("CreateQueue", "sqs", QueueName="dead")
+        letters = {"DeadLetterConfig": {"Arn": queue_arn("dead")}}
+        ecs = {"EcsParameters": {"TaskDefinitionArn": "web:1"}, "RoleArn": ROLE}
+        await world.rule({"Arn": CLUSTER, **ecs, **letters, "Input": json.dumps(wrong)})
+        await world.put()
+        await world.pass_time(1)
+        [letter] = await world.messages("dead")
+        assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "SDK_CLIENT_ERROR"
+        assert "SerializationException" in letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"]
+        assert world.calls == []
+
+    in_world(story)
+
+
 def test_throttled_targets_are_tried_again() -> None:
     """Pauses grow from a second, half of each is chance; success ends it."""
 
