@@ -90,7 +90,7 @@ def task_definition(row: TaskDefinition) -> Result:
         "registeredAt": in_seconds(row.registered_at),
         "registeredBy": row.registered_by,
     }
-    _put_instants(
+    put_instants(
         shown, {"deregisteredAt": row.deregistered_at or 0, "deleteRequestedAt": row.delete_requested_at or 0}
     )
     return shown
@@ -139,7 +139,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         shown["ephemeralStorage"] = {"sizeInGiB": row.ephemeral_gib}
     if row.connected_at:
         shown["connectivity"] = "CONNECTED"
-    _put_instants(
+    put_instants(
         shown,
         {
             "connectivityAt": row.connected_at,
@@ -243,11 +243,12 @@ def binding(row: Binding) -> Result:
 def _exec_agent(row: Container, within: Task) -> Result:
     """The agent that runs ExecuteCommand's commands: here it is the node's own, so it runs when they can."""
     shown: Result = {"name": "ExecuteCommandAgent", "lastStatus": row.last_status}
-    _put_instants(shown, {"lastStartedAt": within.started_at})
+    put_instants(shown, {"lastStartedAt": within.started_at})
     return shown
 
 
-def _put_instants(shown: dict[str, Any], instants: Mapping[str, Instant]) -> None:
+def put_instants(shown: dict[str, Any], instants: Mapping[str, Instant]) -> None:
+    """Add those that have come: 0 is none."""
     for name, instant in instants.items():
         if instant:
             shown[name] = in_seconds(instant)

@@ -37,6 +37,9 @@ class Counts:
     def held(self) -> int:
         return self.running + self.pending
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.running + other.running, self.pending + other.pending)
+
 
 def counts(reads: Reads, deployment_id: str) -> Counts:
     """How many tasks of that deployment or task set run and are on their way."""
@@ -90,7 +93,7 @@ def service(row: Service, reads: Reads, include: Iterable[str] = ()) -> Result:
         shown["healthCheckGracePeriodSeconds"] = row.grace_s
     wanted = reads[REVISIONS].get(row.revision_id)
     if wanted is not None:
-        shown |= _workload(wanted)
+        shown |= workload(wanted)
         shown["currentServiceRevisions"] = [
             _summary(row, one, reads[REVISIONS].require(one.revision_id), groups[one.id])
             for one in deployments
@@ -120,9 +123,9 @@ def deployment(row: Deployment, of: Service, revision: ServiceRevision, held: Co
         "rolloutState": row.rollout,
         "rolloutStateReason": row.rollout_reason,
     }
-    workload = _workload(revision, resolved=True)
-    del workload["loadBalancers"]
-    return shown | workload
+    made_of = workload(revision, resolved=True)
+    del made_of["loadBalancers"]
+    return shown | made_of
 
 
 def task_set(row: TaskSet, revision: ServiceRevision, held: Counts, include: Iterable[str] = ()) -> Result:
@@ -143,7 +146,7 @@ def task_set(row: TaskSet, revision: ServiceRevision, held: Counts, include: Ite
         "stabilityStatusAt": in_seconds(row.stable_at or row.unstable_at or row.created_at),
         "serviceRegistries": [],
         "tags": describe.tags(row.tags) if "TAGS" in include else [],
-        **_workload(revision, resolved=True),
+        **workload(revision, resolved=True),
     }
     for name, text in (("externalId", row.external_id), ("startedBy", row.started_by)):
         if text:
@@ -156,7 +159,7 @@ def event(row: ServiceEvent) -> Result:
     return {"id": row.id, "createdAt": in_seconds(row.created_at), "message": row.message}
 
 
-def _workload(row: ServiceRevision, *, resolved: bool = False) -> Result:
+def workload(row: ServiceRevision, *, resolved: bool = False) -> Result:
     """What a revision's tasks are made of; `resolved` says which platform version LATEST was."""
     shown: Result = {"taskDefinition": row.definition_arn, "loadBalancers": list(row.load_balancers)}
     if row.launch_type:

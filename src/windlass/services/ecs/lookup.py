@@ -88,9 +88,15 @@ def service(reads: Reads, within: Cluster, reference: str) -> Service | None:
 
 def live_service(reads: Reads, within: Cluster, reference: str) -> Service:
     """The ACTIVE service of that name or ARN. Raises what UpdateService raises."""
+    found = known_service(reads, within, reference)
+    if found.status != "ACTIVE":
+        raise Fault("ServiceNotActiveException", "Service was not ACTIVE.")
+    return found
+
+
+def known_service(reads: Reads, within: Cluster, reference: str) -> Service:
+    """The service of that name or ARN, whatever its status. Raises ServiceNotFoundException."""
     found = service(reads, within, reference)
     if found is None:
         raise Fault("ServiceNotFoundException", "Service not found.")
-    if found.status != "ACTIVE":
-        raise Fault("ServiceNotActiveException", "Service was not ACTIVE.")
     return found

@@ -17,7 +17,13 @@ from windlass.kernel.store import Change
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch_rates import backoff_policy
 from windlass.services.ecs.model import TASKS, Task
-from windlass.services.ecs.service_model import SERVICES, Service, ServiceKey
+from windlass.services.ecs.service_model import (
+    SERVICE_DEPLOYMENTS,
+    SERVICES,
+    Service,
+    ServiceDeployment,
+    ServiceKey,
+)
 from windlass.services.ecs.service_turn import Rules, Turn
 from windlass.services.plane import Plane
 
@@ -41,6 +47,7 @@ class Scheduler:
         self._queue: list[tuple[Instant, ServiceKey]] = []
         self.loop = Loop("ecs.scheduler", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
         plane.store.watch((SERVICES,), self._on_service)
+        plane.store.watch((SERVICE_DEPLOYMENTS,), self._on_record)
         plane.store.watch((TASKS,), self._on_task)
         plane.store.watch((INSTANCES,), self._on_instance)
 
@@ -48,6 +55,12 @@ class Scheduler:
         row: Service | None = change.new
         if row is not None and row.status != "INACTIVE":
             self.loop.wake(row.key)
+
+    def _on_record(self, change: Change) -> None:
+        """Someone asks that it be stopped; everything else of it the scheduler writes itself."""
+        row: ServiceDeployment | None = change.new
+        if row is not None and row.status in ("STOP_REQUESTED", "ROLLBACK_REQUESTED"):
+            self.loop.wake((row.account, row.region, row.cluster, row.service))
 
     def _on_task(self, change: Change) -> None:
         row: Task | None = change.new
