@@ -41,6 +41,23 @@ def test_a_service_lives_and_ends(ecs: Any) -> None:
     assert (shown["runningCount"], shown["pendingCount"]) == (2, 0)
     assert shown["deployments"][0]["id"] == made["deployments"][0]["id"]
 
+    tasks = ecs.list_tasks(serviceName="web")["taskArns"]
+    assert {task["group"] for task in ecs.describe_tasks(tasks=tasks)["tasks"]} == {"service:web"}
+    assert len(tasks) == 2
+    [cluster] = ecs.describe_clusters()["clusters"]
+    assert (cluster["activeServicesCount"], cluster["runningTasksCount"]) == (1, 2)
+    assert refused(ecs.delete_cluster, cluster="default")[0] == "ClusterContainsServicesException"
+    [first] = shown["deployments"]
+    deployments = ecs.list_service_deployments(service="web")["serviceDeployments"]
+    assert [row["status"] for row in deployments] == ["SUCCESSFUL"]
+    arn = deployments[0]["serviceDeploymentArn"]
+    [record] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
+    revision = record["targetServiceRevision"]
+    assert (revision["requestedTaskCount"], revision["runningTaskCount"]) == (2, 2)
+    [described] = ecs.describe_service_revisions(serviceRevisionArns=[revision["arn"]])["serviceRevisions"]
+    assert described["taskDefinition"] == first["taskDefinition"]
+    assert refused(ecs.stop_service_deployment, serviceDeploymentArn=arn)[0] == "ConflictException"
+
     ecs.update_service(service="web", desiredCount=1)
     stable.wait(services=["web"], WaiterConfig=QUICK)
     ecs.update_service(service="web", forceNewDeployment=True)

@@ -181,6 +181,8 @@ class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_mib: int = 0
     ephemeral_gib: int = 0
     tags: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    """The service that it belongs to."""
 
 
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):

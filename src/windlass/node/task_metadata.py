@@ -78,6 +78,8 @@ def task(held: Held, facts: TaskFacts) -> Document:
     }
     if (interface := held.spec.network.interface) is not None:
         shown |= {"AvailabilityZone": interface.zone, "VPCID": interface.vpc_id}
+    if facts.service:
+        shown["ServiceName"] = facts.service
     limits = {"CPU": facts.cpu_units / CPU_UNITS_PER_VCPU, "Memory": facts.memory_mib}
     if any(limits.values()):
         shown["Limits"] = {name: value for name, value in limits.items() if value}

@@ -79,6 +79,8 @@ def test_a_task() -> None:
     document = task(HELD, FACTS)
     assert (document["Limits"], document["Revision"]) == ({"CPU": 0.5}, "7")
     assert "Limits" not in task(HELD, msgspec.structs.replace(FACTS, cpu_units=0))
+    assert "ServiceName" not in document
+    assert task(HELD, msgspec.structs.replace(FACTS, service="web"))["ServiceName"] == "web"
     assert "TaskTags" not in document and task_with_tags(HELD, FACTS)["TaskTags"] == {"colour": "blue"}
     ending = moves.observe(Want(HELD.spec, run=False), HELD, NOW)
     assert task(ending, FACTS)["DesiredStatus"] == "STOPPED"

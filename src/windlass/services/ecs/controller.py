@@ -16,10 +16,11 @@ from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
-from windlass.services.ecs import limits, notices, task_status
+from windlass.services.ecs import limits, lookup, notices, services_gone, task_status
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
 from windlass.services.ecs.model import DEFINITIONS, RUN_TOKENS, TASKS, Task
+from windlass.services.ecs.service_model import SERVICES
 from windlass.services.plane import Plane
 
 OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
@@ -87,7 +88,7 @@ class Observer:
 
 
 class Retention:
-    """Forgets stopped tasks and gone instances after an hour, old client tokens, and deleted definitions."""
+    """Forgets what ended an hour ago (tasks, instances, services), old client tokens, deleted definitions."""
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
@@ -105,8 +106,10 @@ class Retention:
             for instance in tx[INSTANCES].upto("gone", "yes", now - limits.STOPPED_KEPT, BATCH_MAX):
                 if _forgettable(tx, instance):
                     tx[INSTANCES].delete(instance.id)
+            for service in tx[SERVICES].upto("gone", "yes", now - limits.INACTIVE_SERVICES_KEPT, BATCH_MAX):
+                services_gone.forget(tx, service)
             for row in tx[DEFINITIONS].upto("deleting", "yes", now - limits.STOPPED_KEPT, BATCH_MAX):
-                if not tx[TASKS].count("definition", row.arn):
+                if not tx[TASKS].count("definition", row.arn) and not lookup.in_service(tx, row.arn):
                     tx[DEFINITIONS].delete((row.account, row.region, row.family, row.revision))
             full = BATCH_MAX in (len(tasks), len(tokens))
             oldest = tx[TASKS].first("stopped", "yes")

@@ -12,6 +12,7 @@ from windlass.kernel.store import Store
 from windlass.services.ecs import references
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Cluster, Container, Tags, Task, TaskDefinition
+from windlass.services.ecs.service_model import SERVICES
 
 COUNTED_LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL")
 
@@ -42,8 +43,8 @@ def cluster(row: Cluster, store: Store, include: Iterable[str] = ()) -> Result:
         "registeredContainerInstancesCount": store[INSTANCES].count("cluster", key),
         "runningTasksCount": sum(count for (_, phase), count in counts.items() if phase == "running"),
         "pendingTasksCount": sum(count for (_, phase), count in counts.items() if phase == "pending"),
-        "activeServicesCount": 0,
-        "statistics": _statistics(counts) if "STATISTICS" in wanted else [],
+        "activeServicesCount": store[SERVICES].count("status", (*key, "ACTIVE")),
+        "statistics": _statistics(counts, _services(store, key)) if "STATISTICS" in wanted else [],
         "tags": tags(row.tags) if "TAGS" in wanted else [],
         "settings": settings(row) if "SETTINGS" in wanted else [],
         "capacityProviders": list(row.capacity_providers),
@@ -60,7 +61,18 @@ def settings(row: Cluster) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in row.settings.items()]
 
 
-def _statistics(counts: Mapping[tuple[str, str], int]) -> list[dict[str, str]]:
+def _services(store: Store, key: tuple[str, str, str]) -> Mapping[tuple[str, str], int]:
+    """Services of the cluster by launch type and status."""
+    return {
+        (kind, status): store[SERVICES].count("kind", (*key, status, kind))
+        for kind in COUNTED_LAUNCH_TYPES
+        for status in ("ACTIVE", "DRAINING")
+    }
+
+
+def _statistics(
+    counts: Mapping[tuple[str, str], int], services: Mapping[tuple[str, str], int]
+) -> list[dict[str, str]]:
     """Names as in the ECS API reference, Cluster, statistics."""
     figures = {
         "runningEC2TasksCount": counts["EC2", "running"],
@@ -69,12 +81,12 @@ def _statistics(counts: Mapping[tuple[str, str], int]) -> list[dict[str, str]]:
         "pendingEC2TasksCount": counts["EC2", "pending"],
         "pendingFargateTasksCount": counts["FARGATE", "pending"],
         "pendingExternalTasksCount": counts["EXTERNAL", "pending"],
-        "activeEC2ServiceCount": 0,
-        "activeFargateServiceCount": 0,
-        "activeExternalServiceCount": 0,
-        "drainingEC2ServiceCount": 0,
-        "drainingFargateServiceCount": 0,
-        "drainingExternalServiceCount": 0,
+        "activeEC2ServiceCount": services["EC2", "ACTIVE"],
+        "activeFargateServiceCount": services["FARGATE", "ACTIVE"],
+        "activeExternalServiceCount": services["EXTERNAL", "ACTIVE"],
+        "drainingEC2ServiceCount": services["EC2", "DRAINING"],
+        "drainingFargateServiceCount": services["FARGATE", "DRAINING"],
+        "drainingExternalServiceCount": services["EXTERNAL", "DRAINING"],
     }
     return [{"name": name, "value": str(value)} for name, value in figures.items()]
 

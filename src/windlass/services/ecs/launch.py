@@ -252,6 +252,7 @@ def _facts(task: Task, revision: int) -> TaskFacts:
         memory_mib=int(task.memory or 0),
         ephemeral_gib=task.ephemeral_gib or 0,
         tags=tuple(task.tags.items()),
+        service=task.service,
     )
 
 

@@ -100,5 +100,7 @@ BAKE_MINUTES_MAX = 1_440
 """Minutes; ECS API reference, bakeTimeInMinutes."""
 GRACE_S_MAX = 2_147_483_647
 """Seconds; ECS API reference, healthCheckGracePeriodSeconds."""
+SERVICE_DEPLOYMENTS_KEPT_MAX = 100
+"""Service deployments that a service remembers: our choice; AWS keeps those of 90 days."""
 INACTIVE_SERVICES_KEPT: Duration = HOUR
 """How long a deleted service can be described: our choice, as for tasks."""

@@ -22,7 +22,7 @@ from windlass.services.ecs.model import (
     Task,
     TaskDefinition,
 )
-from windlass.services.ecs.service_model import SERVICES, Service
+from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, TASK_SETS, Service
 
 Reads: TypeAlias = Store | Transaction
 Scope: TypeAlias = tuple[str, str]
@@ -100,3 +100,12 @@ def known_service(reads: Reads, within: Cluster, reference: str) -> Service:
     if found is None:
         raise Fault("ServiceNotFoundException", "Service not found.")
     return found
+
+
+def in_service(reads: Reads, definition_arn: str) -> bool:
+    """Whether a service or a task set is of that task definition, or still has tasks of it to replace."""
+    revisions = {row.id: row.service_id for row in reads[REVISIONS].by("definition", definition_arn)}
+    services = set(revisions.values())
+    deployed = (row for id in services for row in reads[DEPLOYMENTS].by("shown", id))
+    sets = (row for id in services for row in reads[TASK_SETS].by("service", id))
+    return any(row.revision_id in revisions for rows in (deployed, sets) for row in rows)

@@ -52,7 +52,7 @@ PARTIAL: Mapping[str, str] = {
     ),
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so it finds none",
-    "ListTasks": "serviceName and daemonName find nothing: there are none yet",
+    "ListTasks": "daemonName is refused: there are no daemons",
     "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
     "ListContainerInstances": "filter: patterns are RE2's, not Java's",
@@ -60,9 +60,6 @@ PARTIAL: Mapping[str, str] = {
         "platformDevices and the signature of the identity document are not looked at; an instance whose "
         "document names no machine of this plane has no agent"
     ),
-    "TagResource": "clusters, task definitions, tasks and container instances only",
-    "UntagResource": "clusters, task definitions, tasks and container instances only",
-    "ListTagsForResource": "clusters, task definitions, tasks and container instances only",
     "PutAccountSetting": "all but defaultLogDriverMode are stored, not acted on",
     "PutAccountSettingDefault": "all but defaultLogDriverMode are stored, not acted on",
 }

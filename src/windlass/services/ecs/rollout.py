@@ -90,7 +90,13 @@ def _primary(
     )
     tx[DEPLOYMENTS].put(made)
     after = tx[SERVICES].put(
-        replace(service, deployment_id=deployment_id, revision_id=revision.id, steady_at=0)
+        replace(
+            service,
+            deployment_id=deployment_id,
+            revision_id=revision.id,
+            kind=revision.kind,
+            steady_at=0,
+        )
     )
     bus = call.part(Bus)
     service_events.tell_deployment(tx, bus, after, made, "SERVICE_DEPLOYMENT_IN_PROGRESS", call.now)

@@ -105,6 +105,8 @@ class Service(Row, frozen=True):
     inactive_at: Instant = 0
     last_event: int = 0
     """Number of its latest event."""
+    kind: str = ""
+    """The launch type of the tasks that are wanted: ServiceRevision.kind, to list and count services by."""
 
     @property
     def arn(self) -> str:
@@ -290,6 +292,7 @@ SERVICES: Table[Service] = Table(
             of=lambda row: row.cluster_key if row.status != "INACTIVE" else None, order=attrgetter("name")
         ),
         "status": Index(of=lambda row: (*row.cluster_key, row.status), order=attrgetter("name")),
+        "kind": Index(of=lambda row: (*row.cluster_key, row.status, row.kind), order=attrgetter("name")),
         "gone": Index(
             of=lambda row: "yes" if row.status == "INACTIVE" else None, order=attrgetter("inactive_at")
         ),

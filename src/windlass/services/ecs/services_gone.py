@@ -1,10 +1,14 @@
-"""What is forgotten of a deleted service: everything that names it by its id, and at last its own row."""
+"""What is forgotten of services: of a deleted one everything, of one that is often deployed the oldest.
+
+Rows of a service name it by its id, so that its name may be used again.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from windlass.kernel.store import Table, Transaction
+from windlass.services.ecs import limits
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
     REVISIONS,
@@ -26,3 +30,27 @@ def forget(tx: Transaction, service: Service) -> None:
     for event in tx[SERVICE_EVENTS].by("service", service.id):
         tx[SERVICE_EVENTS].delete((event.service_id, event.number))
     tx[SERVICES].delete(service.key)
+
+
+def trim(tx: Transaction, service: Service) -> None:
+    """Forget the oldest service deployments of too many, with the deployments and revisions they made.
+
+    A revision that one may roll back to stays, and so does the deployment that completed it.
+    """
+    surplus = tx[SERVICE_DEPLOYMENTS].count("service", service.id) - limits.SERVICE_DEPLOYMENTS_KEPT_MAX
+    if surplus <= 0:
+        return
+    deployments = tx[DEPLOYMENTS].by("service", service.id)
+    completed = [row.id for row in deployments if row.has_completed][-1:]
+    for record in tx[SERVICE_DEPLOYMENTS].page("service", service.id, limit=surplus):
+        for row in deployments:
+            ours = row.service_deployment_id == record.id
+            if ours and row.status == "INACTIVE" and row.id not in completed:
+                tx[DEPLOYMENTS].delete(row.id)
+        tx[SERVICE_DEPLOYMENTS].delete(record.id)
+    needed = {row.revision_id for row in tx[DEPLOYMENTS].by("service", service.id)}
+    for record in tx[SERVICE_DEPLOYMENTS].by("service", service.id):
+        needed |= {record.target_revision, *record.source_revisions}
+    for revision in tx[REVISIONS].by("service", service.id):
+        if revision.id not in needed:
+            tx[REVISIONS].delete(revision.id)

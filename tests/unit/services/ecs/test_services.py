@@ -10,6 +10,7 @@ from tests.build import ACCOUNT, REGION
 from tests.ecs_build import SUBNET, Ecs, a_container, a_fargate_definition, with_ecs
 from windlass.aws.quotas import Profile
 from windlass.kernel.rows import replace
+from windlass.services.ecs import limits
 from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICE_DEPLOYMENTS, SERVICES
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/default/web"
@@ -387,3 +388,86 @@ def test_quotas_of_services() -> None:
 
     quotas = {"ecs.services_per_cluster": 1.0, "ecs.tasks_per_service": 3.0}
     with_ecs(scenario, Profile("small", quotas=quotas))
+
+
+def test_a_cluster_counts_its_services_and_is_not_deleted_with_them() -> None:
+    """activeServicesCount, statistics by launch type, and ClusterContainsServicesException."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition(family="fargate"))
+        await ecs.a_service(desiredCount=0)
+        fargate = {"taskDefinition": "fargate", "launchType": "FARGATE", "networkConfiguration": SUBNET}
+        await ecs.a_service(serviceName="f", desiredCount=0, **fargate)
+        await ecs.call("DeleteService", service="f")
+        answer = await ecs.call("DescribeClusters", include=["STATISTICS"])
+        [shown] = answer["clusters"]
+        figures = {row["name"]: row["value"] for row in shown["statistics"]}
+        assert shown["activeServicesCount"] == 1
+        assert figures["activeEC2ServiceCount"] == figures["drainingFargateServiceCount"] == "1"
+        assert figures["activeFargateServiceCount"] == figures["drainingEC2ServiceCount"] == "0"
+        fault = await ecs.refused("DeleteCluster", cluster="default")
+        assert fault.code == "ClusterContainsServicesException"
+
+    with_ecs(scenario)
+
+
+def test_a_provider_that_a_service_uses_stays_with_the_cluster() -> None:
+    """PutClusterCapacityProviders refuses to take it away."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        await ecs.a_service(capacityProviderStrategy=spot, networkConfiguration=SUBNET, desiredCount=0)
+        fault = await ecs.refused(
+            "PutClusterCapacityProviders",
+            cluster="default",
+            capacityProviders=["FARGATE"],
+            defaultCapacityProviderStrategy=[],
+        )
+        assert (fault.code, "by services" in fault.message) == ("ResourceInUseException", True)
+
+    with_ecs(scenario)
+
+
+def test_tags_of_a_service() -> None:
+    """Tagged, listed and untagged like other resources; a deleted one has none."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_service(desiredCount=0)
+        await ecs.call("TagResource", resourceArn=ARN, tags=[{"key": "a", "value": "1"}])
+        assert (await ecs.service(include=["TAGS"]))["tags"] == [{"key": "a", "value": "1"}]
+        assert (await ecs.call("ListTagsForResource", resourceArn=ARN))["tags"] == [
+            {"key": "a", "value": "1"}
+        ]
+        await ecs.call("UntagResource", resourceArn=ARN, tagKeys=["a"])
+        assert (await ecs.call("ListTagsForResource", resourceArn=ARN))["tags"] == []
+        await ecs.call("DeleteService", service="web")
+        fault = await ecs.refused("ListTagsForResource", resourceArn=ARN)
+        assert fault.code == "InvalidParameterException"
+
+    with_ecs(scenario)
+
+
+def test_many_deployments_leave_no_more_rows_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are forgotten with what they made, but not what one may roll back to."""
+    monkeypatch.setattr(limits, "SERVICE_DEPLOYMENTS_KEPT_MAX", 3)
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_service(desiredCount=0)
+        store = ecs.plane.store
+        with store.transact() as tx:
+            [first] = tx[DEPLOYMENTS].all()
+            tx[DEPLOYMENTS].put(replace(first, has_completed=True))
+        for _ in range(6):
+            ecs.clock.time += 1
+            with store.transact() as tx:
+                for row in tx[DEPLOYMENTS].all():
+                    tx[DEPLOYMENTS].put(replace(row, status="INACTIVE"))
+            await ecs.call("UpdateService", service="web", forceNewDeployment=True)
+        assert len(store[SERVICE_DEPLOYMENTS]) == 3
+        assert store[DEPLOYMENTS].get(first.id) is not None
+        assert store[REVISIONS].get(first.revision_id) is not None
+        assert len(store[DEPLOYMENTS]) == 4
+        assert len(store[REVISIONS]) <= 5
+
+    with_ecs(scenario)

@@ -12,10 +12,12 @@ from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
 from windlass.services.ecs import capacity, describe, instances, limits, lookup, references, tagging
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, TASKS, Cluster
+from windlass.services.ecs.service_model import REVISIONS, SERVICES
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 INSIGHTS = ("enabled", "disabled", "enhanced")
@@ -58,7 +60,7 @@ def create_cluster(call: Call, params: Params) -> Result:
 
 
 def delete_cluster(call: Call, params: Params) -> Result:
-    """ECS DeleteCluster. Refused while it has tasks or instances; it stays describable as INACTIVE.
+    """ECS DeleteCluster. Refused while it has services, tasks or instances; it stays describable as INACTIVE.
 
     A node that the cluster was lent is given back without asking.
     """
@@ -69,6 +71,10 @@ def delete_cluster(call: Call, params: Params) -> Result:
             raise Fault(
                 "ClusterContainsContainerInstancesException",
                 "The Cluster cannot be deleted while Container Instances are active or draining.",
+            )
+        if tx[SERVICES].count("cluster", (*call.scope, found.name)):
+            raise Fault(
+                "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
             )
         if _live_tasks(call, found):
             raise Fault(
@@ -131,19 +137,33 @@ def update_cluster_settings(call: Call, params: Params) -> Result:
 
 
 def put_cluster_capacity_providers(call: Call, params: Params) -> Result:
-    """ECS PutClusterCapacityProviders. Replaces both lists; refused while tasks use what is taken away."""
+    """ECS PutClusterCapacityProviders. Replaces both lists; refused while what it takes away is used."""
     providers = capacity.check_providers(params["capacityProviders"])
     strategy = capacity.check_strategy(params["defaultCapacityProviderStrategy"], providers)
     with call.store.transact() as tx:
         found = lookup.cluster(tx, call.scope, params["cluster"])
         for name in sorted(set(found.capacity_providers) - set(providers)):
-            if tx[TASKS].count("provider", (*call.scope, found.name, name)):
+            users = _users(tx, found, name)
+            if users:
                 raise Fault(
                     "ResourceInUseException",
-                    f"The capacity provider {name} is in use by tasks of the cluster and cannot be removed.",
+                    f"The capacity provider {name} is in use by {users} of the cluster and cannot be "
+                    "removed.",
                 )
         changed = tx[CLUSTERS].put(replace(found, capacity_providers=providers, default_strategy=strategy))
     return {"cluster": describe.cluster(changed, call.store)}
+
+
+def _users(tx: Transaction, found: Cluster, provider: str) -> str:
+    """What of the cluster uses the provider; "" when nothing does."""
+    key = (found.account, found.region, found.name)
+    if tx[TASKS].count("provider", (*key, provider)):
+        return "tasks"
+    for service in tx[SERVICES].by("cluster", key):
+        revision = tx[REVISIONS].get(service.revision_id)
+        if revision and any(item["capacityProvider"] == provider for item in revision.strategy):
+            return "services"
+    return ""
 
 
 def _settings(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:

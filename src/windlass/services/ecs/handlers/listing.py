@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from windlass.aws.calls import Params, Result
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import limits
@@ -22,6 +24,6 @@ def bad_token() -> Fault:
     return Fault("InvalidParameterException", "Invalid token.")
 
 
-def answer(member: str, items: list[object] | list[str], token: str | None) -> Result:
+def answer(member: str, items: Sequence[object], token: str | None) -> Result:
     """The page under its member's name, with nextToken when there is more."""
     return {member: items} if token is None else {member: items, "nextToken": token}

@@ -123,8 +123,7 @@ def list_services(call: Call, params: Params) -> Result:
     def listed(row: Service) -> bool:
         if scheduling not in (None, row.scheduling) or managed_by != "CUSTOMER":
             return False
-        revision = call.store[REVISIONS].get(row.revision_id)
-        return kind is None or (revision is not None and revision.kind == kind)
+        return kind in (None, row.kind)
 
     rows, token = paging.page(
         call.store[SERVICES],
@@ -154,7 +153,9 @@ def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after
     _check(tx, call, after, revision or deployed, definition)
     if revision is None:
         return tx[SERVICES].put(after)
-    return rollout.begin(tx, call, after, revision)
+    begun = rollout.begin(tx, call, after, revision)
+    services_gone.trim(tx, begun)
+    return begun
 
 
 def _definition(tx: Transaction, call: Call, params: Params) -> TaskDefinition:

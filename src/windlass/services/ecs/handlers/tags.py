@@ -1,4 +1,4 @@
-"""ECS tags of clusters, task definitions, tasks and container instances."""
+"""ECS tags: of clusters, task definitions, tasks, container instances, services and task sets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from windlass.services.ecs import describe, lookup, references, tagging
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import CLUSTERS, DEFINITIONS, TASKS, Cluster, Task, TaskDefinition
+from windlass.services.ecs.service_model import SERVICES, TASK_SETS, Service, TaskSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Tagged:
     """A row that has tags, and the table that it is in."""
 
     table: Table[Any]
-    row: Cluster | TaskDefinition | Task | ContainerInstance
+    row: Cluster | TaskDefinition | Task | ContainerInstance | Service | TaskSet
 
 
 def tag_resource(call: Call, params: Params) -> Result:
@@ -82,6 +83,24 @@ def _task(reads: Reads, call: Call, arn: str) -> Tagged:
     return Tagged(TASKS, row)
 
 
+def _service(reads: Reads, call: Call, arn: str) -> Tagged:
+    name = references.in_scope(arn, "service", call.scope) or ""
+    within, _, _ = name.rpartition("/")
+    cluster = lookup.cluster(reads, call.scope, within or None)
+    row = lookup.service(reads, cluster, arn)
+    if row is None or row.status != "ACTIVE":
+        raise Fault("InvalidParameterException", "The specified service is inactive or does not exist.")
+    return Tagged(SERVICES, row)
+
+
+def _task_set(reads: Reads, call: Call, arn: str) -> Tagged:
+    name = references.in_scope(arn, "task-set", call.scope) or ""
+    row = reads[TASK_SETS].get(f"ecs-svc/{name.rpartition('/')[2]}")
+    if row is None or row.arn != arn:
+        raise Fault("InvalidParameterException", "The specified task set does not exist.")
+    return Tagged(TASK_SETS, row)
+
+
 def _instance(reads: Reads, call: Call, arn: str) -> Tagged:
     name = references.in_scope(arn, "container-instance", call.scope) or ""
     within, _, _ = name.rpartition("/")
@@ -96,6 +115,8 @@ def _instance(reads: Reads, call: Call, arn: str) -> Tagged:
 _FIND: dict[str, Callable[[Reads, Call, str], Tagged]] = {
     "cluster": _cluster,
     "container-instance": _instance,
+    "service": _service,
     "task-definition": _definition,
     "task": _task,
+    "task-set": _task_set,
 }

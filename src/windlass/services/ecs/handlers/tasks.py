@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 
 import msgspec
 
@@ -137,13 +136,12 @@ def list_tasks(call: Call, params: Params) -> Result:
 
 def _listing(call: Call, cluster: Cluster, params: Params) -> tuple[str, tuple[str, ...]]:
     """The index that a ListTasks call walks, and its value there."""
-    for member, fault in _NOT_LISTED.items():
-        if params.get(member):
-            raise fault(str(params[member]))
+    if params.get("daemonName"):
+        raise Fault("ClientException", "Windlass does not have daemons.")
     desired = params.get("desiredStatus", "RUNNING")
     of_cluster = (*call.scope, cluster.name, desired)
     if params.get("startedBy"):
-        if params.get("family") or params.get("containerInstance"):
+        if any(params.get(member) for member in ("family", "containerInstance", "serviceName")):
             raise _invalid("startedBy must be the only filter.")
         return "started_by", (*of_cluster, params["startedBy"])
     if params.get("containerInstance"):
@@ -151,16 +149,12 @@ def _listing(call: Call, cluster: Cluster, params: Params) -> tuple[str, tuple[s
         if instance is None:
             raise _invalid(f"Referenced container instance {params['containerInstance']} not found.")
         return "on_instance", (instance.id, desired)
+    if params.get("serviceName"):
+        service = lookup.known_service(call.store, cluster, params["serviceName"])
+        return "service", (*call.scope, cluster.name, service.name, desired)
     if params.get("family"):
         return "family", (*of_cluster, params["family"])
     return "cluster", of_cluster
-
-
-_NOT_LISTED: dict[str, Callable[[str], Fault]] = {
-    "serviceName": lambda name: Fault("ServiceNotFoundException", "Service not found."),
-    "daemonName": lambda name: Fault("ClientException", "Windlass does not have daemons."),
-}
-"""Filters by what does not exist here yet, so that no such thing can be found."""
 
 
 def _again(tx: Transaction, call: Call, seen: RunToken, params: Params) -> Result:
