@@ -35,9 +35,8 @@ PARTIAL: Mapping[str, str] = {
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
-        "attributes: ecs.cpu-architecture only; availabilityZone of tasks with an interface or on an instance "
-        "only; "
-        "network bindings port by port, ranges too"
+        "attributes: ecs.cpu-architecture only; availabilityZone of tasks with an interface or on an "
+        "instance only; network bindings port by port, ranges too"
     ),
     "ExecuteCommand": (
         "sessions are not encrypted (kmsKeyId is refused) and not logged; a client that lost its connection "
