@@ -15,6 +15,7 @@ from pathlib import Path
 
 from windlass.config import Settings, Unusable
 from windlass.fleet.frames import SOCKET_PATH_BYTES_MAX
+from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
 from windlass.node.launch import Starting, begin
 from windlass.node.tenancy import is_taken
@@ -26,8 +27,9 @@ NODE_ID = "embedded"
 def early_agent(settings: Settings) -> Iterator[Starting | None]:
     """An agent that is starting, for a plane with these settings; None: one is there, or none is wanted.
 
-    It ends with the block unless somebody took it over (`Starting.taken`).
+    It ends with the block unless somebody took it over (`Starting.taken`). The block imports the plane.
     """
+    garbage.look_seldom()
     try:
         starting = _begin(settings.data, settings.tasks_by) if settings.data and settings.agent else None
     except OSError as error:

@@ -74,7 +74,7 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
         after = _ended(after, unit, seen, now)
     if after == task:
         return task
-    return after if _as_told(after) == _as_told(task) else replace(after, version=task.version + 1)
+    return after if _differs_in_health_only(task, after) else replace(after, version=task.version + 1)
 
 
 def steps(task: Task, after: Task) -> list[Task]:
@@ -87,8 +87,15 @@ def steps(task: Task, after: Task) -> list[Task]:
     return [leaving, replace(after, version=after.version + 1)]
 
 
+def _differs_in_health_only(task: Task, after: Task) -> bool:
+    """Whether what changed is nothing that a state change event shows: those tell everything but health."""
+    if all(old.health == new.health for old, new in zip(task.containers, after.containers, strict=True)):
+        return False
+    return _as_told(after) == _as_told(task)
+
+
 def _as_told(task: Task) -> Task:
-    """What a state change event shows: everything but health."""
+    """The task as events show it."""
     return replace(task, containers=tuple(replace(c, health="UNKNOWN") for c in task.containers))
 
 
