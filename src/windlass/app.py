@@ -260,7 +260,7 @@ def _node_links(plane: Plane) -> NodeLinks:
 async def _probe(plane: Plane, durable: DurableLog) -> None:
     """While the log fails, try it again each second: the plane recovers when there is space."""
     while True:
-        await plane.clock.sleep_until(plane.clock.now() + PROBE_PERIOD)
+        await plane.clock.sleep(PROBE_PERIOD)
         if durable.failure is not None and await durable.probe():
             log.warning("the log takes writes again")
 

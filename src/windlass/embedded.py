@@ -101,9 +101,13 @@ class _Agent:
             await self._ended.wait()
             log.error("the agent ended by itself and is started again; see %s", self._data / "agent.log")
             self._plane.journal.note("fleet", NODE_ID, "agent restarted", "it ended by itself")
-            await self._plane.clock.sleep_until(self._plane.clock.now() + RESTART_AFTER)
+            await self._plane.clock.sleep(RESTART_AFTER)
             self._ended.clear()
-            await self._ensure()
+            try:
+                await self._ensure()
+            except Unusable as error:  # it may have been killed while it started: the plane goes on without
+                log.error("%s", error)
+                self._ended.set()
 
     async def _connect(self) -> None:
         await self._ensure()

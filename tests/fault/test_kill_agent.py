@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.fault.soak import agents_of
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
 from tests.unit.node.fake_plane import FakePlane, a_want
@@ -297,6 +298,26 @@ def test_plane_and_agent_together(own_plane: Make, tmp_path: Path) -> None:
     [task] = ecs.describe_tasks(tasks=[stays])["tasks"]
     assert (task["containers"][0]["exitCode"], task["stopCode"]) == (143, "UserInitiated")
     until(lambda: not leftovers(plane.data), "nothing is left")
+
+
+def test_agents_that_are_killed_while_they_start(own_plane: Make) -> None:
+    """The plane goes on, and starts another one, until one lives."""
+    plane = own_plane()
+    for _ in range(3):
+        for agent in until(lambda: agents_of(plane.data), "there is an agent"):
+            os.kill(agent, signal.SIGKILL)
+        until(lambda: not agents_of(plane.data), "it is dead")
+    ecs = plane.client("ecs", ACCOUNT)
+    container = {"name": "main", "image": "host", "memory": 64, "cpu": 1, "command": ["sh", "-c", "exit 7"]}
+    ecs.register_task_definition(family="ends", containerDefinitions=[container])
+    ecs.create_cluster()
+
+    def runs() -> str:
+        [task, *_] = ecs.run_task(taskDefinition="ends")["tasks"] or [None]
+        return str(task["taskArn"]) if task else ""
+
+    arn = until(runs, "a task is taken")
+    until(lambda: ecs.describe_tasks(tasks=[arn])["tasks"][0]["lastStatus"] == "STOPPED", "it ran")
 
 
 def test_doctor(own_plane: Make, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ class Session:
         """For ever: give the node a new secret, now and then again. One at a time: see tokens.py."""
         await self._patiently(self._give_secret)
         while True:
-            await self._clock.sleep_until(self._clock.now() + RENEW_AFTER)
+            await self._clock.sleep(RENEW_AFTER)
             if not self._store[NODES].require(self.node_id).next_token:
                 await self._patiently(self._give_secret)
 

@@ -24,6 +24,9 @@ DAY: Duration = 24 * HOUR
 RECHECK: Duration = 30 * SECOND
 """Longest single timer: after a jump of the host's clock a sleeper notices within this time."""
 
+JUMP_MIN: Duration = SECOND
+"""Smaller steps do no harm to any timer."""
+
 
 def seconds(value: float) -> Duration:
     """Nanoseconds in so many seconds. `seconds(0.5)` → 500_000_000."""
@@ -42,6 +45,9 @@ class Clock(Protocol):
 
     async def sleep_until(self, at: Instant) -> None: ...
 
+    async def sleep(self, duration: Duration) -> None:
+        """For so long, however the clock is set meanwhile."""
+
 
 class WallClock:
     """The host's clock on the running asyncio loop."""
@@ -53,6 +59,24 @@ class WallClock:
         """Return at or after `at`; re-reads the clock, so that a jump of it is noticed."""
         while (left := at - self.now()) > 0:  # noqa: ASYNC110 (time itself is what is waited for)
             await asyncio.sleep(min(left, RECHECK) / SECOND)
+
+    async def sleep(self, duration: Duration) -> None:
+        await asyncio.sleep(duration / SECOND)
+
+
+class Jumps:
+    """Finds out when a clock was set: by time that never jumps, the loop's."""
+
+    def __init__(self, now: Instant, loop_s: float) -> None:
+        self._difference = now - seconds(loop_s)
+
+    def look(self, now: Instant, loop_s: float) -> Duration:
+        """By how much the clock jumped since the last look, back if negative; 0 for less than JUMP_MIN."""
+        jump = now - seconds(loop_s) - self._difference
+        if abs(jump) < JUMP_MIN:
+            return 0
+        self._difference += jump
+        return jump
 
 
 class LoopClock:
@@ -67,3 +91,6 @@ class LoopClock:
 
     async def sleep_until(self, at: Instant) -> None:
         await asyncio.sleep(max(0, at - self.now()) / SECOND)
+
+    async def sleep(self, duration: Duration) -> None:
+        await asyncio.sleep(max(0, duration) / SECOND)

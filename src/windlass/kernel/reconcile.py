@@ -75,6 +75,7 @@ class Loop:
         left = at - self._clock.now()
         if left <= 0:
             return
+        left = min(left, self._period)  # longer only when the clock was set back
         timer = asyncio.get_running_loop().call_later(left / SECOND, self._woken.set)
         try:
             await self._woken.wait()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -28,11 +28,12 @@ from windlass.fleet.messages import (
     Want,
 )
 from windlass.fleet.networks import SecurityGroup
-from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
+from windlass.kernel.clock import SECOND, Clock, Duration, Instant, Jumps, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
 from windlass.node.exec_sessions import ExecSessions
 from windlass.node.held import Held, Progress
+from windlass.node.identity import Identity
 from windlass.node.ledger import Ledger
 from windlass.node.logs import Logs
 from windlass.node.network.plain import PlainNetworks
@@ -70,21 +71,6 @@ Surroundings: TypeAlias = Callable[[Held, str], Mapping[str, str]]
 log = logging.getLogger("windlass.agent")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who this node is, to the plane."""
-
-    node_id: str
-    token: str = field(repr=False)
-    """Secret: never logged."""
-    cpu_units: int
-    memory_mib: int
-    run: str = ""
-    """See Hello."""
-    keep: Callable[[str], None] | None = field(default=None, repr=False)
-    """Puts a new secret onto the disk, or raises OSError; None where the plane gives none."""
-
-
 class Agent:
     """Implements runner.RunnerEvents. Without `host_functions`, units of kind "function" are refused."""
 
@@ -100,6 +86,7 @@ class Agent:
         self._identity = identity
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._jumps = Jumps(clock.now(), self._loop.time())
         self._runner = runner
         self._networks: Networks = PlainNetworks() if networks is None else networks
         self._functions: FunctionHost | None = None
@@ -323,6 +310,8 @@ class Agent:
     def _work(self) -> None:
         """One turn: plan and act for every woken unit, then write down and report what changed."""
         now = self._clock.now()
+        if jump := self._jumps.look(now, self._loop.time()):
+            self._go_along(jump, now)
         self._budget = STARTS_PER_TURN
         looked_at = list(self._queued)[:STARTS_PER_TURN]
         looked_at += [unit_id for unit_id in self._woken if unit_id not in self._queued]
@@ -335,6 +324,12 @@ class Agent:
         if self._queued or self._woken:
             self._turn = self._loop.call_soon(self._work)
         self._look_for_end()
+
+    def _go_along(self, jump: Duration, now: Instant) -> None:
+        """The host's clock was set: stop timeouts, health checks and the like last as long as ever."""
+        log.warning("the clock jumped by %g s", jump / SECOND)
+        self._held = {unit_id: moves.shifted(held, jump, now) for unit_id, held in self._held.items()}
+        self._woken.update(dict.fromkeys(self._held))
 
     def _settle(self, unit_id: str, now: Instant) -> bool:
         """Act for one unit until there is nothing to do now. True: it is forgotten."""

@@ -90,7 +90,7 @@ class Daemon:
             if self._answers.is_set():
                 log.warning("the Docker daemon is away: %s", why)
             self._answers.clear()
-            await self._clock.sleep_until(self._clock.now() + delay)
+            await self._clock.sleep(delay)
             delay = min(RETRY_MAX, 2 * delay)
 
     async def insist(self, work: Callable[[], Awaitable[T]], within_s: float | None = None) -> T:
@@ -102,7 +102,7 @@ class Daemon:
             try:
                 return await work()
             except (DaemonGone, TimeoutError) as error:
-                await self._clock.sleep_until(self._clock.now() + RETRY_FIRST)
+                await self._clock.sleep(RETRY_FIRST)
                 try:
                     await asyncio.wait_for(self._answers.wait(), within_s)
                 except TimeoutError:

@@ -134,7 +134,7 @@ class DockerNetworks:
         while not _is_in(pid, inode):
             if self._clock.now() > deadline:
                 raise CannotCreate("the network's own container did not enter the network")
-            await self._clock.sleep_until(self._clock.now() + LOOK)
+            await self._clock.sleep(LOOK)
 
     async def _pause_image(self) -> str:
         """The name of the image; made by the first who needs it."""

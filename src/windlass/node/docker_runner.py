@@ -366,7 +366,7 @@ class DockerRunner:
                 if error.status == 404:
                     return None
                 log.error("container %s cannot be looked at: %s", container.id, error)
-                await self._clock.sleep_until(self._clock.now() + seconds(AGAIN_S))
+                await self._clock.sleep(seconds(AGAIN_S))
                 continue
             if not found.runs:
                 return found

@@ -68,4 +68,4 @@ async def _wait_for_daemon(clock: Clock, environment: Mapping[str, str]) -> Dock
         except NotCapable:
             if clock.now() > deadline:
                 raise
-        await clock.sleep_until(clock.now() + LOOK)
+        await clock.sleep(LOOK)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from windlass.fleet.messages import ContainerSpec, ContainerState, Health, UnitSpec, UnitState, Want
-from windlass.kernel.clock import Instant
+from windlass.kernel.clock import Duration, Instant
 from windlass.kernel.faults import Bug
 from windlass.node.health import Checks, judge
 from windlass.node.sandbox import HOST, Connected, Sandbox
@@ -45,8 +45,8 @@ class Held:
     `asked` names containers whose start the runner has not answered yet, `terminated` says when SIGTERM
     went to a container, `killed` names those that got SIGKILL, `withdrawn` those in `asked` that shall not
     start. `restarting` has containers between two runs, with the exit code of the last, `over` the pid of the
-    last run that ended before another, `restarted_at` their last start if it was not the first, `checks` what
-    their health checks showed, `sandboxes` the networks that they were put into.
+    last run that ended before another, `restarted_at` their last start if it was not the first (or the clock
+    jumped since), `checks` what their health checks showed, `sandboxes` the networks that they were put into.
     """
 
     spec: UnitSpec
@@ -60,6 +60,12 @@ class Held:
     checks: Mapping[str, Checks] = field(default_factory=dict)
     withdrawn: frozenset[str] = frozenset()
     sandboxes: Mapping[str, Sandbox] = field(default_factory=dict)
+    first_starts: Mapping[str, Instant] = field(default_factory=dict)
+    """When containers first started, as the clock has it now; only if it jumped since."""
+
+    def first_start(self, name: str) -> Instant:
+        """When the container first started, 0 when it never did."""
+        return self.first_starts.get(name, self.container(name).started_at)
 
     def last_start(self, name: str) -> Instant:
         """When the container last started, 0 when it never did."""
@@ -222,6 +228,34 @@ def checked(held: Held, name: str, exit_code: int, at: Instant) -> Held:
     health, checks = judge(check, checks, container.health, exit_code, at)
     after = held if health == container.health else _with(held, _with_health(container, health))
     return replace(after, checks={**held.checks, name: checks})
+
+
+def shifted(held: Held, by: Duration, now: Instant) -> Held:
+    """The clock jumped by so much, to `now`: what is measured from goes along, what was reported does not.
+
+    Nothing is later than now: what was noted since the jump has its time already.
+    """
+
+    def moved(at: Instant) -> Instant:
+        return min(at + by, now) if at else 0
+
+    begun = [container.name for container in held.state.containers if container.started_at]
+    checks = {
+        name: replace(
+            c,
+            started_at=moved(c.started_at),
+            began_at=moved(c.began_at),
+            ended_at=moved(c.ended_at),
+        )
+        for name, c in held.checks.items()
+    }
+    return replace(
+        held,
+        terminated={name: moved(at) for name, at in held.terminated.items()},
+        first_starts={name: moved(held.first_start(name)) for name in begun},
+        restarted_at={name: moved(held.last_start(name)) for name in begun},
+        checks=checks,
+    )
 
 
 def terminated(held: Held, name: str, at: Instant) -> Held:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from windlass.fleet.frames import Transport
-from windlass.node.agent import Identity
+from windlass.node.identity import Identity
 from windlass.node.membership import Membership, NotAMember, home, load, save
 from windlass.node.session import Connect
 from windlass.node.websocket import PlaneUrl, open_websocket

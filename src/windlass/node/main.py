@@ -27,11 +27,12 @@ from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node import oci_host
-from windlass.node.agent import Agent, Identity, Surroundings
+from windlass.node.agent import Agent, Surroundings
 from windlass.node.children import Children, become_subreaper
 from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.identity import Identity
 from windlass.node.images import settings as image_settings
 from windlass.node.images.places import store_of_agent
 from windlass.node.images.pulls import Pulls

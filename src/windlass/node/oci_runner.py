@@ -178,7 +178,7 @@ class OciRunner:
         """Kill all that is in its cgroup; returns when nothing is: the dead are, until reaped."""
         deadline = self._clock.now() + GONE_WITHIN
         while self._host.cgroups.kill(bundle.group) and self._clock.now() < deadline:
-            await self._clock.sleep_until(self._clock.now() + LOOK)
+            await self._clock.sleep(LOOK)
             self._children.reap_orphans()
 
     def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:

@@ -4,8 +4,6 @@ Decides the order of containers (dependsOn), what an end of one means for the ot
 due, which container starts again, and when patience with SIGTERM is over. Pure: time is an argument; knows
 no process, no loop, no plane. Asked again after every action and every event, it returns nothing more once
 the unit is as it should be.
-
-Known gap: time is the host's: when that jumps back, a grace period is longer by as much.
 """
 
 from __future__ import annotations
@@ -164,7 +162,9 @@ def _plan_start(held: Held, now: Instant) -> Plan:
         if spec.cannot_start:
             actions.append(Skip(held.spec.unit_id, spec.name, None, spec.cannot_start))
             continue
-        verdicts = [_verdict(specs, states, name, condition, now) for name, condition in spec.depends_on]
+        verdicts = [
+            _verdict(held, specs, states, name, condition, now) for name, condition in spec.depends_on
+        ]
         never = [v.why for v in verdicts if isinstance(v, Never)]
         if spec.name in hopeless:
             never.append("its dependencies wait for each other")
@@ -179,6 +179,7 @@ def _plan_start(held: Held, now: Instant) -> Plan:
 
 
 def _verdict(
+    held: Held,
     specs: Mapping[str, ContainerSpec],
     states: Mapping[str, ContainerState],
     name: str,
@@ -204,7 +205,7 @@ def _verdict(
     timeout = specs[name].start_timeout_s
     if dependency.status == "pending" or not timeout:
         return Wait(None)
-    deadline = dependency.started_at + seconds(timeout)
+    deadline = held.first_start(name) + seconds(timeout)
     if now < deadline:
         return Wait(deadline)
     return Never(f"dependency {name} did not reach {condition} within its startTimeout of {timeout:g} s")

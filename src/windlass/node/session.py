@@ -98,7 +98,7 @@ class Sessions:
             elif why != said:  # once: the attempts go on for as long as the plane is away
                 log.warning("no session: %s", why)
                 said = why
-            await self._clock.sleep_until(self._clock.now() + delay)
+            await self._clock.sleep(delay)
             delay = min(BACK_OFF_MAX, delay + delay // 4)  # a plane that is starting up waits for us
 
     async def _session(self, transport: Transport) -> None:

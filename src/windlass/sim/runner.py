@@ -232,7 +232,7 @@ class SimulatedNode:
 
     async def _pass_time(self, duration: Duration) -> None:
         if duration:
-            await self._clock.sleep_until(self._clock.now() + duration)
+            await self._clock.sleep(duration)
 
     def _become(
         self, spec: UnitSpec, status: UnitStatus, exit_code: int | None = None, **changes: int | str
@@ -278,7 +278,7 @@ class SimulatedNode:
 
     async def _beat_always(self, transport: Transport, lease_s: float) -> None:
         while True:
-            await self._clock.sleep_until(self._clock.now() + round(lease_s / 3 * SECOND))
+            await self._clock.sleep(round(lease_s / 3 * SECOND))
             try:
                 await transport.send(encode(Beat()))
             except ConnectionError:

@@ -124,7 +124,7 @@ class World:
         return await self._gateway.call(service, operation, params, self.caller, REGION)
 
     async def pass_time(self, duration: Duration) -> None:
-        await self.clock.sleep_until(self.clock.now() + duration)
+        await self.clock.sleep(duration)
 
     def begin(self, name: str, work: Any) -> Any:
         """Let something go on beside the story; an exception in it ends the world."""

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import pytest
 
-from windlass.kernel.clock import HOUR, Instant, WallClock
+from windlass.kernel.clock import HOUR, MILLISECOND, Duration, Instant, WallClock
 from windlass.kernel.faults import Bug, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
@@ -111,3 +111,32 @@ def test_tasks_end_newest_first_and_none_is_left() -> None:
         return ended
 
     assert asyncio.run(scenario()) == ["third", "second", "first"]
+
+
+def test_a_loop_goes_on_when_the_clock_is_set_back() -> None:
+    """Its period is as long as ever, whatever the clock says."""
+
+    class SetClock(WallClock):
+        ahead: Duration = 0
+
+        def now(self) -> Instant:
+            return super().now() + self.ahead
+
+    async def body() -> None:
+        clock, passes = SetClock(), asyncio.Queue[Instant]()
+
+        async def one_pass(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            passes.put_nowait(now)
+            return None
+
+        loop = Loop("loop", clock, Journal(clock.now), one_pass, period=10 * MILLISECOND)
+        running = asyncio.ensure_future(loop.run())
+        await passes.get()
+        clock.ahead = -HOUR
+        async with asyncio.timeout(20):
+            while await passes.get() > WallClock().now() - HOUR // 2:
+                pass
+            await passes.get()
+        running.cancel()
+
+    asyncio.run(body())

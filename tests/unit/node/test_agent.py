@@ -26,10 +26,11 @@ from windlass.fleet.messages import (
     Want,
 )
 from windlass.fleet.task_messages import Protection, ProtectionWanted
-from windlass.kernel.clock import HOUR, WallClock
+from windlass.kernel.clock import HOUR, Duration, Instant, WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node import task_protection
-from windlass.node.agent import Agent, Identity
+from windlass.node.agent import Agent
+from windlass.node.identity import Identity
 from windlass.node.ledger import NoLedger
 from windlass.node.runner import LogSink, RunnerEvents
 from windlass.node.sandbox import HOST, Sandbox
@@ -93,13 +94,23 @@ class TellingRunner:
         pass
 
 
+class SetClock(WallClock):
+    """The host's clock, which somebody may set."""
+
+    ahead: Duration = 0
+
+    def now(self) -> Instant:
+        return super().now() + self.ahead
+
+
 class World:
     """An agent and the planes it meets, one after the other."""
 
     def __init__(self) -> None:
         self.spawn = Spawn(self._on_crash)
         self.runner = TellingRunner()
-        self.agent = Agent(Identity("n1", "secret", 2048, 4096), WallClock(), self.runner, NoLedger())
+        self.clock = SetClock()
+        self.agent = Agent(Identity("n1", "secret", 2048, 4096), self.clock, self.runner, NoLedger())
         self.told_to_end = asyncio.Event()
         self.crashes: list[BaseException] = []
         self._ends: asyncio.Queue[FakePlane] = asyncio.Queue()
@@ -130,6 +141,46 @@ def in_world(body: Callable[[World], Awaitable[None]]) -> None:
         assert not world.crashes
 
     asyncio.run(run())
+
+
+def test_a_clock_that_is_set_back_while_a_container_has_its_stop_timeout() -> None:
+    """It is killed when that is over, not an hour later."""
+
+    async def body(world: World) -> None:
+        plane = await world.plane()
+        await plane.welcome()
+        spec = ContainerSpec("main", stop_timeout_s=0.3)
+        await plane.desire(1, a_want("stubborn", spec))
+        await plane.until_status("stubborn", "running")
+        await plane.desire(2, a_want("stubborn", spec, run=False), since=1)
+        await plane.until_status("stubborn", "stopping")
+        world.clock.ahead = -HOUR
+        assert (await plane.until_status("stubborn", "stopped")).containers[0].exit_code == 137
+
+    in_world(body)
+
+
+def test_a_clock_that_is_set_forward() -> None:
+    """No stop timeout is over for that, and no health check is due: another unit's events show it."""
+
+    async def body(world: World) -> None:
+        plane = await world.plane()
+        await plane.welcome()
+        patient = ContainerSpec("main", stop_timeout_s=600.0)
+        checked = ContainerSpec("main", health_check=HealthCheck(("true",), interval_s=600.0))
+        await plane.desire(1, a_want("stubborn", patient), a_want("checked", checked))
+        await plane.until_status("checked", "running")
+        await plane.desire(2, a_want("stubborn", patient, run=False), since=1)
+        await plane.until_status("stubborn", "stopping")
+        world.clock.ahead = HOUR
+        await plane.desire(3, a_want("third"), since=2)
+        await plane.until_status("third", "running")
+        asked = {what[:2] for what in world.runner.asked}
+        assert not asked & {("kill", "stubborn"), ("check", "checked")}
+        world.runner.events.exited("stubborn", "main", 143, "", world.clock.now())
+        await plane.until_status("stubborn", "stopped")
+
+    in_world(body)
 
 
 def test_a_container_that_starts_again() -> None:

@@ -20,7 +20,7 @@ from windlass.fleet.messages import (
     UnitState,
     Want,
 )
-from windlass.kernel.clock import SECOND
+from windlass.kernel.clock import HOUR, SECOND
 from windlass.node import held as moves
 from windlass.node.held import Held, fresh, observe
 from windlass.node.plan import (
@@ -280,6 +280,23 @@ def test_a_stop_that_has_to_be_over_by_then() -> None:
     assert plan(want, stuck, NOW + 7 * SECOND).actions == (Kill(U, "a"), Kill(U, "b"))
     obedient = moves.terminated(moves.ended(held, "b", 143, "", NOW + SECOND), "a", NOW + SECOND)
     assert plan(want, obedient, NOW + SECOND) == Plan((), again=NOW + 6 * SECOND)
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_all_that_is_measured_goes_along_with_a_clock_that_jumps(jump: int) -> None:
+    """startTimeout, stopTimeout and the next health check are as far away as before."""
+    check = HealthCheck(("true",), interval_s=9.0)
+    want = a_task(
+        c("slow", essential=False, start_timeout_s=20.0, health_check=check), c("app", ("slow", "COMPLETE"))
+    )
+    held = moves.shifted(a_held(want, slow="running"), jump, NOW + SECOND + jump)
+    assert plan(want, held, NOW + SECOND + jump) == Plan((), again=NOW + 9 * SECOND + jump)
+    held = moves.checking(held, "slow", NOW + 9 * SECOND + jump)
+    assert plan(want, held, NOW + 9 * SECOND + jump) == Plan((), again=NOW + 20 * SECOND + jump)
+    stop = Want(a_task(c("a", stop_timeout_s=5.0)).spec, run=False)
+    told = moves.terminated(observe(stop, a_held(stop, a="running"), NOW), "a", NOW)
+    told = moves.shifted(told, jump, NOW + SECOND + jump)
+    assert plan(stop, told, NOW + SECOND + jump) == Plan((), again=NOW + 5 * SECOND + jump)
 
 
 def test_a_start_without_answer_is_waited_for() -> None:

@@ -15,7 +15,8 @@ from tests.unit.node.test_runtime_api import Runtime
 from windlass.fleet.messages import ContainerSpec, Desired, TaskFacts, UnitSpec, Want
 from windlass.kernel.clock import WallClock
 from windlass.node import task_endpoints
-from windlass.node.agent import Agent, Identity
+from windlass.node.agent import Agent
+from windlass.node.identity import Identity
 from windlass.node.ledger import NoLedger
 from windlass.node.task_endpoints import TaskEndpoints
 

@@ -171,7 +171,7 @@ class Pulls:
 
     async def _collect_always(self) -> None:
         while True:
-            await self._clock.sleep_until(self._clock.now() + self._settings.cleanup_interval)
+            await self._clock.sleep(self._settings.cleanup_interval)
             try:
                 last = await self._worker("")
             except OSError as error:
