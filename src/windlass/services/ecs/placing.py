@@ -16,7 +16,16 @@ from windlass.fleet.room import Room
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import describe, instances, limits, lookup, placement, query, registration
+from windlass.services.ecs import (
+    describe,
+    instances,
+    limits,
+    lookup,
+    placement,
+    query,
+    registration,
+    unplaced,
+)
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import Order
@@ -54,7 +63,7 @@ def place(
         with placement.taken(room, demand, chosen):
             refused = _refusals(tx, room, demand, subjects)
     if not refused:
-        raise Fault("InvalidParameterException", "No Container Instances were found in your cluster.")
+        raise Fault("InvalidParameterException", unplaced.NO_INSTANCES)
     return replace(order, places=places), refused
 
 

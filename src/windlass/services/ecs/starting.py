@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from windlass.aws.calls import Call
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import capacity, launch, launching, lookup, placing, references, tagging, wiring
+from windlass.services.ecs import (
+    capacity,
+    launch,
+    launching,
+    lookup,
+    placing,
+    references,
+    tagging,
+    unplaced,
+    wiring,
+)
 from windlass.services.ecs.capacity import Place, Strategy
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import CLUSTERS, FARGATE, TASKS, Task, TaskDefinition, fargate_bucket
@@ -80,7 +89,8 @@ def start(
     tasks = launching.write(tx, call, order, cluster, definition, wires)
     if not failures:
         return replace(throttled, tasks=tasks)
-    return Started(tasks, _closest(failures), NO_ROOM, failures[0]["reason"])
+    why, reason = unplaced.closest(failures)
+    return Started(tasks, why, NO_ROOM, reason)
 
 
 def start_on(
@@ -201,25 +211,10 @@ def _tags(service: Service, definition: TaskDefinition) -> Mapping[str, str]:
 
 
 def _refused(fault: Fault) -> Started:
-    if fault.message.startswith("No Container Instances"):
-        why = f"{_NO_INSTANCE} Reason: {fault.message.rstrip('.')}"
-        return Started(why=why, event=NO_ROOM, reason="RESOURCE")
+    if fault.message == unplaced.NO_INSTANCES:
+        why, reason = unplaced.none_there()
+        return Started(why=why, event=NO_ROOM, reason=reason)
     return Started(why=_unable(fault.message), event=WRONG)
-
-
-_NO_INSTANCE = "was unable to place a task because no container instance met all of its requirements."
-_LACKS: Mapping[str, str] = {
-    "RESOURCE:CPU": "has insufficient CPU units available",
-    "RESOURCE:MEMORY": "has insufficient memory available",
-    "RESOURCE:PORTS": "is already using a port required by your task",
-}
-
-
-def _closest(failures: Sequence[Mapping[str, Any]]) -> str:
-    """Why no container instance took a task, by the first that was looked at."""
-    arn, reason = failures[0]["arn"], failures[0]["reason"]
-    lacks = _LACKS.get(reason, f'encountered error "{reason}"')
-    return f"{_NO_INSTANCE} The closest matching (container-instance {arn.rpartition('/')[2]}) {lacks}"
 
 
 def _unable(reason: str) -> str:

@@ -1,0 +1,181 @@
+"""Which tasks go first: every step is what the rules say by counting everything anew."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from windlass.fleet.room import Strategy
+from windlass.services.ecs.departures import Candidate, choose
+
+ZONES = Strategy("spread", "zone")
+RACKS = Strategy("spread", "rack")
+EACH = Strategy("spread", "instanceId")
+CPU = Strategy("binpack", "cpu")
+MEMORY = Strategy("binpack", "memory")
+RANDOM = Strategy("random")
+
+HOSTS: dict[str, dict[str, Any]] = {
+    f"h{n}": {
+        "traits": {"zone": "abc"[n % 3], **({"rack": "xy"[n % 2]} if n else {})},
+        "cpu_free": 10 * (n % 4),
+        "memory_free": 7 * (n % 5),
+    }
+    for n in range(7)
+}
+
+
+def a_task(number: int, host: str, **members: Any) -> Candidate:
+    """A healthy running task; "" is no host, as on Fargate."""
+    on = HOSTS.get(host, {"traits": {"zone": "abc"[number % 3]}})
+    return Candidate(f"t{number:03}", instance=host, **{"cpu_units": 5, "memory_mib": 5, **on, **members})
+
+
+TASKS = st.lists(
+    st.builds(
+        lambda host, phase, healthy, protected, size: a_task(
+            0, host, phase=phase, healthy=healthy, protected=protected, cpu_units=size, memory_mib=3 * size
+        ),
+        st.sampled_from(["", *HOSTS]),
+        st.sampled_from(["running", "running", "pending"]),
+        st.sampled_from([True, True, False]),
+        st.sampled_from([False, False, False, True]),
+        st.sampled_from([1, 4]),
+    ),
+    max_size=20,
+).map(lambda tasks: [replace(task, id=f"t{number:03}") for number, task in enumerate(tasks)])
+CHAINS = st.lists(st.sampled_from([ZONES, RACKS, EACH, CPU, MEMORY, RANDOM]), max_size=4)
+
+
+def best(there: list[Candidate], free: list[Candidate], chain: list[Strategy]) -> set[str]:
+    """Ids of those that may go next, when `there` are all that are left."""
+    kept = [task for task in free if task.rank == min(task.rank for task in free)]
+    for rule in chain:
+        if rule.kind == "random":
+            break
+        kept = most(kept, [value(rule, task, there) for task in kept])
+    return {task.id for task in kept}
+
+
+def value(rule: Strategy, task: Candidate, there: list[Candidate]) -> int:
+    if rule.kind == "spread":
+        return sum(other.value(rule.field) == task.value(rule.field) for other in there)
+    on_host = [other for other in there if other.host == task.host]
+    if rule.field == "cpu":
+        return -sum(other.cpu_units for other in on_host) + task.cpu_units + 10**6 * 0 + room(task, "cpu")
+    return -sum(other.memory_mib for other in on_host) + task.memory_mib + room(task, "memory")
+
+
+def room(task: Candidate, of: str) -> int:
+    """What the host has for these tasks in all; filled in by the test."""
+    return ROOM[task.host, of]
+
+
+ROOM: dict[tuple[str, str], int] = {}
+
+
+def most(kept: list[Candidate], values: list[int]) -> list[Candidate]:
+    return [task for task, value in zip(kept, values, strict=True) if value == max(values)]
+
+
+@given(TASKS, TASKS, CHAINS, st.integers(0, 25), st.integers(0, 99))
+@settings(max_examples=300)
+def test_each_step_is_the_best_one(
+    candidates: list[Candidate], others: list[Candidate], chain: list[Strategy], count: int, seed: int
+) -> None:
+    staying = [replace(task, id=f"s{task.id}") for task in others]
+    there = [*candidates, *staying]
+    for task in there:
+        on_host = [other for other in there if other.host == task.host]
+        ROOM[task.host, "cpu"] = task.cpu_free + sum(other.cpu_units for other in on_host)
+        ROOM[task.host, "memory"] = task.memory_free + sum(other.memory_mib for other in on_host)
+    chosen = choose(candidates, count, chain, random.Random(seed), staying)
+    assert chosen == choose(list(reversed(candidates)), count, chain, random.Random(seed), staying)
+    free = {task.id: task for task in candidates if not task.protected}
+    assert len(chosen) == min(count, len(free))
+    for task_id in chosen:
+        assert task_id in best(there, list(free.values()), chain)
+        there.remove(free.pop(task_id))
+
+
+def zones(tasks: list[Candidate]) -> list[int]:
+    return sorted(Counter(task.traits["zone"] for task in tasks).values())
+
+
+def test_balance_of_zones_is_kept() -> None:
+    """Nine tasks, five of them in zone a: four go, and two zones keep two, one keeps one."""
+    tasks = [a_task(n, "", traits={"zone": "aaaaabbcc"[n]}) for n in range(9)]
+    gone = choose(tasks, 4, [ZONES], random.Random(1))
+    assert zones([task for task in tasks if task.id not in gone]) == [1, 2, 2]
+
+
+def test_tasks_that_stay_count_for_the_balance() -> None:
+    """Two candidates in each zone, but another deployment has three in zone b: it goes from b."""
+    tasks = [a_task(n, "", traits={"zone": "ab"[n % 2]}) for n in range(4)]
+    older = [a_task(10 + n, "", traits={"zone": "b"}) for n in range(3)]
+    gone = choose(tasks, 2, [ZONES], random.Random(1), older)
+    assert {task.traits["zone"] for task in tasks if task.id in gone} == {"b"}
+
+
+def test_binpack_empties_the_host_that_is_nearly_empty() -> None:
+    """The host with the most free after a stop; with every stop it has more, so it is emptied."""
+    full = [a_task(n, "full", cpu_free=0, traits={}) for n in range(4)]
+    airy = [a_task(4 + n, "airy", cpu_free=90, traits={}) for n in range(2)]
+    gone = choose([*full, *airy], 3, [CPU], random.Random(1))
+    assert set(gone[:2]) == {"t004", "t005"}
+
+
+def test_those_that_serve_nobody_go_first_and_protected_ones_never() -> None:
+    tasks = [
+        a_task(0, "h1", protected=True, phase="pending"),
+        a_task(1, "h1", healthy=False),
+        a_task(2, "h2", phase="pending", healthy=False),
+        a_task(3, "h3"),
+        a_task(4, "h4", protected=True),
+    ]
+    assert choose(tasks, 9, [EACH], random.Random(0)) == ["t002", "t001", "t003"]
+
+
+def test_chance_decides_among_equals() -> None:
+    """Every one of five goes first in some of forty draws."""
+    tasks = [a_task(n, "", traits={"zone": "a"}) for n in range(5)]
+    assert len({choose(tasks, 1, [ZONES], random.Random(seed))[0] for seed in range(40)}) == 5
+
+
+class Counting:
+    """Chance, and how often keys were compared: a choice among many costs about as much as sorting them."""
+
+    def __init__(self) -> None:
+        self.draws = 0
+
+    def randrange(self, stop: int, /) -> int:
+        self.draws += 1
+        return 0
+
+
+@pytest.mark.parametrize("chain", [[ZONES, EACH], [MEMORY], [ZONES, MEMORY], [EACH, RACKS]])
+def test_ten_thousand_tasks_on_a_thousand_hosts(chain: list[Strategy]) -> None:
+    """Half of them go, and what stays is spread, or packed on as few hosts as it can be."""
+    tasks = [
+        a_task(
+            n,
+            f"host{n % 1000}",
+            traits={"zone": "abc"[n % 1000 % 3], "rack": str(n % 1000 % 10)},
+            memory_free=n % 1000,
+        )
+        for n in range(10_000)
+    ]
+    stream = Counting()
+    gone = set(choose(tasks, 5_000, chain, stream))
+    assert (len(gone), stream.draws) == (5_000, 9_999)
+    per_host = Counter(task.instance for task in tasks if task.id not in gone)
+    if EACH in chain:
+        assert set(per_host.values()) == {5}
+    elif ZONES not in chain:
+        assert len(per_host) == 500
