@@ -118,7 +118,6 @@ PURE = (
     "services/ecs/scale_in.py",
     "services/ecs/query.py",
     "services/ecs/references.py",
-    "services/ecs/rebalancing.py",
     "services/ecs/registration.py",
     "services/ecs/service_parameters.py",
     "services/ecs/service_revision.py",

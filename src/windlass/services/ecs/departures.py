@@ -17,20 +17,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import takewhile
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from windlass.fleet.room import Strategy
+from windlass.fleet.room import Draw, Strategy
 from windlass.fleet.strategies import TARGET
 
 _Key: TypeAlias = tuple[int, ...]
 _Part: TypeAlias = tuple[str | None, ...]
-
-
-class Stream(Protocol):
-    """A stream of chance."""
-
-    def randrange(self, stop: int, /) -> int:
-        """A number from 0 to below that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ def choose(
     candidates: Sequence[Candidate],
     count: int,
     strategies: Iterable[Strategy],
-    stream: Stream,
+    draw: Draw,
     staying: Iterable[Candidate] = (),
 ) -> list[str]:
     """Ids of up to `count` of the candidates, in the order in which they go.
@@ -81,7 +74,7 @@ def choose(
     rules = tuple(takewhile(lambda rule: rule.kind != "random", strategies))
     leave = _Leave(rules, [*candidates, *staying])
     free = sorted((task for task in candidates if not task.protected), key=lambda task: task.id)
-    _shuffle(free, stream)
+    _shuffle(free, draw)
     chosen: list[str] = []
     for rank in sorted({task.rank for task in free}):
         chosen += leave.some([task for task in free if task.rank == rank], count - len(chosen))
@@ -103,14 +96,14 @@ class _Leave:
     def some(self, tasks: Sequence[Candidate], count: int) -> list[str]:
         """Up to so many of them, which are of one rank."""
         parts: dict[_Part, _Queue] = {}
-        for task in tasks:
+        for number, task in enumerate(tasks):
             part = tuple(map(task.value, self._leading))
             if part not in parts:
                 parts[part] = _Queue(self._key)
-            parts[part].add(task)
+            parts[part].add(task, number)
         chosen: list[str] = []
         while parts and len(chosen) < count:
-            part = min(parts, key=self._most)
+            part = min(parts, key=lambda part: (self._most(part), parts[part].head()))
             task = parts[part].take()
             self._go(task)
             chosen.append(task.id)
@@ -156,33 +149,38 @@ class _Queue:
         self._stacks: dict[str, list[_Stack]] = {}
         self._heap: list[tuple[_Key, int, _Stack]] = []
         self._count = 0
-        self._numbers = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, task: Candidate) -> None:
+    def add(self, task: Candidate, number: int) -> None:
+        """Among equals the one with the lowest number is the first."""
         stacks = self._stacks.setdefault(task.host, [])
         stack = next((stack for stack in stacks if stack.size == _size(task)), None)
         if stack is None:
-            self._numbers += 1
-            stack = _Stack(self._numbers, _size(task))
+            stack = _Stack(number, _size(task))
             stacks.append(stack)
         stack.tasks.append(task)
         self._count += 1
         if len(stack.tasks) == 1:
             self._push(stack)
 
-    def take(self) -> Candidate:
-        """The one with the lowest key; there is one."""
+    def head(self) -> tuple[_Key, int]:
+        """The lowest key and its number; there is one."""
         while True:
-            key, _, stack = heappop(self._heap)
-            if key != stack.key or not stack.tasks:
-                continue
-            if self._key(stack.tasks[-1]) == key:
-                self._count -= 1
-                return stack.tasks.pop()
-            self._push(stack)
+            key, number, stack = self._heap[0]
+            if key == stack.key and stack.tasks:
+                if self._key(stack.tasks[-1]) == key:
+                    return key, number
+                self._push(stack)
+            heappop(self._heap)
+
+    def take(self) -> Candidate:
+        """The task of the head."""
+        self.head()
+        _, _, stack = heappop(self._heap)
+        self._count -= 1
+        return stack.tasks.pop()
 
     def changed(self, host: str) -> None:
         """A task left that host."""
@@ -211,7 +209,7 @@ def _size(task: Candidate) -> tuple[int, int]:
     return (task.cpu_units, task.memory_mib)
 
 
-def _shuffle(tasks: list[Candidate], stream: Stream) -> None:
+def _shuffle(tasks: list[Candidate], draw: Draw) -> None:
     for last in range(len(tasks) - 1, 0, -1):
-        other = stream.randrange(last + 1)
+        other = draw(last + 1)
         tasks[last], tasks[other] = tasks[other], tasks[last]

@@ -41,6 +41,9 @@ _ATTRIBUTE = re.compile(r"attribute:([A-Za-z0-9_./\\-]{1,128})", re.ASCII)
 _TARGETS = ("instanceid", "host")
 _AMOUNTS = ("cpu", "memory")
 
+OVER_ZONES: Sequence[Mapping[str, str]] = ({"type": "spread", "field": f"attribute:{registration.ZONE}"},)
+"""What a service does that names no strategy; ECS Developer Guide, task-placement."""
+
 Subjects: TypeAlias = Callable[[str], query.Subject]
 """Container instance id → what expressions see of it."""
 

@@ -24,6 +24,7 @@ from windlass.services.ecs import (
     progress,
     scale_in,
     service_events,
+    sparing,
     standing,
     starting,
     stopping,
@@ -273,12 +274,13 @@ class Turn:
             self._act("ERROR", started.event, **reason)
 
     def _scale_in(self, cohort: str, kind: Standing, count: int) -> None:
-        """Those of that standing that started last, without the protected ones."""
+        """Some of that standing, without the protected ones (departures.py)."""
         tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
-        free = [task for task in reversed(tasks) if not scale_in.is_protected(task, self._call.now)]
+        free = [task for task in tasks if not scale_in.is_protected(task, self._call.now)]
         if len(free) < count:
             self._say(_PROTECTED.format(deployment_of(cohort)))
-        self._stop(free[: min(count, STOPS_MAX)], deployment_of(cohort), kind)
+        chosen = sparing.choose(self._tx, self._call, self._service, free, min(count, STOPS_MAX))
+        self._stop(chosen, deployment_of(cohort), kind)
         if count > STOPS_MAX and len(free) > STOPS_MAX:
             self._again.append(self._call.now)
 

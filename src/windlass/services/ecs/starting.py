@@ -20,6 +20,7 @@ from windlass.services.ecs import (
     launch,
     launching,
     lookup,
+    placement,
     placing,
     references,
     tagging,
@@ -121,7 +122,8 @@ def start_on(
     tasks = launching.write(tx, call, order, cluster, definition, wires)
     if not failures:
         return Started(tasks, again=pace.look_again)
-    return Started(tasks, _closest(failures), NO_ROOM, failures[0]["reason"])
+    why, reason = unplaced.closest(failures)
+    return Started(tasks, why, NO_ROOM, reason)
 
 
 def _wish(places: Sequence[Place]) -> Tasks:
@@ -157,7 +159,7 @@ def order_of(
         {
             "networkConfiguration": revision.network,
             "placementConstraints": service.constraints,
-            "placementStrategy": service.strategies or (() if fargate else _OVER_ZONES),
+            "placementStrategy": service.strategies or (() if fargate else placement.OVER_ZONES),
             "platformVersion": revision.platform_version or None,
             "enableExecuteCommand": service.exec_enabled,
         },
@@ -168,10 +170,6 @@ def order_of(
         tags=_tags(service, definition),
     )
     return replace(made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers))
-
-
-_OVER_ZONES = ({"type": "spread", "field": "attribute:ecs.availability-zone"},)
-"""What a service does that names no strategy; ECS Developer Guide, task-placement."""
 
 
 def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
