@@ -12,7 +12,8 @@ from windlass.fleet.room import Strategy
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import departures, placement, registration
 from windlass.services.ecs.departures import Candidate
-from windlass.services.ecs.model import INSTANCES, TASKS, Task, drained
+from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import TASKS, Task, drained
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.service_model import DEPLOYMENTS, Service
 
