@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from windlass.aws import credentials
+from windlass.aws.alarms import Alarms
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Calls
 from windlass.aws.log_groups import LogGroups
@@ -73,6 +74,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     """Start the loops of the services and register their parts. Needs a running loop."""
     plane.calls.add_part(plane.quotas)
     plane.calls.add_part(Bus())
+    plane.calls.add_part(Alarms())
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(TargetGroups())

@@ -25,6 +25,7 @@ from windlass.fleet.messages import (
     ContainerStatus,
     Desired,
     FromPlane,
+    Health,
     Hello,
     Invoke,
     InvokeResult,
@@ -59,6 +60,12 @@ class Course:
     run: Duration | None = None
     stop: Duration = 0
     exit_code: int = 0
+    fails: str = ""
+    """Why it never starts, once it was pulled; "" when it does."""
+    health: Health = "UNKNOWN"
+    """What health checks come to, if its containers have any."""
+    health_after: Duration = 0
+    """From its start on, until they do."""
 
 
 class SimulatedNode:
@@ -207,8 +214,14 @@ class SimulatedNode:
         self._become(spec, "pending", pull_started_at=self._clock.now())
         await self._pass_time(course.pull)
         pulled_at = self._clock.now()
+        if course.fails:
+            self._end(spec, None, stop_code="TaskFailedToStart", reason=course.fails)
+            return
         await self._pass_time(course.start)
         self._become(spec, "running", pull_stopped_at=pulled_at, started_at=self._clock.now())
+        if course.health != "UNKNOWN":
+            await self._pass_time(course.health_after)
+            self._examine(spec, course.health)
         if course.run is not None:
             await self._pass_time(course.run)
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
@@ -218,17 +231,25 @@ class SimulatedNode:
         await self._pass_time(self._course(spec).stop)
         self._end(spec, SIGTERM_EXIT, stop_code="")
 
-    def _end(self, spec: UnitSpec, exit_code: int, stop_code: str) -> None:
+    def _end(self, spec: UnitSpec, exit_code: int | None, stop_code: str, reason: str = "") -> None:
         now = self._clock.now()
         self._become(
             spec,
             "stopped",
             exit_code=exit_code,
             stop_code=stop_code,
-            reason="Essential container in task exited" if stop_code else "",
+            reason=reason or ("Essential container in task exited" if stop_code else ""),
             execution_stopped_at=now,
             stopped_at=now,
         )
+
+    def _examine(self, spec: UnitSpec, health: Health) -> None:
+        """The health checks have come to something."""
+        state = self.states[spec.unit_id]
+        checked = tuple(msgspec.structs.replace(container, health=health) for container in state.containers)
+        self.states[spec.unit_id] = msgspec.structs.replace(state, containers=checked)
+        self._news[spec.unit_id] = None
+        self._told.set()
 
     async def _pass_time(self, duration: Duration) -> None:
         if duration:

@@ -119,7 +119,7 @@ class World:
         """Virtual nanoseconds since the beginning."""
         return self.clock.now() - EPOCH
 
-    async def call(self, service: str, operation: str, **params: Any) -> Result:
+    async def call(self, service: str, operation: str, /, **params: Any) -> Result:
         """Call an operation as a client would, without the bytes: throttled, checked, run. Raises Fault."""
         return await self._gateway.call(service, operation, params, self.caller, REGION)
 
@@ -131,15 +131,20 @@ class World:
         return self.plane.spawn.start(name, work)
 
     def add_node(
-        self, node_id: str, *, cpu_units: int = 0, memory_mib: int = 0, course: Course | None = None
+        self,
+        node_id: str,
+        *,
+        cpu_units: int = 0,
+        memory_mib: int = 0,
+        course: Callable[[UnitSpec], Course] | None = None,
     ) -> SimulatedNode:
-        """A node that is connected from now on; without a size it takes every unit."""
+        """A node that is connected from now on; without a size it takes every unit.
+
+        `course` says how the life of a unit goes; without it the profile's delays do.
+        """
         intake.register(self.plane.store, node_id, "simulated", unbounded=not cpu_units)
 
-        def course_of(spec: UnitSpec) -> Course:
-            return course or self._course()
-
-        node = SimulatedNode(node_id, "simulated", self.clock, self.plane.spawn, course_of)
+        node = SimulatedNode(node_id, "simulated", self.clock, self.plane.spawn, course or self._course)
         node.cpu_units, node.memory_mib = cpu_units, memory_mib
         self.nodes[node_id] = node
         self.connect(node_id)
@@ -160,7 +165,7 @@ class World:
         assert isinstance(self.plane.links, NodeLinks)
         return self.plane.links
 
-    def _course(self) -> Course:
+    def _course(self, spec: UnitSpec) -> Course:
         delay = self.plane.quotas.delay_s
         return Course(
             provision=seconds(delay("task.provision")),

@@ -29,6 +29,7 @@ from windlass.services.ecs.instance_controller import Registrar
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch_rates import LaunchRates
+from windlass.services.ecs.lifecycle_hooks import LifecycleHooks
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
@@ -43,9 +44,9 @@ def start(plane: Plane) -> Sequence[object]:
     """Start the ECS loops."""
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
-    interruptions, scheduler = Interruptions(plane), Scheduler(plane)
-    for loop in (observer.loop, retention.loop, registrar.loop, interruptions.loop, scheduler.loop):
-        plane.spawn.start(loop.name, loop.run())
+    interruptions, scheduler, hooks = Interruptions(plane), Scheduler(plane), LifecycleHooks(plane)
+    for running in (observer, retention, registrar, interruptions, scheduler, hooks):
+        plane.spawn.start(running.loop.name, running.loop.run())
     parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     return (observer, retention, interruptions, rooms, *parts)
 

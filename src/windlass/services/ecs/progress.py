@@ -6,11 +6,13 @@ complete deployment.py. Source: ECS API reference, Deployment and ServiceDeploym
 
 from __future__ import annotations
 
+from windlass.aws.alarms import Alarms
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
+from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import circuit_breaker, rollout, service_events
+from windlass.services.ecs import circuit_breaker, rollout, service_events, stages
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
@@ -22,6 +24,8 @@ from windlass.services.ecs.service_model import (
     ServiceDeployment,
 )
 
+ALARMS_EVERY: Duration = 10 * SECOND
+"""How often a deployment looks at its alarms: our choice."""
 ROLLING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 
 
@@ -32,26 +36,83 @@ def advance(tx: Transaction, call: Call, service: Service) -> Service:
         return service
     primary = tx[DEPLOYMENTS].require(service.deployment_id)
     if record.status == "PENDING":
-        record = _record(tx, call, record, status="IN_PROGRESS", started_at=call.now, stage="SCALE_UP")
+        record = _record(tx, call, record, status="IN_PROGRESS", started_at=call.now)
+    record = _before(tx, call, service, record)
     if record.status == "STOP_REQUESTED":
         return _failed(tx, call, service, record, primary, "Service deployment stopped by user.")
     if record.status == "ROLLBACK_REQUESTED":
         return _rolled_back(tx, call, service, record, primary, "Service deployment rollback requested.")
+    if record.status not in ROLLING_BACK and (why := stages.failure(record)):
+        return _rolled_back(tx, call, service, record, primary, why)
+    if record.alarms == "MONITORING" and (raised := _raised(call, record)):
+        why = f"ECS deployment failed: alarm detected: {', '.join(raised)}."
+        record = _record(tx, call, record, alarms="TRIGGERED", alarms_triggered=raised)
+        return _broken(tx, call, service, record, primary, why, rolls_back=record.rolling.alarms_rollback)
     if record.breaker == "DISABLED":
         return service
-    record = _counted(tx, call, record, primary)
-    why = circuit_breaker.broken(primary, service.desired_count)
-    if not why:
-        return service
-    record = _record(tx, call, record, breaker="TRIGGERED")
-    if record.rolling.breaker_rollback and record.status not in ROLLING_BACK:
+    if record.breaker_failures != primary.failures:
+        record = _record(tx, call, record, breaker_failures=primary.failures)
+    if why := circuit_breaker.broken(primary, service.desired_count):
+        record = _record(tx, call, record, breaker="TRIGGERED")
+        return _broken(tx, call, service, record, primary, why, rolls_back=record.rolling.breaker_rollback)
+    return service
+
+
+def look_again(tx: Transaction, service: Service, now: Instant) -> list[Instant]:
+    """When a deployment that watches alarms asks for them again; nobody wakes it for one."""
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    watches = record is not None and not record.ended and record.alarms == "MONITORING"
+    return [now + ALARMS_EVERY] if watches else []
+
+
+def may_scale(tx: Transaction, service: Service) -> bool:
+    """Whether the deployment's hooks let tasks be started and stopped."""
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    return record is None or record.ended or record.stage not in stages.BEFORE[:-1]
+
+
+def _before(tx: Transaction, call: Call, service: Service, record: ServiceDeployment) -> ServiceDeployment:
+    """Through the stages up to SCALE_UP, as far as hooks let it."""
+    several = tx[DEPLOYMENTS].count("shown", service.id) > 1
+    while not record.stage or (record.stage in stages.BEFORE[:-1] and not stages.waits(record)):
+        record = _enter(tx, call, record, stages.reached(record.stage, record, several))
+    return record
+
+
+def _enter(tx: Transaction, call: Call, record: ServiceDeployment, stage: str) -> ServiceDeployment:
+    count = len(record.rolling.shape.get("lifecycleHooks", ()))
+    entered = stages.enter(record, stage, call.now, [call.ids.uuid() for _ in range(count)])
+    return tx[SERVICE_DEPLOYMENTS].put(replace(entered, updated_at=call.now))
+
+
+def _raised(call: Call, record: ServiceDeployment) -> tuple[str, ...]:
+    return call.part(Alarms).raised(*call.scope, record.rolling.alarms)
+
+
+def _broken(
+    tx: Transaction,
+    call: Call,
+    service: Service,
+    record: ServiceDeployment,
+    primary: Deployment,
+    why: str,
+    *,
+    rolls_back: bool,
+) -> Service:
+    """By the circuit breaker or an alarm: back once, if that is wanted."""
+    if rolls_back and record.status not in ROLLING_BACK:
         return _rolled_back(tx, call, service, record, primary, why)
     return _failed(tx, call, service, record, primary, why)
 
 
 def steady(tx: Transaction, call: Call, service: Service, primary: Deployment) -> Service:
-    """The PRIMARY deployment is all there is, and healthy: it is complete, the service in a steady state."""
+    """The PRIMARY deployment is all there is, and healthy: it is complete, the service in a steady state.
+
+    Unless hooks that are called after the scaling still have to say so.
+    """
     if primary.rollout == "IN_PROGRESS":
+        if not _after(tx, call, service):
+            return service
         done = replace(
             primary,
             rollout="COMPLETED",
@@ -83,12 +144,14 @@ def inactive(tx: Transaction, call: Call, service: Service) -> Service:
     return tx[SERVICES].put(replace(service, status="INACTIVE", inactive_at=call.now, steady_at=0))
 
 
-def _counted(
-    tx: Transaction, call: Call, record: ServiceDeployment, primary: Deployment
-) -> ServiceDeployment:
-    if record.breaker_failures == primary.failures:
-        return record
-    return _record(tx, call, record, breaker_failures=primary.failures)
+def _after(tx: Transaction, call: Call, service: Service) -> bool:
+    """Through the stages after SCALE_UP. Returns whether they are over."""
+    record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
+    if record is None or record.ended or record.status in ROLLING_BACK:
+        return True
+    if record.stage == "SCALE_UP":
+        record = _enter(tx, call, record, "POST_SCALE_UP")
+    return not stages.waits(record)
 
 
 def _finish(tx: Transaction, call: Call, service: Service) -> None:
@@ -102,7 +165,7 @@ def _finish(tx: Transaction, call: Call, service: Service) -> None:
         call,
         record,
         status="ROLLBACK_SUCCESSFUL" if back else "SUCCESSFUL",
-        stage="",
+        stage="CLEAN_UP",
         finished_at=call.now,
         breaker="MONITORING_COMPLETE" if record.breaker == "MONITORING" else record.breaker,
         alarms="MONITORING_COMPLETE" if record.alarms == "MONITORING" else record.alarms,
@@ -150,6 +213,7 @@ def _rolled_back(
         record,
         status="ROLLBACK_IN_PROGRESS",
         status_reason=why,
+        stage="SCALE_UP",
         rollback_revision=target.id,
         rollback_at=call.now,
         rollback_reason=why,
@@ -161,6 +225,4 @@ def _rolled_back(
 
 
 def _record(tx: Transaction, call: Call, record: ServiceDeployment, **changes: object) -> ServiceDeployment:
-    if "stage" in changes:
-        changes["stage_at"] = call.now
     return tx[SERVICE_DEPLOYMENTS].put(replace(record, updated_at=call.now, **changes))

@@ -32,6 +32,7 @@ LOOK_PERIOD: Duration = MINUTE
 TURNS_MAX = 20
 """Turns per pass, so that no pass holds up calls for long."""
 PRINCIPAL = "ecs.amazonaws.com"
+_REQUESTED = ("STOP_REQUESTED", "ROLLBACK_REQUESTED")
 
 
 class Scheduler:
@@ -57,9 +58,9 @@ class Scheduler:
             self.loop.wake(row.key)
 
     def _on_record(self, change: Change) -> None:
-        """Someone asks that it be stopped; everything else of it the scheduler writes itself."""
+        """It was asked to stop, or one of its hooks has answered."""
         row: ServiceDeployment | None = change.new
-        if row is not None and row.status in ("STOP_REQUESTED", "ROLLBACK_REQUESTED"):
+        if row is not None and not row.ended and (row.hooks or row.status in _REQUESTED):
             self.loop.wake((row.account, row.region, row.cluster, row.service))
 
     def _on_task(self, change: Change) -> None:

@@ -15,7 +15,7 @@ the events.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,7 @@ ServiceDeploymentStatus: TypeAlias = Literal[
     "ROLLBACK_SUCCESSFUL",
     "ROLLBACK_FAILED",
 ]
+HookStatus: TypeAlias = Literal["IN_PROGRESS", "SUCCEEDED", "FAILED"]
 MonitorStatus: TypeAlias = Literal["TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"]
 ServiceKey: TypeAlias = tuple[str, str, str, str]
 """(account, region, cluster name, service name)."""
@@ -191,6 +192,20 @@ class Deployment(Row, frozen=True):
     """No task of it is started before."""
 
 
+class HookCall(Row, frozen=True):
+    """One call of a lifecycle hook at a stage (ECS API reference, DeploymentLifecycleHookDetail)."""
+
+    id: str
+    target_arn: str
+    """The Lambda function."""
+    stage: str
+    details: Any = None
+    """hookDetails, handed to the function."""
+    status: HookStatus = "IN_PROGRESS"
+    call_at: Instant = 0
+    """When the function is to be called, again if it said that it is not done yet."""
+
+
 class ServiceDeployment(Row, frozen=True):
     """The record of one change of a service (ECS API reference, ServiceDeployment)."""
 
@@ -213,8 +228,8 @@ class ServiceDeployment(Row, frozen=True):
     stage: str = ""
     """lifecycleStage, of those that a rolling update has."""
     stage_at: Instant = 0
-    hooks: tuple[Shape, ...] = ()
-    """lifecycleHookDetails."""
+    hooks: tuple[HookCall, ...] = ()
+    """Those of the stages that it has reached."""
     started_at: Instant = 0
     finished_at: Instant = 0
     stopped_at: Instant = 0
@@ -323,7 +338,10 @@ SERVICE_DEPLOYMENTS: Table[ServiceDeployment] = Table(
     name="ecs.service_deployment",
     row=ServiceDeployment,
     key=attrgetter("id"),
-    indexes={"service": Index(of=attrgetter("service_id"), order=attrgetter("created_at"))},
+    indexes={
+        "service": Index(of=attrgetter("service_id"), order=attrgetter("created_at")),
+        "hooked": Index(of=lambda row: "yes" if row.hooks and not row.ended else None),
+    },
 )
 TASK_SETS: Table[TaskSet] = Table(
     name="ecs.task_set",

@@ -80,10 +80,13 @@ class Turn:
         for row in rows:
             self._reckon(row)
         self._service = progress.advance(self._tx, self._call, self._service)
+        self._again += progress.look_again(self._tx, self._service, self._call.now)
         stands = self._stands()
         primary = self._tx[DEPLOYMENTS].require(self._service.deployment_id)
         self._forgive(primary, stands[primary.id])
         primary = self._tx[DEPLOYMENTS].require(primary.id)
+        if not progress.may_scale(self._tx, self._service):
+            return min(self._again, default=None)
         if self._service.scheduling == "DAEMON":
             complete = self._keep_daemons(primary, stands)
         else:

@@ -45,7 +45,7 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
         of_services.DEPLOYMENTS: of_services.Deployment("ecs-svc/1", "1", "r", "s", "7", "d", NOW, NOW),
         of_services.SERVICE_DEPLOYMENTS: of_services.ServiceDeployment(
             "d", "1", "r", "main", "web", "s", NOW, NOW, "7",
-            source_revisions=("6",), hooks=({"hookId": "h"},),
+            source_revisions=("6",), hooks=(of_services.HookCall("h", "arn", "PRE_SCALE_UP", call_at=NOW),),
         ),
         of_services.TASK_SETS: of_services.TaskSet(
             "ecs-svc/2", "1", "r", "main", "web", "s", NOW, NOW, "7", scale_percent=12.5
