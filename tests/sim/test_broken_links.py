@@ -8,6 +8,7 @@ import pytest
 
 from tests.fleet_build import a_unit
 from windlass.aws.quotas import Profile
+from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.transitions import ENDED
 from windlass.kernel.clock import MILLISECOND, SECOND
@@ -100,7 +101,9 @@ async def settle_and_compare(world: World, owner: Owner) -> None:
 
 
 def add_nodes(world: World, seed: int) -> None:
-    course = a_course(seed)
+    def course(spec: UnitSpec) -> Course:
+        return a_course(seed)
+
     world.add_node("n1", cpu_units=2048, memory_mib=8192, course=course)
     world.add_node("n2", cpu_units=4096, memory_mib=4096, course=course)
     world.add_node("n3", course=course)
