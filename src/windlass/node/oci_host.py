@@ -56,8 +56,11 @@ def enter(host: OciHost) -> None:
         mounts.detach(host.cgroups.unified)
 
 
-def check(path: str | None = None) -> OciHost:
-    """What this host has, or NotCapable. `path` is searched for the runtime; None: the environment's."""
+def check(path: str | None = None, groups: Hierarchies | None = None) -> OciHost:
+    """What this host has, or NotCapable. `path` is searched for the runtime; None: the environment's.
+
+    `groups` are its cgroups, if they are known.
+    """
     if platform.system() != "Linux":
         raise NotCapable("the oci runner needs Linux; use --runner process")
     if os.geteuid() != 0 or user_namespace.is_alone():
@@ -68,7 +71,7 @@ def check(path: str | None = None) -> OciHost:
             "the oci runner needs crun or runc: apt-get install crun (Debian), dnf install crun (Fedora)"
         )
     _check_overlay()
-    groups = read_hierarchies()
+    groups = groups or read_hierarchies()
     if groups.missing:
         raise NotCapable(f"the oci runner needs the cgroup controllers {', '.join(groups.missing)}")
     return OciHost(
