@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.fault.waiting import until
+
 Client = Callable[..., Any]
 QUICK = {"Delay": 1, "MaxAttempts": 120}
 """The waiters' own 15 s are for AWS."""
@@ -108,3 +110,36 @@ def test_services_are_listed_page_by_page(ecs: Any) -> None:
     pages = ecs.get_paginator("list_services").paginate(PaginationConfig={"PageSize": 5})
     found = [arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"]]
     assert found == [f"s{number:02}" for number in range(12)]
+
+
+def test_task_sets_of_an_external_controller(ecs: Any) -> None:
+    """Blue serves, green comes up beside it and takes over; blue goes, and so does the service."""
+    ecs.create_service(serviceName="web", desiredCount=2, deploymentController={"type": "EXTERNAL"})
+    of: dict[str, Any] = {"cluster": "default", "service": "web"}
+
+    def scaled(percent: float) -> dict[str, Any]:
+        return {"value": percent, "unit": "PERCENT"}
+
+    def stable(*ids: str) -> bool:
+        sets = {row["id"]: row for row in ecs.describe_task_sets(**of)["taskSets"]}
+        return sets.keys() == set(ids) and all(
+            row["stabilityStatus"] == "STEADY_STATE" and row["runningCount"] == row["computedDesiredCount"]
+            for row in sets.values()
+        )
+
+    blue = ecs.create_task_set(**of, taskDefinition="sleep", scale=scaled(100))["taskSet"]["id"]
+    ecs.update_service_primary_task_set(**of, primaryTaskSet=blue)
+    until(lambda: stable(blue), "blue runs")
+    green = ecs.create_task_set(**of, taskDefinition="sleep", scale=scaled(50))["taskSet"]["id"]
+    until(lambda: stable(blue, green), "green runs beside it")
+    [service] = ecs.describe_services(services=["web"])["services"]
+    assert (service["runningCount"], len(service["taskSets"])) == (3, 2)
+    tasks = ecs.list_tasks(startedBy=green)["taskArns"]
+    assert len(tasks) == 1
+    ecs.update_task_set(**of, taskSet=green, scale=scaled(100))
+    ecs.update_service_primary_task_set(**of, primaryTaskSet=green)
+    ecs.delete_task_set(**of, taskSet=blue, force=True)
+    until(lambda: stable(green), "blue is gone")
+    ecs.delete_service(service="web", force=True)
+    ecs.get_waiter("services_inactive").wait(services=["web"], WaiterConfig=QUICK)
+    assert ecs.list_tasks()["taskArns"] == []

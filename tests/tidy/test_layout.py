@@ -125,6 +125,7 @@ PURE = (
     "services/ecs/spot.py",
     "services/ecs/tagging.py",
     "services/ecs/task_definition.py",
+    "services/ecs/task_set_plan.py",
     "services/ecs/task_status.py",
     "services/ecs/unplaced.py",
     "services/events/event.py",

@@ -9,7 +9,7 @@ from windlass.aws.calls import Result
 from windlass.kernel.clock import in_seconds
 from windlass.services.ecs import deployment_configuration, describe, launch, references, service_events
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import TASKS, Standing
+from windlass.services.ecs.model import TASKS, Standing, drained
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
     REVISIONS,
@@ -44,8 +44,9 @@ class Counts:
 def counts(reads: Reads, deployment_id: str) -> Counts:
     """How many tasks of that deployment or task set run and are on their way."""
     count = reads[TASKS].count
-    running = sum(count("standing", (deployment_id, standing)) for standing in RUNNING)
-    return Counts(running, count("standing", (deployment_id, "pending")))
+    cohorts = (deployment_id, drained(deployment_id))
+    running = sum(count("standing", (id, standing)) for id in cohorts for standing in RUNNING)
+    return Counts(running, sum(count("standing", (id, "pending")) for id in cohorts))
 
 
 def service(row: Service, reads: Reads, include: Iterable[str] = ()) -> Result:

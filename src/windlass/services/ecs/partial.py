@@ -49,6 +49,11 @@ PARTIAL: Mapping[str, str] = {
         "are no load balancers, every target group; stored and not acted on: alarms, lifecycleHooks, "
         "bakeTimeInMinutes, availabilityZoneRebalancing"
     ),
+    "CreateTaskSet": (
+        "refused: MANAGED_INSTANCES, serviceRegistries and, as long as there are no load balancers, every "
+        "target group"
+    ),
+    "ContinueServiceDeployment": "lifecycle hooks of the type PAUSE are refused, so that none ever waits",
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so it finds none",
     "ListTasks": "daemonName is refused: there are no daemons",

@@ -126,6 +126,11 @@ def steady(tx: Transaction, call: Call, service: Service, primary: Deployment) -
             tx, call.part(Bus), service, done, "SERVICE_DEPLOYMENT_COMPLETED", call.now
         )
         _finish(tx, call, service)
+    return settled(tx, call, service)
+
+
+def settled(tx: Transaction, call: Call, service: Service) -> Service:
+    """All its tasks are as they are wanted: it is in a steady state, and says so once."""
     if service.steady_at:
         return service
     service = service_events.say(tx, call, service, "has reached a steady state")

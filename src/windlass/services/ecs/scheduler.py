@@ -20,11 +20,14 @@ from windlass.services.ecs.model import TASKS, Task
 from windlass.services.ecs.service_model import (
     SERVICE_DEPLOYMENTS,
     SERVICES,
+    TASK_SETS,
     Service,
     ServiceDeployment,
     ServiceKey,
+    TaskSet,
 )
 from windlass.services.ecs.service_turn import Rules, Turn
+from windlass.services.ecs.task_set_turn import TaskSetTurn
 from windlass.services.plane import Plane
 
 LOOK_PERIOD: Duration = MINUTE
@@ -49,6 +52,7 @@ class Scheduler:
         self.loop = Loop("ecs.scheduler", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
         plane.store.watch((SERVICES,), self._on_service)
         plane.store.watch((SERVICE_DEPLOYMENTS,), self._on_record)
+        plane.store.watch((TASK_SETS,), self._on_task_set)
         plane.store.watch((TASKS,), self._on_task)
         plane.store.watch((INSTANCES,), self._on_instance)
 
@@ -61,6 +65,12 @@ class Scheduler:
         """It was asked to stop, or one of its hooks has answered."""
         row: ServiceDeployment | None = change.new
         if row is not None and not row.ended and (row.hooks or row.status in _REQUESTED):
+            self.loop.wake((row.account, row.region, row.cluster, row.service))
+
+    def _on_task_set(self, change: Change) -> None:
+        """One is wanted, or wanted otherwise."""
+        row: TaskSet | None = change.new
+        if row is not None:
             self.loop.wake((row.account, row.region, row.cluster, row.service))
 
     def _on_task(self, change: Change) -> None:
@@ -95,7 +105,8 @@ class Scheduler:
             if service is None or service.status == "INACTIVE":
                 return
             call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
-            again = Turn(tx, call, service, self._rules).take()
+            kind = TaskSetTurn if service.controller == "EXTERNAL" else Turn
+            again = kind(tx, call, service, self._rules).take()
         if again is not None:
             self._look_at(key, max(again, now))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
@@ -41,10 +41,13 @@ from windlass.services.ecs.service_model import (
     Deployment,
     Service,
     ServiceRevision,
+    TaskSet,
 )
 from windlass.services.ecs.standing import Patience, Stand
 from windlass.services.ecs.starting import Started
 
+Group = TypeVar("Group", Deployment, TaskSet)
+"""What tasks of a service belong to: most of a turn is the same for both."""
 ENDED_MAX = 500
 """Ended tasks of one deployment that one turn reckons."""
 STARTS_MAX = 100
@@ -200,7 +203,7 @@ class Turn:
         if after != row:
             self._put(after)
 
-    def _backed_off(self, row: Deployment, task: Task) -> Deployment:
+    def _backed_off(self, row: Group, task: Task) -> Group:
         before = Backoff(row.backoff_failures, row.backoff_until)
         end = Ended(
             started_at=task.created_at,
@@ -231,7 +234,7 @@ class Turn:
         if after != primary:
             self._put(after)
 
-    def _forgiven(self, row: Deployment) -> Deployment:
+    def _forgiven(self, row: Group) -> Group:
         """By the task of it that has run longest."""
         for kind in ("healthy", "running"):
             task = self._tx[TASKS].after("standing", (row.id, kind), row.backoff_until)
@@ -251,14 +254,14 @@ class Turn:
 
     # acting
 
-    def _may_start(self, row: Deployment) -> bool:
+    def _may_start(self, row: Deployment | TaskSet) -> bool:
         """Not while it backs off."""
         if row.backoff_until > self._call.now:
             self._again.append(row.backoff_until)
             return False
         return True
 
-    def _start(self, row: Deployment, count: int) -> None:
+    def _start(self, row: Deployment | TaskSet, count: int) -> None:
         if not self._may_start(row):
             return
         revision = self._tx[REVISIONS].require(row.revision_id)

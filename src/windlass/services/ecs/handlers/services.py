@@ -6,12 +6,10 @@ from windlass.aws import paging
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
-from windlass.aws.target_groups import TargetGroups
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
-    capacity,
     describe,
     describe_service,
     launching,
@@ -19,16 +17,16 @@ from windlass.services.ecs import (
     lookup,
     references,
     rollout,
+    service_check,
     service_events,
     service_parameters,
     service_revision,
     services_gone,
-    starting,
-    wiring,
+    task_set_plan,
 )
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import CLUSTERS, Cluster, TaskDefinition
-from windlass.services.ecs.service_model import REVISIONS, SERVICES, Service, ServiceRevision
+from windlass.services.ecs.service_model import REVISIONS, SERVICES, TASK_SETS, Service, ServiceRevision
 
 
 def create_service(call: Call, params: Params) -> Result:
@@ -56,7 +54,7 @@ def create_service(call: Call, params: Params) -> Result:
             put = tx[SERVICES].put(made)
         else:
             service_parameters.check_exec(made, definition, "created")
-            _check(tx, call, made, revision, definition)
+            service_check.check(tx, call, made, revision, definition)
             put = rollout.begin(tx, call, made, revision)
         return {"service": describe_service.service(put, tx, ("TAGS",))}
 
@@ -71,6 +69,7 @@ def update_service(call: Call, params: Params) -> Result:
             _check_task_quota(call, after)
         if before.controller == "EXTERNAL":
             put = tx[SERVICES].put(after)
+            _rescale(tx, call, put)
         else:
             put = _update(tx, call, params, cluster, after)
         if after.desired_count != before.desired_count:
@@ -88,6 +87,8 @@ def delete_service(call: Call, params: Params) -> Result:
         if found.status == "ACTIVE":
             if found.scheduling == "REPLICA" and found.desired_count and not params.get("force"):
                 raise _invalid("The service cannot be stopped while it is scaled above 0.")
+            if tx[TASK_SETS].count("service", found.id) and not params.get("force"):
+                raise _invalid("The service cannot be stopped while deployments are active.")
             found = tx[SERVICES].put(
                 replace(found, status="DRAINING", desired_count=0, deleted_at=call.now, steady_at=0)
             )
@@ -150,12 +151,20 @@ def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after
     definition = _updated_definition(tx, call, params, deployed)
     revision = service_revision.changed(params, deployed, cluster, definition, call.ids.digits(19), call.now)
     service_parameters.check_exec(after, definition, "updated")
-    _check(tx, call, after, revision or deployed, definition)
+    service_check.check(tx, call, after, revision or deployed, definition)
     if revision is None:
         return tx[SERVICES].put(after)
     begun = rollout.begin(tx, call, after, revision)
     services_gone.trim(tx, begun)
     return begun
+
+
+def _rescale(tx: Transaction, call: Call, service: Service) -> None:
+    """Task sets want shares of the desired count."""
+    for row in tx[TASK_SETS].by("service", service.id):
+        count = task_set_plan.computed_count(service.desired_count, row.scale_percent)
+        if count != row.desired_count:
+            tx[TASK_SETS].put(replace(row, desired_count=count, updated_at=call.now))
 
 
 def _definition(tx: Transaction, call: Call, params: Params) -> TaskDefinition:
@@ -176,25 +185,6 @@ def _updated_definition(
     return launching.runnable(tx, call, asked or deployed.definition_arn)
 
 
-def _check(
-    tx: Transaction,
-    call: Call,
-    service: Service,
-    revision: ServiceRevision,
-    definition: TaskDefinition,
-) -> None:
-    """Whether tasks can be made of it: their definition, network, placement, load balancers."""
-    places = capacity.places(revision.launch_type or None, revision.strategy, 1)
-    order = starting.order_of(service, revision, definition, places, "")
-    wiring.begin(tx, call, order)
-    for balancer in revision.load_balancers:
-        if not call.part(TargetGroups).exists(balancer["targetGroupArn"]):
-            raise _invalid(
-                f"The target group with targetGroupArn {balancer['targetGroupArn']} does not have an "
-                "associated load balancer."
-            )
-
-
 def _again(tx: Transaction, before: Service, asked: Service, revision: ServiceRevision | None) -> Result:
     """The answer to CreateService for a name that is taken: the service there is, if it is just that."""
     if before.status == "DRAINING":
@@ -208,7 +198,7 @@ def _again(tx: Transaction, before: Service, asked: Service, revision: ServiceRe
             service_id=deployed.service_id,
             digests=deployed.digests,
         )
-    if not service_parameters.same(before, asked) or revision != deployed:
+    if not service_parameters.same(before, asked) or (revision is not None and revision != deployed):
         raise _invalid("Creation of service was not idempotent.")
     return {"service": describe_service.service(before, tx, ("TAGS",))}
 
