@@ -10,6 +10,7 @@ from windlass.aws.quotas import Profile
 from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.session import ExecTold, GroupSource
+from windlass.fleet.task_messages import Used
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock, Instant, WallClock
 from windlass.kernel.durable import DurableLog, MemoryLog
@@ -35,7 +36,10 @@ class SetClock:
 
 
 class NoLinks:
-    """A plane without nodes."""
+    """A plane without nodes; `used` is what they would have told of their tasks."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, Used] = {}
 
     def on_groups_wanted(self, source: GroupSource) -> None:
         """Nobody asks."""
@@ -51,6 +55,9 @@ class NoLinks:
 
     def connected(self) -> list[str]:
         return []
+
+    def usage(self) -> dict[str, Used]:
+        return self.used
 
     async def exec(self, node_id: str, message: ExecToNode) -> None:
         raise AssertionError("no node in this test")

@@ -48,6 +48,7 @@ from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.exec_sessions import ExecSessions
 from windlass.services.ecs.handlers.exec import DATA_CHANNEL
+from windlass.services.ecs.measuring import PERIOD_QUOTA, PERIOD_S
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.logs.ingest import LogIngest
@@ -219,6 +220,7 @@ async def _plane(
                 make_secret=chance.token,
                 lease=seconds(profile.quotas.get("fleet.node_lease_s", LEASE / SECOND)),
                 pool_size=int(profile.quotas.get("fleet.pool_size", 0)),
+                usage_s=profile.quotas.get(PERIOD_QUOTA, PERIOD_S),
             ),
             profile=profile,
             endpoint=endpoint,

@@ -128,6 +128,7 @@ PURE = (
     "services/ecs/task_set_plan.py",
     "services/ecs/task_status.py",
     "services/ecs/unplaced.py",
+    "services/ecs/utilisation.py",
     "services/events/event.py",
     "services/events/input.py",
     "services/events/match.py",

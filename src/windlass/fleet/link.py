@@ -35,7 +35,7 @@ from windlass.fleet.session import (
     Serves,
     Session,
 )
-from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.fleet.task_messages import Protection, ProtectionWanted, Used
 from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -81,6 +81,9 @@ class Links(Protocol):
     def pools(self) -> Mapping[str, PoolCounts]:
         """What the nodes that have a session said of their pools of sandboxes."""
 
+    def usage(self) -> Mapping[str, Used]:
+        """What the nodes that have a session said last of what their tasks use, by unit id."""
+
 
 class NodeLinks:
     """All sessions of a plane. `start()` comes before the first `serve()`."""
@@ -96,6 +99,7 @@ class NodeLinks:
         make_secret: Callable[[], str],
         lease: Duration = LEASE,
         pool_size: int = 8,
+        usage_s: float = 60.0,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -104,6 +108,7 @@ class NodeLinks:
         self._make_secret = make_secret
         self._lease = lease
         self._pool_size = pool_size
+        self._usage_s = usage_s
         self._sessions: dict[str, Session] = {}
         self._parts: dict[Session, list[asyncio.Task[None]]] = {}
         self._log_sink: LogSink = _no_logs
@@ -142,6 +147,9 @@ class NodeLinks:
 
     def pools(self) -> Mapping[str, PoolCounts]:
         return {node_id: session.pool for node_id, session in self._sessions.items()}
+
+    def usage(self) -> Mapping[str, Used]:
+        return {id: used for session in self._sessions.values() for id, used in session.usage.items()}
 
     def connected(self) -> list[str]:
         """Ids of the nodes that have a session."""
@@ -249,7 +257,12 @@ class NodeLinks:
         try:
             await session.send(
                 Welcome(
-                    self._epoch, node.observed_number, self.endpoint, self._lease / SECOND, self._pool_size
+                    self._epoch,
+                    node.observed_number,
+                    self.endpoint,
+                    self._lease / SECOND,
+                    self._pool_size,
+                    self._usage_s,
                 )
             )
         except BaseException:

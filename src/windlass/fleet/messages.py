@@ -14,7 +14,7 @@ import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
-from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
@@ -376,6 +376,8 @@ class Welcome(Message, frozen=True, tag="welcome"):
     lease_s: float
     pool_size: int = 8
     """How many sandboxes the node makes ahead for each subnet that it has tasks in."""
+    usage_s: float = 60.0
+    """How often the node tells what its tasks use."""
 
 
 class Desired(Message, frozen=True, tag="desired"):
@@ -463,6 +465,7 @@ FromNode: TypeAlias = (
     | SecretKept
     | ExecToPlane
     | PoolCounts
+    | Usage
     | Beat
 )
 FromPlane: TypeAlias = (

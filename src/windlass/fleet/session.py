@@ -39,7 +39,7 @@ from windlass.fleet.messages import (
     SecurityGroups,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
-from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage, Used
 from windlass.kernel.clock import HOUR, MILLISECOND, SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
@@ -107,6 +107,8 @@ class Session:
         """What the node was told: unit id → whether to run it."""
         self.pool = PoolCounts(0)
         """What the node said last of its sandboxes."""
+        self.usage: dict[str, Used] = {}
+        """What the node said last of its tasks, by unit id."""
         self._transport = transport
         self._store = store
         self._clock = clock
@@ -274,6 +276,8 @@ class Session:
                     pass
                 case PoolCounts() as pool:
                     self.pool = pool
+                case Usage(units):
+                    self.usage = {used.unit_id: used for used in units}
                 case InvokeResult() as result:
                     self._resolve(result)
                 case Accepted() as accepted:

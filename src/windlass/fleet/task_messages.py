@@ -1,6 +1,7 @@
-"""What a task asks the plane through its node, beside its role's credentials. Part of messages.py, which has
+"""What a task asks the plane through its node, beside its role's credentials, and what tasks use.
 
-the unions. A question is answered once on the session that it came by, or not at all: who asked gives up.
+Part of messages.py, which has the unions. A question is answered once on the session that it came by, or not
+at all: who asked gives up.
 """
 
 from __future__ import annotations
@@ -35,3 +36,17 @@ class Protection(TaskMessage, frozen=True, tag="protection"):
     failure: str = ""
     code: str = ""
     message: str = ""
+
+
+class Used(msgspec.Struct, frozen=True, array_like=True):
+    """What a unit used: CPU units (1,024 are a whole CPU) on average since the last time, and MiB now."""
+
+    unit_id: str
+    cpu_units: float
+    memory_mib: float
+
+
+class Usage(msgspec.Struct, frozen=True, tag="usage"):
+    """What all tasks of a node use: sent each period that the plane asks for, and kept in its memory only."""
+
+    units: tuple[Used, ...]

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from windlass import __version__
+from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
@@ -64,6 +65,7 @@ class Admin:
             ("GET", "quotas"): self._quotas,
             ("GET", "streams"): self._streams,
             ("GET", "metrics"): self._metrics,
+            ("GET", "series"): self._series,
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
             ("GET", "instances"): partial(machines.shown, plane),
@@ -206,6 +208,25 @@ class Admin:
         lines += _pool_metrics(self._plane.links.pools())
         text = "\n".join(lines) + "\n"
         return Response(200, (("content-type", "text/plain; version=0.0.4"),), text.encode())
+
+    def _series(self, query: Query) -> Answer:
+        """The newest point of each series that a service has published, the longest silent first."""
+        latest = self._plane.calls.part(Metrics).latest()
+        return {
+            "series": [
+                {
+                    "account": series.account,
+                    "region": series.region,
+                    "namespace": series.namespace,
+                    "name": series.name,
+                    "dimensions": dict(series.dimensions),
+                    "unit": unit,
+                    "value": point.value,
+                    "at": in_seconds(point.at),
+                }
+                for series, unit, point in latest
+            ]
+        }
 
     async def _reset(self, query: Query) -> Any:
         """Clear every account's resources; what runs is stopped because nothing wants it any more."""

@@ -220,9 +220,9 @@ class Agent:
         running = held is not None and any(c.name == name and _runs(c) for c in held.state.containers)
         return (held.container_spec(name), self._defaults(held, name)) if held and running else None
 
-    def processes(self) -> set[int]:
-        """The pids of all containers that run."""
-        return {c.pid for held in self._held.values() for c in held.state.containers if _runs(c)}
+    def processes(self) -> dict[int, str]:
+        """The pids of all containers that run, with the unit of each."""
+        return {c.pid: id for id, held in self._held.items() for c in held.state.containers if _runs(c)}
 
     async def shut_down(self) -> None:
         """Stop everything, with at most ten seconds of grace; returns when all units have stopped."""

@@ -32,9 +32,10 @@ from windlass.fleet.messages import (
     Welcome,
 )
 from windlass.fleet.task_messages import Protection
-from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration
+from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node.agent import Agent
+from windlass.node.usage import UsageMeter
 
 BACK_OFF_FIRST: Duration = 20 * MILLISECOND
 BACK_OFF_MAX: Duration = SECOND
@@ -112,15 +113,17 @@ class Sessions:
             self._agent.keep_spares(welcome.pool_size, self._ask)
             log.info("session with plane epoch %d at %s", welcome.epoch, self._agent.endpoint)
             prompt = self._open = deque[FromNode]()
-            sender = self._spawn.start(
-                "session sender", self._send_always(transport, prompt, welcome.lease_s)
-            )
+            parts = [
+                self._spawn.start("session sender", self._send_always(transport, prompt, welcome.lease_s)),
+                self._spawn.start("session usage", self._tell_usage_always(welcome.usage_s)),
+            ]
             try:
                 while (body := await transport.receive()) is not None:
                     if not self._take(body, prompt):
                         return
             finally:
-                sender.cancel()
+                for part in parts:
+                    part.cancel()
         finally:
             self._open = None
             self._agent.execs.hang_up()
@@ -132,6 +135,15 @@ class Sessions:
             return False
         self._prompt(self._open, message)
         return True
+
+    async def _tell_usage_always(self, period_s: float) -> None:
+        """What tasks use, measured from one time to the next."""
+        meter = UsageMeter(self._clock, self._agent.processes)
+        while True:
+            usage = meter.read()
+            if usage is not None:
+                self._ask(usage)
+            await self._clock.sleep_until(self._clock.now() + seconds(period_s))
 
     def _greeted(self, body: bytes | None) -> Welcome:
         """The plane's answer to Hello."""

@@ -66,7 +66,7 @@ class TaskEndpoints:
     def __init__(self, agent: Agent, clock: Clock, place: Place) -> None:
         self._agent = agent
         self._place = place
-        self._stats = TaskStats(clock, agent.processes)
+        self._stats = TaskStats(clock, lambda: set(agent.processes()))
         self._connections: dict[Connection, None] = {}
         self._server: asyncio.Server | None = None
 

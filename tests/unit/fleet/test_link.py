@@ -24,7 +24,7 @@ from windlass.fleet.messages import (
 )
 from windlass.fleet.model import EPOCHS, NODES, UNITS
 from windlass.fleet.session import BACK_OFF, INBOX_MESSAGES_MAX
-from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage, Used
 from windlass.kernel.clock import SECOND, Instant, LoopClock
 from windlass.kernel.durable import MemoryLog, Write
 from windlass.kernel.faults import Fault, Retry
@@ -342,6 +342,25 @@ def test_protection_is_answered_when_it_is_durable() -> None:
         answers.append(await peer.hear())
         assert [type(message) for message in heard] == [Welcome, Desired]
         assert answers == [Protection(1, failure="MISSING"), Protection(2, message="n1 u1")]
+
+    in_fleet(story)
+
+
+def test_usage_is_known_while_the_session_lasts() -> None:
+    """The last that a node told counts, whole; of a node that is gone nothing is known."""
+
+    async def story(fleet: Fleet) -> None:
+        peer = fleet.a_peer()
+        await peer.hello()
+        await peer.say(Usage((Used("u1", 7.5, 12.0), Used("u2", 0, 1))))
+        await settle()
+        assert fleet.links.usage()["u1"] == Used("u1", 7.5, 12.0)
+        await peer.say(Usage((Used("u2", 1, 1),)))
+        await settle()
+        assert dict(fleet.links.usage()) == {"u2": Used("u2", 1, 1)}
+        peer.transport.close()
+        await settle()
+        assert dict(fleet.links.usage()) == {}
 
     in_fleet(story)
 

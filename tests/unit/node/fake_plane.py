@@ -46,12 +46,12 @@ class FakePlane:
         self._first = await self._transport.receive()
         return self._first is not None
 
-    async def welcome(self, observed: int = 0, epoch: int = 1) -> None:
+    async def welcome(self, observed: int = 0, epoch: int = 1, usage_s: float = 60.0) -> None:
         hello = await self.receive()
         assert isinstance(hello, Hello)
         self.hello = hello
         self.units.update((unit.unit_id, unit) for unit in hello.units)
-        await self.send(Welcome(epoch, observed, "http://127.0.0.1:4566", 15.0))
+        await self.send(Welcome(epoch, observed, "http://127.0.0.1:4566", 15.0, usage_s=usage_s))
 
     async def send(self, message: FromPlane) -> None:
         await self._transport.send(encode(message))

@@ -25,7 +25,7 @@ from windlass.fleet.messages import (
     UnitSpec,
     Want,
 )
-from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
 from windlass.kernel.clock import HOUR, Duration, Instant, WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node import task_protection
@@ -286,6 +286,24 @@ def test_protection_is_asked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> N
         ask("u1", False, None, late.set_result)
         async with asyncio.timeout(20):
             assert ((await late).number, late.result().code) == (3, "RequestCanceled")
+
+    in_world(body)
+
+
+def test_usage_is_told_again_and_again() -> None:
+    """As often as the plane wants it, of the units that run."""
+
+    async def body(world: World) -> None:
+        plane = await world.plane()
+        await plane.welcome(usage_s=0.01)
+        await plane.desire(1, a_want("u1"))
+        await plane.until_status("u1", "running")
+        told: list[tuple[str, ...]] = []
+        while ("u1",) not in told:
+            usage = await plane.until_message(Usage)
+            assert isinstance(usage, Usage)
+            told.append(tuple(used.unit_id for used in usage.units))
+        assert set(told) <= {(), ("u1",)}
 
     in_world(body)
 

@@ -31,6 +31,7 @@ from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.lifecycle_hooks import LifecycleHooks
+from windlass.services.ecs.measuring import Measuring
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.role_credentials import RoleCredentials
@@ -46,7 +47,8 @@ def start(plane: Plane) -> Sequence[object]:
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     interruptions, scheduler, hooks = Interruptions(plane), Scheduler(plane), LifecycleHooks(plane)
-    for running in (observer, retention, registrar, interruptions, scheduler, hooks):
+    measuring = Measuring(plane, rooms)
+    for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring):
         plane.spawn.start(running.loop.name, running.loop.run())
     parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     return (observer, retention, interruptions, rooms, *parts)

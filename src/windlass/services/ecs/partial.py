@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 PARTIAL: Mapping[str, str] = {
     "CreateCluster": (
-        "containerInsights and configuration are stored, not acted on; serviceConnectDefaults and "
-        "providers other than FARGATE and FARGATE_SPOT are refused"
+        "configuration is stored, not acted on; containerInsights enhanced is as enabled; "
+        "serviceConnectDefaults and providers other than FARGATE and FARGATE_SPOT are refused"
     ),
     "UpdateCluster": "as CreateCluster",
-    "UpdateClusterSettings": "containerInsights is stored, not acted on",
+    "UpdateClusterSettings": "containerInsights enhanced is as enabled",
     "PutClusterCapacityProviders": "FARGATE and FARGATE_SPOT only",
     "RegisterTaskDefinition": (
         "secrets, environmentFiles and MANAGED_INSTANCES are refused; requiresAttributes is not computed; "
