@@ -44,6 +44,8 @@ class Unit(Row, frozen=True):
     """What its owner reserves it on: the container instance of an ECS task; "" when the fleet chooses."""
     ports: tuple[Port, ...] = ()
     """Ports of the target that it takes."""
+    gpus: int = 0
+    """GPUs of the target that it takes."""
     desired: Literal["run", "stop"] = "run"
     stop_within: Duration = 0
     """See Want; to be written together with `desired`."""
@@ -119,6 +121,8 @@ class Instance(Row, frozen=True):
     zone: str = ""
     """Availability zone, "us-east-1a"; "" for a machine of one's own."""
     instance_type: str = ""
+    gpus: int = 0
+    """GPUs that its container instance registers. The node need not have them: placement alone counts."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Attributes that its container instance has from the start: (name, value)."""
     group: str = ""

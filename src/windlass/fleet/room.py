@@ -121,7 +121,7 @@ class Room:
             tally = self._taken[target_id] = _Tally()
         tally.add(need, group, 1)
         self._count(target_id, group, 1)
-        self._arrange(target_id)
+        self._arrange_after(target_id, need, group)
 
     def give_back(self, target_id: str, need: Need, group: str = "") -> None:
         """Undo one `take` of the same need and group."""
@@ -132,7 +132,7 @@ class Room:
         if not tally.units:
             del self._taken[target_id]
         self._count(target_id, group, -1)
-        self._arrange(target_id)
+        self._arrange_after(target_id, need, group)
 
     def taken(self, target_id: str) -> Taken:
         """What is reserved on the target."""
@@ -225,6 +225,13 @@ class Room:
             self._arrange(target_id)
 
     # how targets become kinds
+
+    def _arrange_after(self, target_id: str, need: Need, group: str) -> None:
+        """After a change by that need; a target without bounds mostly stays what it is."""
+        target: Target | None = self._targets.get(target_id)
+        unlimited = target is not None and target.unbounded and target.enis >= UNLIMITED
+        if not unlimited or need.ports or need.gpus or group in self._watched:
+            self._arrange(target_id)
 
     def _arrange(self, target_id: str) -> None:
         """Seat the target where it belongs now."""

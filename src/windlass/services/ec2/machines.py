@@ -86,6 +86,7 @@ class Machines:
             launched_at=now,
             zone=site.zone,
             instance_type=size.name,
+            gpus=size.gpus,
             attributes=told.attributes,
             group=group,
             details=self._details(tx, scope, made, site, dict(details or {})),

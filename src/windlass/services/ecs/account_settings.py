@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from windlass.aws.calls import Call
+from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import SETTINGS
 
 ON_OFF = ("enabled", "disabled")
@@ -50,6 +51,12 @@ def value(call: Call, name: str, principal: str) -> str:
     """The setting's value for that principal, "" for the account's own."""
     rows = [call.store[SETTINGS].get((*call.scope, who, name)) for who in (principal, "")]
     return next((row.value for row in rows if row is not None), DEFAULTS[name])
+
+
+def of_account(reads: Reads, scope: tuple[str, str], name: str) -> str:
+    """The account's own setting, else AWS's: what holds for what no caller does."""
+    row = reads[SETTINGS].get((*scope, "", name))
+    return row.value if row is not None else DEFAULTS[name]
 
 
 def root(call: Call) -> str:

@@ -54,6 +54,7 @@ def normalise(container: Container, *, network_mode: str, task_memory: int | Non
     _check_ulimits(container)
     _check_restart_policy(container)
     log_options.check(container)
+    gpus(container)
     filled = dict(container)
     filled["cpu"] = container.get("cpu", 0)
     filled["essential"] = container.get("essential", True)
@@ -72,6 +73,8 @@ def fargate_fault(container: Container) -> str:
         return fault
     if container.get("privileged"):
         return "Fargate does not support privileged containers."
+    if gpus(container):
+        return f"Fargate does not support GPUs; container '{name}' needs some."
     if container.get("links"):
         return f"Links are not supported on Fargate; container '{name}' has some."
     if container.get("stopTimeout", 0) > STOP_TIMEOUT_FARGATE_S_MAX:
@@ -82,6 +85,22 @@ def fargate_fault(container: Container) -> str:
     if any(limit["name"] != "nofile" for limit in container.get("ulimits", ())):
         return f"Fargate only supports the nofile ulimit; container '{name}' sets another."
     return ""
+
+
+def gpus(container: Container) -> int:
+    """GPUs that the container reserves (ECS API reference, ResourceRequirement). Raises ClientException."""
+    total = 0
+    for wanted in container.get("resourceRequirements", ()):
+        if wanted.get("type") != "GPU":
+            continue
+        value = wanted.get("value", "")
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", value, re.ASCII):
+            raise refuse(
+                f"Invalid setting for container '{container['name']}'. A GPU resource requirement must be a "
+                f"whole number above 0, not '{value}'."
+            )
+        total += int(value)
+    return total
 
 
 def check_cpu_and_memory(container: Container, task_memory: int | None) -> None:

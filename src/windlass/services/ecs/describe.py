@@ -9,7 +9,7 @@ from windlass.aws.calls import Result
 from windlass.fleet.networks import Binding
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.store import Store
-from windlass.services.ecs import references
+from windlass.services.ecs import references, required_attributes
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Cluster, Container, Tags, Task, TaskDefinition
 from windlass.services.ecs.service_model import SERVICES
@@ -98,6 +98,7 @@ def task_definition(row: TaskDefinition) -> Result:
         "revision": row.revision,
         "status": row.status,
         **row.definition,
+        "requiresAttributes": [{"name": name} for name in required_attributes.names(row.definition)],
         "compatibilities": list(row.compatibilities),
         "registeredAt": in_seconds(row.registered_at),
         "registeredBy": row.registered_by,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from windlass.aws.calls import Result
@@ -62,7 +62,8 @@ def attribute(name: str, value: str) -> dict[str, str]:
 def resources(row: ContainerInstance, taken: Taken) -> list[dict[str, Any]]:
     """What is left of an instance. The port resources list what is taken, as on ECS.
 
-    An unbounded instance never has less than nothing left, whatever its tasks reserve.
+    Which GPUs a task has is not told apart, so the first ones count as taken. An unbounded instance never has
+    less than nothing left, whatever its tasks reserve.
     """
     ports = registration.reserved(row) | taken.ports
     return [
@@ -70,6 +71,7 @@ def resources(row: ContainerInstance, taken: Taken) -> list[dict[str, Any]]:
         _amount("MEMORY", max(0, row.memory_mib - taken.memory_mib)),
         _ports("PORTS", {port for port in ports if port[0] == "tcp"}),
         _ports("PORTS_UDP", {port for port in ports if port[0] == "udp"}),
+        *([_strings("GPU", row.gpus[taken.gpus :])] if row.gpus else []),
     ]
 
 
@@ -85,6 +87,9 @@ def _amount(name: str, value: int) -> dict[str, Any]:
 
 
 def _ports(name: str, ports: Collection[Port]) -> dict[str, Any]:
-    values = [str(number) for _, number in sorted(ports)]
+    return _strings(name, [str(number) for _, number in sorted(ports)])
+
+
+def _strings(name: str, values: Sequence[str]) -> dict[str, Any]:
     zero = {"doubleValue": 0.0, "longValue": 0, "integerValue": 0}
-    return {"name": name, "type": "STRINGSET", **zero, "stringSetValue": values}
+    return {"name": name, "type": "STRINGSET", **zero, "stringSetValue": list(values)}

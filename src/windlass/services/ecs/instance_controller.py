@@ -19,7 +19,7 @@ from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.services.ecs import instances, lookup, notices, registration
+from windlass.services.ecs import account_settings, instances, lookup, notices, registration
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.model import CLUSTERS
 from windlass.services.ecs.rooms import Rooms
@@ -93,6 +93,9 @@ class Registrar:
             return
         tx[CLUSTERS].put(cluster)
         made = registration.of_machine(machine, node, self._ids.hex(32), __version__, now)
+        scope = (machine.account, machine.region)
+        if account_settings.of_account(tx, scope, "awsvpcTrunking") == "enabled":
+            made = registration.trunked(made, f"eni-0{self._ids.hex(16)}")
         instances.register(tx, self._bus, made, now)
         self._plane.journal.note("ecs", made.arn, "registered", machine.id)
 

@@ -45,6 +45,8 @@ class ContainerInstance(Row, frozen=True):
     ports_tcp: tuple[int, ...] = RESERVED_PORTS
     ports_udp: tuple[int, ...] = ()
     """Ports that no task gets: those of the machine itself."""
+    gpus: tuple[str, ...] = ()
+    """Ids of its GPUs."""
     unbounded: bool = False
     """Takes tasks whatever CPU and memory they reserve: the embedded one."""
     attributes: tuple[tuple[str, str], ...] = ()

@@ -168,7 +168,9 @@ def need(cpu: str, memory: str, shapes: Sequence[Shape], definition: TaskDefinit
     """What one task takes of the machine that it runs on."""
     reserve = containers.reserve(cpu, memory, shapes)
     mode = task_definition.network_mode(definition.definition)
-    return Need(reserve.cpu_units, reserve.memory_mib, placement.ports(mode, shapes))
+    gpus = sum(map(container_definition.gpus, shapes))
+    ports = placement.ports(mode, shapes)
+    return Need(reserve.cpu_units, reserve.memory_mib, ports, gpus, int(mode == "awsvpc"))
 
 
 def rows(
@@ -207,6 +209,7 @@ def rows(
             spec=spec,
             cpu_units=made.need.cpu_units,
             memory_mib=made.need.memory_mib,
+            gpus=made.need.gpus,
             created_at=now,
             desired="stop" if wired.fault else "run",
         )

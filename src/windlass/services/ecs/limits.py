@@ -62,6 +62,8 @@ ATTRIBUTE_LENGTH_MAX = 128
 """Characters of an attribute's name and value; ECS API reference, Attribute."""
 PORTS_MAX = 100
 """Reserved ports of a container instance; ECS API reference, PortMapping, hostPort."""
+GPUS_MAX = 64
+"""GPUs of a container instance: our choice."""
 FAILURES_MAX = 100
 """Container instances that a RunTask call names in its failures: our choice."""
 CLUSTER_INSTANCES_MAX = 5_000

@@ -13,7 +13,8 @@ PARTIAL: Mapping[str, str] = {
     "UpdateClusterSettings": "containerInsights enhanced is as enabled",
     "PutClusterCapacityProviders": "FARGATE and FARGATE_SPOT only",
     "RegisterTaskDefinition": (
-        "secrets, environmentFiles and MANAGED_INSTANCES are refused; requiresAttributes is not computed; "
+        "secrets, environmentFiles and MANAGED_INSTANCES are refused; GPUs (resourceRequirements) count in "
+        "placement only, no container gets one; requiresAttributes is shown and does not steer placement; "
         "stored and not acted on by the process runner: image, volumes, mountPoints, linuxParameters, "
         "readonlyRootFilesystem (the oci runner has images that were imported, host and task volumes, "
         "and those of Docker's local driver, volumesFrom, linuxParameters, systemControls of the "
@@ -21,7 +22,7 @@ PARTIAL: Mapping[str, str] = {
         "again with a fresh root file system; cpu and memory of the task limit its containers together "
         "under the oci runner with root, by others they are only reserved; networkMode and portMappings "
         "as far as the runner can (docs/nodes.md), port ranges of up to 1,000 ports; by no runner: links, "
-        "hostname, DNS members, extraHosts, dockerSecurityOptions, resourceRequirements, interactive, "
+        "hostname, DNS members, extraHosts, dockerSecurityOptions, interactive, "
         "pseudoTerminal, disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
         "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, "
@@ -31,7 +32,7 @@ PARTIAL: Mapping[str, str] = {
         "volumeConfigurations and MANAGED_INSTANCES are refused; public addresses are "
         "made up; stored or taken and not acted on: "
         "platformVersion, referenceId, overrides of executionRoleArn, ephemeralStorage, "
-        "resourceRequirements and inferenceAccelerators; "
+        "inferenceAccelerators; "
         "whether the task role exists is not checked"
     ),
     "DescribeTasks": (
@@ -57,13 +58,13 @@ PARTIAL: Mapping[str, str] = {
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so it finds none",
     "ListTasks": "daemonName is refused: there are no daemons",
-    "StartTask": "as RunTask; requiresAttributes is not computed, so ATTRIBUTE is for memberOf only",
+    "StartTask": "as RunTask; requiresAttributes does not steer placement, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
     "ListContainerInstances": "filter: patterns are RE2's, not Java's",
     "RegisterContainerInstance": (
         "platformDevices and the signature of the identity document are not looked at; an instance whose "
         "document names no machine of this plane has no agent"
     ),
-    "PutAccountSetting": "all but defaultLogDriverMode are stored, not acted on",
-    "PutAccountSettingDefault": "all but defaultLogDriverMode are stored, not acted on",
+    "PutAccountSetting": "all but defaultLogDriverMode and awsvpcTrunking are stored, not acted on",
+    "PutAccountSettingDefault": "all but defaultLogDriverMode and awsvpcTrunking are stored, not acted on",
 }

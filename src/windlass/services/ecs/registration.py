@@ -12,14 +12,17 @@ from typing import Any
 
 import msgspec
 
+from windlass.fleet.kinds import UNLIMITED
 from windlass.fleet.model import Instance, Node, Port
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import limits
+from windlass.kernel.rows import replace
+from windlass.services.ecs import interface_slots, limits
 from windlass.services.ecs.instance_model import RESERVED_PORTS, ContainerInstance
 from windlass.services.ecs.model import Cluster
 
 ZONE = "ecs.availability-zone"
+INSTANCE_TYPE = "ecs.instance-type"
 BUILT_IN_PREFIXES = ("ecs.", "com.amazonaws.ecs.")
 """Attribute names that ECS itself gives out."""
 _NAME = re.compile(r"[A-Za-z0-9_./\\-]{1,128}", re.ASCII)
@@ -42,7 +45,7 @@ def of_machine(
     told = {
         **dict(node.attributes),
         **({ZONE: machine.zone} if machine.zone else {}),
-        **({"ecs.instance-type": machine.instance_type} if machine.instance_type else {}),
+        **({INSTANCE_TYPE: machine.instance_type} if machine.instance_type else {}),
         **dict(machine.attributes),
     }
     return ContainerInstance(
@@ -57,6 +60,7 @@ def of_machine(
         memory_mib=machine.memory_mib,
         registered_at=now,
         unbounded=machine.unbounded,
+        gpus=tuple(f"GPU-{machine.id.removeprefix('i-')}-{number}" for number in range(machine.gpus)),
         attributes=tuple(sorted(told.items())),
         connected=node.connected,
         agent_version=version,
@@ -107,6 +111,7 @@ def asked(
         registered_at=now,
         ports_tcp=_ports(resources, "PORTS", RESERVED_PORTS),
         ports_udp=_ports(resources, "PORTS_UDP", ()),
+        gpus=_gpus(resources),
         attributes=attributes(params.get("attributes", ())),
         connected=False,
         agent_version=version.get("agentVersion", ""),
@@ -145,11 +150,35 @@ def attributes(given: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...
     return tuple(sorted(found.items()))
 
 
+def trunked(instance: ContainerInstance, interface_id: str) -> ContainerInstance:
+    """The instance with a trunk of that id, if its type can have one (account setting awsvpcTrunking)."""
+    known = dict(instance.attributes)
+    if interface_slots.TRUNK in known or not interface_slots.can_trunk(known.get(INSTANCE_TYPE, "")):
+        return instance
+    told = {**known, interface_slots.TRUNK: interface_id}
+    return replace(instance, attributes=tuple(sorted(told.items())))
+
+
+def enis(instance: ContainerInstance) -> int:
+    """How many tasks with an interface of their own it takes."""
+    known = dict(instance.attributes)
+    slots = interface_slots.slots(known.get(INSTANCE_TYPE, ""), interface_slots.TRUNK in known)
+    return UNLIMITED if instance.unbounded or slots is None else slots
+
+
 def reserved(instance: ContainerInstance) -> frozenset[Port]:
     """Ports that no task gets on it."""
     tcp: list[Port] = [("tcp", port) for port in instance.ports_tcp]
     udp: list[Port] = [("udp", port) for port in instance.ports_udp]
     return frozenset((*tcp, *udp))
+
+
+def _gpus(resources: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Ids, as the agent reads them from the driver."""
+    found = resources.get("GPU", {}).get("stringSetValue", ())
+    if len(found) > limits.GPUS_MAX:
+        raise _invalid(f"GPU can have at most {limits.GPUS_MAX} items.")
+    return tuple(sorted(set(found)))
 
 
 def _amount(resources: Mapping[str, Mapping[str, Any]], name: str) -> int:

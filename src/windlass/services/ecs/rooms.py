@@ -110,6 +110,8 @@ def target(instance: ContainerInstance) -> Target:
         memory_mib=instance.memory_mib,
         unbounded=instance.unbounded,
         ports=registration.reserved(instance),
+        gpus=len(instance.gpus),
+        enis=registration.enis(instance),
         traits=placement.traits(instance),
         open=instance.status == "ACTIVE" and instance.reachable,
     )
@@ -117,7 +119,8 @@ def target(instance: ContainerInstance) -> Target:
 
 def need(unit: Unit) -> Need:
     """What a unit reserves."""
-    return Need(unit.cpu_units, unit.memory_mib, frozenset(unit.ports))
+    own_interface = unit.spec.network.mode == "awsvpc"
+    return Need(unit.cpu_units, unit.memory_mib, frozenset(unit.ports), unit.gpus, int(own_interface))
 
 
 def group(unit: Unit) -> str:

@@ -3,7 +3,6 @@
 Takes RegisterTaskDefinition's parameters (already of the right types), gives the definition that
 DescribeTaskDefinition shows. Rules are those of the ECS API reference, RegisterTaskDefinition, unless a line
 names another page. Wordings are AWS's where they are known (docs/aws/ecs.md).
-Known gap: `requiresAttributes` is not computed; it would only steer placement on container instances.
 """
 
 from __future__ import annotations

@@ -324,3 +324,56 @@ def test_what_the_transaction_wrote_counts() -> None:
             tx[INSTANCES].put(one)
 
     with_ecs(scenario)
+
+
+def with_gpus(count: str) -> dict[str, Any]:
+    return a_container(resourceRequirements=[{"type": "GPU", "value": count}])
+
+
+def test_gpus_are_counted() -> None:
+    """Four on the machine: two tasks of two; the third has none, and neither has the embedded node."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[with_gpus("2")])
+        lent = await run(ecs)
+        assert [f["reason"] for f in lent["failures"]] == ["RESOURCE:GPU"]
+        await ecs.call("CreateCluster", clusterName="gpu")
+        one = await ecs.a_machine(ONE, cluster="gpu", gpus=4)
+        ran = await run(ecs, cluster="gpu", count=3)
+        assert len(ran["tasks"]) == 2
+        assert ran["failures"] == [{"arn": one.arn, "reason": "RESOURCE:GPU"}]
+        answer = await ecs.call("DescribeContainerInstances", cluster="gpu", containerInstances=[one.id])
+        [shown] = answer["containerInstances"]
+        gpus = [
+            [len(r["stringSetValue"]) for r in shown[kind] if r["name"] == "GPU"]
+            for kind in ("registeredResources", "remainingResources")
+        ]
+        assert gpus == [[4], [0]]
+        fewer = {
+            "containerOverrides": [{"name": "app", "resourceRequirements": [{"type": "GPU", "value": "x"}]}]
+        }
+        with pytest.raises(Fault) as refused:
+            await run(ecs, cluster="gpu", overrides=fewer)
+        assert refused.value.code == "ClientException"
+
+    with_ecs(scenario)
+
+
+@pytest.mark.parametrize(("trunking", "tasks"), [("disabled", 2), ("enabled", 10)])
+def test_interfaces_are_counted(trunking: str, tasks: int) -> None:
+    """A c5.large takes two tasks in mode awsvpc, ten with a trunk, and any number in other modes."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("PutAccountSettingDefault", name="awsvpcTrunking", value=trunking)
+        small = [a_container(memory=6)]
+        await ecs.a_running_definition(networkMode="awsvpc", containerDefinitions=small)
+        await ecs.a_running_definition(family="plain", containerDefinitions=small)
+        one = await ecs.a_machine(ONE, instance_type="c5.large", zone="")
+        first = await run(ecs, count=10, networkConfiguration=SUBNET)
+        second = await run(ecs, networkConfiguration=SUBNET)
+        assert (len(first["tasks"]), second["tasks"]) == (tasks, [])
+        assert second["failures"] == [{"arn": one.arn, "reason": "RESOURCE:ENI"}]
+        assert len((await run(ecs, taskDefinition="plain", count=5))["tasks"]) == 5
+        assert ("ecs.awsvpc-trunk-id" in one.all_attributes) == (trunking == "enabled")
+
+    with_ecs(scenario)

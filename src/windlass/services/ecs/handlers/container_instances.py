@@ -11,6 +11,7 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
+    account_settings,
     describe,
     describe_instance,
     instances,
@@ -38,6 +39,8 @@ def register_container_instance(call: Call, params: Params) -> Result:
         tags = tagging.read(params.get("tags", ()))
         made = registration.asked(params, cluster, call.ids.hex(32), tags, call.now)
         made = _with_machine(tx, made)
+        if account_settings.in_force(call, "awsvpcTrunking") == "enabled":
+            made = registration.trunked(made, f"eni-0{call.ids.hex(16)}")
         if params.get("containerInstanceArn"):
             made = _again(_known(tx, cluster, params["containerInstanceArn"]), made)
         _check_room(tx, cluster)
@@ -144,6 +147,7 @@ def _with_machine(tx: Transaction, made: ContainerInstance) -> ContainerInstance
         memory_mib=made.memory_mib or machine.memory_mib,
         ports_tcp=made.ports_tcp,
         ports_udp=made.ports_udp,
+        gpus=made.gpus or of_machine.gpus,
         attributes=tuple(sorted(told.items())),
         runtime_version=made.runtime_version,
         tags=made.tags,

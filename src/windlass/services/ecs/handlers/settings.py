@@ -1,7 +1,7 @@
 """ECS account settings: stored, read back, and asked for by those that act on them.
 
-Only defaultLogDriverMode acts, on tasks that are run from then on: the long ARN format is the only one, and
-the others steer what Windlass does not have.
+defaultLogDriverMode acts on tasks that are run from then on, awsvpcTrunking on instances that are registered
+from then on; the long ARN format is the only one, and the others steer what Windlass does not have.
 Source: ECS API reference, PutAccountSetting; ECS Developer Guide, "account settings".
 """
 
