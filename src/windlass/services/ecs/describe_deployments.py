@@ -14,6 +14,7 @@ from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
     SERVICES,
+    HookCall,
     ServiceDeployment,
     ServiceRevision,
 )
@@ -39,7 +40,7 @@ def service_deployment(row: ServiceDeployment, reads: Reads) -> Result:
             "alarmNames": list(row.rolling.alarms),
             "triggeredAlarmNames": list(row.alarms_triggered),
         },
-        "lifecycleHookDetails": list(row.hooks),
+        "lifecycleHookDetails": [_hook(call) for call in row.hooks],
     }
     if row.stage:
         shown["lifecycleStage"] = row.stage
@@ -81,6 +82,16 @@ def service_revision(row: ServiceRevision, reads: Reads) -> Result:
             for container in definition.definition["containerDefinitions"]
         ]
     return shown
+
+
+def _hook(call: HookCall) -> Result:
+    """ECS API reference, DeploymentLifecycleHookDetail."""
+    return {
+        "hookId": call.id,
+        "targetType": "AWS_LAMBDA",
+        "targetArn": call.target_arn,
+        "status": call.status,
+    }
 
 
 def _named(row: ServiceDeployment) -> Result:

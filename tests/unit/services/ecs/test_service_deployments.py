@@ -9,7 +9,7 @@ from tests.build import NOW
 from tests.ecs_build import SUBNET, Ecs, a_fargate_definition, with_ecs
 from windlass.kernel.clock import SECOND
 from windlass.kernel.rows import replace
-from windlass.services.ecs.service_model import REVISIONS, SERVICE_DEPLOYMENTS, ServiceDeployment
+from windlass.services.ecs.service_model import REVISIONS, SERVICE_DEPLOYMENTS, HookCall, ServiceDeployment
 
 
 async def rolled(ecs: Ecs, times: int) -> list[str]:
@@ -40,7 +40,9 @@ def test_a_service_deployment_is_described() -> None:
         after = await ecs.call("UpdateService", service="web", forceNewDeployment=True, desiredCount=4)
         second = after["service"]["currentServiceDeployment"]
         [new, old] = after["service"]["currentServiceRevisions"]
-        change(ecs, second, rollback_revision=old["arn"].rpartition("/")[2], rollback_at=NOW)
+        hook = HookCall("h1", "arn:aws:lambda:eu-west-1:123456789012:function:check", "POST_SCALE_UP")
+        back = old["arn"].rpartition("/")[2]
+        change(ecs, second, rollback_revision=back, rollback_at=NOW, hooks=(hook,))
         answer = await ecs.call("DescribeServiceDeployments", serviceDeploymentArns=[second, first[:-1]])
         assert answer["failures"] == [{"arn": first[:-1], "reason": "MISSING"}]
         [shown] = answer["serviceDeployments"]
@@ -52,6 +54,14 @@ def test_a_service_deployment_is_described() -> None:
             "failureCount": 0,
             "threshold": 3,
         }
+        assert shown["lifecycleHookDetails"] == [
+            {
+                "hookId": "h1",
+                "targetType": "AWS_LAMBDA",
+                "targetArn": hook.target_arn,
+                "status": "IN_PROGRESS",
+            }
+        ]
         assert shown["alarms"]["status"] == "DISABLED"
         assert shown["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] is True
         assert shown["rollback"]["serviceRevisionArn"] == old["arn"]
