@@ -106,6 +106,7 @@ PURE = (
     "services/ec2/zones.py",
     "services/ecs/backoff.py",
     "services/ecs/capacity.py",
+    "services/ecs/managed_scaling.py",
     "services/ecs/circuit_breaker.py",
     "services/ecs/container_definition.py",
     "services/ecs/containers.py",

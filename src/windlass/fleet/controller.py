@@ -71,7 +71,7 @@ class Controller:
         new: Unit | None = change.new
         self._reserve(old, new)
         if new is not None and new.state == "waiting":
-            if old is None or old.state != "waiting" or old.desired != new.desired:
+            if old is None or _is_to_place(old) != _is_to_place(new) or old.desired != new.desired:
                 self._loop.wake(("unit", new.id))
         elif old is not None and occupies(old) and (new is None or not occupies(new)):
             self._wake_for_room()
@@ -160,7 +160,7 @@ class Controller:
             for unit in units:
                 if unit.desired == "stop":
                     tx[UNITS].put(withdraw(unit))
-            wanted = [unit for unit in units if unit.desired == "run"]
+            wanted = [unit for unit in units if unit.desired == "run" and not unit.parked]
             nodes = sorted(tx[NODES].by("shared", "connected"), key=lambda node: node.id)
             placements = place(wanted, nodes, self._reserved, partial(_is_connected, tx))
             generations: dict[str, int] = {}
@@ -176,6 +176,10 @@ class Controller:
                         self._journal.note("fleet", unit_id, "waits", reason)
         for node_id, ids in offers.items():
             self._links.offer(node_id, ids)
+
+
+def _is_to_place(unit: Unit) -> bool:
+    return unit.state == "waiting" and not unit.parked
 
 
 def _is_connected(tx: Transaction, node_id: str) -> bool:

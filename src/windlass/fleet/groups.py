@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from windlass.fleet.blueprints import Size
+from windlass.fleet.blueprints import Scope, Size
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Store, Transaction
 
@@ -50,8 +50,8 @@ class Group:
 class Source(Protocol):
     """Who has groups. Methods that change one do nothing for a group or an instance that is gone."""
 
-    def find(self, reads: Store | Transaction, arn: str) -> Group | None:
-        """The group of that ARN; None when there is none, or it is being deleted."""
+    def find(self, reads: Store | Transaction, scope: Scope, named: str) -> Group | None:
+        """The group of that ARN or name; None when there is none, or it is being deleted."""
 
     def scale(self, tx: Transaction, arn: str, desired: int, why: str, now: Instant) -> None:
         """Want so many instances, within the group's bounds; `why` becomes the cause of what follows."""
@@ -90,9 +90,9 @@ class Groups:
         """None on a plane without Auto Scaling."""
         return self._source
 
-    def find(self, reads: Store | Transaction, arn: str) -> Group | None:
+    def find(self, reads: Store | Transaction, scope: Scope, named: str) -> Group | None:
         """See Source."""
-        return None if self._source is None else self._source.find(reads, arn)
+        return None if self._source is None else self._source.find(reads, scope, named)
 
     def follow(self, changed: Callable[[str], None]) -> None:
         """See Source; may be asked for before there is one."""

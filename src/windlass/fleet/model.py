@@ -55,6 +55,8 @@ class Unit(Row, frozen=True):
     """The node's last report; None before the first."""
     why: str = ""
     """Why it waits, or was lost: a sentence for people."""
+    parked: bool = False
+    """Its owner has yet to say where it may run: nobody assigns it until then."""
     generation: int = 0
     """The generation of its node's desired set that first held it."""
 
@@ -147,7 +149,9 @@ class Epoch:
 
 def _size_waiting(unit: Unit) -> tuple[str, int, int] | None:
     """Waiting units by what they need: when one of a size does not fit, none of that size does."""
-    return (unit.bound_to, unit.cpu_units, unit.memory_mib) if unit.state == "waiting" else None
+    if unit.state != "waiting" or (unit.parked and unit.desired == "run"):
+        return None
+    return (unit.bound_to, unit.cpu_units, unit.memory_mib)
 
 
 def _machine(unit: Unit) -> str | None:

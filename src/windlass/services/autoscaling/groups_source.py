@@ -20,6 +20,7 @@ from windlass.services.autoscaling.model import (
     Hook,
     Member,
     Reads,
+    Scope,
 )
 from windlass.services.plane import Plane
 
@@ -31,9 +32,9 @@ class GroupSource:
         self._store = plane.store
         self._makers = plane.calls.part(Makers)
 
-    def find(self, reads: Reads, arn: str) -> groups.Group | None:
-        row = _row(reads, arn)
-        if row is None or row.deleting:
+    def find(self, reads: Reads, scope: Scope, named: str) -> groups.Group | None:
+        row = _row(reads, named) if named.startswith("arn:") else reads[GROUPS].get((*scope, named))
+        if row is None or row.deleting or (row.account, row.region) != scope:
             return None
         return groups.Group(
             arn=row.arn,

@@ -1,19 +1,20 @@
 """Amazon ECS: clusters, task definitions and tasks that really run.
 
 What this decides: which tasks a call may start, what their containers are told, and what their status is.
-It must not know where tasks run: it writes units, the fleet places them. Known gaps: services, Auto
-Scaling group capacity, daemons, ECS Exec; see docs/aws/ecs.md.
+It must not know where tasks run: it writes units, the fleet places them. Known gaps: see docs/aws/ecs.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.services.ecs.capacity_scaling import CapacityScaling
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.exec_sessions import ExecSessions
 from windlass.services.ecs.families import BUCKETS
 from windlass.services.ecs.handlers import (
     attributes,
+    capacity_providers,
     clusters,
     container_instances,
     exec,
@@ -31,14 +32,17 @@ from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.lifecycle_hooks import LifecycleHooks
+from windlass.services.ecs.managed_draining import ManagedDraining
 from windlass.services.ecs.measuring import Measuring
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
+from windlass.services.ecs.provider_model import PROVIDER_TABLES
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.scheduler import Scheduler
 from windlass.services.ecs.service_model import SERVICE_TABLES
 from windlass.services.ecs.task_protection import TaskProtection
+from windlass.services.ecs.waiting import WaitingRoom
 from windlass.services.plane import Plane, Service
 
 
@@ -50,25 +54,35 @@ def start(plane: Plane) -> Sequence[object]:
     measuring = Measuring(plane, rooms)
     for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring):
         plane.spawn.start(running.loop.name, running.loop.run())
+    _start_capacity(plane, rooms)
     parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     return (observer, retention, interruptions, rooms, *parts)
+
+
+def _start_capacity(plane: Plane, rooms: Rooms) -> None:
+    """Start the loops of capacity providers."""
+    for running in (ManagedDraining(plane, rooms), CapacityScaling(plane), WaitingRoom(plane, rooms)):
+        plane.spawn.start(running.loop.name, running.loop.run())
 
 
 SERVICE = Service(
     name="ecs",
     handlers={
         "ContinueServiceDeployment": service_deployments.continue_service_deployment,
+        "CreateCapacityProvider": capacity_providers.create_capacity_provider,
         "CreateCluster": clusters.create_cluster,
         "CreateService": services.create_service,
         "CreateTaskSet": task_sets.create_task_set,
         "DeleteAccountSetting": settings.delete_account_setting,
         "DeleteAttributes": attributes.delete_attributes,
+        "DeleteCapacityProvider": capacity_providers.delete_capacity_provider,
         "DeleteCluster": clusters.delete_cluster,
         "DeleteService": services.delete_service,
         "DeleteTaskDefinitions": task_definitions.delete_task_definitions,
         "DeleteTaskSet": task_sets.delete_task_set,
         "DeregisterContainerInstance": container_instances.deregister_container_instance,
         "DeregisterTaskDefinition": task_definitions.deregister_task_definition,
+        "DescribeCapacityProviders": capacity_providers.describe_capacity_providers,
         "DescribeClusters": clusters.describe_clusters,
         "DescribeContainerInstances": container_instances.describe_container_instances,
         "DescribeServiceDeployments": service_deployments.describe_service_deployments,
@@ -102,6 +116,7 @@ SERVICE = Service(
         "StopTask": tasks.stop_task,
         "TagResource": tags.tag_resource,
         "UntagResource": tags.untag_resource,
+        "UpdateCapacityProvider": capacity_providers.update_capacity_provider,
         "UpdateCluster": clusters.update_cluster,
         "UpdateClusterSettings": clusters.update_cluster_settings,
         "UpdateContainerAgent": container_instances.update_container_agent,
@@ -111,7 +126,7 @@ SERVICE = Service(
         "UpdateTaskProtection": protection.update_task_protection,
         "UpdateTaskSet": task_sets.update_task_set,
     },
-    tables=(*TABLES, INSTANCES, *SERVICE_TABLES),
+    tables=(*TABLES, INSTANCES, *SERVICE_TABLES, *PROVIDER_TABLES),
     start=start,
     invalid="InvalidParameterException",
     buckets=BUCKETS,

@@ -1,7 +1,7 @@
 """Which launch type or capacity provider each task of a call gets. Pure.
 
 Rules: ECS API reference, RunTask and CapacityProviderStrategyItem; the providers are FARGATE and
-FARGATE_SPOT. Known gap: providers on Auto Scaling groups do not exist yet and are refused.
+FARGATE_SPOT, and those on Auto Scaling groups (provider_model.py), never both in one strategy.
 """
 
 from __future__ import annotations
@@ -26,15 +26,22 @@ class Place:
     provider: str = ""
     host: ContainerInstance | None = None
     """Where it is placed; None on Fargate, and before it is placed."""
+    waits: bool = False
+    """It is to be placed when its provider has an instance for it."""
 
 
-def check_providers(names: Sequence[str]) -> tuple[str, ...]:
+def place_by(provider: str) -> Place:
+    """The place of a task that this provider is chosen for."""
+    return Place(FARGATE if provider in CAPACITY_PROVIDERS else "EC2", provider)
+
+
+def check_providers(names: Sequence[str], known: Collection[str] = CAPACITY_PROVIDERS) -> tuple[str, ...]:
     """The names, if each is a provider that exists. Raises InvalidParameterException."""
     for name in names:
-        if name not in CAPACITY_PROVIDERS:
+        if name not in known:
             raise _invalid(
-                f"The specified capacity provider '{name}' was not found. Windlass has "
-                f"{' and '.join(CAPACITY_PROVIDERS)}."
+                f"The specified capacity provider '{name}' was not found. Specify a valid capacity provider "
+                "and try again."
             )
     return tuple(dict.fromkeys(names))
 
@@ -43,13 +50,20 @@ def check_strategy(strategy: Strategy, associated: Collection[str]) -> tuple[Map
     """The strategy, if it could place tasks. Raises InvalidParameterException."""
     if len(strategy) > limits.STRATEGY_ITEMS_MAX:
         raise _invalid(f"A capacity provider strategy can have at most {limits.STRATEGY_ITEMS_MAX} items.")
-    names = check_providers([item["capacityProvider"] for item in strategy])
+    names = check_providers(
+        [item["capacityProvider"] for item in strategy], {*CAPACITY_PROVIDERS, *associated}
+    )
     if len(names) < len(strategy):
         raise _invalid("A capacity provider may appear only once in a capacity provider strategy.")
     if not set(names) <= set(associated):
         raise _invalid(
             "The specified capacity provider strategy cannot contain a capacity provider that is not "
             "associated with the cluster. Associate the capacity provider with the cluster and try again."
+        )
+    if len({name in CAPACITY_PROVIDERS for name in names}) > 1:
+        raise _invalid(
+            "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling "
+            "groups and Fargate providers. Specify one or the other and try again."
         )
     if sum(item.get("base", 0) > 0 for item in strategy) > 1:
         raise _invalid("Only one capacity provider in a capacity provider strategy can have a base defined.")
@@ -64,7 +78,7 @@ def places(launch_type: str | None, strategy: Strategy, count: int) -> list[Plac
     """One place per task. Neither launch type nor strategy means EC2 (RunTask)."""
     if launch_type is not None or not strategy:
         return [Place(launch_type or "EC2")] * count
-    return [Place(FARGATE, provider) for provider in spread(strategy, count)]
+    return [place_by(provider) for provider in spread(strategy, count)]
 
 
 def spread(strategy: Strategy, count: int) -> list[str]:

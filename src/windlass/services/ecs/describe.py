@@ -9,7 +9,7 @@ from windlass.aws.calls import Result
 from windlass.fleet.networks import Binding
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.store import Store
-from windlass.services.ecs import references, required_attributes
+from windlass.services.ecs import attachments, references, required_attributes
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Cluster, Container, Tags, Task, TaskDefinition
 from windlass.services.ecs.service_model import SERVICES
@@ -53,7 +53,10 @@ def cluster(row: Cluster, store: Store, include: Iterable[str] = ()) -> Result:
     if "CONFIGURATIONS" in wanted and row.configuration is not None:
         shown["configuration"] = dict(row.configuration)
     if "ATTACHMENTS" in wanted:
-        shown["attachments"] = []
+        found = attachments.attachments(row, store)
+        shown |= (
+            {"attachments": found, "attachmentsStatus": "UPDATE_COMPLETE"} if found else {"attachments": []}
+        )
     return shown
 
 
@@ -125,7 +128,7 @@ def task(row: Task, *, with_tags: bool) -> Result:
         "createdAt": in_seconds(row.created_at),
         "containers": [container(c, row, arn) for c in row.containers],
         "overrides": overrides(row),
-        "attachments": attachments(row),
+        "attachments": interface_attachments(row),
         "attributes": [{"name": "ecs.cpu-architecture", "value": row.architecture}],
         "inferenceAccelerators": [],
         "enableExecuteCommand": row.exec_enabled,
@@ -214,7 +217,7 @@ ATTACHMENT_STATUS = {
 """A task's lastStatus → its attachment's status, ATTACHED in all others (ECS API, Attachment)."""
 
 
-def attachments(row: Task) -> list[Result]:
+def interface_attachments(row: Task) -> list[Result]:
     """The task's network interface; before it is placed only the subnet is told, as on AWS."""
     held = row.attachment
     if held is None:

@@ -19,7 +19,14 @@ from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.services.ecs import account_settings, instances, lookup, notices, registration
+from windlass.services.ecs import (
+    account_settings,
+    instances,
+    lookup,
+    notices,
+    providers,
+    registration,
+)
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.model import CLUSTERS
 from windlass.services.ecs.rooms import Rooms
@@ -92,7 +99,8 @@ class Registrar:
             self._plane.journal.note("ecs", machine.id, "not registered", f"no cluster {machine.cluster}")
             return
         tx[CLUSTERS].put(cluster)
-        made = registration.of_machine(machine, node, self._ids.hex(32), __version__, now)
+        provider = providers.of_machine(tx, machine)
+        made = registration.of_machine(machine, node, self._ids.hex(32), __version__, now, provider)
         scope = (machine.account, machine.region)
         if account_settings.of_account(tx, scope, "awsvpcTrunking") == "enabled":
             made = registration.trunked(made, f"eni-0{self._ids.hex(16)}")

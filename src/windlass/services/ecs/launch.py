@@ -212,8 +212,9 @@ def rows(
             gpus=made.need.gpus,
             created_at=now,
             desired="stop" if wired.fault else "run",
+            parked=place.waits,
         )
-        written.append((task, unit if place.host is None else _hosted(unit, place.host, made.need)))
+        written.append((task, unit if place.host is None else hosted(unit, place.host, made.need)))
     return written
 
 
@@ -230,7 +231,7 @@ def _connected(task: Task, wired: Connected) -> Task:
     return replace(task, attachment=wired.attachment, zone=wired.zone or task.zone)
 
 
-def _hosted(unit: Unit, host: ContainerInstance, needs: Need) -> Unit:
+def hosted(unit: Unit, host: ContainerInstance, needs: Need) -> Unit:
     """The unit on its container instance, which is a part of a node or all of it."""
     spec = unit.spec
     if host.launch_type == "EC2" and not host.unbounded:

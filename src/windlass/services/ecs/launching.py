@@ -27,6 +27,7 @@ from windlass.services.ecs.model import (
     TaskDefinition,
     fargate_bucket,
 )
+from windlass.services.ecs.provider_model import WAITING, WaitingTask
 
 PLAIN_SECRET = "windlass"
 """The secret of a task without a role: good under `--auth open` only."""
@@ -76,14 +77,35 @@ def write(
     """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
     tx[CLUSTERS].put(cluster)
     tasks = []
-    networks = [wires.connect(launch.zone(place)) for place in order.places]
+    networks = [wiring.LATER if place.waits else wires.connect(launch.zone(place)) for place in order.places]
     for task, unit in launch.rows(
         order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
     ):
         tasks.append(tx[TASKS].put(task))
         tx[UNITS].put(unit)
+        if unit.parked:
+            tx[WAITING].put(_waiting(task, order, len(tasks)))
         notices.tell(call.part(Bus), tx, task, call.now)
     return tasks
+
+
+def _waiting(task: Task, order: launch.Order, number: int) -> WaitingTask:
+    """What waiting.py needs to place the task later."""
+    return WaitingTask(
+        id=task.id,
+        account=task.account,
+        region=task.region,
+        cluster=task.cluster,
+        provider=task.capacity_provider,
+        created_at=task.created_at,
+        need=order.need,
+        group=task.group,
+        constraints=tuple(order.constraints),
+        strategies=tuple(order.strategies),
+        network_mode=order.network_mode,
+        vpc_configuration=order.vpc_configuration,
+        number=number,
+    )
 
 
 def _surroundings(call: Call, order: launch.Order) -> Surroundings:

@@ -50,6 +50,12 @@ STOPPED_KEPT: Duration = HOUR
 """How long a stopped task stays describable; ECS API reference, DescribeTasks."""
 REASON_LENGTH_MAX = 1_024
 """Characters of a container's reason; ECS API reference, Container."""
+PROVIDERS_MAX = 100
+"""Capacity providers per account and Region: our choice."""
+PROVIDERS_PAGE_MAX = 10
+"""Capacity providers per page, and the default; ECS API reference, DescribeCapacityProviders."""
+WAITING_MAX = 10_000
+"""Tasks of a cluster that wait for capacity, where the profile has no quota: our choice."""
 START_INSTANCES_MAX = 10
 """Container instances per StartTask call; ECS API reference, StartTask."""
 START_STARTED_BY_LENGTH_MAX = 36

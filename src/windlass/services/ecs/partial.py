@@ -7,11 +7,15 @@ from collections.abc import Mapping
 PARTIAL: Mapping[str, str] = {
     "CreateCluster": (
         "configuration is stored, not acted on; containerInsights enhanced is as enabled; "
-        "serviceConnectDefaults and providers other than FARGATE and FARGATE_SPOT are refused"
+        "serviceConnectDefaults is refused"
     ),
     "UpdateCluster": "as CreateCluster",
     "UpdateClusterSettings": "containerInsights enhanced is as enabled",
-    "PutClusterCapacityProviders": "FARGATE and FARGATE_SPOT only",
+    "CreateCapacityProvider": (
+        "managedInstancesProvider is refused; managed scaling looks at CPU, memory and ports of waiting "
+        "tasks, not at memberOf nor at zones"
+    ),
+    "UpdateCapacityProvider": "as CreateCapacityProvider",
     "RegisterTaskDefinition": (
         "secrets, environmentFiles and MANAGED_INSTANCES are refused; GPUs (resourceRequirements) count in "
         "placement only, no container gets one; requiresAttributes is shown and does not steer placement; "

@@ -37,6 +37,10 @@ NOT_DISTINCT = "DistinctInstance placement constraint unsatisfied."
 """Both texts are not documented."""
 INTERFACE_ZONE = "zone of interfaces"
 """The trait that says where interfaces of an instance's tasks must be; attributes have no blanks in names."""
+PROVIDER = "capacity provider"
+"""The trait that says whose instance it is."""
+NOT_OF_PROVIDER = "CAPACITY PROVIDER"
+"""An instance of another provider; never told, as only the provider's own are named in failures."""
 _ATTRIBUTE = re.compile(r"attribute:([A-Za-z0-9_./\\-]{1,128})", re.ASCII)
 _TARGETS = ("instanceid", "host")
 _AMOUNTS = ("cpu", "memory")
@@ -57,9 +61,13 @@ class Constraints:
     """The task group of which an instance may have one task only; "" without that rule."""
     zones: frozenset[str] = frozenset()
     """Those of its subnets; an instance that has a zone must be in one of them. Empty: anywhere."""
+    provider: str = ""
+    """The capacity provider whose instances may have it; "" for all instances."""
 
     def unmet(self, subject: query.Subject) -> str:
         """Why the instance may not have the task; "" when it may."""
+        if self.provider and subject.provider != self.provider:
+            return NOT_OF_PROVIDER
         if self.zones and subject.zone and subject.zone not in self.zones:
             return NOT_THERE
         if self.distinct_group and subject.has_group(self.distinct_group):
@@ -80,31 +88,35 @@ class Demand:
         """The same for a room: conditions on attributes are asked once of all instances that share them."""
         by_attributes = [rule for rule in self.constraints.expressions if not rule.of_instance]
         by_instance = [rule for rule in self.constraints.expressions if rule.of_instance]
-        shared = Constraints(tuple(by_attributes), zones=self.constraints.zones)
+        zones, provider = self.constraints.zones, self.constraints.provider
+        shared = Constraints(tuple(by_attributes), zones=zones, provider=provider)
 
         def admits(traits: Mapping[str, str]) -> bool:
-            return not shared.unmet(query.Subject(traits, zone=traits.get(INTERFACE_ZONE, "")))
+            seen = query.Subject(
+                traits, zone=traits.get(INTERFACE_ZONE, ""), provider=traits.get(PROVIDER, "")
+            )
+            return not shared.unmet(seen)
 
         def suits(instance_id: str) -> bool:
             subject = subjects(instance_id)
             return all(rule(subject) for rule in by_instance)
 
-        zone = (INTERFACE_ZONE,) if shared.zones else ()
+        own = (*((INTERFACE_ZONE,) if zones else ()), *((PROVIDER,) if provider else ()))
         return Wish(
             need=self.need,
             group=self.group,
             strategies=self.strategies,
             distinct=bool(self.constraints.distinct_group),
-            admits=admits if by_attributes or zone else None,
-            reads=frozenset().union(zone, *(rule.attributes for rule in by_attributes)),
+            admits=admits if by_attributes or own else None,
+            reads=frozenset().union(own, *(rule.attributes for rule in by_attributes)),
             suits=suits if by_instance else None,
         )
 
 
 def constraints(
-    given: Iterable[Mapping[str, Any]], group: str, zones: frozenset[str] = frozenset()
+    given: Iterable[Mapping[str, Any]], group: str, zones: frozenset[str] = frozenset(), provider: str = ""
 ) -> Constraints:
-    """Those of a call and of its task definition together, and the zones of its subnets.
+    """Those of a call and of its task definition together, the zones of its subnets, and its provider.
 
     Raises InvalidParameterException.
     """
@@ -118,7 +130,7 @@ def constraints(
             expressions.append(query.compile(expression))
         else:
             raise _invalid(f"Invalid placement constraint of type {kind}.")
-    return Constraints(tuple(expressions), group if distinct else "", zones)
+    return Constraints(tuple(expressions), group if distinct else "", zones, provider)
 
 
 def strategies(given: Sequence[Mapping[str, Any]]) -> tuple[Strategy, ...]:
@@ -152,8 +164,8 @@ def _strategy(kind: str, field: str) -> Strategy:
 
 def traits(instance: ContainerInstance) -> dict[str, str]:
     """By what instances are told apart: their attributes, and where interfaces of their tasks must be."""
-    zone = registration.zone(instance)
-    return {**instance.all_attributes, **({INTERFACE_ZONE: zone} if zone else {})}
+    own = {INTERFACE_ZONE: registration.zone(instance), PROVIDER: instance.capacity_provider}
+    return {**instance.all_attributes, **{name: value for name, value in own.items() if value}}
 
 
 def choose(room: Room, demand: Demand, count: int, subjects: Subjects, draw: Draw) -> list[str]:

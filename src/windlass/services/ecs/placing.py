@@ -6,7 +6,8 @@ a task is to be placed in it, so that EC2 tasks run on a laptop that has no inst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from windlass.aws.bus import Bus
@@ -22,6 +23,7 @@ from windlass.services.ecs import (
     limits,
     lookup,
     placement,
+    providers,
     query,
     registration,
     unplaced,
@@ -32,10 +34,13 @@ from windlass.services.ecs.launch import Order
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import FARGATE, TASKS, Cluster
 from windlass.services.ecs.placement import Demand
+from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms, target
 
 LENDS = "ecs.embedded_instance"
 """The profile's switch: whether clusters without instances are lent the embedded node."""
+WAITING_QUOTA = "ecs.provisioning_tasks"
+"""The profile's quota: tasks of a cluster that wait for capacity."""
 Failures = list[dict[str, str]]
 
 
@@ -44,27 +49,55 @@ def place(
 ) -> tuple[Order, Failures]:
     """The order with an instance for each task that has room, without the others, and why they have none.
 
-    `zones` are those of the tasks' subnets, if they have any. Fargate tasks need no instance.
-    Raises InvalidParameterException when the cluster has no instances at all.
+    Tasks of a managed capacity provider stay in the order without an instance: they wait for one. `zones` are
+    those of the tasks' subnets, if they have any. Fargate tasks need no instance.
+    Raises InvalidParameterException when the cluster has no instances at all, ClientException when too many
+    tasks wait.
     """
     launch_type = order.places[0].launch_type
     if launch_type == FARGATE:
         return order, []
     rooms = call.part(Rooms)
+    places, refused = list[Place](), Failures()
     with rooms.within(tx):
         room = rooms.of((*call.scope, cluster.name), launch_type)
-        if not len(room):
+        if not len(room) and not order.places[0].provider:
             room = _lent(tx, call, cluster, launch_type) or room
-        demand, subjects = _demand(order, zones), Subjects(tx, room)
-        chosen = placement.choose(room, demand, len(order.places), subjects, rooms.draw)
-        places = [Place(launch_type, host=tx[INSTANCES].require(found)) for found in chosen]
-        if len(places) == len(order.places):
-            return replace(order, places=places), []
-        with placement.taken(room, demand, chosen):
-            refused = _refusals(tx, room, demand, subjects)
-    if not refused:
-        raise Fault("InvalidParameterException", unplaced.NO_INSTANCES)
+        for provider, count in Counter(one.provider for one in order.places).items():
+            demand, subjects = _demand(order, zones, provider), Subjects(tx, room)
+            chosen = placement.choose(room, demand, count, subjects, rooms.draw)
+            places += [Place(launch_type, provider, tx[INSTANCES].require(found)) for found in chosen]
+            if len(chosen) == count:
+                continue
+            if providers.scales(tx, call.scope, provider):
+                waiting = _may_wait(tx, call, cluster, order, places, count - len(chosen))
+                places += [Place(launch_type, provider, waits=True)] * waiting
+                continue
+            with placement.taken(room, demand, chosen):
+                refused += _refusals(tx, room, demand, subjects)
+    if not places and not refused:
+        why = unplaced.NONE_OF_PROVIDER if order.places[0].provider else unplaced.NO_INSTANCES
+        raise Fault("InvalidParameterException", why)
     return replace(order, places=places), refused
+
+
+def _may_wait(
+    tx: Transaction, call: Call, cluster: Cluster, order: Order, places: Sequence[Place], wanted: int
+) -> int:
+    """How many of so many tasks of the order may wait for capacity, beside those places.
+
+    A call gets all or a ClientException, a service as many as may be: it asks again.
+    """
+    told = call.part(Quotas).value(WAITING_QUOTA, call.scope)
+    most = limits.WAITING_MAX if told is None else int(told)
+    left = most - tx[WAITING].count("cluster", (*call.scope, cluster.name)) - sum(one.waits for one in places)
+    if left < wanted and (not order.service or not (left > 0 or places)):
+        raise Fault(
+            "ClientException",
+            f"You've reached the limit on the number of tasks ({most}) of a cluster that can be in the "
+            "PROVISIONING state.",
+        )
+    return max(0, min(wanted, left))
 
 
 def place_on(
@@ -104,8 +137,8 @@ def matching(
     ]
 
 
-def _demand(order: Order, zones: frozenset[str]) -> Demand:
-    constraints = placement.constraints(order.constraints, order.group, zones)
+def _demand(order: Order, zones: frozenset[str], provider: str = "") -> Demand:
+    constraints = placement.constraints(order.constraints, order.group, zones, provider)
     return Demand(order.need, order.group, constraints, tuple(order.strategies))
 
 
@@ -126,7 +159,7 @@ def _refusals(tx: Transaction, room: Room, demand: Demand, subjects: placement.S
     failures: Failures = []
     for candidate in room.targets():
         instance: ContainerInstance = tx[INSTANCES].require(candidate.id)
-        if instance.status == "ACTIVE":
+        if instance.status == "ACTIVE" and demand.constraints.provider in ("", instance.capacity_provider):
             reason = placement.refusal(instance, room, demand, subjects)
             failures.append(describe.failure(instance.arn, reason))
         if len(failures) == limits.FAILURES_MAX:
@@ -159,4 +192,5 @@ def subject(reads: Reads, row: ContainerInstance) -> query.Subject:
         running_tasks=tasks.count("instance", (row.id, "RUNNING")),
         has_group=lambda group: bool(tasks.count("group_on_instance", (row.id, group))),
         zone=registration.zone(row),
+        provider=row.capacity_provider,
     )

@@ -46,6 +46,8 @@ class Subject:
     """Whether a task of that group is on it."""
     zone: str = ""
     """The zone in which its tasks' network interfaces must be, "" for any; no expression asks for it."""
+    provider: str = ""
+    """Its capacity provider, "" for none; no expression asks for it."""
 
 
 Predicate: TypeAlias = Callable[[Subject], bool]

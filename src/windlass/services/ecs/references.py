@@ -59,6 +59,10 @@ def service_group(name: str) -> str:
     return f"service:{name}"
 
 
+def provider_arn(account: str, region: str, name: str) -> str:
+    return arn("ecs", region, account, f"capacity-provider/{name}")
+
+
 def attachment_arn(account: str, region: str, attachment_id: str) -> str:
     return arn("ecs", region, account, f"attachment/{attachment_id}")
 

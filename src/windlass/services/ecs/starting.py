@@ -179,7 +179,7 @@ def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: 
     held: Counter[str] = Counter()
     for standing in ("pending", "running", "healthy", "unhealthy"):
         held.update(task.capacity_provider for task in tx[TASKS].by("standing", (deployment, standing)))
-    return [Place(FARGATE, provider) for provider in share_out(revision.strategy, held, count)]
+    return [capacity.place_by(provider) for provider in share_out(revision.strategy, held, count)]
 
 
 def share_out(strategy: Strategy, held: Mapping[str, int], count: int) -> list[str]:
@@ -209,7 +209,7 @@ def _tags(service: Service, definition: TaskDefinition) -> Mapping[str, str]:
 
 
 def _refused(fault: Fault) -> Started:
-    if fault.message == unplaced.NO_INSTANCES:
+    if fault.message in (unplaced.NO_INSTANCES, unplaced.NONE_OF_PROVIDER):
         why, reason = unplaced.none_there()
         return Started(why=why, event=NO_ROOM, reason=reason)
     return Started(why=_unable(fault.message), event=WRONG)

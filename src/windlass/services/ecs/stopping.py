@@ -9,6 +9,7 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import notices
 from windlass.services.ecs.model import TASKS, Task
+from windlass.services.ecs.provider_model import WAITING
 
 
 def stop(
@@ -26,5 +27,6 @@ def stop(
         )
     )
     tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop", stop_within=within))
+    tx[WAITING].delete(task.id)
     notices.tell(bus, tx, marked, now)
     return marked

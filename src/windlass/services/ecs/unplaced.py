@@ -13,6 +13,7 @@ from windlass.services.ecs import placement
 
 UNABLE = "was unable to place a task because no container instance met all of its requirements."
 NO_INSTANCES = "No Container Instances were found in your cluster."
+NONE_OF_PROVIDER = "No Container Instances were found in your capacity provider."
 """As RunTask refuses it, and as the event gives it for a reason."""
 _LACKS: Mapping[str, str] = {
     "RESOURCE:CPU": "has insufficient CPU units available",
@@ -48,7 +49,7 @@ def closest(failures: Sequence[Mapping[str, str]]) -> Unplaced:
     room is closer to a match than one that no constraint allows, since room comes back.
 
     >>> arn = "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0ab1"
-    >>> closest([{"arn": arn, "reason": "RESOURCE:CPU"}]).text[87:]
+    >>> closest([{"arn": arn, "reason": "RESOURCE:CPU"}]).text[86:]
     'The closest matching (container-instance 0ab1) has insufficient CPU units available'
     """
     if not failures:

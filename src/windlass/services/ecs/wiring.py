@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from windlass.aws.calls import Call
 from windlass.fleet.interfaces import Interfaces, Making, NoInterface, Wish
-from windlass.fleet.networks import Interface, Network
+from windlass.fleet.networks import Interface, Network, NetworkMode
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import references
-from windlass.services.ecs.launch import OWNER, Order
-from windlass.services.ecs.model import Attachment
+from windlass.services.ecs.launch import OWNER
+from windlass.services.ecs.model import Attachment, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,20 @@ class Wired:
     attachment: Attachment | None = None
     zone: str = ""
     fault: str = ""
+
+
+NOWHERE = Network("none")
+LATER = Wired(NOWHERE)
+"""Of a task that waits for its instance: it is connected when it has one."""
+
+
+class Connectable(Protocol):
+    """What is to be connected: an order, or a task that waits."""
+
+    @property
+    def network_mode(self) -> NetworkMode: ...
+    @property
+    def vpc_configuration(self) -> Shape: ...
 
 
 class Wiring(Protocol):
@@ -40,7 +54,7 @@ class Wiring(Protocol):
         """One more task, on a machine of that zone, "" where it has none."""
 
 
-def begin(tx: Transaction, call: Call, order: Order) -> Wiring:
+def begin(tx: Transaction, call: Call, order: Connectable) -> Wiring:
     """Check what the call says of its network. Raises InvalidParameterException."""
     if order.network_mode != "awsvpc":
         return _Plain(Wired(Network(order.network_mode)))

@@ -63,6 +63,12 @@ _NUMBERS = (
     Quota("ecs", "L-21C621EB", "Clusters per account", "ecs.clusters"),
     Quota("ecs", "L-9EF96962", "Services per cluster", "ecs.services_per_cluster"),
     Quota("ecs", own_code("ecs.tasks_per_service"), "Tasks per service", "ecs.tasks_per_service"),
+    Quota(
+        "ecs",
+        own_code("ecs.provisioning_tasks"),
+        "Tasks in the PROVISIONING state per cluster",
+        "ecs.provisioning_tasks",
+    ),
     Quota("fargate", "L-790AF391", "Fargate On-Demand resource count", "fargate.on_demand.tasks"),
     Quota(
         "fargate",

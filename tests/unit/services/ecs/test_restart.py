@@ -9,10 +9,12 @@ from typing import Any
 from tests.build import NOW
 from tests.ecs_build import SUBNET, a_fargate_definition, a_task, an_instance
 from windlass.fleet import model as fleet_model
+from windlass.fleet.room import Need, Strategy
 from windlass.kernel.durable import DurableLog
 from windlass.kernel.log_sqlite import SqliteLog
 from windlass.kernel.store import Store
 from windlass.services.ecs import SERVICE, model
+from windlass.services.ecs import provider_model as of_providers
 from windlass.services.ecs import service_model as of_services
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.task_definition import register
@@ -51,6 +53,13 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
             "ecs-svc/2", "1", "r", "main", "web", "s", NOW, NOW, "7", scale_percent=12.5
         ),
         of_services.SERVICE_EVENTS: of_services.ServiceEvent("s", 4, "e", NOW, "(service web) has started."),
+        of_providers.PROVIDERS: of_providers.CapacityProvider(
+            "1", "r", "web", "arn:aws:autoscaling:…", of_providers.ManagedScaling(True, 90), tags={"a": "b"}
+        ),
+        of_providers.WAITING: of_providers.WaitingTask(
+            "t1", "1", "r", "main", "web", NOW, Need(256, 512, frozenset({("tcp", 80)})), "family:work",
+            ({"type": "distinctInstance"},), (Strategy("spread", "instanceId"),), "awsvpc", SUBNET, 1,
+        ),
     }  # fmt: skip
 
     async def write() -> None:

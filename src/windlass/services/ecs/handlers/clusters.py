@@ -13,7 +13,16 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import capacity, describe, instances, limits, lookup, references, tagging
+from windlass.services.ecs import (
+    capacity,
+    describe,
+    instances,
+    limits,
+    lookup,
+    providers,
+    references,
+    tagging,
+)
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import CLUSTERS, DEFAULT_CLUSTER, TASKS, Cluster
@@ -32,16 +41,16 @@ def create_cluster(call: Call, params: Params) -> Result:
             f"Invalid cluster name: up to {limits.NAME_LENGTH_MAX} letters, digits, hyphens and underscores "
             "are allowed."
         )
-    providers = capacity.check_providers(params.get("capacityProviders", ()))
+    names = capacity.check_providers(
+        params.get("capacityProviders", ()), providers.known(call.store, call.scope)
+    )
     wanted = Cluster(
         *call.scope,
         name=name,
         settings={"containerInsights": "disabled", **_settings(params.get("settings", ()))},
         configuration=params.get("configuration"),
-        capacity_providers=providers,
-        default_strategy=capacity.check_strategy(
-            params.get("defaultCapacityProviderStrategy", ()), providers
-        ),
+        capacity_providers=names,
+        default_strategy=capacity.check_strategy(params.get("defaultCapacityProviderStrategy", ()), names),
         tags=tagging.read(params.get("tags", ())),
     )
     _check_not_here(params)
@@ -138,11 +147,11 @@ def update_cluster_settings(call: Call, params: Params) -> Result:
 
 def put_cluster_capacity_providers(call: Call, params: Params) -> Result:
     """ECS PutClusterCapacityProviders. Replaces both lists; refused while what it takes away is used."""
-    providers = capacity.check_providers(params["capacityProviders"])
-    strategy = capacity.check_strategy(params["defaultCapacityProviderStrategy"], providers)
+    names = capacity.check_providers(params["capacityProviders"], providers.known(call.store, call.scope))
+    strategy = capacity.check_strategy(params["defaultCapacityProviderStrategy"], names)
     with call.store.transact() as tx:
         found = lookup.cluster(tx, call.scope, params["cluster"])
-        for name in sorted(set(found.capacity_providers) - set(providers)):
+        for name in sorted(set(found.capacity_providers) - set(names)):
             users = _users(tx, found, name)
             if users:
                 raise Fault(
@@ -150,8 +159,8 @@ def put_cluster_capacity_providers(call: Call, params: Params) -> Result:
                     f"The capacity provider {name} is in use by {users} of the cluster and cannot be "
                     "removed.",
                 )
-        changed = tx[CLUSTERS].put(replace(found, capacity_providers=providers, default_strategy=strategy))
-    return {"cluster": describe.cluster(changed, call.store)}
+        changed = tx[CLUSTERS].put(replace(found, capacity_providers=names, default_strategy=strategy))
+    return {"cluster": describe.cluster(changed, call.store, ("ATTACHMENTS",))}
 
 
 def _users(tx: Transaction, found: Cluster, provider: str) -> str:

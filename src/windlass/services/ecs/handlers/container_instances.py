@@ -18,6 +18,7 @@ from windlass.services.ecs import (
     limits,
     lookup,
     placing,
+    providers,
     query,
     registration,
     tagging,
@@ -138,7 +139,9 @@ def _with_machine(tx: Transaction, made: ContainerInstance) -> ContainerInstance
         if known.status != "INACTIVE":
             raise _invalid(f"Instance {machine.id} is registered already.")
     node = tx[NODES].require(machine.node_id)
-    of_machine = registration.of_machine(machine, node, made.id, made.agent_version, made.registered_at)
+    of_machine = registration.of_machine(
+        machine, node, made.id, made.agent_version, made.registered_at, providers.of_machine(tx, machine)
+    )
     told = {**dict(of_machine.attributes), **dict(made.attributes)}
     return replace(
         of_machine,

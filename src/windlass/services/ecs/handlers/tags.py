@@ -10,10 +10,11 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
-from windlass.services.ecs import describe, lookup, references, tagging
+from windlass.services.ecs import describe, lookup, providers, references, tagging
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import CLUSTERS, DEFINITIONS, TASKS, Cluster, Task, TaskDefinition
+from windlass.services.ecs.provider_model import PROVIDERS, CapacityProvider
 from windlass.services.ecs.service_model import SERVICES, TASK_SETS, Service, TaskSet
 
 
@@ -22,7 +23,7 @@ class Tagged:
     """A row that has tags, and the table that it is in."""
 
     table: Table[Any]
-    row: Cluster | TaskDefinition | Task | ContainerInstance | Service | TaskSet
+    row: Cluster | TaskDefinition | Task | ContainerInstance | Service | TaskSet | CapacityProvider
 
 
 def tag_resource(call: Call, params: Params) -> Result:
@@ -112,7 +113,15 @@ def _instance(reads: Reads, call: Call, arn: str) -> Tagged:
     return Tagged(INSTANCES, row)
 
 
+def _provider(reads: Reads, call: Call, arn: str) -> Tagged:
+    row = providers.named(reads, call.scope, arn)
+    if row is None or row.status != "ACTIVE":
+        raise Fault("InvalidParameterException", "The specified capacity provider does not exist.")
+    return Tagged(PROVIDERS, row)
+
+
 _FIND: dict[str, Callable[[Reads, Call, str], Tagged]] = {
+    "capacity-provider": _provider,
     "cluster": _cluster,
     "container-instance": _instance,
     "service": _service,
