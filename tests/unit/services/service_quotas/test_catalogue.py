@@ -11,7 +11,13 @@ from windlass.services.service_quotas import catalogue
 from windlass.services.service_quotas.catalogue import BY_CODE, QUOTAS, UNLIMITED, value
 
 CODE = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,128}")
-NOT_AWS = ("fleet.", "sqs.queue_deleted_recently_s", "fargate.spot.interruptions_per_task_hour", "batch.")
+NOT_AWS = (
+    "fleet.",
+    "sqs.queue_deleted_recently_s",
+    "fargate.spot.interruptions_per_task_hour",
+    "ecs.metrics_period_s",
+    "batch.",
+)
 """Settings of ours, and a service that is not there yet."""
 
 
