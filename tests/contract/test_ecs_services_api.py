@@ -134,6 +134,10 @@ def test_task_sets_of_an_external_controller(ecs: Any) -> None:
     until(lambda: stable(blue, green), "green runs beside it")
     [service] = ecs.describe_services(services=["web"])["services"]
     assert (service["runningCount"], len(service["taskSets"])) == (3, 2)
+    told = [event["message"] for event in service["events"]]
+    assert any(
+        text.startswith(f"(service web, taskSet {green}) has started 1 tasks: (task ") for text in told
+    )
     tasks = ecs.list_tasks(startedBy=green)["taskArns"]
     assert len(tasks) == 1
     ecs.update_task_set(**of, taskSet=green, scale=scaled(100))

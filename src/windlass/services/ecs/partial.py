@@ -51,8 +51,8 @@ PARTIAL: Mapping[str, str] = {
         "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
         "lifecycle hooks of the type PAUSE, MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, "
         "serviceConnectConfiguration, vpcLatticeConfigurations, Classic Load Balancers and, as long as there "
-        "are no load balancers, every target group; bakeTimeInMinutes is stored and not acted on; nobody "
-        "raises alarms; hooks of the stages that shift requests are not called"
+        "are no load balancers, every target group; bakeTimeInMinutes and availabilityZoneRebalancing are "
+        "stored and not acted on; nobody raises alarms; hooks of stages that shift requests are not called"
     ),
     "CreateTaskSet": (
         "refused: MANAGED_INSTANCES, serviceRegistries and, as long as there are no load balancers, every "

@@ -23,12 +23,14 @@ DEPLOYMENT_CHANGE = "ECS Deployment State Change"
 Level = Literal["INFO", "WARN", "ERROR"]
 
 
-def say(tx: Transaction, call: Call, service: Service, text: str) -> Service:
+def say(tx: Transaction, call: Call, service: Service, text: str, task_set: str = "") -> Service:
     """Add "(service NAME) TEXT." to the service's events, unless it said just that a short while ago.
 
-    Returns the service as it is then. The oldest of too many events go.
+    What concerns a task set begins with "(service NAME, taskSet ID)". Returns the service as it is then. The
+    oldest of too many events go.
     """
-    message = f"(service {service.name}) {text}."
+    subject = f"{service.name}, taskSet {task_set}" if task_set else service.name
+    message = f"(service {subject}) {text}."
     table = tx[SERVICE_EVENTS]
     if not text.startswith(_ALWAYS_TOLD):
         recent = table.page("service", service.id, limit=limits.SERVICE_EVENTS_MAX, reverse=True)

@@ -62,6 +62,8 @@ def made(
         network=network(params.get("networkConfiguration", {})),
         load_balancers=load_balancers(params.get("loadBalancers", ()), definition),
     )
+    if revision.kind == "EXTERNAL" and revision.load_balancers:
+        raise _invalid("Load balancers are not supported with EXTERNAL launch type.")
     platform = params.get("platformVersion") or (LATEST if revision.on_fargate else "")
     return replace(revision, platform_version=platform)
 

@@ -75,6 +75,8 @@ class Turn:
         self._rules = rules
         self._bus = call.part(Bus)
         self._again: list[Instant] = []
+        self._task_set = ""
+        """Which one events tell of, where the controller is EXTERNAL."""
         self._patience = Patience(rules.healthy_after, (service.grace_s or 0) * SECOND)
 
     def take(self) -> Instant | None:
@@ -315,10 +317,10 @@ class Turn:
 
     def _tell_tasks(self, text: str, ids: Sequence[str]) -> None:
         told = text.format(len(ids)) + f": {service_events.tasks_named(ids)}"
-        self._service = service_events.say(self._tx, self._call, self._service, told)
+        self._say(told)
 
     def _say(self, text: str) -> None:
-        self._service = service_events.say(self._tx, self._call, self._service, text)
+        self._service = service_events.say(self._tx, self._call, self._service, text, self._task_set)
 
     def _act(self, level: service_events.Level, name: str, **more: Any) -> None:
         service_events.act(self._tx, self._bus, self._service, level, name, self._call.now, **more)

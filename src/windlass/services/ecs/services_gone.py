@@ -32,12 +32,12 @@ def forget(tx: Transaction, service: Service) -> None:
     tx[SERVICES].delete(service.key)
 
 
-def trim(tx: Transaction, service: Service) -> None:
-    """Forget the oldest service deployments of too many, with the deployments and revisions they made.
+def trim(tx: Transaction, service: Service, kept: int = limits.SERVICE_DEPLOYMENTS_KEPT_MAX) -> None:
+    """Forget the oldest service deployments above `kept`, with the deployments and revisions they made.
 
     A revision that one may roll back to stays, and so does the deployment that completed it.
     """
-    surplus = tx[SERVICE_DEPLOYMENTS].count("service", service.id) - limits.SERVICE_DEPLOYMENTS_KEPT_MAX
+    surplus = tx[SERVICE_DEPLOYMENTS].count("service", service.id) - kept
     if surplus <= 0:
         return
     deployments = tx[DEPLOYMENTS].by("service", service.id)

@@ -39,6 +39,7 @@ class TaskSetTurn(Turn):
 
     def _keep(self, row: TaskSet) -> Plan:
         """Do for the set what is planned, and write down how it stands."""
+        self._task_set = row.id
         row = self._reckoned(row)
         stand, leaving = self._stand(row.id), self._stand(drained(row.id))
         self._again += [one.changes_at for one in (stand, leaving) if one.changes_at is not None]

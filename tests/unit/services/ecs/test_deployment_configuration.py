@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import deployment_configuration
@@ -116,3 +118,35 @@ def test_what_is_refused(
         read(given, scheduling, controller, default(scheduling))
     assert caught.value.code == code
     assert says in caught.value.message
+
+
+CONFIGURATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "minimumHealthyPercent": st.integers(0, 99),
+        "maximumPercent": st.integers(101, 400),
+        "deploymentCircuitBreaker": st.fixed_dictionaries(
+            {"enable": st.booleans(), "rollback": st.booleans()}
+        ),
+        "alarms": st.fixed_dictionaries(
+            {
+                "alarmNames": st.lists(st.sampled_from(["a", "b"]), min_size=1, unique=True),
+                "enable": st.booleans(),
+                "rollback": st.booleans(),
+            }
+        ),
+        "lifecycleHooks": st.just([HOOK]),
+    },
+)
+
+
+@given(CONFIGURATIONS, CONFIGURATIONS)
+def test_what_is_shown_can_be_given_back(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """A caller that reads a configuration and gives it back changes nothing; the last word holds."""
+    before = read(first, "REPLICA", "ECS", default("REPLICA"))
+    after = read(second, "REPLICA", "ECS", before)
+    shown = deployment_configuration.show(after, "ECS")
+    again = read(shown, "REPLICA", "ECS", after)
+    assert deployment_configuration.show(again, "ECS") == shown
+    for member, value in {**first, **second}.items():
+        assert shown[member] == value

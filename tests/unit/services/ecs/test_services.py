@@ -9,8 +9,11 @@ import pytest
 from tests.build import ACCOUNT, REGION
 from tests.ecs_build import SUBNET, Ecs, a_container, a_fargate_definition, with_ecs
 from windlass.aws.quotas import Profile
+from windlass.kernel.clock import HOUR
 from windlass.kernel.rows import replace
-from windlass.services.ecs import limits
+from windlass.services.ecs import services_gone
+from windlass.services.ecs.controller import Retention
+from windlass.services.ecs.model import DEFINITIONS
 from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICE_DEPLOYMENTS, SERVICES
 
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/default/web"
@@ -448,9 +451,8 @@ def test_tags_of_a_service() -> None:
     with_ecs(scenario)
 
 
-def test_many_deployments_leave_no_more_rows_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_deployments_leave_no_more_rows_than_are_kept() -> None:
     """The oldest are forgotten with what they made, but not what one may roll back to."""
-    monkeypatch.setattr(limits, "SERVICE_DEPLOYMENTS_KEPT_MAX", 3)
 
     async def scenario(ecs: Ecs) -> None:
         await ecs.a_service(desiredCount=0)
@@ -464,10 +466,35 @@ def test_many_deployments_leave_no_more_rows_than_are_kept(monkeypatch: pytest.M
                 for row in tx[DEPLOYMENTS].all():
                     tx[DEPLOYMENTS].put(replace(row, status="INACTIVE"))
             await ecs.call("UpdateService", service="web", forceNewDeployment=True)
+        with store.transact() as tx:
+            [service] = tx[SERVICES].all()
+            services_gone.trim(tx, service, kept=3)
         assert len(store[SERVICE_DEPLOYMENTS]) == 3
         assert store[DEPLOYMENTS].get(first.id) is not None
         assert store[REVISIONS].get(first.revision_id) is not None
         assert len(store[DEPLOYMENTS]) == 4
         assert len(store[REVISIONS]) <= 5
+
+    with_ecs(scenario)
+
+
+def test_a_definition_that_a_service_uses_is_not_forgotten() -> None:
+    """Deleted while a service has it, it stays until the service is forgotten, too."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_service(desiredCount=0)
+        await ecs.call("DeregisterTaskDefinition", taskDefinition="work:1")
+        await ecs.call("DeleteTaskDefinitions", taskDefinitions=["work:1"])
+        retention, store = ecs.plane.calls.part(Retention), ecs.plane.store
+        ecs.clock.time += 2 * HOUR
+        await retention.forget(ecs.clock.now(), frozenset())
+        assert len(store[DEFINITIONS]) == 1
+        assert (await ecs.call("UpdateService", service="web", forceNewDeployment=True))["service"]
+        with store.transact() as tx:
+            [service] = tx[SERVICES].all()
+            tx[SERVICES].put(replace(service, status="INACTIVE", inactive_at=ecs.clock.now()))
+        ecs.clock.time += 2 * HOUR
+        await retention.forget(ecs.clock.now(), frozenset())
+        assert (len(store[SERVICES]), len(store[REVISIONS]), len(store[DEFINITIONS])) == (0, 0, 0)
 
     with_ecs(scenario)

@@ -100,14 +100,12 @@ def describe_clusters(call: Call, params: Params) -> Result:
     names: Sequence[str] = params.get("clusters") or (DEFAULT_CLUSTER,)
     if len(names) > limits.DESCRIBE_MAX:
         raise _invalid(f"clusters can have at most {limits.DESCRIBE_MAX} items.")
-    found, failures = [], []
-    for name in names:
-        row = lookup.any_cluster(call.store, call.scope, name)
-        if row is None:
-            arn = name if name.startswith("arn:") else references.cluster_arn(*call.scope, name)
-            failures.append(describe.failure(arn, "MISSING"))
-        else:
-            found.append(describe.cluster(row, call.store, params.get("include", ())))
+    found, failures = listing.described(
+        names,
+        find=lambda name: lookup.any_cluster(call.store, call.scope, name),
+        show=lambda row: describe.cluster(row, call.store, params.get("include", ())),
+        arn=lambda name: references.cluster_arn(*call.scope, name),
+    )
     return {"clusters": found, "failures": failures}
 
 

@@ -69,13 +69,12 @@ def describe_container_instances(call: Call, params: Params) -> Result:
     if len(named) > limits.DESCRIBE_MAX:
         raise _invalid(f"containerInstances can have at most {limits.DESCRIBE_MAX} items.")
     cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
-    found, failures = [], []
-    for reference in named:
-        instance = lookup.instance(call.store, cluster, reference)
-        if instance is None:
-            failures.append(describe.failure(instances.arn(cluster, reference), "MISSING"))
-        else:
-            found.append(_describe(call, instance, params.get("include", ())))
+    found, failures = listing.described(
+        named,
+        find=lambda reference: lookup.instance(call.store, cluster, reference),
+        show=lambda instance: _describe(call, instance, params.get("include", ())),
+        arn=lambda reference: instances.arn(cluster, reference),
+    )
     return {"containerInstances": found, "failures": failures}
 
 

@@ -12,7 +12,7 @@ from windlass.kernel.clock import Instant, seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
-from windlass.services.ecs import describe, describe_deployments, limits, lookup, references
+from windlass.services.ecs import describe_deployments, limits, lookup, references
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.service_model import (
@@ -119,9 +119,12 @@ def _described(
     """Those of the ARNs that are there, and failures for the others."""
     if not 1 <= len(arns) <= limits.DESCRIBE_DEPLOYMENTS_MAX:
         raise _invalid(f"Between 1 and {limits.DESCRIBE_DEPLOYMENTS_MAX} ARNs can be described at a time.")
-    rows = {arn: _row(call.store, call, arn, kind, table) for arn in arns}
-    shown = [show(row, call.store) for row in rows.values() if row is not None]
-    return shown, [describe.failure(arn, "MISSING") for arn, row in rows.items() if row is None]
+    return listing.described(
+        arns,
+        find=lambda arn: _row(call.store, call, arn, kind, table),
+        show=lambda row: show(row, call.store),
+        arn=str,
+    )
 
 
 def _row(reads: Reads, call: Call, arn: str, kind: str, table: Table[R]) -> R | None:

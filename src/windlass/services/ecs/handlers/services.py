@@ -10,7 +10,6 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
-    describe,
     describe_service,
     launching,
     limits,
@@ -103,15 +102,12 @@ def describe_services(call: Call, params: Params) -> Result:
     if len(named) > limits.DESCRIBE_SERVICES_MAX:
         raise _invalid(f"services can have at most {limits.DESCRIBE_SERVICES_MAX} items.")
     cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
-    found, failures = [], []
-    for reference in named:
-        row = lookup.service(call.store, cluster, reference)
-        if row is None:
-            whole = reference.startswith("arn:")
-            arn = reference if whole else references.service_arn(*call.scope, cluster.name, reference)
-            failures.append(describe.failure(arn, "MISSING"))
-        else:
-            found.append(describe_service.service(row, call.store, params.get("include", ())))
+    found, failures = listing.described(
+        named,
+        find=lambda reference: lookup.service(call.store, cluster, reference),
+        show=lambda row: describe_service.service(row, call.store, params.get("include", ())),
+        arn=lambda name: references.service_arn(*call.scope, cluster.name, name),
+    )
     return {"services": found, "failures": failures}
 
 

@@ -7,7 +7,6 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import (
-    describe,
     describe_service,
     launching,
     limits,
@@ -19,6 +18,7 @@ from windlass.services.ecs import (
     tagging,
     task_set_plan,
 )
+from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import Cluster
 from windlass.services.ecs.service_model import REVISIONS, SERVICES, TASK_SETS, Service, TaskSet
@@ -98,15 +98,12 @@ def describe_task_sets(call: Call, params: Params) -> Result:
     _, service = _service(call.store, call, params)
     include = params.get("include", ())
     there = {row.id: row for row in call.store[TASK_SETS].by("service", service.id)}
-    shown, failures = [], []
-    for reference in params.get("taskSets") or there:
-        row = there.get(_id(reference, service))
-        if row is None:
-            whole = reference.startswith("arn:")
-            arn = reference if whole else references.task_set_arn(*service.key, reference)
-            failures.append(describe.failure(arn, "MISSING"))
-        else:
-            shown.append(_show(call.store, row, include))
+    shown, failures = listing.described(
+        params.get("taskSets") or there,
+        find=lambda reference: there.get(_id(reference, service)),
+        show=lambda row: _show(call.store, row, include),
+        arn=lambda id: references.task_set_arn(*service.key, id),
+    )
     return {"taskSets": shown, "failures": failures}
 
 

@@ -104,14 +104,12 @@ def describe_tasks(call: Call, params: Params) -> Result:
         raise _invalid(f"tasks can have at most {limits.DESCRIBE_MAX} items.")
     cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
     with_tags = "TAGS" in params.get("include", ())
-    found, failures = [], []
-    for reference in params["tasks"]:
-        task = lookup.task(call.store, cluster, reference)
-        if task is not None:
-            found.append(describe.task(task, with_tags=with_tags))
-            continue
-        missing = references.named_task_arn(reference, *call.scope, cluster.name)
-        failures.append(describe.failure(missing, "MISSING"))
+    found, failures = listing.described(
+        params["tasks"],
+        find=lambda reference: lookup.task(call.store, cluster, reference),
+        show=lambda task: describe.task(task, with_tags=with_tags),
+        arn=lambda task_id: references.task_arn(*call.scope, cluster.name, task_id),
+    )
     return {"tasks": found, "failures": failures}
 
 
