@@ -13,6 +13,7 @@ from tests.process import PlaneProcess
 
 Client = Callable[..., Any]
 OFTEN = {"Delay": 0.05, "MaxAttempts": 600}
+FARGATE = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}
 STUBBORN = "trap 'echo told' TERM; echo up; while :; do sleep 0.05; done"
 
 
@@ -29,10 +30,7 @@ def a_fargate_task(client: Client, provider: str) -> str:
     ecs.register_task_definition(
         family="stubborn",
         containerDefinitions=[stubborn],
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
+        **FARGATE,
     )
     subnets = [subnet["SubnetId"] for subnet in client("ec2").describe_subnets()["Subnets"]]
     [task] = ecs.run_task(
@@ -88,3 +86,33 @@ def test_other_tasks_are_not(client: Client, plane: PlaneProcess) -> None:
     said = refused(windlass("chaos", "spot-interrupt", task, endpoint=plane.endpoint))
     assert "does not run on FARGATE_SPOT" in said
     client("ecs").stop_task(task=task)
+
+
+def test_a_service_replaces_what_is_interrupted(client: Client, plane: PlaneProcess) -> None:
+    """The service has its task again on Fargate Spot, and counts no failure."""
+    ecs = client("ecs")
+    sleeper = {"name": "app", "image": "busybox", "command": ["sleep", "600"]}
+    ecs.register_task_definition(family="sleeper", containerDefinitions=[sleeper], **FARGATE)
+    subnets = [subnet["SubnetId"] for subnet in client("ec2").describe_subnets()["Subnets"]]
+    ecs.create_service(
+        serviceName="cheap",
+        taskDefinition="sleeper",
+        desiredCount=1,
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets}},
+    )
+
+    def service() -> dict[str, Any]:
+        return dict(ecs.describe_services(services=["cheap"])["services"][0])
+
+    until(lambda: service()["runningCount"] == 1, "its first task")
+    [first] = ecs.list_tasks(serviceName="cheap")["taskArns"]
+    assert windlass("chaos", "spot-interrupt", first, endpoint=plane.endpoint).returncode == 0
+
+    def replaced() -> bool:
+        running = ecs.list_tasks(serviceName="cheap")["taskArns"]
+        return len(running) == 1 and first not in running and service()["runningCount"] == 1
+
+    until(replaced, "another one in its place")
+    assert service()["deployments"][0]["failedTasks"] == 0
+    ecs.delete_service(service="cheap", force=True)

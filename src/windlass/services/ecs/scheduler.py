@@ -78,7 +78,7 @@ class Scheduler:
         if row is None or not row.service:
             return
         old: Task | None = change.old
-        if old is None or old.standing != row.standing:
+        if old is None or (old.standing, old.protected_until) != (row.standing, row.protected_until):
             self.loop.wake((*row.cluster_key, row.service))
 
     def _on_instance(self, change: Change) -> None:

@@ -286,6 +286,7 @@ class Turn:
         tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
         free = [task for task in tasks if not scale_in.is_protected(task, self._call.now)]
         if len(free) < count:
+            self._again += scale_in.ends(tasks, self._call.now)[:1]
             self._say(_PROTECTED.format(deployment_of(cohort)))
         chosen = sparing.choose(self._tx, self._call, self._service, free, min(count, STOPS_MAX))
         self._stop(chosen, deployment_of(cohort), kind)

@@ -1,18 +1,37 @@
-"""Scale-in protection as a task asks for it from inside: through its node, for itself only.
+"""Changes the scale-in protection of tasks, for the API and for tasks that ask for it from inside.
 
-Answers as GetTaskProtection and UpdateTaskProtection do: handlers/protection.py and this edge share
-scale_in.py.
+A task asks through its node, for itself only, and is answered as GetTaskProtection and UpdateTaskProtection
+answer (handlers/protection.py). scale_in.py decides.
 """
 
 from __future__ import annotations
 
 from windlass.fleet.model import UNITS
 from windlass.fleet.task_messages import Protection, ProtectionWanted
+from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
 from windlass.services.ecs import scale_in
 from windlass.services.ecs.launch import OWNER
-from windlass.services.ecs.model import TASKS
+from windlass.services.ecs.model import TASKS, Task
+from windlass.services.ecs.service_model import DEPLOYMENTS, SERVICES
 from windlass.services.plane import Plane
+
+
+def refusal(tx: Transaction, task: Task, enabled: bool, now: Instant) -> str:
+    """Why the task's protection cannot be changed so, as the reason of a failure; "" when it can."""
+    reason = scale_in.failure(task)
+    if reason or not enabled:
+        return reason
+    service = tx[SERVICES].get((*task.cluster_key, task.service))
+    if service is None or service.deployment_id in ("", task.deployment):
+        return ""
+    primary = tx[DEPLOYMENTS].get(service.deployment_id)
+    if primary is None or primary.rollout != "IN_PROGRESS":
+        return ""
+    running = tx[TASKS].by("service", (*task.cluster_key, task.service, "RUNNING"))
+    outgoing = (other for other in running if other.deployment != primary.id)
+    return scale_in.BLOCKED if scale_in.blocks(task, outgoing, now) else ""
 
 
 class TaskProtection:
@@ -31,7 +50,7 @@ class TaskProtection:
             unit, task = tx[UNITS].get(wanted.unit_id), tx[TASKS].get(wanted.unit_id)
             if unit is None or task is None or unit.owner != OWNER or unit.node_id != node_id:
                 return Protection(wanted.number, failure="MISSING")
-            if reason := scale_in.failure(task):
+            if reason := refusal(tx, task, bool(wanted.enabled), now):
                 return Protection(wanted.number, failure=reason)
             if wanted.enabled is not None:
                 try:

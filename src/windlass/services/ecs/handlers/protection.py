@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.clock import in_seconds
@@ -10,13 +10,14 @@ from windlass.kernel.faults import Fault
 from windlass.services.ecs import describe, lookup, references, scale_in
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import TASKS, Cluster, Task
+from windlass.services.ecs.task_protection import refusal
 
 
 def get_task_protection(call: Call, params: Params) -> Result:
     """ECS GetTaskProtection."""
     named = _named(params, scale_in.GET_TASKS_MAX)
     cluster = lookup.cluster(call.store, call.scope, params["cluster"])
-    tasks, failures = _found(call.store, cluster, named)
+    tasks, failures = _found(call.store, cluster, named, scale_in.failure)
     return {"protectedTasks": [_shown(call, task) for task in tasks], "failures": failures}
 
 
@@ -26,7 +27,7 @@ def update_task_protection(call: Call, params: Params) -> Result:
     enabled, minutes = params["protectionEnabled"], params.get("expiresInMinutes")
     with call.store.transact() as tx:
         cluster = lookup.cluster(tx, call.scope, params["cluster"])
-        tasks, failures = _found(tx, cluster, named)
+        tasks, failures = _found(tx, cluster, named, lambda task: refusal(tx, task, enabled, call.now))
         after = [tx[TASKS].put(scale_in.changed(task, enabled, minutes, call.now)) for task in tasks]
     return {"protectedTasks": [_shown(call, task) for task in after], "failures": failures}
 
@@ -40,15 +41,17 @@ def _named(params: Params, most: int) -> Sequence[str]:
     return named
 
 
-def _found(reads: Reads, cluster: Cluster, named: Sequence[str]) -> tuple[list[Task], list[dict[str, str]]]:
-    """The tasks that can be protected, and a failure for each of the others."""
+def _found(
+    reads: Reads, cluster: Cluster, named: Sequence[str], refused: Callable[[Task], str]
+) -> tuple[list[Task], list[dict[str, str]]]:
+    """The tasks that are there and not `refused` for a reason, and a failure for each of the others."""
     tasks, failures = [], []
     for reference in named:
         task = lookup.task(reads, cluster, reference)
         if task is None:
             arn = references.named_task_arn(reference, cluster.account, cluster.region, cluster.name)
             failures.append(describe.failure(arn, "MISSING"))
-        elif reason := scale_in.failure(task):
+        elif reason := refused(task):
             failures.append(describe.failure(task.arn, reason))
         else:
             tasks.append(task)
