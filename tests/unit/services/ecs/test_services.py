@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.build import ACCOUNT, REGION
+from tests.build import ACCOUNT, NOW, REGION
 from tests.ecs_build import SUBNET, Ecs, a_container, a_fargate_definition, with_ecs
 from windlass.aws.quotas import Profile
-from windlass.kernel.clock import HOUR
+from windlass.aws.target_groups import Health, Target, TargetGroups
+from windlass.kernel.clock import HOUR, Instant
 from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
+from windlass.services.ec2.model import SUBNETS
 from windlass.services.ecs import services_gone
 from windlass.services.ecs.controller import Retention
 from windlass.services.ecs.model import DEFINITIONS
@@ -496,5 +499,73 @@ def test_a_definition_that_a_service_uses_is_not_forgotten() -> None:
         ecs.clock.time += 2 * HOUR
         await retention.forget(ecs.clock.now(), frozenset())
         assert (len(store[SERVICES]), len(store[REVISIONS]), len(store[DEFINITIONS])) == (0, 0, 0)
+
+    with_ecs(scenario)
+
+
+def test_a_count_changes_whatever_became_of_its_subnet() -> None:
+    """Only what makes tasks is checked again: one may scale in a service whose network is gone."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
+        await ecs.a_service(launchType="FARGATE", networkConfiguration=SUBNET, desiredCount=0)
+        with ecs.plane.store.transact() as tx:
+            for subnet in list(tx[SUBNETS].all()):
+                tx[SUBNETS].delete(subnet.id)
+        scaled = await ecs.call("UpdateService", service="web", desiredCount=1)
+        assert scaled["service"]["desiredCount"] == 1
+        fault = await ecs.refused("UpdateService", service="web", forceNewDeployment=True)
+        assert "Error retrieving subnet information" in fault.message
+
+    with_ecs(scenario)
+
+
+class Balancers:
+    """Load balancers that have one target group, and remember what they are told."""
+
+    def __init__(self, arn: str) -> None:
+        self.arn = arn
+        self.told: list[tuple[str, str, Target]] = []
+
+    def exists(self, arn: str) -> bool:
+        return arn == self.arn
+
+    def register(self, tx: Transaction, arn: str, target: Target, now: Instant) -> None:
+        self.told.append(("register", arn, target))
+
+    def deregister(self, tx: Transaction, arn: str, target: Target, now: Instant) -> None:
+        self.told.append(("deregister", arn, target))
+
+    def health(self, arn: str, target: Target) -> Health:
+        return "healthy"
+
+
+def test_a_service_behind_a_target_group() -> None:
+    """Whoever serves load balancers is asked; a role may be named unless ECS needs its own."""
+
+    async def scenario(ecs: Ecs) -> None:
+        mapped = a_container(portMappings=[{"containerPort": 80}])
+        await ecs.a_running_definition(containerDefinitions=[mapped])
+        group = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/0123456789abcdef"
+        groups, balancers = ecs.plane.calls.part(TargetGroups), Balancers(group)
+        target = Target("10.0.0.1", 80)
+        assert (groups.exists(group), groups.health(group, target)) == (False, "unused")
+        groups.serve(balancers)
+        balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 80}
+        made = await ecs.a_service(loadBalancers=[balancer], role="ecsServiceRole", desiredCount=0)
+        assert made["loadBalancers"] == [balancer]
+        assert made["roleArn"] == f"arn:aws:iam::{ACCOUNT}:role/ecsServiceRole"
+        for params, says in (
+            ({"role": "x", "loadBalancers": [balancer] * 2}, "require a service linked role"),
+            ({"role": "arn:aws:s3:::bucket", "loadBalancers": [balancer]}, "Invalid role"),
+            ({"launchType": "EXTERNAL", "loadBalancers": [balancer]}, "EXTERNAL launch type"),
+        ):
+            asked = {"serviceName": "b", "taskDefinition": "work", "desiredCount": 0, **params}
+            assert says in (await ecs.refused("CreateService", **asked)).message
+        with ecs.plane.store.transact() as tx:
+            groups.register(tx, group, target, NOW)
+            groups.deregister(tx, group, target, NOW)
+        assert [what for what, *_ in balancers.told] == ["register", "deregister"]
+        assert groups.health(group, target) == "healthy"
 
     with_ecs(scenario)

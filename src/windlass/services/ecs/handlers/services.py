@@ -27,6 +27,9 @@ from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import CLUSTERS, Cluster, TaskDefinition
 from windlass.services.ecs.service_model import REVISIONS, SERVICES, TASK_SETS, Service, ServiceRevision
 
+CHECKED = frozenset({"placementConstraints", "placementStrategy", "enableExecuteCommand"})
+"""Settings that tasks must be possible with. A count may change whatever became of a subnet meanwhile."""
+
 
 def create_service(call: Call, params: Params) -> Result:
     """ECS CreateService. The same call again gives the same service; other arguments are refused."""
@@ -146,8 +149,9 @@ def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after
     deployed = tx[REVISIONS].require(after.revision_id)
     definition = _updated_definition(tx, call, params, deployed)
     revision = service_revision.changed(params, deployed, cluster, definition, call.ids.digits(19), call.now)
-    service_parameters.check_exec(after, definition, "updated")
-    service_check.check(tx, call, after, revision or deployed, definition)
+    if revision is not None or not CHECKED.isdisjoint(params):
+        service_parameters.check_exec(after, definition, "updated")
+        service_check.check(tx, call, after, revision or deployed, definition)
     if revision is None:
         return tx[SERVICES].put(after)
     begun = rollout.begin(tx, call, after, revision)
