@@ -10,7 +10,18 @@ from pathlib import Path
 
 from bench.result import Result
 
-FILES = ("startup", "sqs", "run_task", "placement", "launch", "keeper", "agent", "network", "simulator")
+FILES = (
+    "startup",
+    "sqs",
+    "run_task",
+    "placement",
+    "launch",
+    "keeper",
+    "agent",
+    "network",
+    "fairness",
+    "simulator",
+)
 
 
 def main(names: list[str]) -> int:

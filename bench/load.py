@@ -23,10 +23,17 @@ class Load:
     p99_ms: float
 
 
-def json_request(endpoint: str, service: str, target: str, version: str, body: dict[str, object]) -> bytes:
+def json_request(
+    endpoint: str,
+    service: str,
+    target: str,
+    version: str,
+    body: dict[str, object],
+    account: str = ACCOUNT,
+) -> bytes:
     """A whole HTTP request in AWS JSON; signed in form only, as `--auth open` allows."""
     payload = json.dumps(body).encode()
-    credential = f"Credential={ACCOUNT}/{DAY}/{REGION}/{service}/aws4_request"
+    credential = f"Credential={account}/{DAY}/{REGION}/{service}/aws4_request"
     head = (
         f"POST / HTTP/1.1\r\nHost: {urlsplit(endpoint).netloc}\r\n"
         f"Content-Type: application/x-amz-json-{version}\r\nX-Amz-Target: {target}\r\n"

@@ -20,11 +20,14 @@ from windlass.aws.route import Routed, guess_protocol, route
 from windlass.aws.wire import Request, Response
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
+from windlass.kernel.turns import Turns
 from windlass.services.entry import Entry
 from windlass.services.plane import Plane, Service
 
 log = logging.getLogger("windlass.front")
 Gone = Callable[[], Coroutine[Any, Any, None]]
+BACKLOG_MAX = 64
+"""Rows that may wait for the log before accounts that share the plane wait for their turns."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
@@ -46,6 +49,8 @@ class Gateway:
         self._models = self._entry.models
         self._door = door or FrontDoor()
         self._ids = Ids(plane.chance.stream("gateway"))
+        self._turns = Turns(full=lambda: plane.store.backlog > BACKLOG_MAX)
+        plane.store.on_written(self._turns.resume)
 
     async def answer(self, request: Request, gone: Gone | None = None) -> Response:
         """The response to one request; every failure is an answer too.
@@ -59,6 +64,7 @@ class Gateway:
             caller, region = self._authenticate(request, routed)
             self._plane.calls.handler(routed.service, routed.operation)  # 501 comes before complaints
             self._entry.throttle(routed.service, routed.operation, (caller.account, region))
+            await self._turns.take(caller.account)
             params = self._read(request, routed)
             self._entry.check(routed.service, routed.operation, params)
             result = await self._plane.calls.run(

@@ -97,12 +97,19 @@ class DurableLog:
         self._writing: list[_Queued] = []
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._undo: Callable[[list[Commit]], None] = lambda commits: None
+        self._written: Callable[[], None] = lambda: None
+        self.backlog = 0
+        """Rows that wait for the batch after the one that is being written."""
         self._closed = False
         self.failure: str | None = None
         """Why writes are refused now; None when they are taken."""
 
     def on_undo(self, undo: Callable[[list[Commit]], None]) -> None:
         self._undo = undo
+
+    def on_written(self, written: Callable[[], None]) -> None:
+        """Call that after each batch, written or not."""
+        self._written = written
 
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         return self._log.load(rows)
@@ -121,6 +128,7 @@ class DurableLog:
             self._done = self.revision
             return
         self._queue.append(_Queued(commit, prepared))
+        self.backlog += len(prepared)
         if not self._writing:
             self._next_batch()
 
@@ -154,6 +162,7 @@ class DurableLog:
     def _next_batch(self) -> None:
         self._writing = list(self._queue)
         self._queue.clear()
+        self.backlog = 0
         writes = [write for queued in self._writing for write in queued.prepared]
         future = asyncio.get_running_loop().run_in_executor(None, self._log.write, writes)
         future.add_done_callback(self._batch_done)
@@ -162,6 +171,7 @@ class DurableLog:
         error = future.exception()
         if error is not None:
             self._fail(error)
+            self._written()
             return
         self._done += len(self._writing)
         self._writing = []
@@ -171,6 +181,7 @@ class DurableLog:
                 waiter.set_result(None)
         if self._queue:
             self._next_batch()
+        self._written()
 
     def _fail(self, error: BaseException) -> None:
         """Hand back what is not durable. Revisions go on counting, so that no number is used twice."""
@@ -178,6 +189,7 @@ class DurableLog:
         lost = [queued.commit for queued in (*self._writing, *self._queue)]
         self._writing = []
         self._queue.clear()
+        self.backlog = 0
         self._done = self.revision
         self._undo(lost)
         waiters = list(self._waiters)

@@ -339,6 +339,15 @@ class Store:
         """Why writes are refused now; None when they are taken."""
         return self._log.failure
 
+    @property
+    def backlog(self) -> int:
+        """Rows that wait for the log, behind the batch that it is writing."""
+        return self._log.backlog
+
+    def on_written(self, written: Callable[[], None]) -> None:
+        """Call that after each batch of the log."""
+        self._log.on_written(written)
+
     def clear(self, tables: tuple[Table[Any], ...]) -> int:
         """Delete every row of these tables in one transaction; returns how many."""
         count = 0

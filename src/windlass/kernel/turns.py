@@ -1,0 +1,106 @@
+"""Turns between owners who want the same thread, so that one who wants much does not hold up one who wants
+little.
+
+The loop runs what is ready in the order it became so: of a hundred requests that came in together, all of one
+account's may stand before another's. Here each owner has a line, and one of each line goes on per turn of the
+loop. While all is one owner's there are no turns. Knows neither requests nor accounts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+SHARED_S = 60.0
+"""How long after the last change of owners turns are taken: one owner alone pays nothing for fairness."""
+
+
+class Turns:
+    """Lives on one loop. `full` says that what went on is not worked off yet.
+
+    Nobody goes on until `resume()`.
+    """
+
+    def __init__(self, full: Callable[[], bool] = lambda: False) -> None:
+        self._full = full
+        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._taken = False
+        """Whether somebody went on in this turn of the loop, or will in the next."""
+        self._last: Hashable = None
+        self._shared_until = 0.0
+
+    async def take(self, owner: Hashable) -> None:
+        """Return when it is that owner's turn; at once when nobody else goes on in this turn of the loop."""
+        loop = asyncio.get_running_loop()
+        if not self._shared(owner, loop.time()):
+            return
+        if not self._taken and not self._full():
+            self._taken = True
+            loop.call_soon(self._next)
+            return
+        place: asyncio.Future[None] = loop.create_future()
+        line = self._lines.get(owner)
+        if line is None:
+            line = self._lines[owner] = deque()
+        line.append(place)
+        await place
+
+    def resume(self) -> None:
+        """Look again whether it is full. May be called at any time."""
+        if self._lines and not self._taken:
+            self._next()
+
+    def _shared(self, owner: Hashable, now: float) -> bool:
+        """Whether there was another owner lately."""
+        if owner != self._last:
+            if self._last is not None:
+                self._shared_until = now + SHARED_S
+            self._last = owner
+        return now < self._shared_until
+
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return sum(map(len, self._lines.values()))
+
+    def _next(self) -> None:
+        """One of each line goes on."""
+        self._taken = bool(self._lines) and not self._full()
+        if not self._taken:
+            return
+        asyncio.get_running_loop().call_soon(self._next)
+        for owner, line in list(self._lines.items()):
+            _go(line)
+            if not line:
+                del self._lines[owner]
+
+
+def _go(line: deque[asyncio.Future[None]]) -> None:
+    """Let the first go on that is still there."""
+    while line:
+        place = line.popleft()
+        if not place.done():
+            place.set_result(None)
+            return
+
+
+def in_turn(items: Iterable[T], owner: Callable[[T], Hashable]) -> Sequence[T]:
+    """The items one of each owner at a time, each owner's in their order.
+
+    >>> in_turn(["a1", "a2", "a3", "b1"], lambda item: item[0])
+    ['a1', 'b1', 'a2', 'a3']
+    """
+    lines: dict[Hashable, deque[T]] = {}
+    for item in items:
+        lines.setdefault(owner(item), deque()).append(item)
+    ordered: list[T] = []
+    while lines:
+        for name, line in list(lines.items()):
+            ordered.append(line.popleft())
+            if not line:
+                del lines[name]
+    return ordered
