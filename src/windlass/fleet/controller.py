@@ -17,17 +17,22 @@ from windlass.fleet.model import NODES, UNITS, Node, Unit
 from windlass.fleet.place import NOTHING, Assign, Reserved, Unplaceable, place
 from windlass.fleet.transitions import assign, occupies, withdraw
 from windlass.kernel.clock import MINUTE, Clock, Duration, Instant
+from windlass.kernel.faults import Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Store, Transaction
+from windlass.kernel.turns import Lines
 
 PERIOD: Duration = MINUTE
 """How often everything is looked at, in case a wake-up was lost."""
-UNITS_PER_TRANSACTION = 500
-"""Most units assigned in one transaction: bounds how long other work waits."""
+UNITS_PER_PASS = 100
+"""Most units assigned in one pass and transaction: bounds how long other work waits."""
+PAGE = 500
+"""Waiting units of one size that are looked at when there is room."""
 
 _ROOM = ("room",)
+_UNITS = ("units",)
 Touched = dict[str, dict[str, None]]
 """Node id → ids of units whose part in its desired set may have changed."""
 
@@ -51,6 +56,8 @@ class Controller:
         self._clock = clock
         self._journal = journal
         self._reserved: dict[str, Reserved] = {}
+        self._waiting = Lines[str]()
+        """Ids of units to place, by account: each has its turn, whatever another launches."""
         self._loop = Loop("fleet", clock, journal, self._pass, period=PERIOD)
         for unit in store[UNITS].all():
             self._reserve(None, unit)
@@ -72,7 +79,8 @@ class Controller:
         self._reserve(old, new)
         if new is not None and new.state == "waiting":
             if old is None or _is_to_place(old) != _is_to_place(new) or old.desired != new.desired:
-                self._loop.wake(("unit", new.id))
+                self._waiting.add(new.account, new.id)
+                self._loop.wake(_UNITS)
         elif old is not None and occupies(old) and (new is None or not occupies(new)):
             self._wake_for_room()
         for node_id in _nodes_of(old, new) if _concerns_node(old, new) else ():
@@ -97,31 +105,32 @@ class Controller:
     # a pass
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        waiting = self._waiting(keys)
         for node_id, unit_ids in self._touched(keys).items():
             self._links.offer(node_id, unit_ids)
-        for start in range(0, len(waiting), UNITS_PER_TRANSACTION):
-            self._apply_placements(waiting[start : start + UNITS_PER_TRANSACTION])
+        paged = self._line_up() if not keys or _ROOM in keys else 0
+        ids = self._waiting.take(UNITS_PER_PASS)
+        if not ids:
+            return None
+        try:
+            self._apply_placements(ids)
             await self._store.durable()
-        more = len(waiting) >= UNITS_PER_TRANSACTION and self._any_placed(waiting)
-        if more and (not keys or _ROOM in keys):
+        except Retry:
+            for unit_id in ids:
+                self._waiting.add("", unit_id)
+            raise
+        if len(self._waiting):
+            self._loop.wake(_UNITS)
+        if paged >= PAGE and self._any_placed(ids):
             self._wake_for_room()
         return None
 
-    def _waiting(self, keys: frozenset[Hashable]) -> list[str]:
-        """Ids of the units to place, oldest first: those that changed, or a page of each size."""
+    def _line_up(self) -> int:
+        """There is room: the oldest units of each size have their turn. Returns how many there are."""
         view = self._store[UNITS]
-        found: dict[str, Unit] = {}
-        if not keys or _ROOM in keys:
-            for size in view.values("waiting"):
-                found |= {u.id: u for u in view.page("waiting", size, limit=UNITS_PER_TRANSACTION)}
-        for key in keys:
-            match key:
-                case ("unit", str(unit_id)):
-                    unit = view.get(unit_id)
-                    if unit is not None and unit.state == "waiting":
-                        found[unit_id] = unit
-        return [u.id for u in sorted(found.values(), key=lambda unit: (unit.created_at, unit.id))]
+        found = [unit for size in view.values("waiting") for unit in view.page("waiting", size, limit=PAGE)]
+        for unit in sorted(found, key=lambda unit: (unit.created_at, unit.id)):
+            self._waiting.add(unit.account, unit.id)
+        return len(found)
 
     def _any_placed(self, unit_ids: list[str]) -> bool:
         units = (self._store[UNITS].get(unit_id) for unit_id in unit_ids)

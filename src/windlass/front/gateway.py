@@ -26,7 +26,7 @@ from windlass.services.plane import Plane, Service
 
 log = logging.getLogger("windlass.front")
 Gone = Callable[[], Coroutine[Any, Any, None]]
-BACKLOG_MAX = 64
+BACKLOG_MAX = 32
 """Rows that may wait for the log before accounts that share the plane wait for their turns."""
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 

@@ -9,11 +9,11 @@ loop. While all is one owner's there are no turns. Knows neither requests nor ac
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Hashable)
 
 
 SHARED_S = 60.0
@@ -88,19 +88,35 @@ def _go(line: deque[asyncio.Future[None]]) -> None:
             return
 
 
-def in_turn(items: Iterable[T], owner: Callable[[T], Hashable]) -> Sequence[T]:
-    """The items one of each owner at a time, each owner's in their order.
+class Lines(Generic[T]):
+    """Work that waits, by owner.
 
-    >>> in_turn(["a1", "a2", "a3", "b1"], lambda item: item[0])
-    ['a1', 'b1', 'a2', 'a3']
+    Each item once, taken one of each owner at a time, each owner's in its order.
     """
-    lines: dict[Hashable, deque[T]] = {}
-    for item in items:
-        lines.setdefault(owner(item), deque()).append(item)
-    ordered: list[T] = []
-    while lines:
-        for name, line in list(lines.items()):
-            ordered.append(line.popleft())
-            if not line:
-                del lines[name]
-    return ordered
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[Hashable, OrderedDict[T, None]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def add(self, owner: Hashable, item: T) -> None:
+        """Put it at the end of the owner's line, unless it is in it."""
+        self._lines.setdefault(owner, OrderedDict()).setdefault(item)
+
+    def take(self, most: int) -> list[T]:
+        """The next items, at most so many. An owner whose items were taken goes behind the others.
+
+        >>> lines = Lines[str]()
+        >>> for item in ("a1", "a2", "a3", "b1"):
+        ...     lines.add(item[0], item)
+        >>> lines.take(3), lines.take(3)
+        (['a1', 'b1', 'a2'], ['a3'])
+        """
+        taken: list[T] = []
+        while self._lines and len(taken) < most:
+            owner, line = self._lines.popitem(last=False)
+            taken.append(line.popitem(last=False)[0])
+            if line:
+                self._lines[owner] = line
+        return taken

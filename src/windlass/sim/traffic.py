@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from windlass.aws.calls import Principal
 from windlass.kernel.clock import MILLISECOND, Duration, Instant
 from windlass.kernel.faults import Fault
-from windlass.sim.world import REGION, World
+from windlass.sim.world import ACCOUNT, REGION, World
 
 TASKS_PER_CALL_MAX = 10
 """Tasks that one RunTask call may start; ECS API reference, RunTask, count."""
@@ -30,17 +31,23 @@ class Answers:
 
 
 async def ask_for_tasks(
-    world: World, answers: Answers, *, tasks: int, per_call: int, definition: str, cluster: str = "default"
+    world: World,
+    answers: Answers,
+    *,
+    tasks: int,
+    per_call: int,
+    definition: str,
+    cluster: str = "default",
+    account: str = ACCOUNT,
 ) -> None:
     """Start so many Fargate tasks through RunTask, as fast as the buckets let it; never give up."""
-    # Not by world.call, which would read EC2's model to check parameters: that takes as long as half a world.
-    described = await world.plane.calls.run("ec2", "DescribeSubnets", {}, caller=world.caller, region=REGION)
-    subnets = [subnet["SubnetId"] for subnet in described["Subnets"]]
+    subnets = await subnets_of(world, account)
     left = tasks
     while left:
         count = min(left, per_call, TASKS_PER_CALL_MAX)
         try:
-            await world.call(
+            await world.call_as(
+                account,
                 "ecs",
                 "RunTask",
                 cluster=cluster,
@@ -55,3 +62,13 @@ async def ask_for_tasks(
         else:
             answers.accepted.append((world.clock.now(), count))
             left -= count
+
+
+async def subnets_of(world: World, account: str) -> list[str]:
+    """The account's default subnets.
+
+    Not by world.call, which would read EC2's model to check parameters: that takes as long as half a world.
+    """
+    principal = Principal(account, REGION, "test")
+    described = await world.plane.calls.call("ec2", "DescribeSubnets", {}, principal)
+    return [subnet["SubnetId"] for subnet in described["Subnets"]]

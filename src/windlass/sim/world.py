@@ -62,7 +62,6 @@ class World:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = LoopClock(self.loop, EPOCH)
         self.nodes: dict[str, SimulatedNode] = {}
-        self.caller = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
         self._services = services
         chance = Chance(seed)
         self._check_every = check_every
@@ -121,7 +120,12 @@ class World:
 
     async def call(self, service: str, operation: str, /, **params: Any) -> Result:
         """Call an operation as a client would, without the bytes: throttled, checked, run. Raises Fault."""
-        return await self._gateway.call(service, operation, params, self.caller, REGION)
+        return await self.call_as(ACCOUNT, service, operation, **params)
+
+    async def call_as(self, account: str, service: str, operation: str, /, **params: Any) -> Result:
+        """The same by another account."""
+        caller = Caller(account, f"arn:aws:iam::{account}:root", account)
+        return await self._gateway.call(service, operation, params, caller, REGION)
 
     async def pass_time(self, duration: Duration) -> None:
         await self.clock.sleep(duration)

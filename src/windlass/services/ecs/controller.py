@@ -14,8 +14,10 @@ from windlass.fleet import model as fleet
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
+from windlass.kernel.turns import Lines
 from windlass.services.ecs import limits, lookup, notices, services_gone, task_status
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
@@ -28,6 +30,9 @@ OBSERVE_ALL_PERIOD: Duration = 10 * MINUTE
 RETENTION_PERIOD: Duration = HOUR
 BATCH_MAX = 500
 """Rows per transaction, so that no pass holds up calls for long."""
+OBSERVED_MAX = 40
+"""Tasks per transaction of the observer: one writes half a dozen rows, with its events."""
+_CHANGED = "changed"
 
 
 class Observer:
@@ -37,24 +42,39 @@ class Observer:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
         self._interfaces = plane.calls.part(Interfaces)
+        self._changes = Lines[str]()
         self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
         plane.store.watch((UNITS,), self._changed)
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
         if unit is not None and unit.owner == OWNER and unit.state != "waiting":  # that is how a task begins
-            self.loop.wake(change.key)
+            self._changes.add(unit.account, unit.id)
+            self.loop.wake(_CHANGED)
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        """One batch, the accounts in turn.
+
+        It waits for the log, so that no account fills that alone either.
+        """
         store = self._plane.store
-        ids = sorted(map(str, keys)) if keys else [unit.id for unit in store[UNITS].by("owner", OWNER)]
-        if len(ids) > BATCH_MAX:
-            self.loop.wake(*ids[BATCH_MAX:])
-        with store.transact() as tx:
-            for unit_id in ids[:BATCH_MAX]:
-                unit = tx[UNITS].get(unit_id)
-                if unit is not None:
-                    self._observe(tx, unit, now)
+        if not keys:
+            for row in store[UNITS].by("owner", OWNER):
+                self._changes.add(row.account, row.id)
+        ids = self._changes.take(OBSERVED_MAX)
+        try:
+            with store.transact() as tx:
+                for unit_id in ids:
+                    unit = tx[UNITS].get(unit_id)
+                    if unit is not None:
+                        self._observe(tx, unit, now)
+            await store.durable()
+        except Retry:
+            for unit_id in ids:
+                self._changes.add("", unit_id)
+            raise
+        if len(self._changes):
+            self.loop.wake(_CHANGED)
         return None
 
     def _observe(self, tx: Transaction, unit: Unit, now: Instant) -> None:
