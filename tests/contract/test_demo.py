@@ -1,4 +1,4 @@
-"""`windlass demo backlog`, run as a newcomer does."""
+"""`windlass demo …`, run as a newcomer does."""
 
 from __future__ import annotations
 
@@ -26,16 +26,32 @@ def test_the_backlog_is_drained_by_docker(monkeypatch: pytest.MonkeyPatch) -> No
         assert dockerd.containers() == []
 
 
+def test_a_service_is_rolled_out() -> None:
+    """Up, updated under load, rolled back, backed off, interrupted: every act as promised."""
+    rows = watch("rollout", "--runner", "process", "--tasks", "30")
+    assert {name: row[-1] for name, row in rows.items() if name} == dict.fromkeys(
+        ("up", "update", "rolled back", "crash loop", "spot"), "yes"
+    )
+    assert int(rows["update"][3]) >= 30 and int(rows["update"][4]) <= 60
+
+
 def drain(runner: str) -> None:
-    """A demo that takes too long is interrupted as by its user: then it takes its plane and tasks along."""
+    rows = watch("backlog", "--runner", runner)
+    assert rows["act 1"][1:4] == ["25", "10", "10"]
+    assert rows["act 2"][1:4] == ["1000", "10", "100"]
+    assert (rows["act 1"][-1], rows["act 2"][-1]) == ("yes", "yes")
+
+
+def watch(*demo: str) -> dict[str, list[str]]:
+    """The rows of the demo's table by their names.
+
+    A demo that takes too long is interrupted as by its user: then it takes its plane and tasks along.
+    """
     done = subprocess.run(
-        [*ENDS_WITHIN, sys.executable, "-m", "windlass", "demo", "backlog", "--runner", runner],
+        [*ENDS_WITHIN, sys.executable, "-m", "windlass", "demo", *demo],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = {line.split("\t")[0]: line.split("\t") for line in done.stdout.splitlines() if "\t" in line}
-    assert rows["act 1"][1:4] == ["25", "10", "10"]
-    assert rows["act 2"][1:4] == ["1000", "10", "100"]
-    assert (rows["act 1"][-1], rows["act 2"][-1]) == ("yes", "yes")
+    return {line.split("\t")[0]: line.split("\t") for line in done.stdout.splitlines() if "\t" in line}

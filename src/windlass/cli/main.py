@@ -47,6 +47,7 @@ class LogFormat(StrEnum):
 
 class Demo(StrEnum):
     backlog = "backlog"
+    rollout = "rollout"
 
 
 def _print_version(asked: bool) -> None:
@@ -116,11 +117,12 @@ def up(
 def demo(
     name: Annotated[Demo, typer.Argument(help="Which story to run.")],
     runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
+    tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
-    from windlass.cli.demos import backlog
+    from windlass.cli.demos import backlog, rollout
 
-    raise SystemExit({Demo.backlog: backlog.run}[name](runner.value))
+    raise SystemExit(rollout.run(runner.value, tasks) if name is Demo.rollout else backlog.run(runner.value))
 
 
 @app.command()

@@ -223,7 +223,7 @@ def _rolled_back(
         rollback_at=call.now,
         rollback_reason=why,
     )
-    service = rollout.back(tx, call, service, target)
+    service = rollout.back(tx, call, service, tx[DEPLOYMENTS].require(done[-1].id))
     return service_events.say(
         tx, call, service, f"(deployment {primary.id}) rolling back to (deployment {service.deployment_id})"
     )

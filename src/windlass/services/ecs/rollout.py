@@ -62,20 +62,37 @@ def begin(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
     return _primary(tx, call, replace(service, service_deployment_id=record.id), revision, "")
 
 
-def back(tx: Transaction, call: Call, service: Service, revision: ServiceRevision) -> Service:
-    """Go back to that revision within the same service deployment."""
-    return _primary(
-        tx, call, service, revision, "ECS deployment circuit breaker: rolling back to deploymentId {}."
+def back(tx: Transaction, call: Call, service: Service, completed: Deployment) -> Service:
+    """Go back to a deployment that completed, within the same service deployment.
+
+    While it still has tasks it becomes PRIMARY again and keeps them; else its revision is deployed anew. AWS
+    says "redeploys"; that healthy tasks are kept is our choice.
+    """
+    if completed.status == "INACTIVE":
+        revision = tx[REVISIONS].require(completed.revision_id)
+        return _primary(tx, call, service, revision, _ROLLING_BACK)
+    _supersede(tx, call, service)
+    again = replace(
+        completed,
+        status="PRIMARY",
+        rollout="IN_PROGRESS",
+        rollout_reason=_ROLLING_BACK.format(completed.id),
+        service_deployment_id=service.service_deployment_id,
+        failures=0,
+        updated_at=call.now,
     )
+    return _begun(tx, call, service, again)
+
+
+_ROLLING_BACK = "ECS deployment circuit breaker: rolling back to deploymentId {}."
+"""rolloutStateReason; ECS Developer Guide, ecs_cwe_events."""
 
 
 def _primary(
     tx: Transaction, call: Call, service: Service, revision: ServiceRevision, reason: str
 ) -> Service:
-    """A new PRIMARY deployment of that revision; what was PRIMARY is ACTIVE from now on."""
-    before = tx[DEPLOYMENTS].get(service.deployment_id)
-    if before is not None and before.status == "PRIMARY":
-        tx[DEPLOYMENTS].put(replace(before, status="ACTIVE", updated_at=call.now))
+    """A new PRIMARY deployment of that revision."""
+    _supersede(tx, call, service)
     deployment_id = f"ecs-svc/{call.ids.digits(19)}"
     made = Deployment(
         id=deployment_id,
@@ -88,16 +105,21 @@ def _primary(
         updated_at=call.now,
         rollout_reason=reason.format(deployment_id) or f"ECS deployment {deployment_id} in progress.",
     )
-    tx[DEPLOYMENTS].put(made)
+    return _begun(tx, call, service, made)
+
+
+def _supersede(tx: Transaction, call: Call, service: Service) -> None:
+    """What was PRIMARY is ACTIVE from now on."""
+    before = tx[DEPLOYMENTS].get(service.deployment_id)
+    if before is not None and before.status == "PRIMARY":
+        tx[DEPLOYMENTS].put(replace(before, status="ACTIVE", updated_at=call.now))
+
+
+def _begun(tx: Transaction, call: Call, service: Service, primary: Deployment) -> Service:
+    tx[DEPLOYMENTS].put(primary)
     after = tx[SERVICES].put(
-        replace(
-            service,
-            deployment_id=deployment_id,
-            revision_id=revision.id,
-            kind=revision.kind,
-            steady_at=0,
-        )
+        replace(service, deployment_id=primary.id, revision_id=primary.revision_id, steady_at=0)
     )
     bus = call.part(Bus)
-    service_events.tell_deployment(tx, bus, after, made, "SERVICE_DEPLOYMENT_IN_PROGRESS", call.now)
+    service_events.tell_deployment(tx, bus, after, primary, "SERVICE_DEPLOYMENT_IN_PROGRESS", call.now)
     return after
