@@ -396,7 +396,7 @@ def test_nothing_is_left_half_done() -> None:
 def test_no_dead_modules() -> None:
     """Every module is imported by another, or is started as a process."""
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
-    started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker"}
+    started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
     used = {there for tree in TREES.values() for _, there in imports(tree)}
     packages = {name.rsplit(".", 1)[0] for name in used if "." in name}
