@@ -118,7 +118,13 @@ def _supersede(tx: Transaction, call: Call, service: Service) -> None:
 def _begun(tx: Transaction, call: Call, service: Service, primary: Deployment) -> Service:
     tx[DEPLOYMENTS].put(primary)
     after = tx[SERVICES].put(
-        replace(service, deployment_id=primary.id, revision_id=primary.revision_id, steady_at=0)
+        replace(
+            service,
+            deployment_id=primary.id,
+            revision_id=primary.revision_id,
+            kind=tx[REVISIONS].require(primary.revision_id).kind,
+            steady_at=0,
+        )
     )
     bus = call.part(Bus)
     service_events.tell_deployment(tx, bus, after, primary, "SERVICE_DEPLOYMENT_IN_PROGRESS", call.now)
