@@ -147,3 +147,37 @@ def test_task_sets_of_an_external_controller(ecs: Any) -> None:
     ecs.delete_service(service="web", force=True)
     ecs.get_waiter("services_inactive").wait(services=["web"], WaiterConfig=QUICK)
     assert ecs.list_tasks()["taskArns"] == []
+
+
+def test_a_deployment_pauses_until_it_is_told_to_go_on(ecs: Any) -> None:
+    """Held before it starts a task, continued; the next one is held and sent back."""
+    pause = {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}
+    ecs.create_service(
+        serviceName="web",
+        taskDefinition="sleep",
+        desiredCount=1,
+        deploymentConfiguration={"lifecycleHooks": [pause]},
+    )
+
+    def paused() -> tuple[str, str] | None:
+        [service] = ecs.describe_services(services=["web"])["services"]
+        arn = service["currentServiceDeployment"]
+        [record] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
+        open_hooks = [hook for hook in record["lifecycleHookDetails"] if hook["status"] == "AWAITING_ACTION"]
+        return (arn, open_hooks[0]["hookId"]) if open_hooks else None
+
+    def ended(arn: str) -> str:
+        [record] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
+        return str(record["status"]) if "finishedAt" in record else ""
+
+    arn, hook = until(paused, "the first deployment pauses")
+    assert ecs.list_tasks(serviceName="web")["taskArns"] == []
+    ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=hook)
+    assert until(lambda: ended(arn), "it goes on") == "SUCCESSFUL"
+    code, _ = refused(ecs.continue_service_deployment, serviceDeploymentArn=arn, hookId=hook)
+    assert code == "InvalidParameterException"
+    ecs.update_service(service="web", forceNewDeployment=True)
+    arn, hook = until(paused, "the second deployment pauses")
+    ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=hook, action="ROLLBACK")
+    assert until(lambda: ended(arn), "it goes back") == "ROLLBACK_SUCCESSFUL"
+    ecs.delete_service(service="web", force=True)

@@ -115,12 +115,15 @@ def _alarms(given: Shape) -> tuple[str, ...]:
 
 
 def _check_hook(hook: Shape) -> None:
-    """A lifecycle hook: a Lambda function, the role to call it with, and when."""
-    if hook.get("targetType", "AWS_LAMBDA") != "AWS_LAMBDA":
-        raise Fault("UnsupportedFeatureException", "Windlass has no lifecycle hooks of the type PAUSE.")
-    for member in ("hookTargetArn", "roleArn", "lifecycleStages"):
+    """A lifecycle hook: when, and a Lambda function with the role to call it, unless it is a pause."""
+    pauses = hook.get("targetType") == "PAUSE"
+    for member in ("lifecycleStages",) if pauses else ("hookTargetArn", "roleArn", "lifecycleStages"):
         if not hook.get(member):
             raise _invalid(f"{member} is required for a deployment lifecycle hook.")
+    if pauses:
+        if hook.get("hookTargetArn"):
+            raise _invalid("A deployment lifecycle hook of the type PAUSE has no hookTargetArn.")
+        return
     for member, service, kind in (("hookTargetArn", "lambda", "function:"), ("roleArn", "iam", "role/")):
         named = parse(hook[member])
         if named is None or named.service != service or not named.resource.startswith(kind):

@@ -86,12 +86,16 @@ def service_revision(row: ServiceRevision, reads: Reads) -> Result:
 
 def _hook(call: HookCall) -> Result:
     """ECS API reference, DeploymentLifecycleHookDetail."""
-    return {
+    shown: Result = {
         "hookId": call.id,
-        "targetType": "AWS_LAMBDA",
-        "targetArn": call.target_arn,
+        "targetType": "AWS_LAMBDA" if call.target_arn else "PAUSE",
         "status": call.status,
+        "timeoutAction": call.timeout_action,
     }
+    if call.target_arn:
+        shown["targetArn"] = call.target_arn
+    describe.put_instants(shown, {"expiresAt": call.expires_at})
+    return shown
 
 
 def _named(row: ServiceDeployment) -> Result:

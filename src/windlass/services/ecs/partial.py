@@ -49,16 +49,15 @@ PARTIAL: Mapping[str, str] = {
     ),
     "CreateService": (
         "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
-        "lifecycle hooks of the type PAUSE, MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, "
-        "serviceConnectConfiguration, vpcLatticeConfigurations, Classic Load Balancers and, as long as there "
-        "are no load balancers, every target group; bakeTimeInMinutes and availabilityZoneRebalancing are "
-        "stored and not acted on; nobody raises alarms; hooks of stages that shift requests are not called"
+        "MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, serviceConnectConfiguration, "
+        "vpcLatticeConfigurations, Classic Load Balancers and, as long as there are no load balancers, every "
+        "target group; bakeTimeInMinutes and availabilityZoneRebalancing are stored and not acted on; nobody "
+        "raises alarms; hooks of stages that shift requests are not called"
     ),
     "CreateTaskSet": (
         "refused: MANAGED_INSTANCES, serviceRegistries and, as long as there are no load balancers, every "
         "target group"
     ),
-    "ContinueServiceDeployment": "lifecycle hooks of the type PAUSE are refused, so that none ever waits",
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so it finds none",
     "ListTasks": "daemonName is refused: there are no daemons",

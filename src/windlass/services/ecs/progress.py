@@ -37,6 +37,9 @@ def advance(tx: Transaction, call: Call, service: Service) -> Service:
     primary = tx[DEPLOYMENTS].require(service.deployment_id)
     if record.status == "PENDING":
         record = _record(tx, call, record, status="IN_PROGRESS", started_at=call.now)
+    lately = stages.expired(record, call.now)
+    if lately != record:
+        record = tx[SERVICE_DEPLOYMENTS].put(lately)
     record = _before(tx, call, service, record)
     if record.status == "STOP_REQUESTED":
         return _failed(tx, call, service, record, primary, "Service deployment stopped by user.")
@@ -59,10 +62,13 @@ def advance(tx: Transaction, call: Call, service: Service) -> Service:
 
 
 def look_again(tx: Transaction, service: Service, now: Instant) -> list[Instant]:
-    """When a deployment that watches alarms asks for them again; nobody wakes it for one."""
+    """When alarms are asked for again, and when a hook is given up; nobody wakes the service for that."""
     record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
-    watches = record is not None and not record.ended and record.alarms == "MONITORING"
-    return [now + ALARMS_EVERY] if watches else []
+    if record is None or record.ended:
+        return []
+    again = [now + ALARMS_EVERY] if record.alarms == "MONITORING" else []
+    expires_at = stages.expires_at(record)
+    return again if expires_at is None else [*again, expires_at]
 
 
 def may_scale(tx: Transaction, service: Service) -> bool:

@@ -40,7 +40,8 @@ ServiceDeploymentStatus: TypeAlias = Literal[
     "ROLLBACK_SUCCESSFUL",
     "ROLLBACK_FAILED",
 ]
-HookStatus: TypeAlias = Literal["IN_PROGRESS", "SUCCEEDED", "FAILED"]
+HookStatus: TypeAlias = Literal["IN_PROGRESS", "AWAITING_ACTION", "SUCCEEDED", "FAILED", "TIMED_OUT"]
+HookAction: TypeAlias = Literal["CONTINUE", "ROLLBACK"]
 MonitorStatus: TypeAlias = Literal["TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"]
 ServiceKey: TypeAlias = tuple[str, str, str, str]
 """(account, region, cluster name, service name)."""
@@ -197,13 +198,29 @@ class HookCall(Row, frozen=True):
 
     id: str
     target_arn: str
-    """The Lambda function."""
+    """The Lambda function; "" for one that waits for ContinueServiceDeployment (PAUSE)."""
     stage: str
     details: Any = None
     """hookDetails, handed to the function."""
     status: HookStatus = "IN_PROGRESS"
     call_at: Instant = 0
     """When the function is to be called, again if it said that it is not done yet."""
+    expires_at: Instant = 0
+    """When it is given up; 0: never."""
+    timeout_action: HookAction = "ROLLBACK"
+    """What becomes of the deployment then."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in ("IN_PROGRESS", "AWAITING_ACTION")
+
+    @property
+    def passed(self) -> bool:
+        """Whether the deployment may go on, as far as this hook is asked."""
+        return self.status == "SUCCEEDED" or (
+            self.status == "TIMED_OUT" and self.timeout_action == "CONTINUE"
+        )
 
 
 class ServiceDeployment(Row, frozen=True):

@@ -56,9 +56,10 @@ def test_alarms_that_are_off_fail_nothing() -> None:
 
 
 def test_lifecycle_hooks_are_kept() -> None:
-    """Hooks that call functions are stored and shown."""
-    made = read({"lifecycleHooks": [HOOK]}, "REPLICA", "ECS", default("REPLICA"))
-    assert deployment_configuration.show(made, "ECS")["lifecycleHooks"] == [HOOK]
+    """Hooks that call functions, and those that pause, are stored and shown."""
+    hooks = [HOOK, {"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}]
+    made = read({"lifecycleHooks": hooks}, "REPLICA", "ECS", default("REPLICA"))
+    assert deployment_configuration.show(made, "ECS")["lifecycleHooks"] == hooks
 
 
 REFUSED: list[tuple[str, Any, dict[str, Any], str, str]] = [
@@ -88,9 +89,9 @@ REFUSED: list[tuple[str, Any, dict[str, Any], str, str]] = [
     (
         "REPLICA",
         "ECS",
-        {"lifecycleHooks": [{"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"]}]},
-        "UnsupportedFeatureException",
-        "PAUSE",
+        {"lifecycleHooks": [{**HOOK, "targetType": "PAUSE"}]},
+        "InvalidParameterException",
+        "PAUSE has no hookTargetArn",
     ),
     (
         "REPLICA",

@@ -60,6 +60,7 @@ def test_a_service_deployment_is_described() -> None:
                 "targetType": "AWS_LAMBDA",
                 "targetArn": hook.target_arn,
                 "status": "IN_PROGRESS",
+                "timeoutAction": "ROLLBACK",
             }
         ]
         assert shown["alarms"]["status"] == "DISABLED"
@@ -133,7 +134,7 @@ def test_stopping_is_asked_for_once() -> None:
 
 
 def test_what_is_refused() -> None:
-    """Nothing, too many, what is no ARN, ARNs of other things; nothing ever waits to be continued."""
+    """Nothing, too many, what is no ARN, ARNs of other things, hooks that nobody waits at."""
 
     async def scenario(ecs: Ecs) -> None:
         made = await ecs.a_service()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.build import NOW
-from windlass.kernel.clock import SECOND
+from windlass.kernel.clock import HOUR, MINUTE, SECOND
 from windlass.kernel.rows import replace
 from windlass.services.ecs import stages
 from windlass.services.ecs.service_model import Rolling, ServiceDeployment
@@ -43,6 +43,42 @@ def test_a_hook_that_failed_fails_the_deployment() -> None:
     assert stages.waits(failed)
     assert stages.failure(failed) == "Lifecycle hook arn:check failed at stage PRE_SCALE_UP."
     assert stages.failure(replace(failed, stage="SCALE_UP"))
+
+
+PAUSE_HOOK = {
+    "targetType": "PAUSE",
+    "lifecycleStages": ["PRE_SCALE_UP"],
+    "timeoutConfiguration": {"timeoutInMinutes": 1, "action": "CONTINUE"},
+}
+
+
+def test_a_pause_waits_for_a_decision() -> None:
+    """1. It waits. 2. Only for its own decision. 3. CONTINUE goes on. 4. ROLLBACK fails it. 5. Once only."""
+    record = replace(RECORD, rolling=Rolling(shape={"lifecycleHooks": [PAUSE_HOOK]}))
+    entered = stages.enter(record, "PRE_SCALE_UP", NOW, ["h1"])
+    assert stages.waits(entered) and entered.hooks[0].status == "AWAITING_ACTION"
+    assert stages.decided(entered, "h2", "CONTINUE", NOW) is None
+    gone_on = stages.decided(entered, "h1", "CONTINUE", NOW)
+    assert gone_on is not None and not stages.waits(gone_on) and not stages.failure(gone_on)
+    back = stages.decided(entered, "h1", "ROLLBACK", NOW)
+    assert back is not None and stages.failure(back) == "Lifecycle hook h1 failed at stage PRE_SCALE_UP."
+    assert stages.decided(back, "h1", "CONTINUE", NOW) is None
+
+
+def test_a_hook_is_given_up_in_time() -> None:
+    """A pause goes on after its minute, as it says; a function has a day and then fails the deployment."""
+    record = replace(RECORD, rolling=Rolling(shape={"lifecycleHooks": [PAUSE_HOOK, BEFORE_HOOK]}))
+    entered = stages.enter(record, "PRE_SCALE_UP", NOW, ["h1", "h2"])
+    assert stages.expires_at(entered) == NOW + MINUTE
+    assert stages.expired(entered, NOW + MINUTE - 1) == entered
+    first = stages.expired(entered, NOW + MINUTE)
+    assert [call.status for call in first.hooks] == ["TIMED_OUT", "IN_PROGRESS"]
+    assert stages.waits(first) and not stages.failure(first)
+    second = stages.expired(first, NOW + 24 * HOUR)
+    assert stages.failure(second) == "Lifecycle hook arn:check timed out at stage PRE_SCALE_UP."
+    assert stages.expires_at(second) is None
+    late = stages.answered(second, "h2", stages.Answer("SUCCEEDED"), NOW)
+    assert stages.failure(late)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from windlass.kernel.clock import Instant, seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Table
-from windlass.services.ecs import describe_deployments, limits, lookup, references
+from windlass.services.ecs import describe_deployments, limits, lookup, references, stages
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.service_model import (
@@ -101,9 +101,14 @@ def stop_service_deployment(call: Call, params: Params) -> Result:
 
 
 def continue_service_deployment(call: Call, params: Params) -> Result:
-    """ECS ContinueServiceDeployment: hooks of the type PAUSE are refused, so that none ever waits for it."""
-    _deployment(call.store, call, params["serviceDeploymentArn"])
-    raise _invalid(f"The lifecycle hook {params['hookId']} does not await an action.")
+    """ECS ContinueServiceDeployment: answers a hook of the type PAUSE; the scheduler goes on, or back."""
+    with call.store.transact() as tx:
+        found = _deployment(tx, call, params["serviceDeploymentArn"])
+        after = stages.decided(found, params["hookId"], params.get("action", "CONTINUE"), call.now)
+        if after is None or found.ended:
+            raise _invalid(f"The lifecycle hook {params['hookId']} does not await an action.")
+        tx[SERVICE_DEPLOYMENTS].put(after)
+    return {"serviceDeploymentArn": found.arn}
 
 
 def _deployment(reads: Reads, call: Call, arn: str) -> ServiceDeployment:
