@@ -19,6 +19,8 @@ FILES = (
     "keeper",
     "agent",
     "network",
+    "services",
+    "service_turns",
     "fairness",
     "simulator",
 )

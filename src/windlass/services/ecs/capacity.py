@@ -81,26 +81,33 @@ def places(launch_type: str | None, strategy: Strategy, count: int) -> list[Plac
     return [place_by(provider) for provider in spread(strategy, count)]
 
 
-def spread(strategy: Strategy, count: int) -> list[str]:
-    """A provider for each of `count` tasks: the base first, then by weight.
+def spread(strategy: Strategy, count: int, held: Mapping[str, int] | None = None) -> list[str]:
+    """A provider for each of `count` more tasks: the base first, then by weight.
 
-    Each further task goes to the provider that is furthest below its share; ties go to the earlier item.
+    Each task goes to the provider that is furthest below its share; ties go to the earlier item. Where so
+    many tasks are `held` already, those that lack most come first; that costs nothing for tasks held.
 
     >>> spread([{"capacityProvider": "A", "base": 1, "weight": 1}, {"capacityProvider": "B", "weight": 3}], 5)
     ['A', 'B', 'B', 'A', 'B']
+    >>> half = [{"capacityProvider": "A", "weight": 1}, {"capacityProvider": "B", "weight": 1}]
+    >>> spread(half, 2, {"A": 3, "B": 1})
+    ['B', 'B']
     """
+    has = [(held or {}).get(item["capacityProvider"], 0) for item in strategy]
     chosen: list[str] = []
-    for item in strategy:
-        chosen += [item["capacityProvider"]] * min(item.get("base", 0), count - len(chosen))
-    weights = {item["capacityProvider"]: item.get("weight", 0) for item in strategy}
-    if len(strategy) == 1:
-        return chosen + [strategy[0]["capacityProvider"]] * (count - len(chosen))
-    given = dict.fromkeys(weights, 0)
-    while len(chosen) < count:
-        name = min((n for n in weights if weights[n]), key=lambda n: (given[n] + 1) / weights[n])
-        given[name] += 1
-        chosen.append(name)
+    for _ in range(count):
+        number = min(range(len(strategy)), key=lambda i: _turn(strategy[i], has[i]))
+        has[number] += 1
+        chosen.append(strategy[number]["capacityProvider"])
     return chosen
+
+
+def _turn(item: Mapping[str, Any], has: int) -> tuple[int, float]:
+    """When a provider that has so many tasks is to get its next: the least of these is the next one's."""
+    base, weight = item.get("base", 0), item.get("weight", 0)
+    if has < base:
+        return (0, 0)
+    return (1, (has - base + 1) / weight) if weight else (2, 0)
 
 
 def _invalid(message: str) -> Fault:

@@ -373,6 +373,13 @@ TASKS: Table[Task] = Table(
             )
         ),
         "instance": Index(of=lambda task: (task.instance, task.last_status) if task.instance else None),
+        "held": Index(
+            of=lambda task: (
+                (task.cohort, task.capacity_provider)
+                if task.capacity_provider and task.deployment and task.desired_status == "RUNNING"
+                else None
+            )
+        ),
         "group_on_instance": Index(
             of=lambda task: (
                 (task.instance, task.group) if task.instance and task.last_status != "STOPPED" else None

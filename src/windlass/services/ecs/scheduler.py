@@ -43,7 +43,7 @@ class Scheduler:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
-        self._rules = Rules(
+        self.rules = Rules(
             healthy_after=seconds(plane.quotas.delay_s("ecs.healthy_after")),
             backoff=backoff_policy(plane.quotas),
         )
@@ -106,7 +106,7 @@ class Scheduler:
                 return
             call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
             kind = TaskSetTurn if service.controller == "EXTERNAL" else Turn
-            again = kind(tx, call, service, self._rules).take()
+            again = kind(tx, call, service, self.rules).take()
         if again is not None:
             self._look_at(key, max(again, now))
 

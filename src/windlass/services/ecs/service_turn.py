@@ -284,11 +284,12 @@ class Turn:
     def _scale_in(self, cohort: str, kind: Standing, count: int) -> None:
         """Some of that standing, without the protected ones (departures.py)."""
         tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
-        free = [task for task in tasks if not scale_in.is_protected(task, self._call.now)]
+        now = self._call.now
+        free = [task for task in tasks if not scale_in.is_protected(task, now)]
         if len(free) < count:
             self._again += scale_in.ends(tasks, self._call.now)[:1]
             self._say(_PROTECTED.format(deployment_of(cohort)))
-        chosen = sparing.choose(self._tx, self._call, self._service, free, min(count, STOPS_MAX))
+        chosen = sparing.choose(self._tx, self._call, self._service, free, kind, min(count, STOPS_MAX))
         self._stop(chosen, deployment_of(cohort), kind)
         if count > STOPS_MAX and len(free) > STOPS_MAX:
             self._again.append(self._call.now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from windlass.aws.calls import Call
 from windlass.fleet.model import UNITS
@@ -13,38 +15,47 @@ from windlass.kernel.store import Transaction
 from windlass.services.ecs import departures, placement, registration
 from windlass.services.ecs.departures import Candidate
 from windlass.services.ecs.instance_model import INSTANCES
-from windlass.services.ecs.model import TASKS, Task, drained
+from windlass.services.ecs.model import TASKS, Standing, Task, drained
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.service_model import DEPLOYMENTS, Service
 
 COUNTED = ("pending", "running", "healthy", "unhealthy")
 """The standings of tasks that are not on their way out."""
+_Where: TypeAlias = tuple[str, str]
+"""(container instance, zone)."""
+_where = attrgetter("instance", "zone")
 
 
-def choose(tx: Transaction, call: Call, service: Service, tasks: Sequence[Task], count: int) -> list[Task]:
-    """Up to `count` of these tasks, none of which is protected: those that its strategies can best spare."""
+def choose(
+    tx: Transaction, call: Call, service: Service, tasks: Sequence[Task], counted: Standing, count: int
+) -> list[Task]:
+    """Up to `count` of these tasks: those that its strategies can best spare.
+
+    They are of one deployment and counted alike, and none is protected.
+    """
     if len(tasks) <= count:
         return list(tasks)
     rules = placement.strategies(service.strategies or placement.OVER_ZONES)
     look = _Look(tx, call, rules)
-    by_id = {task.id: task for task in tasks}
-    others = _others(tx, service, by_id) if any(rule.kind == "spread" for rule in rules) else ()
-    candidates, staying = list(map(look.at, tasks)), map(look.at, others)
-    return [
-        by_id[task_id]
-        for task_id in departures.choose(candidates, count, rules, call.part(Rooms).draw, staying)
-    ]
+    spreads = any(rule.kind == "spread" for rule in rules)
+    chosen = departures.choose(
+        look.candidates(tasks, counted),
+        count,
+        rules,
+        call.part(Rooms).draw,
+        look.staying(_elsewhere(tx, service, tasks)) if spreads else (),
+    )
+    return [tx[TASKS].require(task_id) for task_id in chosen]
 
 
-def _others(tx: Transaction, service: Service, but: Mapping[str, Task]) -> Iterator[Task]:
-    """The service's other tasks, of all its deployments."""
-    cohorts = [
-        cohort for row in tx[DEPLOYMENTS].by("shown", service.id) for cohort in (row.id, drained(row.id))
-    ]
-    for key in product(cohorts, COUNTED):
-        for task in tx[TASKS].by("standing", key):
-            if task.id not in but:
-                yield task
+def _elsewhere(tx: Transaction, service: Service, but: Sequence[Task]) -> Counter[_Where]:
+    """How many other tasks the service has where, of all its deployments."""
+    there: Counter[_Where] = Counter()
+    for row in tx[DEPLOYMENTS].by("shown", service.id):
+        for key in product((row.id, drained(row.id)), COUNTED):
+            there.update(map(_where, tx[TASKS].by("standing", key)))
+    there.subtract(map(_where, but))
+    return +there
 
 
 class _Look:
@@ -56,27 +67,47 @@ class _Look:
         self._packs = any(rule.kind == "binpack" for rule in rules)
         self._hosts: dict[str, dict[str, Any]] = {}
 
-    def at(self, task: Task) -> Candidate:
-        known = self._host(task.instance) if task.instance else {"traits": {registration.ZONE: task.zone}}
-        unit = self._tx[UNITS].get(task.id) if self._packs and task.instance else None
-        return Candidate(
-            id=task.id,
-            phase="pending" if task.standing == "pending" else "running",
-            healthy=task.standing != "unhealthy",
-            instance=task.instance,
-            cpu_units=unit.cpu_units if unit is not None else 0,
-            memory_mib=unit.memory_mib if unit is not None else 0,
-            **known,
-        )
+    def candidates(self, tasks: Sequence[Task], counted: Standing) -> list[Candidate]:
+        """Those on one host are alike, but that some may have been found unhealthy in their grace period."""
+        alike: dict[tuple[_Where, bool], list[str]] = {}
+        for task in tasks:
+            unhealthy = counted == "running" and task.standing == "unhealthy"
+            alike.setdefault((_where(task), unhealthy), []).append(task.id)
+        found = []
+        for (where, unhealthy), ids in alike.items():
+            cpu_units, memory_mib = self._size(ids[0])
+            found.append(
+                Candidate(
+                    tuple(ids),
+                    phase="pending" if counted == "pending" else "running",
+                    healthy=not unhealthy,
+                    cpu_units=cpu_units,
+                    memory_mib=memory_mib,
+                    **self._host(where),
+                )
+            )
+        return found
 
-    def _host(self, instance_id: str) -> dict[str, Any]:
+    def staying(self, there: Mapping[_Where, int]) -> list[Candidate]:
+        """Tasks that are only counted, so that they need no name."""
+        return [Candidate(("",) * count, **self._host(where)) for where, count in there.items()]
+
+    def _size(self, task_id: str) -> tuple[int, int]:
+        """CPU units and MiB, where a rule looks at them."""
+        unit = self._tx[UNITS].get(task_id) if self._packs else None
+        return (0, 0) if unit is None else (unit.cpu_units, unit.memory_mib)
+
+    def _host(self, where: _Where) -> dict[str, Any]:
+        instance_id, zone = where
+        if not instance_id:
+            return {"traits": {registration.ZONE: zone}}
         known = self._hosts.get(instance_id)
         if known is None:
+            known = {"instance": instance_id}
             row = self._tx[INSTANCES].get(instance_id)
-            known = {}
             if row is not None:
                 taken = self._rooms.taken(row)
-                known = {
+                known |= {
                     "traits": row.all_attributes,
                     "cpu_free": row.cpu_units - taken.cpu_units,
                     "memory_free": row.memory_mib - taken.memory_mib,

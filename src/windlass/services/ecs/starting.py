@@ -27,7 +27,7 @@ from windlass.services.ecs import (
     unplaced,
     wiring,
 )
-from windlass.services.ecs.capacity import Place, Strategy
+from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import CLUSTERS, FARGATE, TASKS, Task, TaskDefinition, fargate_bucket
 from windlass.services.ecs.pace import Tasks
@@ -70,9 +70,9 @@ def start(
     if definition is None:
         return Started(why=_unable("TaskDefinition not found"), event=WRONG)
     rates = call.part(LaunchRates)
-    places = _places(tx, revision, deployment, count)
-    pace = rates.ask(call.scope, service.id, _wish(places[:most]), call.now)
-    places = _within(places[:most], pace.starts)
+    places = _places(tx, revision, deployment, min(count, most))
+    pace = rates.ask(call.scope, service.id, _wish(places), call.now)
+    places = _within(places, pace.starts)
     again = call.now if len(places) == most < count else pace.look_again
     throttled = Started(why=pace.reason.rstrip("."), event=THROTTLED if pace.reason else "", again=again)
     if not places:
@@ -176,28 +176,11 @@ def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: 
     """A launch type or provider for each task, so that all tasks of the deployment share out right."""
     if not revision.strategy:
         return [Place(revision.launch_type)] * count
-    held: Counter[str] = Counter()
-    for standing in ("pending", "running", "healthy", "unhealthy"):
-        held.update(task.capacity_provider for task in tx[TASKS].by("standing", (deployment, standing)))
-    return [capacity.place_by(provider) for provider in share_out(revision.strategy, held, count)]
-
-
-def share_out(strategy: Strategy, held: Mapping[str, int], count: int) -> list[str]:
-    """Providers for `count` more tasks where so many are held already: what is lacking to the exact split.
-
-    >>> half = [{"capacityProvider": "A", "weight": 1}, {"capacityProvider": "B", "weight": 1}]
-    >>> share_out(half, {"A": 3, "B": 1}, 2)
-    ['B', 'B']
-    """
-    total = sum(held.values()) + count
-    left = Counter(held)
-    chosen: list[str] = []
-    for provider in capacity.spread(strategy, total):
-        if left[provider] > 0:
-            left[provider] -= 1
-        else:
-            chosen.append(provider)
-    return chosen[:count]
+    held = {
+        name: tx[TASKS].count("held", (deployment, name))
+        for name in (item["capacityProvider"] for item in revision.strategy)
+    }
+    return [capacity.place_by(provider) for provider in capacity.spread(revision.strategy, count, held)]
 
 
 def _tags(service: Service, definition: TaskDefinition) -> Mapping[str, str]:

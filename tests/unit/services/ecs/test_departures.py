@@ -34,22 +34,37 @@ HOSTS: dict[str, dict[str, Any]] = {
 def a_task(number: int, host: str, **members: Any) -> Candidate:
     """A healthy running task; "" is no host, as on Fargate."""
     on = HOSTS.get(host, {"traits": {"zone": "abc"[number % 3]}})
-    return Candidate(f"t{number:03}", instance=host, **{"cpu_units": 5, "memory_mib": 5, **on, **members})
+    return Candidate((f"t{number:03}",), instance=host, **{"cpu_units": 5, "memory_mib": 5, **on, **members})
 
 
 TASKS = st.lists(
     st.builds(
-        lambda host, phase, healthy, protected, size: a_task(
-            0, host, phase=phase, healthy=healthy, protected=protected, cpu_units=size, memory_mib=3 * size
+        lambda host, phase, healthy, protected, size, count: replace(
+            a_task(
+                0,
+                host,
+                phase=phase,
+                healthy=healthy,
+                protected=protected,
+                cpu_units=size,
+                memory_mib=3 * size,
+            ),
+            ids=("",) * (count if host else 1),
         ),
         st.sampled_from(["", *HOSTS]),
         st.sampled_from(["running", "running", "pending"]),
         st.sampled_from([True, True, False]),
         st.sampled_from([False, False, False, True]),
         st.sampled_from([1, 4]),
+        st.integers(1, 3),
     ),
-    max_size=20,
-).map(lambda tasks: [replace(task, id=f"t{number:03}") for number, task in enumerate(tasks)])
+    max_size=12,
+).map(
+    lambda found: [
+        replace(alike, ids=tuple(f"t{number:03}-{one}" for one in range(len(alike.ids))))
+        for number, alike in enumerate(found)
+    ]
+)
 CHAINS = st.lists(st.sampled_from([ZONES, RACKS, EACH, CPU, MEMORY, RANDOM]), max_size=4)
 
 
@@ -60,7 +75,12 @@ def best(there: list[Candidate], free: list[Candidate], chain: list[Strategy]) -
         if rule.kind == "random":
             break
         kept = most(kept, [value(rule, task, there) for task in kept])
-    return {task.id for task in kept}
+    return {task.ids[0] for task in kept}
+
+
+def singles(candidates: list[Candidate]) -> list[Candidate]:
+    """Each task as a candidate of its own."""
+    return [replace(alike, ids=(task_id,)) for alike in candidates for task_id in alike.ids]
 
 
 def value(rule: Strategy, task: Candidate, there: list[Candidate]) -> int:
@@ -85,15 +105,15 @@ def most(kept: list[Candidate], values: list[int]) -> list[Candidate]:
 def test_each_step_is_the_best_one(
     candidates: list[Candidate], others: list[Candidate], chain: list[Strategy], count: int, seed: int
 ) -> None:
-    staying = [replace(task, id=f"s{task.id}") for task in others]
-    there = [*candidates, *staying]
+    staying = [replace(alike, ids=tuple(f"s{task_id}" for task_id in alike.ids)) for alike in others]
+    there = singles([*candidates, *staying])
     for task in there:
         on_host = [other for other in there if other.host == task.host]
         ROOM[task.host, "cpu"] = task.cpu_free + sum(other.cpu_units for other in on_host)
         ROOM[task.host, "memory"] = task.memory_free + sum(other.memory_mib for other in on_host)
     chosen = choose(candidates, count, chain, random.Random(seed).randrange, staying)
     assert chosen == choose(list(reversed(candidates)), count, chain, random.Random(seed).randrange, staying)
-    free = {task.id: task for task in candidates if not task.protected}
+    free = {task.ids[0]: task for task in singles(candidates) if not task.protected}
     assert len(chosen) == min(count, len(free))
     for task_id in chosen:
         assert task_id in best(there, list(free.values()), chain)
@@ -108,7 +128,7 @@ def test_balance_of_zones_is_kept() -> None:
     """Nine tasks, five of them in zone a: four go, and two zones keep two, one keeps one."""
     tasks = [a_task(n, "", traits={"zone": "aaaaabbcc"[n]}) for n in range(9)]
     gone = choose(tasks, 4, [ZONES], random.Random(1).randrange)
-    assert zones([task for task in tasks if task.id not in gone]) == [1, 2, 2]
+    assert zones([task for task in tasks if task.ids[0] not in gone]) == [1, 2, 2]
 
 
 def test_tasks_that_stay_count_for_the_balance() -> None:
@@ -116,7 +136,7 @@ def test_tasks_that_stay_count_for_the_balance() -> None:
     tasks = [a_task(n, "", traits={"zone": "ab"[n % 2]}) for n in range(4)]
     older = [a_task(10 + n, "", traits={"zone": "b"}) for n in range(3)]
     gone = choose(tasks, 2, [ZONES], random.Random(1).randrange, older)
-    assert {task.traits["zone"] for task in tasks if task.id in gone} == {"b"}
+    assert {task.traits["zone"] for task in tasks if task.ids[0] in gone} == {"b"}
 
 
 def test_binpack_empties_the_host_that_is_nearly_empty() -> None:
@@ -158,7 +178,7 @@ def test_three_thousand_tasks_on_three_hundred_hosts(chain: list[Strategy]) -> N
     ]
     gone = set(choose(tasks, 1_500, chain, random.Random(1).randrange))
     assert len(gone) == 1_500
-    per_host = Counter(task.instance for task in tasks if task.id not in gone)
+    per_host = Counter(task.instance for task in tasks if task.ids[0] not in gone)
     if EACH in chain:
         assert set(per_host.values()) == {5}
     elif ZONES not in chain:
