@@ -47,7 +47,7 @@ def made(
 ) -> ServiceRevision:
     """The revision that a CreateService or CreateTaskSet call describes."""
     check_not_here(params)
-    launch_type, strategy = _capacity(params, cluster, service.scheduling == "DAEMON")
+    launch_type, strategy = _capacity(params, cluster, service)
     revision = ServiceRevision(
         id=revision_id,
         account=service.account,
@@ -62,14 +62,14 @@ def made(
         network=network(params.get("networkConfiguration", {})),
         load_balancers=load_balancers(params.get("loadBalancers", ()), definition),
     )
-    if revision.kind == "EXTERNAL" and revision.load_balancers:
-        raise _invalid("Load balancers are not supported with EXTERNAL launch type.")
+    _check_balanced(revision)
     platform = params.get("platformVersion") or (LATEST if revision.on_fargate else "")
     return replace(revision, platform_version=platform)
 
 
 def changed(
     params: Mapping[str, Any],
+    service: Service,
     before: ServiceRevision,
     cluster: Cluster,
     definition: TaskDefinition,
@@ -84,6 +84,7 @@ def changed(
     check_not_here(params)
     after = replace(before, definition_arn=definition.arn)
     if "capacityProviderStrategy" in params:
+        _check_daemon(service, params["capacityProviderStrategy"])
         after = _on_other_capacity(params["capacityProviderStrategy"], after, cluster)
     if "platformVersion" in params:
         after = replace(after, platform_version=params["platformVersion"])
@@ -91,6 +92,7 @@ def changed(
         after = replace(after, network=network(params["networkConfiguration"]))
     given = params.get("loadBalancers", before.load_balancers)
     after = replace(after, load_balancers=load_balancers(given, definition))
+    _check_balanced(after)
     if after == before and not params.get("forceNewDeployment"):
         return None
     return replace(after, id=revision_id, created_at=now, digests=())
@@ -139,7 +141,7 @@ def needs_linked_role(revision: ServiceRevision, definition: TaskDefinition) -> 
 
 
 def _capacity(
-    params: Mapping[str, Any], cluster: Cluster, daemon: bool
+    params: Mapping[str, Any], cluster: Cluster, service: Service
 ) -> tuple[str, tuple[Mapping[str, Any], ...]]:
     """(launch type, ()) or ("", strategy). Neither: the cluster's strategy, else EC2."""
     strategy, launch_type = params.get("capacityProviderStrategy", ()), params.get("launchType", "")
@@ -150,16 +152,25 @@ def _capacity(
         )
     if not launch_type:
         strategy = strategy or cluster.default_strategy
-    if daemon and strategy:
-        raise _invalid(
-            "Specifying a capacity provider strategy is not supported when you create a service using the "
-            "DAEMON scheduling strategy."
-        )
-    if daemon and launch_type == FARGATE:
+    _check_daemon(service, strategy)
+    if service.scheduling == "DAEMON" and launch_type == FARGATE:
         raise _invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
     if strategy:
         return "", capacity.check_strategy(strategy, cluster.capacity_providers)
     return launch_type or "EC2", ()
+
+
+def _check_daemon(service: Service, strategy: Sequence[Mapping[str, Any]]) -> None:
+    if service.scheduling == "DAEMON" and strategy:
+        raise _invalid(
+            "Specifying a capacity provider strategy is not supported when you create a service using the "
+            "DAEMON scheduling strategy."
+        )
+
+
+def _check_balanced(revision: ServiceRevision) -> None:
+    if revision.kind == "EXTERNAL" and revision.load_balancers:
+        raise _invalid("Load balancers are not supported with EXTERNAL launch type.")
 
 
 def _on_other_capacity(

@@ -180,6 +180,12 @@ def test_a_daemon_has_no_count_and_no_strategies() -> None:
             fault = await ecs.refused("CreateService", **{**daemon, "serviceName": "more", **params})
             assert fault.code == "InvalidParameterException"
             assert says in fault.message
+        for params, says in (
+            ({"desiredCount": 1}, "does not support a desired count"),
+            ({"placementStrategy": [{"type": "random"}]}, "does not support placement strategies"),
+            ({"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}, "capacity provider strategy"),
+        ):
+            assert says in (await ecs.refused("UpdateService", service="logs", **params)).message
         deleted = await ecs.call("DeleteService", service="logs")
         assert deleted["service"]["status"] == "DRAINING"
 

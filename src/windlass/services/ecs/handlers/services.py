@@ -148,7 +148,9 @@ def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after
     """An update under the ECS controller; `after` has the settings already."""
     deployed = tx[REVISIONS].require(after.revision_id)
     definition = _updated_definition(tx, call, params, deployed)
-    revision = service_revision.changed(params, deployed, cluster, definition, call.ids.digits(19), call.now)
+    revision = service_revision.changed(
+        params, after, deployed, cluster, definition, call.ids.digits(19), call.now
+    )
     if revision is not None or not CHECKED.isdisjoint(params):
         service_parameters.check_exec(after, definition, "updated")
         service_check.check(tx, call, after, revision or deployed, definition)
