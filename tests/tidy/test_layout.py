@@ -120,6 +120,7 @@ PURE = (
     "services/ecs/scale_in.py",
     "services/ecs/query.py",
     "services/ecs/references.py",
+    "services/ecs/rebalancing.py",
     "services/ecs/registration.py",
     "services/ecs/required_attributes.py",
     "services/ecs/service_parameters.py",

@@ -48,8 +48,15 @@ class Making(Protocol):
     def zones(self) -> frozenset[str]:
         """Availability zones in which they can be."""
 
-    def make(self, description: str, zone: str) -> Interface:
-        """One more, in that zone, "" in any. Raises NoInterface."""
+    @property
+    def open_zones(self) -> frozenset[str]:
+        """Those of them in which an address is left."""
+
+    def make(self, description: str, zone: str, *, bound: bool = True) -> Interface:
+        """One more, in that zone, "" in any; not `bound`, in another if it has none left.
+
+        Raises NoInterface.
+        """
 
 
 class Source(Protocol):

@@ -157,6 +157,12 @@ class Room:
         held = self._holding.get(wish.group, {})
         return Search(wish, draw, lambda trait: self._spread(wish.group, trait), held).best(shelves)
 
+    def values(self, trait: str) -> list[str]:
+        """The values that open targets have of that trait, sorted."""
+        self._tell_apart(frozenset((trait,)))
+        found = {shelf.traits[trait] for shelf in self._shelves.values() if trait in shelf.traits}
+        return sorted(found)
+
     def kinds(self) -> int:
         """How many kinds of open targets there are: what `choose` may have to look at."""
         return sum(shelf.kinds() for shelf in self._shelves.values())

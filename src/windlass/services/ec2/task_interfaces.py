@@ -70,8 +70,12 @@ class _Making:
     def zones(self) -> frozenset[str]:
         return frozenset(subnet.zone for subnet in self._subnets)
 
-    def make(self, description: str, zone: str) -> Interface:
-        subnet = self._next_subnet(zone)
+    @property
+    def open_zones(self) -> frozenset[str]:
+        return frozenset(subnet.zone for subnet in self._subnets if self._has_address(subnet))
+
+    def make(self, description: str, zone: str, *, bound: bool = True) -> Interface:
+        subnet = self._next_subnet(zone if bound or zone in self.open_zones else "")
         try:
             row = interfaces.make(
                 self._tx,
@@ -95,9 +99,12 @@ class _Making:
         there = [subnet for subnet in self._subnets if zone in ("", subnet.zone)] or self._subnets
         for place in range(len(there)):
             subnet = there[(turn + place) % len(there)]
-            if self._tx[INTERFACES].count("subnet", subnet.id) < subnet.block.usable_count:
+            if self._has_address(subnet):
                 return subnet
         return there[turn % len(there)]
+
+    def _has_address(self, subnet: Subnet) -> bool:
+        return self._tx[INTERFACES].count("subnet", subnet.id) < subnet.block.usable_count
 
 
 def _told(tx: Transaction, row: NetworkInterface, subnet: Subnet) -> Interface:

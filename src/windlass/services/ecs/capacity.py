@@ -28,6 +28,8 @@ class Place:
     """Where it is placed; None on Fargate, and before it is placed."""
     waits: bool = False
     """It is to be placed when its provider has an instance for it."""
+    zone: str = ""
+    """On Fargate the Availability Zone that it had best be in; "" for any of its subnets'."""
 
 
 def place_by(provider: str) -> Place:

@@ -220,7 +220,7 @@ def rows(
 
 def zone(place: Place) -> str:
     """The availability zone in which the place's network interfaces are, "" for any."""
-    return registration.zone(place.host) if place.host else ""
+    return registration.zone(place.host) if place.host else place.zone
 
 
 def _connected(task: Task, wired: Connected) -> Task:

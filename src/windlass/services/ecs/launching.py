@@ -77,7 +77,10 @@ def write(
     """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
     tx[CLUSTERS].put(cluster)
     tasks = []
-    networks = [wiring.LATER if place.waits else wires.connect(launch.zone(place)) for place in order.places]
+    networks = [
+        wiring.LATER if place.waits else wires.connect(launch.zone(place), bound=place.host is not None)
+        for place in order.places
+    ]
     for task, unit in launch.rows(
         order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
     ):

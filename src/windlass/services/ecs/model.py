@@ -398,6 +398,13 @@ TASKS: Table[Task] = Table(
             ),
             order=lambda task: task.started_at or task.created_at,
         ),
+        "service_zone": Index(
+            of=lambda task: (
+                (*task.cluster_key, task.service, task.zone)
+                if task.service and task.zone and task.desired_status == "RUNNING"
+                else None
+            )
+        ),
         "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
         "stopped": Index(
             of=lambda task: "yes" if task.last_status == "STOPPED" else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
@@ -33,7 +33,7 @@ from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import Order
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import FARGATE, TASKS, Cluster
-from windlass.services.ecs.placement import Demand
+from windlass.services.ecs.placement import INTERFACE_ZONE, Demand
 from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms, target
 
@@ -50,13 +50,14 @@ def place(
     """The order with an instance for each task that has room, without the others, and why they have none.
 
     Tasks of a managed capacity provider stay in the order without an instance: they wait for one. `zones` are
-    those of the tasks' subnets, if they have any. Fargate tasks need no instance.
+    those of the tasks' subnets, if they have any. Fargate tasks need no instance; those of a service spread
+    over the zones.
     Raises InvalidParameterException when the cluster has no instances at all, ClientException when too many
     tasks wait.
     """
     launch_type = order.places[0].launch_type
     if launch_type == FARGATE:
-        return order, []
+        return (_over_zones(tx, call, cluster, order, zones) if order.service else order), []
     rooms = call.part(Rooms)
     places, refused = list[Place](), Failures()
     with rooms.within(tx):
@@ -135,6 +136,49 @@ def matching(
         for row in reads[INSTANCES].by("status", (*cluster, "ACTIVE"))
         if row.launch_type == launch_type and row.reachable and not wanted.unmet(subject(reads, row))
     ]
+
+
+class Zones(NamedTuple):
+    """Availability Zones: all in which a task can be, and those in which one more could be started now."""
+
+    known: frozenset[str] = frozenset()
+    usable: frozenset[str] = frozenset()
+
+
+def zones(
+    tx: Transaction,
+    call: Call,
+    cluster: Cluster,
+    order: Order,
+    within: frozenset[str],
+    with_address: frozenset[str],
+) -> Zones:
+    """Those of the instances, as far as the tasks' subnets, if they have any, are `within` them."""
+    rooms = call.part(Rooms)
+    with rooms.within(tx):
+        room = rooms.of((*call.scope, cluster.name), order.places[0].launch_type)
+        known = frozenset(zone for zone in room.values(INTERFACE_ZONE) if not within or zone in within)
+        subjects = Subjects(tx, room)
+
+        def has_room(zone: str) -> bool:
+            demand = _demand(order, frozenset((zone,)), order.places[0].provider)
+            return bool(placement.choose(room, demand, 1, subjects, rooms.draw))
+
+        usable = known & with_address if within else known
+        return Zones(known, frozenset(filter(has_room, sorted(usable))))
+
+
+def _over_zones(reads: Reads, call: Call, cluster: Cluster, order: Order, zones: frozenset[str]) -> Order:
+    """Each task in the zone that has the fewest of the service then; chance decides among equals."""
+    key = (*call.scope, cluster.name, order.service)
+    there = {zone: reads[TASKS].count("service_zone", (*key, zone)) for zone in sorted(zones)}
+    places = []
+    for place in order.places:
+        fewest = [zone for zone, count in there.items() if count == min(there.values())]
+        zone = fewest[call.part(Rooms).draw(len(fewest))]
+        there[zone] += 1
+        places.append(replace(place, zone=zone))
+    return replace(order, places=places)
 
 
 def _demand(order: Order, zones: frozenset[str], provider: str = "") -> Demand:

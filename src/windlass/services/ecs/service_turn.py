@@ -28,6 +28,7 @@ from windlass.services.ecs import (
     standing,
     starting,
     stopping,
+    zone_balance,
 )
 from windlass.services.ecs.backoff import Backoff, Ended, Policy
 from windlass.services.ecs.daemon import Held
@@ -103,7 +104,10 @@ class Turn:
     def _keep_replicas(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
         """So many tasks somewhere. Returns whether that is so."""
         older = [stand.counts for id, stand in stands.items() if id != primary.id]
-        actions = deployment.plan(self._wanted(primary), stands[primary.id].counts, older)
+        counts = stands[primary.id].counts
+        if not older and zone_balance.is_between(self._service, counts):
+            return False
+        actions = deployment.plan(self._wanted(primary), counts, older)
         for action in actions:
             match action:
                 case Start(count):
@@ -113,8 +117,17 @@ class Turn:
                 case Blocked(why):
                     self._say(why)
                 case Complete():
-                    return True
+                    return not self._rebalances(primary)
         return False
+
+    def _rebalances(self, primary: Deployment) -> bool:
+        """Start what the balance of its zones lacks. Returns whether it lacks any."""
+        if primary.rollout == "IN_PROGRESS":
+            return False
+        self._service, lacking = zone_balance.look(self._tx, self._call, self._service)
+        for zone, count in lacking.items():
+            self._start(primary, count, zone)
+        return bool(lacking)
 
     def _keep_daemons(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
         """One task on each instance that is meant. Returns whether that is so."""
@@ -263,12 +276,14 @@ class Turn:
             return False
         return True
 
-    def _start(self, row: Deployment | TaskSet, count: int) -> None:
+    def _start(self, row: Deployment | TaskSet, count: int, zone: str = "") -> None:
         if not self._may_start(row):
             return
         revision = self._tx[REVISIONS].require(row.revision_id)
         self._started(
-            starting.start(self._tx, self._call, self._service, revision, row.id, count, most=STARTS_MAX)
+            starting.start(
+                self._tx, self._call, self._service, revision, row.id, count, most=STARTS_MAX, zone=zone
+            )
         )
 
     def _started(self, started: Started) -> None:

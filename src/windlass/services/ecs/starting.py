@@ -31,6 +31,7 @@ from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import CLUSTERS, FARGATE, TASKS, Task, TaskDefinition, fargate_bucket
 from windlass.services.ecs.pace import Tasks
+from windlass.services.ecs.placing import Zones
 from windlass.services.ecs.service_model import Service, ServiceRevision
 
 CLUSTER_TAG = "aws:ecs:clusterName"
@@ -64,8 +65,12 @@ def start(
     count: int,
     *,
     most: int,
+    zone: str = "",
 ) -> Started:
-    """Start up to `count` tasks, as many as launch rates and the cluster's room allow, and at most `most`."""
+    """Start up to `count` tasks, as many as launch rates and the cluster's room allow, and at most `most`.
+
+    They go to that Availability Zone, if one is named.
+    """
     definition = lookup.definition(tx, call.scope, revision.definition_arn)
     if definition is None:
         return Started(why=_unable("TaskDefinition not found"), event=WRONG)
@@ -82,7 +87,8 @@ def start(
         wires = wiring.begin(tx, call, order)
         launching.check_concurrency(tx, call, order)
         cluster = tx[CLUSTERS].require(service.cluster_key)
-        order, failures = placing.place(tx, call, cluster, order, wires.zones)
+        within = frozenset((zone,)) if zone else wires.zones
+        order, failures = placing.place(tx, call, cluster, order, within)
     except Fault as fault:
         rates.give_back(call.scope, service.id, _wish(places), call.now)
         return _refused(fault)
@@ -124,6 +130,23 @@ def start_on(
         return Started(tasks, again=pace.look_again)
     why, reason = unplaced.closest(failures)
     return Started(tasks, why, NO_ROOM, reason)
+
+
+def zones(tx: Transaction, call: Call, service: Service, revision: ServiceRevision, deployment: str) -> Zones:
+    """Where its tasks can be, and where one more could be started now."""
+    definition = lookup.definition(tx, call.scope, revision.definition_arn)
+    if definition is None:
+        return Zones()
+    try:
+        places = _places(tx, revision, deployment, 1)
+        order = order_of(service, revision, definition, places, deployment)
+        wires = wiring.begin(tx, call, order)
+    except Fault:
+        return Zones()
+    if places[0].launch_type == FARGATE:
+        return Zones(wires.zones, wires.open_zones)
+    cluster = tx[CLUSTERS].require(service.cluster_key)
+    return placing.zones(tx, call, cluster, order, wires.zones, wires.open_zones)
 
 
 def _wish(places: Sequence[Place]) -> Tasks:

@@ -50,8 +50,12 @@ class Wiring(Protocol):
     def zones(self) -> frozenset[str]:
         """Availability zones in which its tasks can be; empty: in any."""
 
-    def connect(self, zone: str) -> Wired:
-        """One more task, on a machine of that zone, "" where it has none."""
+    @property
+    def open_zones(self) -> frozenset[str]:
+        """Those of them in which an address is left; empty: there are no addresses of their own."""
+
+    def connect(self, zone: str, *, bound: bool = True) -> Wired:
+        """One more task, in that zone, "" in any; not `bound`, elsewhere if there is no address left."""
 
 
 def begin(tx: Transaction, call: Call, order: Connectable) -> Wiring:
@@ -68,11 +72,9 @@ class _Plain:
 
     wired: Wired
 
-    @property
-    def zones(self) -> frozenset[str]:
-        return frozenset()
+    zones = open_zones = frozenset[str]()
 
-    def connect(self, zone: str) -> Wired:
+    def connect(self, zone: str, *, bound: bool = True) -> Wired:
         return self.wired
 
 
@@ -88,10 +90,15 @@ class _OwnInterfaces:
     def zones(self) -> frozenset[str]:
         return self.making.zones
 
-    def connect(self, zone: str) -> Wired:
+    @property
+    def open_zones(self) -> frozenset[str]:
+        return self.making.open_zones
+
+    def connect(self, zone: str, *, bound: bool = True) -> Wired:
         attachment_id = self.call.ids.uuid()
         try:
-            interface = self.making.make(references.attachment_arn(*self.call.scope, attachment_id), zone)
+            arn = references.attachment_arn(*self.call.scope, attachment_id)
+            interface = self.making.make(arn, zone, bound=bound)
         except NoInterface as none:
             public = "enabled" if self.wish.public else "disabled"
             return Wired(
