@@ -20,7 +20,7 @@ def group() -> None:
 
 @app.command(name="spot-interrupt")
 def spot_interrupt(
-    tasks: Annotated[list[str], typer.Argument(metavar="TASK...", help="Ids or ARNs of tasks.")],
+    tasks: Annotated[list[str], typer.Argument(metavar="TASK", help="Ids or ARNs of tasks.")],
     endpoint: Endpoint,
     as_json: AsJson = False,
 ) -> None:
