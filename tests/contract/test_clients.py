@@ -179,7 +179,7 @@ def test_many_requests_on_one_connection(wire: Wire) -> None:
     ]:
         wire.send(wire.request("sqs", sqs(operation), b'{"QueueName":"nobody"}'))
         assert wire.answer()[0] == status
-    wire.send(wire.request("ecs", {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListServices"}, b"{}"))
+    wire.send(wire.request("ecs", {"X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListDaemons"}, b"{}"))
     assert wire.answer()[0] == 501
     wire.send(wire.request("sqs", sqs("ListQueues") | {"Connection": "close"}, b"{}"))
     assert wire.answer()[0] == 200 and wire.ended()

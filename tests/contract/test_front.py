@@ -30,7 +30,7 @@ ECS = "AmazonEC2ContainerServiceV20141113"
         ("ecs", f"{ECS}.RunTask", "1.1", b'{"count": ' + b"[" * 5000, 400, "SerializationException"),
         ("ecs", f"{ECS}.RunTask", "1.1", b"\xff\xfe\x00", 400, "SerializationException"),
         ("ecs", f"{ECS}.RunTask", "1.1", b"{}", 400, "InvalidParameterException"),
-        ("ecs", f"{ECS}.CreateService", "1.1", b"{}", 501, "NotImplemented"),
+        ("ecs", f"{ECS}.CreateDaemon", "1.1", b"{}", 501, "NotImplemented"),
         ("sqs", "AmazonSQS.SendMessage", "1.0", b'{"QueueUrl": 5}', 400, "SerializationException"),
         ("sqs", "AmazonSQS.SendMessage", "1.0", b"", 400, "MissingRequiredParameterException"),
         ("dynamodb", "DynamoDB_20120810.ListTables", "1.0", b"{}", 501, "NotImplemented"),
