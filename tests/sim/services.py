@@ -7,11 +7,13 @@ from typing import Any
 
 from windlass.aws.quotas import Profile, load_profile
 from windlass.fleet.messages import UnitSpec
+from windlass.front import machines
 from windlass.kernel.clock import SECOND, Duration
 from windlass.services import ec2, ecs, logs
+from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS
 from windlass.sim.runner import Course
-from windlass.sim.world import World
+from windlass.sim.world import ACCOUNT, REGION, World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 Story = Callable[["Told"], Awaitable[None]]
@@ -39,6 +41,14 @@ class Told:
         main = {"name": "main", "image": image, "memory": 64, **container}
         answer = await self.ecs("RegisterTaskDefinition", family="web", containerDefinitions=[main])
         return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    async def instances(self, count: int, *, cpu_units: int, memory_mib: int) -> None:
+        """So many container instances of that size in the cluster `default`, once they have registered."""
+        asked = {"count": str(count), "cpu": str(cpu_units), "memory": str(memory_mib)}
+        scope = {"account": ACCOUNT, "region": REGION, "cluster": "default"}
+        await machines.run(self.world.plane, {**asked, **scope})
+        while self.world.plane.store[INSTANCES].count("cluster", (ACCOUNT, REGION, "default")) < count:
+            await self.world.pass_time(SECOND)
 
     async def create(self, count: int, **params: Any) -> None:
         wanted = {"serviceName": "web", "taskDefinition": "web", "desiredCount": count, **params}

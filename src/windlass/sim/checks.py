@@ -89,8 +89,11 @@ def crowded(
         here = on.get(row.id, [])
         cpu, memory = sum(unit.cpu_units for unit in here), sum(unit.memory_mib for unit in here)
         ports = [port for unit in here for port in unit.ports]
-        if taken(row) != Taken(cpu, memory, frozenset(ports)):
-            wrong.append(f"instance {row.id}: counted {taken(row)}, its units take {(cpu, memory, ports)}")
+        gpus = sum(unit.gpus for unit in here)
+        enis = sum(unit.spec.network.interface is not None for unit in here)
+        sums = Taken(cpu, memory, frozenset(ports), gpus, enis)
+        if taken(row) != sums:
+            wrong.append(f"instance {row.id}: counted {taken(row)}, its units take {sums}")
         if not row.unbounded and (cpu > row.cpu_units or memory > row.memory_mib):
             wrong.append(
                 f"instance {row.id} has {row.cpu_units} and {row.memory_mib}; {cpu} and {memory} taken"

@@ -37,6 +37,11 @@ class LaunchRates:
         self._due: dict[_Service, Instant] = {}
         self._forget_at = DUE_KEPT_MIN
 
+    @property
+    def paced(self) -> bool:
+        """Whether services act in work cycles: then what they do not ask for in one comes much later."""
+        return self._pace.cycle > 0
+
     def ask(self, scope: Scope, service: str, wish: Tasks, now: Instant) -> Plan:
         """How many of these tasks the service may start now; their tokens are taken.
 

@@ -67,15 +67,16 @@ def start(
     most: int,
     zone: str = "",
 ) -> Started:
-    """Start up to `count` tasks, as many as launch rates and the cluster's room allow, and at most `most`.
+    """Start up to `count` tasks, as many as the launch rates and the cluster's room allow.
 
-    They go to that Availability Zone, if one is named.
+    Where no work cycle limits them, at most `most` of them: the others are for the next turn. They go to that
+    Availability Zone, if one is named.
     """
     definition = lookup.definition(tx, call.scope, revision.definition_arn)
     if definition is None:
         return Started(why=_unable("TaskDefinition not found"), event=WRONG)
     rates = call.part(LaunchRates)
-    places = _places(tx, revision, deployment, min(count, most))
+    places = _places(tx, revision, deployment, count if rates.paced else min(count, most))
     pace = rates.ask(call.scope, service.id, _wish(places), call.now)
     places = _within(places, pace.starts)
     again = call.now if len(places) == most < count else pace.look_again
