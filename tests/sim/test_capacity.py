@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import random
 from typing import Any
 
 import pytest
 
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import load_profile
+from windlass.fleet.model import INSTANCES as MACHINES
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.kernel.faults import Fault
 from windlass.services import autoscaling, ec2, ecs, logs
+from windlass.services.autoscaling.model import MEMBERS
 from windlass.services.ecs.capacity_scaling import METRIC, NAMESPACE
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS
@@ -143,6 +146,83 @@ def test_from_nothing_to_a_thousand_tasks_and_back() -> None:
         assert points[-1].value in (0.0, 100.0)
 
     World(SERVICES, load_profile("aws-2022"), seed=1, check_every=MINUTE).run(story)
+
+
+FAMILIES = ("apart", "huge", "port", "work")
+APART = [{"type": "distinctInstance"}]
+
+
+async def a_mishap(world: World, stream: random.Random, running_tasks: list[str]) -> None:
+    """One thing that somebody may do, or that may happen, drawn."""
+    match stream.randrange(9):
+        case 0 | 1 | 2:
+            family = stream.choice(FAMILIES)
+            try:
+                ran = await world.call(
+                    "ecs", "RunTask", cluster="prod", taskDefinition=family, count=stream.randint(1, 10),
+                    placementConstraints=APART if family == "apart" else [],
+                )  # fmt: skip
+                running_tasks += [task["taskArn"] for task in ran["tasks"]]
+            except Fault as fault:
+                assert fault.code in ("ClientException", "ThrottlingException"), fault
+        case 3 | 4 if running_tasks:
+            arn = running_tasks.pop(stream.randrange(len(running_tasks)))
+            await world.call("ecs", "StopTask", cluster="prod", task=arn)
+        case 5:
+            sizes = {"MinSize": stream.randint(0, 2), "MaxSize": stream.randint(2, 20)}
+            await world.call("autoscaling", "UpdateAutoScalingGroup", AutoScalingGroupName="web", **sizes)
+        case 6:
+            machines = [m.id for m in world.plane.store[MACHINES].by("phase", "running")]
+            if machines:
+                await world.call("ec2", "TerminateInstances", InstanceIds=[stream.choice(sorted(machines))])
+        case 7:
+            world.disconnect("embedded")
+            await world.pass_time(stream.randint(0, 10) * SECOND)
+            world.connect("embedded")
+        case _:
+            await world.pass_time(stream.randint(1, 400) * SECOND)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_whatever_happens_it_settles(seed: int) -> None:
+    """Tasks come and go, sizes change, machines and sessions end; then nothing is left, and nothing waits."""
+
+    async def story(world: World) -> None:
+        stream = random.Random(seed)
+        await a_cluster(world, managedDraining=stream.choice(["ENABLED", "DISABLED"]))
+        await other_definitions(world)
+        arns: list[str] = []
+        for _ in range(40):
+            await a_mishap(world, stream, arns)
+        await world.call("autoscaling", "UpdateAutoScalingGroup", AutoScalingGroupName="web",
+                         MinSize=0, MaxSize=200)  # fmt: skip
+        await world.pass_time(40 * MINUTE)
+        tasks = world.plane.store[TASKS]
+        waits = [tasks.require(row.id).family for row in world.plane.store[WAITING].all()]
+        assert set(waits) <= {"huge"}, "what fits on an instance of the group runs"
+        await stop(world, [task.arn for task in tasks.all() if task.desired_status == "RUNNING"])
+        await world.pass_time(40 * MINUTE)
+        assert (instances(world), await desired(world)) == (0, 0)
+        assert world.plane.store[WAITING].count("cluster", KEY) == 0
+        assert world.plane.store[MEMBERS].count("scope", KEY[:2]) == 0
+
+    World(SERVICES, load_profile("aws-2022"), seed, check_every=5 * SECOND, shuffle=True).run(story)
+
+
+async def other_definitions(world: World) -> None:
+    """One task to an instance by constraint and by host port, and one that fits nowhere."""
+    main = {"name": "main", "image": "worker", "cpu": 256, "memory": 512}
+    shapes: dict[str, dict[str, Any]] = {
+        "apart": {},
+        "port": {"portMappings": [{"containerPort": 80, "hostPort": 8080}]},
+        "huge": {"cpu": 8_192},
+    }
+    for family, shape in shapes.items():
+        containers = [{**main, **shape}]
+        await world.call(
+            "ecs", "RegisterTaskDefinition", family=family, networkMode="bridge",
+            containerDefinitions=containers,
+        )  # fmt: skip
 
 
 def test_waiting_has_a_quota_and_may_end() -> None:

@@ -7,15 +7,17 @@ real plane's rows too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from windlass.fleet.messages import UnitState
-from windlass.fleet.model import Node, Unit
+from windlass.fleet.model import Instance, Node, Unit
 from windlass.fleet.place import Reserved
 from windlass.fleet.room import Taken
 from windlass.fleet.transitions import ENDED, occupies
+from windlass.services.autoscaling.model import Member
 from windlass.services.ec2.model import NetworkInterface
 from windlass.services.ecs.instance_model import ContainerInstance
+from windlass.services.ecs.model import Task
 
 
 def unplaced(units: Iterable[Unit], nodes: Mapping[str, Node]) -> list[str]:
@@ -101,6 +103,33 @@ def crowded(
         if len(set(ports)) < len(ports):
             wrong.append(f"instance {row.id} has a port taken twice: {ports}")
     return wrong
+
+
+def misparked(units: Iterable[Unit], tasks: Iterable[Task], waiting: Collection[str]) -> list[str]:
+    """What waits for capacity is a parked unit, a task without an instance and a row that waits, or none.
+
+    A task that was stopped while it waited stays parked until that is taken in.
+    """
+    parked = {unit.id for unit in units if unit.parked and unit.desired == "run"}
+    bare = {
+        task.id
+        for task in tasks
+        if task.launch_type == "EC2" and not task.instance and task.desired_status == "RUNNING"
+    }
+    return [
+        *(f"task {one} waits and its unit is not parked" for one in sorted(set(waiting) - parked)),
+        *(f"unit {one} is parked and nothing waits" for one in sorted(parked - set(waiting))),
+        *(f"task {one} has no instance and does not wait" for one in sorted(bare - set(waiting))),
+    ]
+
+
+def mismatched(members: Iterable[Member], machines: Iterable[Instance]) -> list[str]:
+    """An Auto Scaling group's instance is a machine of that group, and the other way round."""
+    of_group = {
+        machine.id for machine in machines if machine.group and machine.phase in ("pending", "running")
+    }
+    named = {member.id for member in members}
+    return [f"machine {one} is of a group that does not know it" for one in sorted(of_group - named)]
 
 
 def misattached(units: Iterable[Unit], interfaces: Sequence[NetworkInterface]) -> list[str]:

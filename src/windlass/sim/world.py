@@ -13,6 +13,7 @@ from typing import Any
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
 from windlass.fleet import intake
+from windlass.fleet import model as fleet
 from windlass.fleet.controller import Controller
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
@@ -26,8 +27,11 @@ from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock, seconds
 from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.faults import Bug
 from windlass.services.assemble import assemble, start
+from windlass.services.autoscaling.model import MEMBERS
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import TASKS
+from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Service
 from windlass.sim import checks
@@ -201,6 +205,7 @@ class World:
             *checks.misattached(units, self._interfaces()),
             *checks.misbound(units),
             *self._crowded(units),
+            *self._misplaced(units),
         ]
         if wrong:
             raise Bug(f"after {self.elapsed / SECOND:g} s: {wrong[0]}", *wrong)
@@ -210,6 +215,17 @@ class World:
             return []
         rooms = self.plane.calls.part(Rooms)
         return checks.crowded(units, self.plane.store[INSTANCES].all(), rooms.taken)
+
+    def _misplaced(self, units: list[Unit]) -> list[str]:
+        """Of tasks that wait for capacity, and of Auto Scaling groups."""
+        wrong = []
+        store = self.plane.store
+        if any(WAITING in service.tables for service in self._services):
+            waiting = [row.id for row in store[WAITING].all()]
+            wrong += checks.misparked(units, store[TASKS].all(), waiting)
+        if any(MEMBERS in service.tables for service in self._services):
+            wrong += checks.mismatched(store[MEMBERS].all(), store[fleet.INSTANCES].all())
+        return wrong
 
     def _interfaces(self) -> list[NetworkInterface]:
         with_ec2 = any(INTERFACES in service.tables for service in self._services)

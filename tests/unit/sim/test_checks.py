@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.ecs_build import an_instance
+from tests.ecs_build import a_machine, a_task, a_task_unit, an_instance
 from tests.fleet_build import a_node, a_state, a_unit
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.networks import Interface, Network
@@ -72,3 +72,25 @@ def test_crowded() -> None:
     small = replace(row, cpu_units=100)
     assert "256 and 512 taken" in checks.crowded([unit], [small], lambda _: taken["one"])[0]
     assert checks.crowded([unit], [replace(small, unbounded=True)], lambda _: taken["one"]) == []
+
+
+def test_what_waits_for_capacity() -> None:
+    """A parked unit, a task without an instance and a row that waits come together."""
+    task = a_task("t1")
+    parked = a_task_unit(task, "waiting", parked=True)
+    assert checks.misparked([parked], [task], ["t1"]) == []
+    assert checks.misparked([parked], [task], []) != []
+    assert checks.misparked([a_task_unit(task, "waiting")], [task], ["t1"]) != []
+    assert checks.misparked([], [task], []) == ["task t1 has no instance and does not wait"]
+    stopped = a_task("t1", desired_status="STOPPED")
+    assert (
+        checks.misparked([a_task_unit(stopped, "waiting", parked=True, desired="stop")], [stopped], []) == []
+    )
+
+
+def test_machines_of_groups() -> None:
+    """A machine that lives is known to its group."""
+    machine = a_machine(group="arn:aws:autoscaling:…", phase="running")
+    assert checks.mismatched([], [machine]) != []
+    assert checks.mismatched([], [a_machine(group="arn:aws:autoscaling:…", phase="terminated")]) == []
+    assert checks.mismatched([], [a_machine(phase="running")]) == []

@@ -39,6 +39,8 @@ class CapacityScaling:
         self._groups = plane.calls.part(Groups)
         self._metrics = plane.calls.part(Metrics)
         self._minute: Duration = seconds(plane.quotas.delay_s(MINUTE_OF)) or MINUTE
+        self._due: Instant = 0
+        """When the next minute begins."""
         self._low: dict[str, int] = {}
         """Group ARN → minutes in a row that its reservation was below the target."""
         self.loop = Loop("ecs.scaling", plane.clock, plane.journal, self._pass, period=self._minute)
@@ -47,13 +49,16 @@ class CapacityScaling:
         source = self._groups.source
         if source is None:
             return None
+        if now < self._due:  # a timer may ring early, and minutes are counted: none twice
+            return self._due
+        self._due = now + self._minute
         store = self._plane.store
         for arn in sorted(map(str, store[PROVIDERS].values("group"))):
             with store.transact() as tx:
                 provider = tx[PROVIDERS].first("group", arn)
                 if provider is not None and provider.scaling.enabled:
                     self._scale(tx, source, provider, now)
-        return None
+        return self._due
 
     def _scale(self, tx: Transaction, source: Source, provider: CapacityProvider, now: Instant) -> None:
         """One provider."""
@@ -81,10 +86,11 @@ class CapacityScaling:
         self._low[group.arn] = verdict.low_points
         dimensions = {"CapacityProviderName": provider.name, "ClusterName": clusters[0].name}
         self._metrics.put(*scope, NAMESPACE, METRIC, dimensions, verdict.reservation, "Percent", now)
-        if verdict.desired != len(there):
+        wanted = max(group.min_size, min(verdict.desired, group.max_size))
+        if wanted not in (len(there), group.desired):
             cause = f"a scaling policy of ECS ({METRIC} {verdict.reservation:.0f}) executed,"
-            source.scale(tx, group.arn, verdict.desired, cause, now)
-            told = f"{len(there)} to {verdict.desired} instances: {verdict.why}"
+            source.scale(tx, group.arn, wanted, cause, now)
+            told = f"{len(there)} to {wanted} instances: {verdict.why}"
             self._plane.journal.note("ecs", provider.arn, "scales", told)
 
 

@@ -213,6 +213,7 @@ def rows(
             created_at=now,
             desired="stop" if wired.fault else "run",
             parked=place.waits,
+            why=f"waits for an instance of capacity provider {place.provider}" if place.waits else "",
         )
         written.append((task, unit if place.host is None else hosted(unit, place.host, made.need)))
     return written
