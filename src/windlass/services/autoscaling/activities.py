@@ -10,6 +10,7 @@ from typing import Any
 
 from windlass.aws.bus import Bus, Notice
 from windlass.kernel.clock import MICROSECOND, Instant
+from windlass.kernel.ids import Ids
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.autoscaling import limits
@@ -27,8 +28,23 @@ SOURCE = "aws.autoscaling"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def begin(tx: Transaction, group: Group, activity: Activity) -> Activity:
-    """A further activity of the group; when there are many the oldest is forgotten."""
+def begin(
+    tx: Transaction, group: Group, ids: Ids, description: str, why: str, now: Instant, **further: Any
+) -> Activity:
+    """A further activity of the group, under way unless `further` says otherwise.
+
+    When there are many the oldest is forgotten.
+    """
+    activity = Activity(
+        id=ids.uuid(),
+        account=group.account,
+        region=group.region,
+        group=group.name,
+        description=description,
+        cause=cause(group, why, now),
+        started_at=now,
+        **further,
+    )
     if tx[ACTIVITIES].count("group", group.key) >= limits.ACTIVITIES_KEPT:
         oldest = tx[ACTIVITIES].first("group", group.key)
         if oldest is not None:

@@ -26,7 +26,6 @@ from windlass.services.autoscaling.model import (
     LAUNCHING,
     MEMBERS,
     TERMINATING,
-    Activity,
     Group,
     GroupKey,
     Member,
@@ -160,29 +159,14 @@ class Scaler:
         why = "an instance was started in response to a difference between desired and actual capacity"
         for begin in begins:
             machine = maker.launch(tx, scope, made, begin.site, group.arn, now)
-            activity = Activity(
-                id=self._ids.uuid(),
-                account=group.account,
-                region=group.region,
-                group=group.name,
-                description=f"Launching a new EC2 instance: {machine.id}",
-                cause=activities.cause(group, why, now),
-                started_at=now,
-            )
-            activities.begin(tx, group, activity)
+            told = f"Launching a new EC2 instance: {machine.id}"
+            activity = activities.begin(tx, group, self._ids, told, why, now)
+            member = launching.member(group, machine, now)
             tx[MEMBERS].put(
-                Member(
-                    id=machine.id,
-                    account=group.account,
-                    region=group.region,
-                    group=group.name,
-                    zone=machine.zone,
-                    instance_type=machine.instance_type,
-                    launched_at=now,
-                    protected=group.protects_new,
+                replace(
+                    member,
                     configuration=group.launch.configuration,
                     template=made.template,
-                    image_id=made.image_id,
                     activity=activity.id,
                 )
             )
@@ -193,19 +177,17 @@ class Scaler:
         waited = self._retries.get(group.key, (0, 0))[1]
         delay = min(limits.RETRY_MAX, waited * 2) if waited else limits.RETRY_FIRST
         self._retries[group.key] = (now + delay, delay)
-        activity = Activity(
-            id=self._ids.uuid(),
-            account=group.account,
-            region=group.region,
-            group=group.name,
-            description="Launching a new EC2 instance.  Status Reason: " + fault.message,
-            cause=activities.cause(group, "an instance was started in response to a difference", now),
-            started_at=now,
+        activities.begin(
+            tx,
+            group,
+            self._ids,
+            f"Launching a new EC2 instance.  Status Reason: {fault.message}",
+            "an instance was started in response to a difference between desired and actual capacity",
+            now,
             ended_at=now,
             status="Failed",
             message=f"{fault.message} Launching EC2 instance failed.",
         )
-        activities.begin(tx, group, activity)
         self._journal.note("autoscaling", group.arn, "launch failed", fault.message)
         return now + delay
 

@@ -17,15 +17,7 @@ def end(
 ) -> Activity:
     """Mark it; the loop terminates the machine when no hook holds it. Returns the activity."""
     activities.finish(tx, bus, member, now, "Cancelled")
-    activity = Activity(
-        id=ids.uuid(),
-        account=group.account,
-        region=group.region,
-        group=group.name,
-        description=f"Terminating EC2 instance: {member.id}",
-        cause=activities.cause(group, why, now),
-        started_at=now,
-    )
-    activities.begin(tx, group, activity)
+    told = f"Terminating EC2 instance: {member.id}"
+    activity = activities.begin(tx, group, ids, told, why, now)
     tx[MEMBERS].put(replace(moved(member, "end"), activity=activity.id, why=member.why or why))
     return activity

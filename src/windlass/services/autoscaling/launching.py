@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from windlass.fleet.blueprints import Blueprint, Maker, Size
+from windlass.fleet.model import Instance
+from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services.autoscaling.model import CONFIGURATIONS, Group, Launch, Reads, Scope
+from windlass.services.autoscaling.model import CONFIGURATIONS, Group, Launch, Member, Reads, Scope
 
 GROUP_TAG = "aws:autoscaling:groupName"
 """A tag that every instance of a group has; EC2 Auto Scaling User Guide, tagging."""
@@ -36,6 +38,21 @@ def for_group(reads: Reads, group: Group, maker: Maker) -> Blueprint:
     made = blueprint(reads, (group.account, group.region), group.launch, maker)
     given = {tag.key: tag.value for tag in group.tags if tag.at_launch}
     return replace(made, tags={**made.tags, **given, GROUP_TAG: group.name})
+
+
+def member(group: Group, machine: Instance, now: Instant) -> Member:
+    """The machine as a new instance of the group."""
+    return Member(
+        id=machine.id,
+        account=group.account,
+        region=group.region,
+        group=group.name,
+        zone=machine.zone,
+        instance_type=machine.instance_type,
+        launched_at=now,
+        protected=group.protects_new,
+        image_id=machine.details.get("ImageId", ""),
+    )
 
 
 def sizes(reads: Reads, group: Group, maker: Maker) -> tuple[Size, ...]:

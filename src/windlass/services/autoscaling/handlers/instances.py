@@ -8,9 +8,9 @@ from windlass.fleet.model import INSTANCES
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.autoscaling import activities, describe, ending, find, limits
+from windlass.services.autoscaling import activities, describe, ending, find, launching, limits
 from windlass.services.autoscaling.find import invalid
-from windlass.services.autoscaling.model import GROUPS, MEMBERS, Activity, Group, Member
+from windlass.services.autoscaling.model import GROUPS, MEMBERS, Group
 from windlass.services.autoscaling.transitions import ACTIVE
 
 
@@ -92,20 +92,10 @@ def detach_instances(call: Call, params: Params) -> Result:
         for member in members:
             tx[MEMBERS].delete(member.id)
             tx[INSTANCES].put(replace(tx[INSTANCES].require(member.id), group=""))
-            activity = Activity(
-                id=call.ids.uuid(),
-                account=group.account,
-                region=group.region,
-                group=group.name,
-                description=f"Detaching EC2 instance: {member.id}",
-                cause=activities.cause(
-                    group, "instance was detached in response to a user request", call.now
-                ),
-                started_at=call.now,
-                ended_at=call.now,
-                status="Successful",
-            )
-            made.append(activities.begin(tx, group, activity))
+            told = f"Detaching EC2 instance: {member.id}"
+            why = "instance was detached in response to a user request"
+            done = {"ended_at": call.now, "status": "Successful"}
+            made.append(activities.begin(tx, group, call.ids, told, why, call.now, **done))
     return {"Activities": [describe.activity(one) for one in made]}
 
 
@@ -123,20 +113,7 @@ def _attach(tx: Transaction, call: Call, group: Group, instance_id: str) -> None
     if tx[MEMBERS].get(instance_id) is not None:
         raise invalid(f"Instance {instance_id} is already part of an Auto Scaling group.")
     tx[INSTANCES].put(replace(machine, group=group.arn))
-    tx[MEMBERS].put(
-        Member(
-            id=machine.id,
-            account=group.account,
-            region=group.region,
-            group=group.name,
-            zone=machine.zone,
-            instance_type=machine.instance_type,
-            launched_at=call.now,
-            state="InService",
-            protected=group.protects_new,
-            image_id=machine.details.get("ImageId", ""),
-        )
-    )
+    tx[MEMBERS].put(replace(launching.member(group, machine, call.now), state="InService"))
 
 
 def _smaller(tx: Transaction, call: Call, group: Group, by: int) -> Group:
