@@ -272,3 +272,38 @@ def test_settings_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     done = windlass("up", "--port", "0", "--runner", "oci", "--data", str(tmp_path / "data"))
     assert done.returncode != 0
     assert "ECS_IMAGE_PULL_BEHAVIOR is one of default, always, once, prefer-cached" in done.stderr
+
+
+def test_all_tasks_of_a_revision_run_the_image_of_its_first(
+    tasks: Tasks, registry: DebianRegistry, busybox: bytes
+) -> None:
+    """1. A service of one task. 2. Its tag means another image. 3. Scaled: the first. 4. Deployed: the other."""
+    command = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
+    one, two = (Pushed([busybox], Cmd=command, Env=[f"VERSION={number}"]) for number in (1, 2))
+    shape = {"name": "main", "image": registry.push(one, "team/service", "latest"), "memory": 16}
+    ecs = tasks.ecs
+    ecs.register_task_definition(family="web", containerDefinitions=[shape])
+    ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=1)
+
+    def running(count: int) -> set[str]:
+        """The digests of its tasks' images, once so many run and no others."""
+        arns = ecs.list_tasks(serviceName="web")["taskArns"]
+        found = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+        up = [task["containers"][0] for task in found if task["lastStatus"] == "RUNNING"]
+        return {one.get("imageDigest", "") for one in up} if len(up) == len(arns) == count else set()
+
+    assert until(lambda: running(1), "the first runs") == {one.digest}
+    registry.push(two, "team/service", "latest")
+    ecs.update_service(service="web", desiredCount=3)
+    assert until(lambda: running(3), "three run") == {one.digest}
+    [service] = ecs.describe_services(services=["web"])["services"]
+    [revision] = ecs.describe_service_revisions(
+        serviceRevisionArns=[service["currentServiceRevisions"][0]["arn"]]
+    )["serviceRevisions"]
+    assert revision["containerImages"] == [
+        {"containerName": "main", "image": shape["image"], "imageDigest": one.digest}
+    ]
+    ecs.update_service(service="web", desiredCount=1, forceNewDeployment=True)
+    assert until(lambda: running(1) == {two.digest}, "the other image runs")
+    ecs.delete_service(service="web", force=True)
+    until(lambda: not ecs.list_tasks(serviceName="web")["taskArns"], "its tasks end")

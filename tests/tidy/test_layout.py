@@ -113,6 +113,7 @@ PURE = (
     "services/ecs/deployment_configuration.py",
     "services/ecs/departures.py",
     "services/ecs/interface_slots.py",
+    "services/ecs/image_versions.py",
     "services/ecs/launch.py",
     "services/ecs/log_options.py",
     "services/ecs/pace.py",

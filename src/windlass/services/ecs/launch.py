@@ -25,6 +25,7 @@ from windlass.services.ecs import (
     capacity,
     container_definition,
     containers,
+    image_versions,
     limits,
     placement,
     references,
@@ -81,6 +82,8 @@ class Order(msgspec.Struct, frozen=True):
     """Its deployment or task set."""
     balanced: bool = False
     """Whether load balancers are to send the tasks requests."""
+    digests: Mapping[str, str] = {}
+    """Container name → digest that its image's tag is to mean (image_versions.py)."""
 
 
 class Connected(Protocol):
@@ -195,7 +198,7 @@ def rows(
         spec = containers.unit_spec(
             task_id,
             _facts(task, definition.revision),
-            made.containers,
+            image_versions.pinned(made.containers, made.digests),
             names,
             around,
             volumes,

@@ -28,7 +28,7 @@ PARTIAL: Mapping[str, str] = {
         "as far as the runner can (docs/nodes.md), port ranges of up to 1,000 ports; by no runner: links, "
         "hostname, DNS members, extraHosts, dockerSecurityOptions, interactive, "
         "pseudoTerminal, disableNetworking, repositoryCredentials, firelensConfiguration, credentialSpecs, "
-        "versionConsistency, pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
+        "pidMode, ipcMode, proxyConfiguration, inferenceAccelerators, "
         "ephemeralStorage, runtimePlatform, enableFaultInjection, executionRoleArn, "
         "the json-file driver's options; log drivers other than awslogs and json-file are refused"
     ),

@@ -20,6 +20,7 @@ from windlass.services.ecs import (
     circuit_breaker,
     daemon,
     deployment,
+    image_versions,
     placing,
     progress,
     scale_in,
@@ -91,6 +92,7 @@ class Turn:
         primary = self._tx[DEPLOYMENTS].require(self._service.deployment_id)
         self._forgive(primary, stands[primary.id])
         primary = self._tx[DEPLOYMENTS].require(primary.id)
+        self._learn_images(primary)
         if not progress.may_scale(self._tx, self._service):
             return min(self._again, default=None)
         if self._service.scheduling == "DAEMON":
@@ -266,6 +268,17 @@ class Turn:
                 return replace(row, backoff_failures=0, backoff_until=0)
             self._again.append(backoff.succeeds_at(task.started_at, self._rules.backoff))
         return row
+
+    def _learn_images(self, row: Deployment | TaskSet) -> None:
+        """What the tags of its images meant for a task of it that runs, for those that come."""
+        revision = self._tx[REVISIONS].require(row.revision_id)
+        if revision.digests:
+            return
+        for kind in ("running", "healthy"):
+            task = self._tx[TASKS].first("standing", (row.id, kind))
+            if task is not None and (after := image_versions.learned(revision, task)) != revision:
+                self._tx[REVISIONS].put(after)
+                return
 
     # acting
 

@@ -193,7 +193,13 @@ def order_of(
         started_by=deployment,
         tags=_tags(service, definition),
     )
-    return replace(made, service=service.name, deployment=deployment, balanced=bool(revision.load_balancers))
+    return replace(
+        made,
+        service=service.name,
+        deployment=deployment,
+        balanced=bool(revision.load_balancers),
+        digests=dict(revision.digests),
+    )
 
 
 def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:

@@ -46,6 +46,7 @@ class TaskSetTurn(Turn):
         counts = stand.counts
         if row.backoff_failures and (counts.waiting or counts.healthy):
             row = self._forgiven(row)
+        self._learn_images(row)
         ends = row.status == "DRAINING" or self._service.status != "ACTIVE"
         wanted = 0 if ends else row.desired_count
         planned = task_set_plan.plan(Held(wanted, counts, leaving.counts, stand.stopping + leaving.stopping))
