@@ -277,7 +277,7 @@ def test_settings_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_all_tasks_of_a_revision_run_the_image_of_its_first(
     tasks: Tasks, registry: DebianRegistry, busybox: bytes
 ) -> None:
-    """1. A service of one task. 2. Its tag means another image. 3. Scaled: the first. 4. Deployed: the other."""
+    """1. A service of one task. 2. Its tag means another. 3. Scaled: the first. 4. Deployed: the other."""
     command = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"]
     one, two = (Pushed([busybox], Cmd=command, Env=[f"VERSION={number}"]) for number in (1, 2))
     shape = {"name": "main", "image": registry.push(one, "team/service", "latest"), "memory": 16}
