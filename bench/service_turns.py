@@ -12,6 +12,7 @@ from typing import Any
 from bench.result import Result
 from windlass.aws.calls import Principal
 from windlass.aws.quotas import load_profile
+from windlass.kernel import garbage
 from windlass.kernel.clock import MINUTE
 from windlass.kernel.rows import replace
 from windlass.services import ec2, ecs, logs
@@ -104,6 +105,7 @@ def _turns(
 def _times(world: World, change: Callable[[Service], Service]) -> list[float]:
     """Milliseconds of CPU of turns, the shortest first."""
     rules = Scheduler(world.plane).rules
+    garbage.settle()  # as a plane does
     times = []
     for _ in range(TURNS):
         try:

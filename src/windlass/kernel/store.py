@@ -117,13 +117,6 @@ class _LiveIndex(Generic[R]):
         if value is not None:
             self._add(value, key, after)
 
-    def keys(self, value: Hashable) -> list[Key]:
-        """The keys of a value's rows, in order."""
-        bucket = self.buckets.get(value)
-        if bucket is None:
-            return []
-        return list(bucket) if self.order is None else [key for _, key in bucket]
-
     def _add(self, value: Hashable, key: Key, order: Any) -> None:
         bucket: Any = self.buckets.get(value)
         if bucket is None:
@@ -170,7 +163,9 @@ class View(Generic[R]):
 
     def by(self, index: str, value: Hashable) -> list[R]:
         """All rows with that value; in the index's order if it has one, else oldest key first."""
-        return [self._rows[key] for key in self._indexes[index].keys(value)]
+        live, rows = self._indexes[index], self._rows
+        bucket = live.buckets.get(value, ())
+        return [rows[key] for key in bucket] if live.order is None else [rows[key] for _, key in bucket]
 
     def count(self, index: str, value: Hashable) -> int:
         bucket = self._indexes[index].buckets.get(value)
@@ -218,13 +213,8 @@ class View(Generic[R]):
 
     def upto(self, index: str, value: Hashable, bound: Any, limit: int | None = None) -> list[R]:
         """Rows whose order is at most `bound`, in order, at most `limit` of them."""
-        bucket = self._sorted(index, value)
-        found: list[R] = []
-        for order, key in bucket if bucket is not None else ():
-            if order > bound or (limit is not None and len(found) >= limit):
-                break
-            found.append(self._rows[key])
-        return found
+        end = self.count_upto(index, value, bound)
+        return self.page(index, value, limit=end if limit is None else min(end, limit)) if end else []
 
     def count_upto(self, index: str, value: Hashable, bound: Any) -> int:
         """How many rows have an order of at most `bound`; O(log n)."""
@@ -236,6 +226,10 @@ class View(Generic[R]):
         bucket = self._sorted(index, value)
         place = 0 if bucket is None else bucket.bisect_right((bound, _ABOVE))
         return None if bucket is None or place == len(bucket) else self._rows[bucket[place][1]]
+
+    def past(self, index: str, value: Hashable, bound: Any) -> list[R]:
+        """Rows whose order is greater than `bound`, in order."""
+        return self.page(index, value, after=(bound, _ABOVE))
 
     def place(self, index: str, row: R) -> tuple[Any, Key]:
         """Where a row stands in an ordered index: what `page` takes as `after`."""

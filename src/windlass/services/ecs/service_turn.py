@@ -311,15 +311,14 @@ class Turn:
 
     def _scale_in(self, cohort: str, kind: Standing, count: int) -> None:
         """Some of that standing, without the protected ones (departures.py)."""
-        tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
-        now = self._call.now
-        free = [task for task in tasks if not scale_in.is_protected(task, now)]
-        if len(free) < count:
+        most = min(count, STOPS_MAX)
+        chosen = sparing.choose(self._tx, self._call, self._service, (cohort, kind), most, self._patience)
+        if len(chosen) < most:
+            tasks = standing.tasks(self._tx, cohort, kind, self._call.now, self._patience)
             self._again += scale_in.ends(tasks, self._call.now)[:1]
             self._say(_PROTECTED.format(deployment_of(cohort)))
-        chosen = sparing.choose(self._tx, self._call, self._service, free, kind, min(count, STOPS_MAX))
         self._stop(chosen, deployment_of(cohort), kind)
-        if count > STOPS_MAX and len(free) > STOPS_MAX:
+        if len(chosen) == STOPS_MAX < count:
             self._again.append(self._call.now)
 
     def _stop(self, tasks: Sequence[Task], deployment_id: str, kind: Standing) -> None:

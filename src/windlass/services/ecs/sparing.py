@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import product
 from operator import attrgetter
@@ -11,51 +11,71 @@ from typing import Any, TypeAlias
 from windlass.aws.calls import Call
 from windlass.fleet.model import UNITS
 from windlass.fleet.room import Strategy
+from windlass.kernel.clock import Instant
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import departures, placement, registration
+from windlass.services.ecs import departures, placement, registration, scale_in, standing
 from windlass.services.ecs.departures import Candidate
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Standing, Task, drained
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.service_model import DEPLOYMENTS, Service
+from windlass.services.ecs.standing import Patience
 
-COUNTED = ("pending", "running", "healthy", "unhealthy")
+COUNTED: tuple[Standing, ...] = ("pending", "running", "healthy", "unhealthy")
 """The standings of tasks that are not on their way out."""
+Group: TypeAlias = tuple[str, Standing]
+"""(cohort, what its tasks count as)."""
 _Where: TypeAlias = tuple[str, str]
 """(container instance, zone)."""
+_Alike: TypeAlias = tuple[str, str, Standing, bool]
+"""(container instance, zone, standing, whether protected): tasks of one deployment are alike otherwise."""
 _where = attrgetter("instance", "zone")
 
 
 def choose(
-    tx: Transaction, call: Call, service: Service, tasks: Sequence[Task], counted: Standing, count: int
+    tx: Transaction, call: Call, service: Service, group: Group, count: int, patience: Patience
 ) -> list[Task]:
-    """Up to `count` of these tasks: those that its strategies can best spare.
+    """Up to `count` tasks of this group: those that the service can best spare by its strategies.
 
-    They are of one deployment and counted alike, and none is protected.
+    Protected ones never are among them. O(n) in the tasks of the service.
     """
-    if len(tasks) <= count:
-        return list(tasks)
     rules = placement.strategies(service.strategies or placement.OVER_ZONES)
+    tasks = standing.tasks(tx, *group, call.now, patience)
+    staying: Counter[_Where] = Counter()
+    if any(rule.kind == "spread" for rule in rules):
+        for other in _groups(tx, service):
+            if other != group:
+                staying.update(map(_where, standing.tasks(tx, *other, call.now, patience)))
     look = _Look(tx, call, rules)
-    spreads = any(rule.kind == "spread" for rule in rules)
     chosen = departures.choose(
-        look.candidates(tasks, counted),
+        look.candidates(_alike(tasks, group[1], call.now)),
         count,
         rules,
         call.part(Rooms).draw,
-        look.staying(_elsewhere(tx, service, tasks)) if spreads else (),
+        look.staying(staying),
     )
     return [tx[TASKS].require(task_id) for task_id in chosen]
 
 
-def _elsewhere(tx: Transaction, service: Service, but: Sequence[Task]) -> Counter[_Where]:
-    """How many other tasks the service has where, of all its deployments."""
-    there: Counter[_Where] = Counter()
-    for row in tx[DEPLOYMENTS].by("shown", service.id):
-        for key in product((row.id, drained(row.id)), COUNTED):
-            there.update(map(_where, tx[TASKS].by("standing", key)))
-    there.subtract(map(_where, but))
-    return +there
+def _groups(tx: Transaction, service: Service) -> list[Group]:
+    """All that the service's tasks are in, of all its deployments."""
+    cohorts = [
+        cohort for row in tx[DEPLOYMENTS].by("shown", service.id) for cohort in (row.id, drained(row.id))
+    ]
+    return list(product(cohorts, COUNTED))
+
+
+def _alike(tasks: Sequence[Task], counted: Standing, now: Instant) -> Mapping[_Alike, list[str]]:
+    """Ids of tasks that nothing tells apart.
+
+    Only among those that count as "running" some may have been found unhealthy, in their grace period.
+    """
+    found: defaultdict[_Alike, list[str]] = defaultdict(list)
+    mixed = counted == "running"
+    for task in tasks:
+        stands = task.standing if mixed else counted
+        found[task.instance, task.zone, stands, scale_in.is_protected(task, now)].append(task.id)
+    return found
 
 
 class _Look:
@@ -67,23 +87,19 @@ class _Look:
         self._packs = any(rule.kind == "binpack" for rule in rules)
         self._hosts: dict[str, dict[str, Any]] = {}
 
-    def candidates(self, tasks: Sequence[Task], counted: Standing) -> list[Candidate]:
-        """Those on one host are alike, but that some may have been found unhealthy in their grace period."""
-        alike: dict[tuple[_Where, bool], list[str]] = {}
-        for task in tasks:
-            unhealthy = counted == "running" and task.standing == "unhealthy"
-            alike.setdefault((_where(task), unhealthy), []).append(task.id)
+    def candidates(self, alike: Mapping[_Alike, list[str]]) -> list[Candidate]:
         found = []
-        for (where, unhealthy), ids in alike.items():
+        for (instance, zone, stands, protected), ids in alike.items():
             cpu_units, memory_mib = self._size(ids[0])
             found.append(
                 Candidate(
                     tuple(ids),
-                    phase="pending" if counted == "pending" else "running",
-                    healthy=not unhealthy,
+                    phase="pending" if stands == "pending" else "running",
+                    healthy=stands != "unhealthy",
+                    protected=protected,
                     cpu_units=cpu_units,
                     memory_mib=memory_mib,
-                    **self._host(where),
+                    **self._host((instance, zone)),
                 )
             )
         return found

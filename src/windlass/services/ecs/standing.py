@@ -66,23 +66,23 @@ def tasks(
     """Those that `of` counts so, the oldest first; "running" are those it counts as waiting. O(n)."""
     table = reads[TASKS]
 
-    def standing(kind: Standing) -> list[Task]:
-        return table.by("standing", (deployment_id, kind))
+    def upto(kind: Standing, bound: Instant) -> list[Task]:
+        return table.upto("standing", (deployment_id, kind), bound)
 
+    def after(kind: Standing, bound: Instant) -> list[Task]:
+        return table.past("standing", (deployment_id, kind), bound)
+
+    ripe = now - patience.healthy_after if _ripens(reads, deployment_id) else -1
+    judged = now - patience.grace
     match counted:
         case "healthy":
-            ripe = _ripens(reads, deployment_id)
-            bound = now - patience.healthy_after
-            return standing("healthy") + [t for t in standing("running") if ripe and t.started_at <= bound]
+            return table.by("standing", (deployment_id, "healthy")) + upto("running", ripe)
         case "running":
-            ripe = _ripens(reads, deployment_id)
-            bound = now - patience.healthy_after
-            unknown = [t for t in standing("running") if not ripe or t.started_at > bound]
-            return unknown + [t for t in standing("unhealthy") if t.started_at > now - patience.grace]
+            return after("running", ripe) + after("unhealthy", judged)
         case "unhealthy":
-            return [t for t in standing("unhealthy") if t.started_at <= now - patience.grace]
+            return upto("unhealthy", judged)
         case _:
-            return standing(counted)
+            return table.by("standing", (deployment_id, counted))
 
 
 def _ripens(reads: Reads, deployment_id: str) -> bool:
