@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,43 @@ def test_start_task(ecs: Any, launch: Any, client: Client) -> None:
     ecs.untag_resource(resourceArn=arns[0], tagKeys=["team"])
     assert ecs.list_tags_for_resource(resourceArn=arns[0])["tags"] == []
     ecs.stop_task(cluster="prod", task=started["tasks"][0]["taskArn"])
+
+
+def test_placement_strategies(ecs: Any, launch: Any) -> None:
+    """Spread over zones, packed within them; a service scaled in keeps its balance; what is refused."""
+    launch(2, zone=f"{REGION}a")
+    launch(2, zone=f"{REGION}b")
+    strategy = [
+        {"type": "spread", "field": "attribute:ecs.availability-zone"},
+        {"type": "binpack", "field": "memory"},
+    ]
+    ran = ecs.run_task(cluster="prod", taskDefinition="sleep", count=4, placementStrategy=strategy)
+    placed = Counter((task["availabilityZone"], task["containerInstanceArn"]) for task in ran["tasks"])
+    assert sorted((zone, count) for (zone, _), count in placed.items()) == [
+        (f"{REGION}a", 2),
+        (f"{REGION}b", 2),
+    ]
+    ecs.create_service(cluster="prod", serviceName="web", taskDefinition="sleep", desiredCount=4)
+    assert zones_of_service(ecs, 4) == [2, 2]
+    ecs.update_service(cluster="prod", service="web", desiredCount=2)
+    assert zones_of_service(ecs, 2) == [1, 1]
+    with pytest.raises(ClientError) as caught:
+        ecs.run_task(cluster="prod", taskDefinition="sleep", placementStrategy=[{"type": "binpack"}])
+    assert code(caught) == "InvalidParameterException"
+    ecs.delete_service(cluster="prod", service="web", force=True)
+    for task in ran["tasks"]:
+        ecs.stop_task(cluster="prod", task=task["taskArn"])
+
+
+def zones_of_service(ecs: Any, count: int) -> list[int]:
+    """How many tasks the service `web` has in each zone, once it has so many."""
+
+    def arns() -> list[str]:
+        found: list[str] = ecs.list_tasks(cluster="prod", serviceName="web")["taskArns"]
+        return found if len(found) == count else []
+
+    tasks = ecs.describe_tasks(cluster="prod", tasks=until(arns, f"{count} tasks"))["tasks"]
+    return sorted(Counter(task["availabilityZone"] for task in tasks).values())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from heapq import merge
 from typing import Literal, NamedTuple, TypeAlias
 
 from sortedcontainers import SortedDict, SortedList
@@ -21,6 +22,7 @@ from windlass.fleet.model import Port
 
 Lack = Literal["cpu", "memory", "gpus", "ports", "enis"]
 Amount = Literal["cpu", "memory"]
+AMOUNTS: tuple[Amount, ...] = ("cpu", "memory")
 Level: TypeAlias = int | None
 """How many units of the group in question a target holds already; None: that does not matter."""
 Traits: TypeAlias = Mapping[str, str]
@@ -80,6 +82,10 @@ class Free(NamedTuple):
         if self.unbounded:
             return UNLIMITED
         return self.cpu_free if of == "cpu" else self.memory_free
+
+    def digits_beside(self, of: Amount) -> int:
+        """How many binary digits the other amount has."""
+        return max(0, self.amount("memory" if of == "cpu" else "cpu")).bit_length()
 
 
 class Kind:
@@ -182,6 +188,11 @@ def _place_without(members: SortedList, left_out: SortedList, place: int) -> int
     return low
 
 
+def _from(order: SortedDict, least: int) -> Iterator[tuple[int, int, Kind]]:
+    for key in order.irange((least, -1)):
+        yield (*key, order[key])
+
+
 class Shelf:
     """The open targets with equal traits, by kind. Every change costs O(log n)."""
 
@@ -190,8 +201,11 @@ class Shelf:
         self.members: SortedList = SortedList()
         self.by_share: SortedDict = SortedDict()
         """(-share, number) → kind: the roomiest first."""
-        self._by_amount: dict[Amount, SortedDict] = {"cpu": SortedDict(), "memory": SortedDict()}
-        """(free, number) → kind: the fullest first."""
+        self._by_amount: dict[tuple[Amount, int], SortedDict] = {}
+        """Amount, and binary digits of the other one → (free, number) → kind: the fullest first.
+
+        So kinds without any CPU left are not in the way of those who look for the least memory.
+        """
         self.kind_of: dict[str, Kind] = {}
         self._kinds: dict[Free, Kind] = {}
         self._levels: dict[str, Counter[int]] = {}
@@ -202,11 +216,14 @@ class Shelf:
     def kinds(self) -> int:
         return len(self._kinds)
 
-    def fullest(self, of: Amount, least: int) -> Iterator[tuple[int, int, Kind]]:
-        """(free, number, kind) of the kinds with at least so much free, the fullest first."""
-        order = self._by_amount[of]
-        for key in order.irange((least, -1)):
-            yield (*key, order[key])
+    def fullest(self, of: Amount, need: Need) -> Iterator[tuple[int, int, Kind]]:
+        """(free, number, kind), the fullest first: all kinds that have room for the need, and some others."""
+        least, other = need.cpu_units, need.memory_mib
+        if of == "memory":
+            least, other = other, least
+        digits = other.bit_length()
+        orders = [self._by_amount[key] for key in self._by_amount if key[0] == of and key[1] >= digits]
+        return merge(*(_from(order, least) for order in orders))
 
     def levels(self, group: str) -> list[int]:
         """How many units of a watched group its targets hold: each number once."""
@@ -222,7 +239,8 @@ class Shelf:
         if kind is None:
             kind = self._kinds[free] = Kind(self, free, number)
             self.by_share[-free.share(), number] = kind
-            for of, order in self._by_amount.items():
+            for of in AMOUNTS:
+                order = self._by_amount.setdefault((of, free.digits_beside(of)), SortedDict())
                 order[free.amount(of), number] = kind
         kind.members.add(target_id)
         self.kind_of[target_id] = kind
@@ -244,8 +262,11 @@ class Shelf:
         if not kind.members:
             del self._kinds[kind.free]
             del self.by_share[-kind.free.share(), kind.number]
-            for of, order in self._by_amount.items():
-                del order[kind.free.amount(of), kind.number]
+            for of in AMOUNTS:
+                key = (of, kind.free.digits_beside(of))
+                del self._by_amount[key][kind.free.amount(of), kind.number]
+                if not self._by_amount[key]:
+                    del self._by_amount[key]
 
     def hold(self, kind: Kind, group: str, target_id: str, count: int) -> None:
         """Also of a group that is watched from now on, of which the target held units before."""

@@ -135,9 +135,7 @@ class Search:
     def _binpack(
         self, amount: Amount, shelves: Sequence[Shelf], rest: tuple[Strategy, ...], level: Level
     ) -> str | None:
-        need = self._wish.need
-        least = need.cpu_units if amount == "cpu" else need.memory_mib
-        fullest = merge(*(shelf.fullest(amount, least) for shelf in shelves))
+        fullest = merge(*(shelf.fullest(amount, self._wish.need) for shelf in shelves))
         for _, equal in groupby(fullest, key=lambda found: found[0]):
             kinds = [kind for _, _, kind in equal if self._taker(kind, level) is not None]
             if kinds:
