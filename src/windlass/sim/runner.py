@@ -46,7 +46,7 @@ from windlass.kernel.clock import SECOND, Clock, Duration
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
 
-SIGTERM_EXIT = 143
+SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 """Exit code of a process that SIGTERM ended: 128 + 15."""
 
 
@@ -228,8 +228,10 @@ class SimulatedNode:
 
     async def _die(self, spec: UnitSpec) -> None:
         self._become(spec, "stopping", stopping_at=self._clock.now())
-        await self._pass_time(self._course(spec).stop)
-        self._end(spec, SIGTERM_EXIT, stop_code="")
+        takes, within = self._course(spec).stop, self._wants[spec.unit_id].stop_within
+        killed = bool(within) and within < takes
+        await self._pass_time(within if killed else takes)
+        self._end(spec, SIGKILL_EXIT if killed else SIGTERM_EXIT, stop_code="")
 
     def _end(self, spec: UnitSpec, exit_code: int | None, stop_code: str, reason: str = "") -> None:
         now = self._clock.now()
