@@ -54,6 +54,8 @@ class Loop:
             self._keys.clear()
             self._woken.clear()
             again = await self._guarded(now, keys)
+            if again is not None and again <= now:
+                await asyncio.sleep(0)  # a loop that has more to do at once does not keep others from theirs
 
     async def _guarded(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         try:

@@ -140,3 +140,25 @@ def test_a_loop_goes_on_when_the_clock_is_set_back() -> None:
         running.cancel()
 
     asyncio.run(body())
+
+
+def test_a_loop_that_goes_on_at_once_lets_others_run() -> None:
+    """It looks again at once for ever; something else on the same thread still has its turn."""
+
+    async def scenario() -> int:
+        clock, passes = WallClock(), 0
+
+        async def look(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            nonlocal passes
+            passes += 1
+            assert passes < 1_000, "nobody else ran"
+            return now
+
+        spawn = a_spawn([])
+        spawn.start("loop", Loop("test", clock, Journal(clock.now), look, period=HOUR).run())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await spawn.close()
+        return passes
+
+    assert asyncio.run(scenario()) > 1

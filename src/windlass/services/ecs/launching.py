@@ -29,6 +29,8 @@ from windlass.services.ecs.model import (
 )
 from windlass.services.ecs.provider_model import WAITING, WaitingTask
 
+TOO_MANY = "You've reached the limit on the number of tasks you can run concurrently"
+"""Fargate's quota of tasks, as RunTask and services tell it; ECS Developer Guide, service event messages."""
 PLAIN_SECRET = "windlass"
 """The secret of a task without a role: good under `--auth open` only."""
 
@@ -53,12 +55,15 @@ def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
 def check_concurrency(tx: Transaction, call: Call, order: launch.Order) -> None:
     """Whether so many more tasks may run at once. Raises ClientException."""
     for bucket, count in _wanted(order).items():
-        most = call.part(Quotas).value(f"fargate.{bucket}.tasks", call.scope)
-        if most is not None and tx[TASKS].count("fargate", (*call.scope, bucket)) + count > most:
-            raise Fault(
-                "ClientException",
-                "You've reached the limit on the number of tasks you can run concurrently",
-            )
+        left = concurrency_left(tx, call, bucket)
+        if left is not None and count > left:
+            raise Fault("ClientException", TOO_MANY)
+
+
+def concurrency_left(tx: Transaction, call: Call, bucket: str) -> int | None:
+    """How many more Fargate tasks of that bucket may run at once; None without a limit."""
+    most = call.part(Quotas).value(f"fargate.{bucket}.tasks", call.scope)
+    return None if most is None else max(0, int(most) - tx[TASKS].count("fargate", (*call.scope, bucket)))
 
 
 def _wanted(order: launch.Order) -> Counter[str]:

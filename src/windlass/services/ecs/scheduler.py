@@ -12,8 +12,10 @@ from typing import cast
 
 from windlass.aws.calls import Principal
 from windlass.kernel.clock import MINUTE, Duration, Instant, seconds
+from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
+from windlass.kernel.turns import Lines
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch_rates import backoff_policy
 from windlass.services.ecs.model import TASKS, Task
@@ -34,7 +36,10 @@ LOOK_PERIOD: Duration = MINUTE
 """How often every service has a turn, whatever happened."""
 TURNS_MAX = 20
 """Turns per pass, so that no pass holds up calls for long."""
+BACKLOG_MAX = 300
+"""Rows that may wait for the log until a pass ends before its turns are over."""
 PRINCIPAL = "ecs.amazonaws.com"
+_MORE = "more"
 _REQUESTED = ("STOP_REQUESTED", "ROLLBACK_REQUESTED")
 
 
@@ -49,6 +54,9 @@ class Scheduler:
         )
         self._due: dict[ServiceKey, Instant] = {}
         self._queue: list[tuple[Instant, ServiceKey]] = []
+        self._ready = Lines[ServiceKey]()
+        self._all_at: Instant = 0
+        """When every service has a turn again: a pass without keys may be one that a service asked for."""
         self.loop = Loop("ecs.scheduler", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
         plane.store.watch((SERVICES,), self._on_service)
         plane.store.watch((SERVICE_DEPLOYMENTS,), self._on_record)
@@ -88,14 +96,26 @@ class Scheduler:
             self.loop.wake(service.key)
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        """Turns of those that were woken and of those whose time has come, the longest waiting first."""
-        for key in keys or self._all():
+        """Turns of those that were woken and of those whose time has come, one of each account at a time."""
+        store = self._plane.store
+        if now >= self._all_at:
+            keys, self._all_at = frozenset(self._all()), now + LOOK_PERIOD
+        for key in keys - {_MORE}:
             self._look_at(cast(ServiceKey, key), now)
+        while (key := self._next(now)) is not None:
+            self._ready.add(key[0], key)
         for _ in range(TURNS_MAX):
-            key = self._next(now)
-            if key is None:
+            if not len(self._ready) or store.backlog > BACKLOG_MAX:
                 break
-            self._turn(key, now)
+            [key] = self._ready.take(1)
+            try:
+                self._turn(key, now)
+            except Retry:
+                self._ready.add(key[0], key)
+                raise
+        await store.durable()
+        if len(self._ready):
+            self.loop.wake(_MORE)
         return self._queue[0][0] if self._queue else None
 
     def _turn(self, key: ServiceKey, now: Instant) -> None:

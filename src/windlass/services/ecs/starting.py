@@ -76,17 +76,21 @@ def start(
     if definition is None:
         return Started(why=_unable("TaskDefinition not found"), event=WRONG)
     rates = call.part(LaunchRates)
-    places = _places(tx, revision, deployment, count if rates.paced else min(count, most))
+    wanted = _places(tx, revision, deployment, count if rates.paced else min(count, most))
+    places = _within(wanted, _concurrent(tx, call, _wish(wanted)))
+    if wanted and not places:
+        return _TOO_MANY
+    full = _TOO_MANY if len(places) < len(wanted) else Started()
     pace = rates.ask(call.scope, service.id, _wish(places), call.now)
     places = _within(places, pace.starts)
     again = call.now if len(places) == most < count else pace.look_again
-    throttled = Started(why=pace.reason.rstrip("."), event=THROTTLED if pace.reason else "", again=again)
+    throttled = Started(why=pace.reason.rstrip("."), event=THROTTLED) if pace.reason else full
+    throttled = replace(throttled, again=again)
     if not places:
         return throttled
     try:
         order = order_of(service, revision, definition, places, deployment)
         wires = wiring.begin(tx, call, order)
-        launching.check_concurrency(tx, call, order)
         cluster = tx[CLUSTERS].require(service.cluster_key)
         within = frozenset((zone,)) if zone else wires.zones
         order, failures = placing.place(tx, call, cluster, order, within)
@@ -156,6 +160,16 @@ def _wish(places: Sequence[Place]) -> Tasks:
         fargate_bucket(place.provider) if place.launch_type == FARGATE else "other" for place in places
     )
     return Tasks(**kinds)
+
+
+def _concurrent(tx: Transaction, call: Call, wish: Tasks) -> Tasks:
+    """As many of them as Fargate's quotas of tasks at once leave."""
+
+    def least(bucket: str, count: int) -> int:
+        left = launching.concurrency_left(tx, call, bucket) if count else None
+        return count if left is None else min(count, left)
+
+    return Tasks(least("on_demand", wish.on_demand), least("spot", wish.spot), wish.other)
 
 
 def _within(places: Sequence[Place], allowed: Tasks) -> list[Place]:
@@ -230,3 +244,6 @@ def _refused(fault: Fault) -> Started:
 
 def _unable(reason: str) -> str:
     return f"was unable to place a task. Reason: {reason.rstrip('.')}"
+
+
+_TOO_MANY = Started(why=_unable(launching.TOO_MANY), event=NO_ROOM, reason="RESOURCE:FARGATE")
