@@ -20,7 +20,8 @@ from typing import Any
 
 from windlass.cli.admin_client import AdminClient, aws_client
 from windlass.cli.demos.own_plane import own_plane
-from windlass.cli.output import fail, show_table
+from windlass.cli.demos.story import Story, verdict
+from windlass.cli.output import fail
 from windlass.node.images import host_image
 from windlass.node.images.faults import BadImage
 from windlass.node.images.places import open_store
@@ -66,7 +67,7 @@ class Stage:
     """The demo's resources on one plane, and its story."""
 
     def __init__(self, endpoint: str, scratch: Path, runner: str) -> None:
-        self.began = time.monotonic()
+        self.say = Story().say
         self.admin = AdminClient(endpoint)
         self.ledger = scratch / "ledger" / "lines"
         self.ledger.parent.mkdir()
@@ -82,10 +83,6 @@ class Stage:
     @staticmethod
     def _client(endpoint: str, service: str) -> Any:
         return aws_client(service, endpoint, ACCOUNT, REGION)
-
-    def say(self, line: str) -> None:
-        """One line of the story, with the seconds since it began."""
-        print(f"{time.monotonic() - self.began:6.1f} s  {line}", flush=True)
 
     def build(self) -> None:
         """Queue, cluster, task definition, role, function, rule: what the article has."""
@@ -319,10 +316,4 @@ def report(acts: list[Act]) -> int:
         lambda act: "no" if act.problems else "yes",
     ]
     rows = [[shown(act) for shown in formats] for act in acts]
-    if not sys.stdout.isatty():
-        print("\t".join(columns))
-    show_table(columns, rows)
-    for act in acts:
-        for problem in act.problems:
-            print(f"{act.name}: {problem}")
-    return 1 if any(act.problems for act in acts) else 0
+    return verdict(columns, rows, {act.name: act.problems for act in acts})

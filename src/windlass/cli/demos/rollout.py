@@ -20,7 +20,7 @@ from windlass.cli.admin_client import AdminClient, aws_client
 from windlass.cli.demos.backlog import IN_IMAGES, SOURCES, bring_image
 from windlass.cli.demos.own_plane import own_plane
 from windlass.cli.demos.rollout_load import Load
-from windlass.cli.output import show_table
+from windlass.cli.demos.story import Story, verdict
 from windlass.node.images import host_image
 
 ACCOUNT, REGION, CLUSTER, WEB = "123456789012", "eu-west-1", "shop", "web"
@@ -54,7 +54,7 @@ class Stage:
     ec2: Any
 
     def __init__(self, endpoint: str, scratch: Path, runner: str, count: int) -> None:
-        self.began = time.monotonic()
+        self.say = Story().say
         self.count = count
         self.admin = AdminClient(endpoint)
         self.ecs = aws_client("ecs", endpoint, ACCOUNT, REGION)
@@ -63,10 +63,6 @@ class Stage:
         self.targets = scratch / "targets"
         self.targets.mkdir(mode=0o777)
         self.ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
-
-    def say(self, line: str) -> None:
-        """One line of the story, with the seconds since it began."""
-        print(f"{time.monotonic() - self.began:6.1f} s  {line}", flush=True)
 
     def define(self, family: str, command: Sequence[str], **more: Any) -> str:
         """Register a revision of that family; returns its ARN."""
@@ -328,10 +324,4 @@ def report(acts: Sequence[Act]) -> int:
         ]
         for act in acts
     ]
-    if not sys.stdout.isatty():
-        print("\t".join(columns))
-    show_table(columns, rows)
-    for act in acts:
-        for problem in act.problems:
-            print(f"{act.name}: {problem}")
-    return 1 if any(act.problems for act in acts) else 0
+    return verdict(columns, rows, {act.name: act.problems for act in acts})
