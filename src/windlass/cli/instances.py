@@ -26,7 +26,7 @@ def run(
     cpu: Annotated[int, typer.Option(help="CPU units, 1024 a vCPU.")] = 2048,
     memory: Annotated[int, typer.Option(help="MiB.")] = 4096,
     zone: Annotated[str, typer.Option(help="Availability zone; the Region's first if none is named.")] = "",
-    type_: Annotated[str, typer.Option("--type", help="Shown as ecs.instance-type; decides nothing.")] = "",
+    type_: Annotated[str, typer.Option("--type", help="Its ecs.instance-type; limits awsvpc tasks.")] = "",
     attribute: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An attribute; may be repeated.")
     ] = None,

@@ -105,21 +105,22 @@ def place_on(
     tx: Transaction, call: Call, cluster: Cluster, order: Order, references: list[str], zones: frozenset[str]
 ) -> tuple[Order, Failures]:
     """The same for instances that the caller chose (StartTask): one task each, if it has room."""
-    demand = _demand(order, zones)
+    demand, rooms = _demand(order, zones), call.part(Rooms)
     places, failures = list[Place](), Failures()
-    for reference in dict.fromkeys(references):
-        instance = lookup.instance(tx, cluster, reference)
-        if instance is None:
-            failures.append(describe.failure(instances.arn(cluster, reference), "MISSING"))
-            continue
-        room = call.part(Rooms).of(instance.cluster_key, instance.launch_type)
-        reason = "INACTIVE" if instance.status == "INACTIVE" else ""
-        reason = reason or placement.refusal(instance, room, demand, Subjects(tx, room))
-        if reason:
-            known = "ATTRIBUTE" if reason == placement.NOT_MATCHED else reason
-            failures.append(describe.failure(instance.arn, known))
-        else:
-            places.append(Place(instance.launch_type, host=instance))
+    with rooms.within(tx):
+        for reference in dict.fromkeys(references):
+            instance = lookup.instance(tx, cluster, reference)
+            if instance is None:
+                failures.append(describe.failure(instances.arn(cluster, reference), "MISSING"))
+                continue
+            room = rooms.of(instance.cluster_key, instance.launch_type)
+            reason = "INACTIVE" if instance.status == "INACTIVE" else ""
+            reason = reason or placement.refusal(instance, room, demand, Subjects(tx, room))
+            if reason:
+                known = "ATTRIBUTE" if reason == placement.NOT_MATCHED else reason
+                failures.append(describe.failure(instance.arn, known))
+            else:
+                places.append(Place(instance.launch_type, host=instance))
     return replace(order, places=places), failures
 
 
