@@ -269,3 +269,55 @@ def test_instances_that_go_are_emptied_first() -> None:
         assert (await world.call("autoscaling", "DescribeAutoScalingInstances"))["AutoScalingInstances"] == []
 
     World(SERVICES, load_profile("aws-2022"), seed=3).run(story)
+
+
+def test_a_service_is_moved_off_instances_that_go() -> None:
+    """Two instances of which one is to go: its tasks are replaced on the other before they are stopped."""
+
+    async def story(world: World) -> None:
+        await a_cluster(world, managedTerminationProtection="DISABLED")
+        await world.call(
+            "autoscaling", "UpdateAutoScalingGroup", AutoScalingGroupName="web", MinSize=2,
+            NewInstancesProtectedFromScaleIn=False,
+        )  # fmt: skip
+        while instances(world) < 2:
+            await world.pass_time(SECOND)
+        await world.call("ecs", "CreateService", cluster="prod", serviceName="s", taskDefinition="work",
+                         desiredCount=6)  # fmt: skip
+        await until_running(world, 6)
+        await world.call("autoscaling", "UpdateAutoScalingGroup", AutoScalingGroupName="web", MinSize=1,
+                         DesiredCapacity=1)  # fmt: skip
+        while instances(world) == 2:
+            await world.pass_time(SECOND)
+            assert running(world) >= 6
+        [left] = world.plane.store[INSTANCES].by("cluster", KEY)
+        on = {task.instance for task in world.plane.store[TASKS].by("cluster", (*KEY, "RUNNING"))}
+        assert on == {left.id}
+
+    World(SERVICES, load_profile("aws-2022"), seed=4).run(story)
+
+
+def test_tasks_with_interfaces_wait_without_one() -> None:
+    """In mode awsvpc a task is connected when it has an instance, in a subnet of the instance's zone."""
+
+    async def story(world: World) -> None:
+        await a_cluster(world)
+        main = {"name": "main", "image": "worker", "cpu": 256, "memory": 512}
+        await world.call("ecs", "RegisterTaskDefinition", family="own", networkMode="awsvpc",
+                         containerDefinitions=[main])  # fmt: skip
+        subnets = (await world.call("ec2", "DescribeSubnets"))["Subnets"]
+        zones = {row["SubnetId"]: row["AvailabilityZone"] for row in subnets}
+        ran = await world.call(
+            "ecs", "RunTask", cluster="prod", taskDefinition="own", count=6,
+            networkConfiguration={"awsvpcConfiguration": {"subnets": sorted(zones)}},
+        )  # fmt: skip
+        assert (await world.call("ec2", "DescribeNetworkInterfaces"))["NetworkInterfaces"] == []
+        await until_running(world, 6)
+        arns = [task["taskArn"] for task in ran["tasks"]]
+        rows = {row.arn: row for row in world.plane.store[INSTANCES].by("cluster", KEY)}
+        for task in (await world.call("ecs", "DescribeTasks", cluster="prod", tasks=arns))["tasks"]:
+            details = {one["name"]: one["value"] for one in task["attachments"][0]["details"]}
+            zone = rows[task["containerInstanceArn"]].all_attributes["ecs.availability-zone"]
+            assert (zones[details["subnetId"]], task["availabilityZone"]) == (zone, zone)
+
+    World(SERVICES, load_profile("aws-2022"), seed=5).run(story)

@@ -30,7 +30,7 @@ PARTIAL: Mapping[str, str] = {
     "associatePublicIpAddress",
     "ModifyNetworkInterfaceAttribute": "Description, Groups and SourceDestCheck (stored, not acted on); "
     "others are refused",
-    "CreateTags": "VPCs, subnets, groups, rules, interfaces, route tables and internet gateways only",
+    "CreateTags": "VPCs, what is in them, launch templates and instances only",
     "RunInstances": f"{_STORED}; no image is booted; no addresses, volumes or interfaces; Spot is refused",
     "DescribeInstances": "no addresses, volumes or interfaces; each of Auto Scaling is a reservation",
     "DescribeInstanceTypes": "the types that Windlass knows, and of each vCPUs, memory and GPUs only",

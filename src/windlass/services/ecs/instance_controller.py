@@ -28,7 +28,7 @@ from windlass.services.ecs import (
     registration,
 )
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
-from windlass.services.ecs.model import CLUSTERS
+from windlass.services.ecs.model import CLUSTERS, Cluster
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.plane import Plane
 
@@ -49,6 +49,17 @@ class Registrar:
         self.loop = Loop("ecs.instances", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((fleet.INSTANCES,), lambda change: self.loop.wake(("machine", change.key)))
         plane.store.watch((NODES,), self._on_node)
+        plane.store.watch((CLUSTERS,), self._on_cluster)
+
+    def _on_cluster(self, change: Change) -> None:
+        """A cluster that is there now may have been named by machines before: their agents try again."""
+        old: Cluster | None = change.old
+        new: Cluster | None = change.new
+        if new is None or new.status != "ACTIVE" or (old is not None and old.status == "ACTIVE"):
+            return
+        for machine in self._plane.store[fleet.INSTANCES].by("scope", (new.account, new.region)):
+            if machine.cluster == new.name:
+                self.loop.wake(("machine", machine.id))
 
     def _on_node(self, change: Change) -> None:
         old: Node | None = change.old

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.build import ACCOUNT, REGION
-from tests.ecs_build import Ecs, with_ecs
+from tests.ecs_build import Ecs, a_machine, with_ecs
 from windlass.fleet import model as fleet
-from windlass.fleet.instances import terminate
+from windlass.fleet.instances import launch, terminate
 from windlass.fleet.model import NODES
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
@@ -36,6 +36,24 @@ async def until_instance(ecs: Ecs, instance_id: str, holds: Any) -> None:
     ecs.plane.store.watch((INSTANCES,), look)
     look()
     await asyncio.wait_for(told.wait(), 5)
+
+
+def test_a_machine_joins_a_cluster_that_comes_later() -> None:
+    """As agents on AWS try until it is there: tools make clusters and groups in any order."""
+
+    async def scenario(ecs: Ecs) -> None:
+        joined = asyncio.Event()
+        with ecs.plane.store.transact() as tx:
+            launch(tx, a_machine(MACHINE, cluster="late"))
+        ecs.plane.store.watch((INSTANCES,), lambda change: joined.set())
+        await ecs.call("CreateCluster", clusterName="other")
+        assert not ecs.plane.store[INSTANCES].by("machine", MACHINE)
+        await ecs.call("CreateCluster", clusterName="late")
+        await asyncio.wait_for(joined.wait(), 5)
+        [row] = ecs.plane.store[INSTANCES].by("machine", MACHINE)
+        assert row.cluster == "late"
+
+    with_ecs(scenario)
 
 
 def test_a_machine_becomes_a_container_instance() -> None:
