@@ -7,10 +7,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.fault.waiting import until
 from windlass.fleet.messages import (
     ContainerSpec,
     HealthCheck,
@@ -121,10 +123,11 @@ def session() -> Iterator[int]:
 
     Not the tests' own session: in a pid namespace its leader may be outside, and its id is then 0.
     """
-    script = "sleep 60 & echo; wait"
+    script = "sleep 60 & echo $!; wait"
     with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True) as leader:
         assert leader.stdout is not None
-        leader.stdout.readline()
+        comm = Path(f"/proc/{int(leader.stdout.readline())}/comm")
+        until(lambda: comm.read_text() == "sleep\n", "the child is there")  # amid exec it has no memory
         yield leader.pid
         os.killpg(leader.pid, signal.SIGKILL)
 
