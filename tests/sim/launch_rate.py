@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import SECOND
 from windlass.services import ec2, ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
 from windlass.sim.world import World
 
+WORKER: dict[str, Any] = {
+    "family": "worker",
+    "requiresCompatibilities": ["FARGATE"],
+    "networkMode": "awsvpc",
+    "cpu": "256",
+    "memory": "512",
+    "containerDefinitions": [{"name": "main", "image": "worker"}],
+}
+"""A definition for Fargate, as RegisterTaskDefinition takes it."""
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 
 
@@ -23,12 +34,7 @@ def launch(
         await world.call(
             "ecs",
             "RegisterTaskDefinition",
-            family="worker",
-            requiresCompatibilities=["FARGATE"],
-            networkMode="awsvpc",
-            cpu="256",
-            memory="512",
-            containerDefinitions=[{"name": "main", "image": "worker"}],
+            **WORKER,
         )
         world.begin(
             "client", ask_for_tasks(world, answers, tasks=tasks, per_call=per_call, definition="worker")

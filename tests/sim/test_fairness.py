@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.sim.launch_rate import SERVICES, WORKER
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import SECOND, Instant
-from windlass.services import ec2, ecs, logs
 from windlass.services.ecs.model import TASKS
 from windlass.sim.traffic import Answers, ask_for_tasks, subnets_of
 from windlass.sim.world import EPOCH, World
@@ -20,7 +20,6 @@ from windlass.sim.world import EPOCH, World
 NOISY, QUIET = "111111111111", "999999999999"
 """The noisy one comes first wherever something is sorted by account."""
 LASTS = 60 * SECOND
-SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 
 
 @dataclass(slots=True)
@@ -35,17 +34,7 @@ class Seen:
 
 async def prepare(world: World, account: str) -> None:
     await world.call_as(account, "ecs", "CreateCluster", clusterName="default")
-    await world.call_as(
-        account,
-        "ecs",
-        "RegisterTaskDefinition",
-        family="worker",
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
-        containerDefinitions=[{"name": "main", "image": "worker"}],
-    )
+    await world.call_as(account, "ecs", "RegisterTaskDefinition", **WORKER)
 
 
 async def create_service(world: World, account: str, name: str, count: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.sim.test_fairness import QUIET, SERVICES, create_service, prepare
+from tests.sim.launch_rate import SERVICES
+from tests.sim.test_fairness import QUIET, create_service, prepare
 from windlass.aws.quotas import Profile, load_profile
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.ecs.model import TASKS

@@ -98,39 +98,16 @@ _RATES: tuple[tuple[str, str, str, str], ...] = (
         "per_minute",
         "{} rate of tasks launched by a service on an Amazon EC2 or External instance",
     ),
-    ("ecs", "ecs.cluster_modify", "per_second", "{} rate of cluster modify actions"),
-    ("ecs", "ecs.cluster_read", "per_second", "{} rate of cluster read actions"),
-    ("ecs", "ecs.task_definition_modify", "per_second", "{} rate of task definition modify actions"),
-    ("ecs", "ecs.task_definition_read", "per_second", "{} rate of task definition read actions"),
-    ("ecs", "ecs.task_definition_delete", "per_second", "{} rate of task definition deletion actions"),
-    ("ecs", "ecs.capacity_provider_modify", "per_second", "{} rate of capacity provider modify actions"),
-    ("ecs", "ecs.capacity_provider_read", "per_second", "{} rate of capacity provider read actions"),
-    ("ecs", "ecs.tag_modify", "per_second", "{} rate of tag modify actions"),
-    ("ecs", "ecs.tag_read", "per_second", "{} rate of tag read actions"),
-    ("ecs", "ecs.setting_modify", "per_second", "{} rate of setting modify actions"),
-    ("ecs", "ecs.setting_read", "per_second", "{} rate of setting read actions"),
-    (
-        "ecs",
-        "ecs.cluster_resource_modify",
-        "per_second",
-        "{} rate of cluster resource modify actions, RunTask among them",
-    ),
-    ("ecs", "ecs.cluster_resource_read", "per_second", "{} rate of cluster resource read actions"),
-    ("ecs", "ecs.agent_modify", "per_second", "{} rate of agent modify actions"),
-    ("ecs", "ecs.service_modify", "per_second", "{} rate of service modify actions"),
-    ("ecs", "ecs.service_read", "per_second", "{} rate of service read actions"),
-    ("ecs", "ecs.service_deployment", "per_second", "{} rate of service deployment actions"),
-    ("ecs", "ecs.service_revision", "per_second", "{} rate of service revision actions"),
-    ("ecs", "ecs.task_protection", "per_second", "{} rate of task protection actions"),
-    (
-        "ecs",
-        "ecs.cluster_service_resource_read",
-        "per_second",
-        "{} rate of cluster service resource read actions",
-    ),
     ("lambda", "lambda.environment_starts", "per_second", "{} rate of environments started by a function"),
 )
 """Service, bucket, in what time it refills, and the name with a place for Burst or Sustained."""
+_ECS_FAMILIES = (
+    "agent modify", "capacity provider modify", "capacity provider read", "cluster modify", "cluster read",
+    "cluster resource modify", "cluster resource read", "cluster service resource read", "service deployment",
+    "service modify", "service read", "service revision", "setting modify", "setting read", "tag modify",
+    "tag read", "task definition delete", "task definition modify", "task definition read", "task protection",
+)  # fmt: skip
+"""ECS's families of API actions; services/ecs/families.py says which action is in which."""
 _AWS_CODES = {"fargate.spot.per_second": "L-FAA52651"}
 _PERIODS = {"per_second": "SECOND", "per_minute": "MINUTE"}
 
@@ -142,9 +119,18 @@ def _of_rate(service: str, bucket: str, refill: str, name: str) -> Iterator[Quot
         yield Quota(service, code, name.format(word), key, part, _PERIODS.get(part, ""))
 
 
+def _of_family(family: str) -> Iterator[Quota]:
+    bucket = "ecs." + family.replace(" ", "_")
+    return _of_rate("ecs", bucket, "per_second", f"{{}} rate of {family} actions")
+
+
 QUOTAS: tuple[Quota, ...] = tuple(
     sorted(
-        (*_NUMBERS, *(quota for rate in _RATES for quota in _of_rate(*rate))),
+        (
+            *_NUMBERS,
+            *(quota for rate in _RATES for quota in _of_rate(*rate)),
+            *(quota for family in _ECS_FAMILIES for quota in _of_family(family)),
+        ),
         key=lambda quota: (quota.service, quota.name, quota.code),
     )
 )
