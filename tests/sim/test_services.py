@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from tests.sim.services import Told, tell
+from tests.sim.services import LASTING, Told, tell
 from windlass.kernel.clock import SECOND
+from windlass.services.ecs.service_model import DEPLOYMENTS
 from windlass.sim.runner import Course
 
 CRASHING = Course(run=0, exit_code=1)
@@ -199,3 +200,31 @@ def test_the_seed_s_rates() -> None:
         assert all(later - sooner <= 100 for sooner, later in pairwise(started))
 
     tell(story, profile="aws-2022", check_every=10 * SECOND)
+
+
+class InTurn(dict[str, Course]):
+    """Courses of tasks in the order in which they start, whatever the image; the last is for all others."""
+
+    def __init__(self, *courses: Course) -> None:
+        self._left = list(courses)
+
+    def get(self, image: str, default: Course = LASTING) -> Course:  # type: ignore[override]
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+
+def test_a_task_of_an_older_attempt_that_comes_up_late_is_no_reason_to_look_again() -> None:
+    """1. One of two fails. 2. So does the next. 3. The other comes up after the pause. 4. It is forgiven."""
+
+    async def story(told: Told) -> None:
+        fails = Course(fails="CannotPullContainerError: no such image")
+        await told.define("web")
+        told.courses = InTurn(fails, Course(start=2 * SECOND), fails, Course(start=5 * SECOND))
+        await told.create(2)
+        await told.world.pass_time(3 * SECOND)
+        [row] = told.world.plane.store[DEPLOYMENTS].all()
+        assert row.backoff_failures == 2
+        await told.world.pass_time(30 * SECOND)
+        [row] = told.world.plane.store[DEPLOYMENTS].all()
+        assert (row.backoff_failures, told.running("web")) == (0, 2)
+
+    tell(story)

@@ -52,6 +52,8 @@ Group = TypeVar("Group", Deployment, TaskSet)
 """What tasks of a service belong to: most of a turn is the same for both."""
 ENDED_MAX = 500
 """Ended tasks of one deployment that one turn reckons."""
+LATE_MAX = 100
+"""Tasks of older attempts that one turn looks past, to see whether the newest has succeeded."""
 STARTS_MAX = 100
 STOPS_MAX = 200
 """Tasks per turn, so that no turn holds up calls for long; the next one comes at once."""
@@ -252,9 +254,10 @@ class Turn:
             self._put(after)
 
     def _forgiven(self, row: Group) -> Group:
-        """By the task of it that has run longest."""
-        for kind in ("healthy", "running"):
-            task = self._tx[TASKS].after("standing", (row.id, kind), row.backoff_until)
+        """By the task of the newest attempt that has run longest."""
+        kinds: tuple[Standing, ...] = ("healthy", "running")
+        for kind in kinds:
+            task = self._of_newest_attempt(row, kind)
             if task is None:
                 continue
             left = backoff.after_success(
@@ -268,6 +271,16 @@ class Turn:
                 return replace(row, backoff_failures=0, backoff_until=0)
             self._again.append(backoff.succeeds_at(task.started_at, self._rules.backoff))
         return row
+
+    def _of_newest_attempt(self, row: Group, kind: Standing) -> Task | None:
+        """The first that came up after the pause, without those that were started before it and took long."""
+        bound = row.backoff_until
+        for _ in range(LATE_MAX):
+            task = self._tx[TASKS].after("standing", (row.id, kind), bound)
+            if task is None or task.created_at >= row.backoff_until:
+                return task
+            bound = task.started_at
+        return None
 
     def _learn_images(self, row: Deployment | TaskSet) -> None:
         """What the tags of its images meant for a task of it that runs, for those that come."""
