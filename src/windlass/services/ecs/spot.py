@@ -47,7 +47,7 @@ def due(budget: Budget) -> Instant | None:
     """When the budget will be gone if nothing changes, rounded up: never before; None: never."""
     if not budget.tasks or math.isinf(budget.left):
         return None
-    return budget.at + max(0, math.ceil(budget.left / budget.tasks * HOUR))
+    return budget.at + max(0, math.ceil(budget.left * HOUR / budget.tasks))
 
 
 def victim(tasks: Sequence[T], draw: float) -> T | None:
