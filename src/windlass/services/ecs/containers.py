@@ -21,7 +21,6 @@ from windlass.fleet.messages import (
     Device,
     HealthCheck,
     LogOptions,
-    LogTarget,
     Mount,
     RestartPolicy,
     TaskFacts,
@@ -76,15 +75,6 @@ class Reserve:
     memory_mib: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """A container's output: where to, how, and why it cannot start without ("": it can)."""
-
-    target: LogTarget
-    delivery: LogOptions
-    fault: str
-
-
 def overridden(definition: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The definition's containers with a call's overrides: environments merge by name, the rest replaces."""
     by_name = {change["name"]: change for change in overrides.get("containerOverrides", ())}
@@ -105,44 +95,69 @@ def _override(container: ContainerShape, change: Mapping[str, Any]) -> dict[str,
     return merged
 
 
-def unit_spec(
-    task_id: str,
-    facts: TaskFacts,
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What tasks of one order have in common, made once for all of them."""
+
+    family: str
+    around: Surroundings
+    shapes: Sequence[ContainerShape]
+    specs: Sequence[ContainerSpec]
+    """Of `shapes`: without an ARN, and with an output that goes nowhere."""
+
+    def unit(self, task_id: str, facts: TaskFacts, names: Names, network: Network = ON_THE_HOST) -> UnitSpec:
+        """One whole task for a node."""
+        return UnitSpec(
+            unit_id=task_id,
+            kind="task",
+            containers=tuple(
+                self._named(shape, spec, task_id, *names[spec.name])
+                for shape, spec in zip(self.shapes, self.specs, strict=True)
+            ),
+            task=facts,
+            network=network,
+        )
+
+    def _named(
+        self, shape: ContainerShape, spec: ContainerSpec, task_id: str, arn: str, runtime_id: str
+    ) -> ContainerSpec:
+        log = log_options.target(
+            shape, self.family, self.around.account, self.around.region, task_id, runtime_id
+        )
+        return replace(spec, arn=arn, runtime_id=runtime_id, log=log)
+
+
+def blueprint(
     containers: Sequence[ContainerShape],
-    names: Names,
+    family: str,
+    launch_type: str,
+    memory_mib: int,
     around: Surroundings,
     volumes: Sequence[Mapping[str, Any]] = (),
-    network: Network = ON_THE_HOST,
-) -> UnitSpec:
-    """The whole task for a node; `containers` are those of `overridden`, `volumes` the definition's."""
+    mode: NetworkMode = "host",
+) -> Blueprint:
+    """`containers` are those of `overridden`, `memory_mib` is the task's own or 0, `volumes` the
+
+    definition's.
+    """
     told = around.environment
     mounts = _mounts(containers, {volume["name"]: _volume(volume) for volume in volumes})
-    return UnitSpec(
-        unit_id=task_id,
-        kind="task",
-        containers=tuple(
-            _container_spec(
-                container,
-                facts.memory_mib or None,
-                told,
-                _log(container, facts, task_id, names[container["name"]][1], around),
-                names[container["name"]],
-                mounts[container["name"]],
-                network.mode,
-            )
-            for container in containers
-        ),
-        task=facts,
-        network=network,
-    )
+    specs = [
+        _container_spec(
+            container, memory_mib or None, told, _log_fault(container, launch_type, around),
+            log_options.delivery(container, around.log_mode), mounts[container["name"]], mode,
+        )
+        for container in containers
+    ]  # fmt: skip
+    return Blueprint(family, around, containers, specs)
 
 
 def _container_spec(
     container: ContainerShape,
     task_memory_mib: int | None,
     told: Mapping[str, str],
-    log: Log,
-    name: tuple[str, str],
+    cannot_start: str,
+    delivery: LogOptions,
     mounts: tuple[Mount, ...],
     mode: NetworkMode,
 ) -> ContainerSpec:
@@ -167,9 +182,8 @@ def _container_spec(
             Ulimit(limit["name"], limit["softLimit"], limit["hardLimit"])
             for limit in container.get("ulimits", ())
         ),
-        log=log.target,
-        log_options=log.delivery,
-        cannot_start=log.fault,
+        log_options=delivery,
+        cannot_start=cannot_start,
         mounts=mounts,
         tmpfs=tuple(
             Tmpfs(tmpfs["containerPath"], tmpfs["size"], tuple(tmpfs.get("mountOptions", ())))
@@ -187,8 +201,6 @@ def _container_spec(
         swappiness=linux.get("swappiness"),
         health_check=_health_check(container.get("healthCheck")),
         restart_policy=_restart_policy(container.get("restartPolicy")),
-        arn=name[0],
-        runtime_id=name[1],
         labels=tuple(container.get("dockerLabels", {}).items()),
         ports=tuple(port for mapping in container.get("portMappings", ()) for port in _ports(mapping, mode)),
     )
@@ -284,19 +296,11 @@ def _restart_policy(policy: Mapping[str, Any] | None) -> RestartPolicy | None:
     return RestartPolicy(tuple(policy.get("ignoredExitCodes", ())), float(period))
 
 
-def _log(
-    container: ContainerShape, facts: TaskFacts, task_id: str, runtime_id: str, around: Surroundings
-) -> Log:
-    group = log_options.group_of(container)
-    fault = ""
-    if group is not None and group in around.missing_groups:
-        fargate = facts.launch_type == FARGATE
-        fault = log_options.GROUP_MISSING_FARGATE if fargate else log_options.GROUP_MISSING_EC2
-    return Log(
-        log_options.target(container, facts.family, around.account, around.region, task_id, runtime_id),
-        log_options.delivery(container, around.log_mode),
-        fault,
-    )
+def _log_fault(container: ContainerShape, launch_type: str, around: Surroundings) -> str:
+    """Why the container cannot start for want of its log group, "" when it can."""
+    if log_options.group_of(container) not in around.missing_groups:
+        return ""
+    return log_options.GROUP_MISSING_FARGATE if launch_type == FARGATE else log_options.GROUP_MISSING_EC2
 
 
 def reserve(cpu: str, memory: str, containers: Sequence[ContainerShape]) -> Reserve:

@@ -189,21 +189,21 @@ def rows(
 
     A task that cannot be connected is there all the same, and stops before it was placed.
     """
-    volumes = definition.definition.get("volumes", ())
+    blueprint = containers.blueprint(
+        image_versions.pinned(made.containers, made.digests),
+        definition.family,
+        made.places[0].launch_type if made.places else "",
+        int(made.memory or 0),
+        around,
+        definition.definition.get("volumes", ()),
+        made.network_mode,
+    )
     written = []
     for place, wired in zip(made.places, networks, strict=True):
         task_id = ids.hex(32)
         task = _connected(_task(task_id, made, place, cluster, definition, now, ids), wired)
         names = {row.name: (task.container_arn(row), row.runtime_id) for row in task.containers}
-        spec = containers.unit_spec(
-            task_id,
-            _facts(task, definition.revision),
-            image_versions.pinned(made.containers, made.digests),
-            names,
-            around,
-            volumes,
-            wired.network,
-        )
+        spec = blueprint.unit(task_id, _facts(task, definition.revision), names, wired.network)
         unit = Unit(
             id=task_id,
             owner=OWNER,

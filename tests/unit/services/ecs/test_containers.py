@@ -19,7 +19,7 @@ from windlass.fleet.messages import (
     Tmpfs,
     Ulimit,
 )
-from windlass.services.ecs.containers import Reserve, Surroundings, overridden, reserve, unit_spec
+from windlass.services.ecs.containers import Reserve, Surroundings, blueprint, overridden, reserve
 from windlass.services.ecs.task_definition import register
 
 AROUND = Surroundings("123456789012", "eu-west-1", "123456789012", "windlass")
@@ -39,7 +39,8 @@ def built(
     changes = {"containerOverrides": [{"name": container["name"], **(overrides or {})}]}
     facts = TaskFacts("arn:t1", "default", "work", 1, "EC2", memory_mib=memory or 0)
     names = {container["name"]: ("arn:c1", "r1")}
-    spec = unit_spec("t1", facts, overridden(definition, changes), names, AROUND)
+    plan = blueprint(overridden(definition, changes), "work", "EC2", memory or 0, AROUND)
+    spec = plan.unit("t1", facts, names)
     assert spec.task is facts
     assert (spec.unit_id, spec.kind) == ("t1", "task")
     return spec.containers[0]
@@ -109,7 +110,8 @@ def test_what_runners_with_images_honour() -> None:
         },
     )
     facts, names = TaskFacts("arn:t1", "default", "work", 1, "EC2"), {"app": ("arn:c1", "r1")}
-    [spec] = unit_spec("t1", facts, [container], names, AROUND, volumes).containers
+    plan = blueprint([container], "work", "EC2", 0, AROUND, volumes)
+    [spec] = plan.unit("t1", facts, names).containers
     assert spec.mounts == (
         Mount("host", "/srv", "/here", True),
         Mount("task", "own", "/own"),
@@ -199,7 +201,8 @@ def test_a_missing_log_group(launch_type: str, create: str, reason: str) -> None
     container = a_container(logConfiguration={"logDriver": "awslogs", "options": options})
     definition = register(a_definition(containerDefinitions=[container])).definition
     facts = TaskFacts("arn:t1", "default", "work", 1, launch_type)
-    spec = unit_spec("t1", facts, overridden(definition, {}), {"app": ("arn:c1", "r1")}, around)
+    plan = blueprint(overridden(definition, {}), "work", launch_type, 0, around)
+    spec = plan.unit("t1", facts, {"app": ("arn:c1", "r1")})
     assert spec.containers[0].cannot_start.startswith(reason)
     assert ("The specified log group does not exist." in spec.containers[0].cannot_start) == bool(reason)
 
