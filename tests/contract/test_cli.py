@@ -170,3 +170,50 @@ def test_reset_clears_every_account(own_plane: Callable[..., PlaneProcess]) -> N
     assert ecs.list_task_definitions()["taskDefinitionArns"] == []
     until(lambda: not Path(f"/proc/{pid}").exists(), "the task's process is gone")
     plane.client("sqs", "111111111111").create_queue(QueueName="q")
+
+
+def test_why_a_service_and_its_tasks_wait(
+    own_plane: Callable[..., PlaneProcess],
+) -> None:
+    """1. Without a node tasks wait, and say for what; so does their service. 2. The story has its steps."""
+    plane = own_plane("--no-agent")
+    ecs = plane.client("ecs", "111111111111")
+    ecs.register_task_definition(
+        family="talks",
+        containerDefinitions=[{"name": "main", "image": "busybox"}],
+        requiresCompatibilities=["FARGATE"],
+        networkMode="awsvpc",
+        cpu="256",
+        memory="512",
+    )
+    subnets = [s["SubnetId"] for s in plane.client("ec2", "111111111111").describe_subnets()["Subnets"]]
+    ecs.create_service(
+        serviceName="web",
+        taskDefinition="talks",
+        desiredCount=2,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": {"subnets": subnets}},
+    )
+
+    def said() -> str:
+        return windlass("why", "web", endpoint=plane.endpoint).stdout
+
+    waits = "2 tasks pending: it waits for a place: no node is connected."
+    until(lambda: waits in said(), "its tasks wait for a node")
+    assert said().startswith("service default/web (111111111111, eu-west-1)\t")
+    [first, _] = ecs.list_tasks(serviceName="web")["taskArns"]
+    for named in (first, first.rpartition("/")[2][:12]):
+        [one] = json.loads(windlass("why", named, "--json", endpoint=plane.endpoint).stdout)
+        assert (one["kind"], one["arn"], one["service"]) == ("task", first, "web")
+        assert [reason["code"] for reason in one["why"]] == ["NODE"]
+    told = windlass("events", endpoint=plane.endpoint).stdout
+    story = [line.split("\t")[2:] for line in told.splitlines() if ":service/" in line]
+    assert [what for what, _, _ in story][:3] == ["deployment", "created", "event"]
+    assert "talks:1" in story[0][2]
+    assert story[2][2].startswith("has started 2 tasks: (task ")
+
+
+def test_why_of_nothing_says_so(plane: PlaneProcess) -> None:
+    assert "no task or service is called 'nobody'" in refused(
+        windlass("why", "nobody", endpoint=plane.endpoint)
+    )

@@ -134,6 +134,8 @@ PURE = (
     "services/ecs/task_status.py",
     "services/ecs/unplaced.py",
     "services/ecs/utilisation.py",
+    "services/ecs/why_service.py",
+    "services/ecs/why_task.py",
     "services/events/event.py",
     "services/events/input.py",
     "services/events/match.py",

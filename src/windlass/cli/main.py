@@ -142,6 +142,20 @@ def ps(endpoint: Endpoint, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def why(
+    subject: Annotated[
+        str, typer.Argument(help="Task id (eight digits are enough) or ARN, or a service's name.")
+    ],
+    endpoint: Endpoint,
+    as_json: AsJson = False,
+) -> None:
+    """What a task or a service waits for."""
+    from windlass.cli import waits
+
+    waits.why(endpoint, subject, as_json)
+
+
+@app.command()
 def logs(
     unit: Annotated[str, typer.Argument(help="Task id or ARN, unit id, or function name.")],
     endpoint: Endpoint,

@@ -66,3 +66,19 @@ def _coloured(cell: str) -> str:
 
     colour = _COLOURS.get(cell)
     return f"[{colour}]{cell}[/]" if colour else escape(cell)
+
+
+def show_paragraphs(title: str, sentences: Sequence[str]) -> None:
+    """A title, and below it sentences, wrapped on a terminal; whole lines in a pipe."""
+    if not sys.stdout.isatty():
+        for sentence in sentences:
+            print(f"{title}\t{sentence}")
+        return
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(title, style="bold", overflow="fold"))
+    for sentence in sentences:
+        console.print(Padding(Text(sentence, overflow="fold"), (0, 0, 0, 2)))

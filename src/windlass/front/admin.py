@@ -19,12 +19,13 @@ from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
-from windlass.front import chaos, machines
+from windlass.front import chaos, fleet_view, machines
 from windlass.front.coverage import coverage
-from windlass.kernel.bucket import Rate
+from windlass.front.shapes import bucket_levels, journal_entry
+from windlass.front.shapes import rate as rate_shown
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
-from windlass.kernel.journal import Entry
+from windlass.services.ecs.seeing import Seeing
 from windlass.services.events.schedules import Schedules
 from windlass.services.logs.model import STREAMS
 from windlass.services.plane import Plane, Service
@@ -66,6 +67,9 @@ class Admin:
             ("GET", "streams"): self._streams,
             ("GET", "metrics"): self._metrics,
             ("GET", "series"): self._series,
+            ("GET", "why"): partial(fleet_view.why, plane),
+            ("GET", "services"): partial(fleet_view.services, plane),
+            ("GET", "overview"): partial(fleet_view.overview, plane),
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
             ("GET", "instances"): partial(machines.shown, plane),
@@ -131,7 +135,12 @@ class Admin:
 
     def _units(self, query: Query) -> Answer:
         units = sorted(self._plane.store[UNITS].all(), key=lambda unit: (unit.created_at, unit.id))
-        return {"units": [_unit(unit) for unit in units[:UNITS_PER_ANSWER_MAX]], "total": len(units)}
+        look = Seeing(self._plane)
+        shown = [
+            {**_unit(unit), "task": fleet_view.task_of(look, self._plane, unit)}
+            for unit in units[:UNITS_PER_ANSWER_MAX]
+        ]
+        return {"units": shown, "total": len(units)}
 
     def _streams(self, query: Query) -> Answer:
         """The log streams of a task (by its id in their names) or of a function (by its name)."""
@@ -151,7 +160,7 @@ class Admin:
 
     def _journal(self, query: Query) -> Answer:
         entries = self._plane.journal.since(int(query.get("since", "0")), JOURNAL_PER_ANSWER_MAX)
-        return {"entries": [_entry(entry) for entry in entries]}
+        return {"entries": [journal_entry(entry) for entry in entries]}
 
     def _coverage(self, query: Query) -> Answer:
         only = [query["service"]] if "service" in query else []
@@ -162,7 +171,7 @@ class Admin:
         return {
             "profile": profile.name,
             "quotas": dict(profile.quotas),
-            "buckets": {name: _rate(rate) for name, rate in profile.buckets.items()},
+            "buckets": {name: rate_shown(rate) for name, rate in profile.buckets.items()},
             "delays": dict(profile.delays),
             "switches": dict(profile.switches),
             "granted": [
@@ -171,24 +180,8 @@ class Admin:
                     self._plane.store[GRANTED].all(), key=lambda row: (row.account, row.region, row.name)
                 )
             ],
-            "levels": self._levels(),
+            "levels": bucket_levels(self._plane),
         }
-
-    def _levels(self) -> list[dict[str, Any]]:
-        """Buckets that are not full now, of every account and Region."""
-        quotas, now = self._plane.quotas, self._plane.clock.now()
-        return [
-            {
-                "account": account,
-                "region": region,
-                "name": level.name,
-                "subject": level.subject,
-                "tokens": level.tokens,
-                **_rate(level.rate),
-            }
-            for account, region in quotas.scopes()
-            for level in quotas.levels((account, region), now)
-        ]
 
     def _metrics(self, query: Query) -> Answer:
         units = self._plane.store[UNITS]
@@ -266,22 +259,6 @@ def _unit(unit: Unit) -> dict[str, Any]:
         ],
         "logs": [{"group": log.group, "stream": log.stream, "region": log.region} for log in logs if log],
     }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "number": entry.number,
-        "at": in_seconds(entry.at),
-        "source": entry.source,
-        "subject": entry.subject,
-        "what": entry.what,
-        "why": entry.why,
-    }
-
-
-def _rate(rate: Rate) -> dict[str, int]:
-    refill = "per_minute" if rate.per_minute else "per_second"
-    return {"burst": rate.burst, refill: getattr(rate, refill)}
 
 
 def _json(status: int, body: object) -> Response:

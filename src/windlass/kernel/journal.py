@@ -52,6 +52,10 @@ class Journal:
         start = max(0, len(self._entries) - max(0, newer))
         return list(islice(self._entries, start, start + limit))
 
+    def newest(self, limit: int) -> list[Entry]:
+        """The last `limit` entries, oldest first."""
+        return self.since(max(0, self._count - limit), limit)
+
     def follow(self, follower: Callable[[Entry], None]) -> Callable[[], None]:
         """Call `follower` with each new entry until the returned function is called."""
         self._followers.append(follower)

@@ -41,7 +41,9 @@ from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.scheduler import Scheduler
 from windlass.services.ecs.service_model import SERVICE_TABLES
+from windlass.services.ecs.story import Story
 from windlass.services.ecs.task_protection import TaskProtection
+from windlass.services.ecs.tempo import Tempo
 from windlass.services.ecs.waiting import WaitingRoom
 from windlass.services.plane import Plane, Service
 
@@ -56,7 +58,8 @@ def start(plane: Plane) -> Sequence[object]:
         plane.spawn.start(running.loop.name, running.loop.run())
     _start_capacity(plane, rooms)
     parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
-    return (observer, retention, interruptions, rooms, *parts)
+    seen = (Story(plane.store, plane.journal), Tempo(plane.store, plane.clock))
+    return (observer, retention, interruptions, rooms, *parts, *seen)
 
 
 def _start_capacity(plane: Plane, rooms: Rooms) -> None:

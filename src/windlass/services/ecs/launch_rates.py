@@ -84,6 +84,15 @@ class LaunchRates:
         lines = {capacity: self._lines.get((scope, capacity)) for capacity in FARGATE}
         return {capacity: len(line.seen) for capacity, line in lines.items() if line is not None}
 
+    def held_up(self, scope: Scope, service: str) -> tuple[Instant, dict[str, int]]:
+        """When the service's next work cycle begins, and the buckets it stands in line for.
+
+        By name, with the length of the line.
+        """
+        lines = {f"fargate.{capacity}": self._lines.get((scope, capacity)) for capacity in FARGATE}
+        stands = {name: len(line.seen) for name, line in lines.items() if line and service in line.seen}
+        return self._due.get((scope, service), 0), stands
+
     def _room(self, scope: Scope, service: str, wish: Tasks, now: Instant) -> Room:
         quotas, round_ = self._quotas, self._pace.round_of(now)
         shares: dict[Capacity, int | None] = {}
