@@ -12,7 +12,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from windlass.node import proc
 
 REAL = 1_000
 FEW, MANY = 500, 2_000
+DECIDED = 10_000
+"""Tasks of the service that is updated."""
 HELD = 100_000
 LAUNCHED = 20_000
 """Tasks of the simulated node that are launched for the rate; HELD are there in the end."""
@@ -55,6 +57,7 @@ class Scaled:
 def results() -> Iterator[Result]:
     yield from _real()
     yield from _simulated()
+    yield from _updates()
 
 
 def _real() -> Iterator[Result]:
@@ -106,6 +109,26 @@ def _simulated() -> Iterator[Result]:
         )
 
 
+def _updates() -> Iterator[Result]:
+    """All tasks replaced, 100 and 200 %, as fast as the simulated node is."""
+    few, many = _updated(MANY), _updated(DECIDED)
+    note = f"{MANY}: {few.each}; {DECIDED:,}: {many.each}"
+    yield Result("tasks replaced by an update, simulated node", many.rate, "/s", note=note)
+    growth = (many.cpu_s / many.count) / (few.cpu_s / few.count)
+    yield Result("CPU a task replaced at 10,000 over at 2,000", growth, "x")
+
+
+def _updated(count: int) -> Scaled:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        server("bench.stubbed_plane", scratch) as (endpoint, plane),
+    ):
+        service = Service(endpoint, (plane,))
+        asyncio.run(service.create())
+        asyncio.run(service.scale(0, count))
+        return asyncio.run(service.replace(count))
+
+
 class Service:
     """One service, and the processes that work for it."""
 
@@ -124,14 +147,26 @@ class Service:
 
     async def scale(self, before: int, after: int) -> Scaled:
         """To that count; it ends when so many tasks are RUNNING and none is on its way."""
+        return await self._until(after, {"desiredCount": after}, abs(after - before))
+
+    async def _until(self, running: int, change: Mapping[str, Any], count: int) -> Scaled:
+        """The change, which is about so many tasks, to its end."""
         cpu, began = self._cpu_s(), time.monotonic()
-        await self._ecs("UpdateService", service="web", desiredCount=after)
+        await self._ecs("UpdateService", service="web", **change)
         while time.monotonic() < began + ENDS_WITHIN_S:
             [found] = (await self._ecs("DescribeServices", services=["web"]))["services"]
-            if found["runningCount"] == after and not found["pendingCount"]:
-                return Scaled(abs(after - before), time.monotonic() - began, self._cpu_s() - cpu)
+            if (
+                found["runningCount"] == running
+                and not found["pendingCount"]
+                and len(found["deployments"]) == 1
+            ):
+                return Scaled(count, time.monotonic() - began, self._cpu_s() - cpu)
             await asyncio.sleep(LOOK_EVERY_S)
-        raise RuntimeError(f"{found['runningCount']} of {after} tasks run")
+        raise RuntimeError(f"{found['runningCount']} of {running} tasks run")
+
+    async def replace(self, count: int) -> Scaled:
+        """All of its tasks by a new deployment; it ends when that is the only one."""
+        return await self._until(count, {"forceNewDeployment": True}, count)
 
     async def describe(self, count: int) -> tuple[float, float]:
         """(wall, CPU) ms of a DescribeTasks of so many."""

@@ -40,15 +40,15 @@ def choose(
     Protected ones never are among them. O(n) in the tasks of the service.
     """
     rules = placement.strategies(service.strategies or placement.OVER_ZONES)
-    tasks = standing.tasks(tx, *group, call.now, patience)
+    alike = _alike(standing.tasks(tx, *group, call.now, patience), group[1], call.now)
     staying: Counter[_Where] = Counter()
-    if any(rule.kind == "spread" for rule in rules):
+    if len(alike) > 1 and any(rule.kind == "spread" for rule in rules):  # else there is nothing to balance
         for other in _groups(tx, service):
             if other != group:
                 staying.update(map(_where, standing.tasks(tx, *other, call.now, patience)))
     look = _Look(tx, call, rules)
     chosen = departures.choose(
-        look.candidates(_alike(tasks, group[1], call.now)),
+        look.candidates(alike),
         count,
         rules,
         call.part(Rooms).draw,
