@@ -51,15 +51,15 @@ PARTIAL: Mapping[str, str] = {
         "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
         "MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, serviceConnectConfiguration, "
         "vpcLatticeConfigurations, Classic Load Balancers and, as long as there are no load balancers, every "
-        "target group; bakeTimeInMinutes and availabilityZoneRebalancing are stored and not acted on; nobody "
-        "raises alarms; hooks of stages that shift requests are not called"
+        "target group; bakeTimeInMinutes is stored and not acted on; nobody raises alarms; hooks "
+        "of stages that shift requests are not called"
     ),
     "CreateTaskSet": (
         "refused: MANAGED_INSTANCES, serviceRegistries and, as long as there are no load balancers, every "
         "target group"
     ),
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
-    "ListServicesByNamespace": "there are no namespaces, so it finds none",
+    "ListServicesByNamespace": "there are no namespaces, so every one is not found",
     "ListTasks": "daemonName is refused: there are no daemons",
     "StartTask": "as RunTask; requiresAttributes does not steer placement, so ATTRIBUTE is for memberOf only",
     "DeregisterContainerInstance": "by force: tasks are stopped; on AWS they run on with nobody to stop them",
