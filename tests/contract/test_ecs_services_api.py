@@ -33,6 +33,11 @@ def refused(call: Callable[..., Any], **params: Any) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
+def statuses(ecs: Any) -> list[str]:
+    """Those of the service deployments of `web`, the newest first."""
+    return [row["status"] for row in ecs.list_service_deployments(service="web")["serviceDeployments"]]
+
+
 def test_a_service_lives_and_ends(ecs: Any) -> None:
     """Created, stable, scaled, updated to a new definition, deleted: by boto3's own waiters."""
     made = ecs.create_service(serviceName="web", taskDefinition="sleep", desiredCount=2)["service"]
@@ -50,9 +55,8 @@ def test_a_service_lives_and_ends(ecs: Any) -> None:
     assert (cluster["activeServicesCount"], cluster["runningTasksCount"]) == (1, 2)
     assert refused(ecs.delete_cluster, cluster="default")[0] == "ClusterContainsServicesException"
     [first] = shown["deployments"]
-    deployments = ecs.list_service_deployments(service="web")["serviceDeployments"]
-    assert [row["status"] for row in deployments] == ["SUCCESSFUL"]
-    arn = deployments[0]["serviceDeploymentArn"]
+    until(lambda: statuses(ecs) == ["SUCCESSFUL"], "the deployment is over: its tasks were looked at")
+    arn = ecs.list_service_deployments(service="web")["serviceDeployments"][0]["serviceDeploymentArn"]
     [record] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
     revision = record["targetServiceRevision"]
     assert (revision["requestedTaskCount"], revision["runningTaskCount"]) == (2, 2)

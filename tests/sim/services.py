@@ -67,11 +67,13 @@ class Told:
         return [event["message"].removeprefix("(service web) ") for event in reversed(events)]
 
     async def stable(self, within: Duration = 600 * SECOND) -> Any:
-        """The service once one deployment is left, and has as many tasks as are wanted."""
+        """The service once one deployment is left and over, and has as many tasks as are wanted."""
         end = self.world.clock.now() + within
         while self.world.clock.now() <= end:
             found = await self.service()
-            if len(found["deployments"]) == 1 and found["runningCount"] == found["desiredCount"]:
+            [primary, *older] = found["deployments"]
+            over = primary["rolloutState"] != "IN_PROGRESS" and not older
+            if over and found["runningCount"] == found["desiredCount"]:
                 return found
             await self.world.pass_time(SECOND)
         raise AssertionError(found)

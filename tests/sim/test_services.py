@@ -228,3 +228,16 @@ def test_a_task_of_an_older_attempt_that_comes_up_late_is_no_reason_to_look_agai
         assert (row.backoff_failures, told.running("web")) == (0, 2)
 
     tell(story)
+
+
+def test_a_task_that_crashes_at_once_completes_no_deployment() -> None:
+    """It runs, but not for long enough to count as healthy."""
+
+    async def story(told: Told) -> None:
+        await told.define("crash", CRASHING)
+        await told.create(1)
+        await told.world.pass_time(30 * SECOND)
+        found = await told.service()
+        assert found["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+
+    tell(story)

@@ -51,7 +51,7 @@ from windlass.services.ecs.starting import Started
 Group = TypeVar("Group", Deployment, TaskSet)
 """What tasks of a service belong to: most of a turn is the same for both."""
 ENDED_MAX = 500
-"""Ended tasks of one deployment that one turn reckons."""
+"""Ended tasks of one cohort that one turn reckons."""
 LATE_MAX = 100
 """Tasks of older attempts that one turn looks past, to see whether the newest has succeeded."""
 STARTS_MAX = 100
@@ -210,14 +210,19 @@ class Turn:
 
     def _reckon(self, row: Deployment) -> None:
         """Count the failures among the tasks that ended since the last turn, each once."""
-        ended = self._tx[TASKS].page("standing", (row.id, "ended"), limit=ENDED_MAX)
+        cohorts = (row.id, drained(row.id))
+        ended = [
+            task
+            for id in cohorts
+            for task in self._tx[TASKS].page("standing", (id, "ended"), limit=ENDED_MAX)
+        ]
         after = row
         for task in ended:
             self._tx[TASKS].put(replace(task, reckoned=True))
             after = circuit_breaker.after_end(after, task)
             if not circuit_breaker.told_to(task):
                 after = self._backed_off(after, task)
-        if len(ended) == ENDED_MAX:
+        if len(ended) >= ENDED_MAX:
             self._again.append(self._call.now)
         if after != row:
             self._put(after)
