@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-s", type=float, default=6.0, help="seconds of each random run of tests/fault/test_soak.py"
     )
+    parser.addoption(
+        "--seeds", type=int, default=None, help="seeds of each test of random worlds in tests/sim"
+    )
 
 
 @pytest.fixture

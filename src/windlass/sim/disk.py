@@ -1,34 +1,128 @@
-"""A disk of a simulated world: takes virtual time to write, and can be full for a while.
+"""A disk of a simulated world: takes virtual time to write, can be full for a while, outlives the plane.
 
-It stands in for the writer thread behind the store, so that a world meets what a real plane meets: commits
-that wait together, answers that wait for them, and commits that are undone because the disk said no.
+It stands in for the writer thread and the file behind the store, so that a world meets what a real plane
+meets: commits that wait together, answers that wait for them, commits that are undone because the disk said
+no, and a plane that begins again from what was durable when the one before it was killed. Rows are kept as
+bytes: a row that cannot be read back fails the world.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
-from windlass.kernel.durable import DurableLog, MemoryLog
+from windlass.kernel.durable import Commit, DurableLog, Write
+from windlass.kernel.faults import Retry
 
 FSYNC: Duration = 2 * MILLISECOND
 """What a commit costs on a usual SSD."""
+KILLED = "the plane was killed"
+
+_Encoded = tuple[str, Any, bytes | None]
+"""Table, key, row; None for one that is deleted."""
+_encode = msgspec.json.Encoder().encode
 
 
-class _Threaded(MemoryLog):
-    threaded = True
+@dataclass(slots=True)
+class SimulatedDisk:
+    """What planes write on, one after the other. `fsync` 0: each commit is durable at once."""
 
+    fsync: Duration = FSYNC
+    full: bool = False
+    """Whether batches fail."""
+    rows: dict[str, dict[Any, bytes]] = field(default_factory=dict)
+    """Table → key → row, as it is on the disk."""
+    commits: int = 0
+    """Transactions of all planes so far, the lost ones too."""
+    on_commit: Callable[[Commit], None] = lambda commit: None
+    """Called for each transaction once it is in the store; it may kill the plane."""
+    _log: SimulatedLog | None = None
+    """That of the latest plane."""
 
-class SimulatedDisk(DurableLog):
-    """Group commit as on a real plane, each batch after `fsync`; `full` makes batches fail."""
-
-    def __init__(self, fsync: Duration = FSYNC) -> None:
-        super().__init__(_Threaded())
-        self.full = False
-        self._fsync = fsync
+    def open(self) -> SimulatedLog:
+        """The log of a plane that starts."""
+        self._log = SimulatedLog(self)
+        return self._log
 
     async def probe(self) -> bool:
-        if not self.full:
+        """What a real plane does now and then: see whether writes are taken again after a failure."""
+        return self._log is None or await self._log.probe()
+
+
+class _Engine:
+    """The disk as a storage engine (kernel.durable.Log)."""
+
+    def __init__(self, disk: SimulatedDisk) -> None:
+        self._disk = disk
+        self.threaded = disk.fsync > 0
+
+    def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
+        kept = self._disk.rows
+        decoders: dict[str, Any] = {name: msgspec.json.Decoder(row).decode for name, row in rows.items()}
+        return {name: [decoders[name](row) for row in kept.get(name, {}).values()] for name in rows}
+
+    def prepare(self, writes: Sequence[Write]) -> list[_Encoded]:
+        return [(w.table, w.key, None if w.row is None else _encode(w.row)) for w in writes]
+
+    def write(self, prepared: Sequence[_Encoded]) -> None:
+        for table, key, row in prepared:
+            if row is None:
+                self._disk.rows.get(table, {}).pop(key, None)
+            else:
+                self._disk.rows.setdefault(table, {})[key] = row
+
+    def close(self) -> None:
+        pass
+
+
+class SimulatedLog(DurableLog):
+    """One plane's way to the disk: group commit as on a real plane, each batch after the disk's `fsync`."""
+
+    def __init__(self, disk: SimulatedDisk) -> None:
+        super().__init__(_Engine(disk))
+        self._disk = disk
+        self.cut = False
+        """Whether the plane was killed: nothing of what it still does reaches the disk, or anybody."""
+
+    @property
+    def in_flight(self) -> int:
+        """Transactions that are not durable yet."""
+        return len(self._writing) + len(self._queue)
+
+    def kill(self, keep: int = 0) -> None:
+        """The plane is killed. The first `keep` transactions in flight had reached the disk."""
+        if self.cut:
+            return
+        self.cut = True
+        for queued in [*self._writing, *self._queue][:keep]:
+            self._log.write(queued.prepared)
+        for _, waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(Retry(KILLED))
+        self._waiters.clear()
+
+    def check(self) -> None:
+        if self.cut:
+            raise Retry(KILLED)
+        super().check()
+
+    def append(self, commit: Commit) -> None:
+        super().append(commit)
+        self._disk.commits += 1
+        self._disk.on_commit(commit)
+
+    async def durable(self) -> None:
+        if self.cut:
+            raise Retry(KILLED)
+        await super().durable()
+
+    async def probe(self) -> bool:
+        if not self._disk.full:
             self.failure = None
         return self.failure is None
 
@@ -38,10 +132,17 @@ class SimulatedDisk(DurableLog):
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
         written.add_done_callback(self._batch_done)
-        loop.call_later(self._fsync / SECOND, self._end_batch, written)
+        loop.call_later(self._disk.fsync / SECOND, self._end_batch, written)
+
+    def _batch_done(self, future: asyncio.Future[None]) -> None:
+        if not self.cut:
+            super()._batch_done(future)
 
     def _end_batch(self, written: asyncio.Future[None]) -> None:
-        if self.full:
+        if self._disk.full:
             written.set_exception(OSError("no space left on device"))
         else:
+            if not self.cut:
+                for queued in self._writing:
+                    self._log.write(queued.prepared)
             written.set_result(None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from windlass.fleet.model import UNITS, Unit
-from windlass.kernel.clock import Instant
+from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.journal import Entry
 from windlass.services.plane import Plane
 
@@ -17,13 +17,15 @@ LINES_MAX = 100_000
 
 
 class Trace:
-    """Follows one plane from the start."""
+    """Follows a world's planes, each from its start."""
 
-    def __init__(self, plane: Plane, epoch: Instant) -> None:
+    def __init__(self, clock: Clock, epoch: Instant) -> None:
         self.lines: list[str] = []
         self._epoch = epoch
-        self._clock = plane.clock
+        self._clock = clock
         self._digest = hashlib.sha256()
+
+    def follow(self, plane: Plane) -> None:
         plane.journal.follow(self._on_entry)
         plane.store.watch((UNITS,), lambda change: self._on_unit(change.old, change.new))
 
@@ -31,8 +33,12 @@ class Trace:
         """SHA-256 of all lines so far, in hex."""
         return self._digest.hexdigest()
 
+    def note(self, what: str) -> None:
+        """What the world itself does."""
+        self._line(self._clock.now(), what)
+
     def _on_entry(self, entry: Entry) -> None:
-        self._note(entry.at, f"{entry.source} {entry.subject}: {entry.what} {entry.why}")
+        self._line(entry.at, f"{entry.source} {entry.subject}: {entry.what} {entry.why}")
 
     def _on_unit(self, old: Unit | None, new: Unit | None) -> None:
         unit = new or old
@@ -40,9 +46,9 @@ class Trace:
         if old is None or new is None or (old.state, old.desired) != (new.state, new.desired):
             state = f"{unit.state} (wanted: {unit.desired})" if new is not None else "deleted"
             where = f" on {unit.node_id}" if unit.node_id else ""
-            self._note(self._clock.now(), f"unit {unit.id}: {state}{where}")
+            self._line(self._clock.now(), f"unit {unit.id}: {state}{where}")
 
-    def _note(self, at: Instant, what: str) -> None:
+    def _line(self, at: Instant, what: str) -> None:
         line = f"{at - self._epoch} {what}"
         self._digest.update(line.encode() + b"\n")
         if len(self.lines) < LINES_MAX:

@@ -1,42 +1,45 @@
 """The second composition root: a whole plane in virtual time, with simulated nodes.
 
 It differs from app.py in four edges only: the loop (virtual), the links' transport (queues), the runners
-(SimulatedNode) and the log (memory). One seed, one run: the same trace in every process. Known gap: one
-shape of course for all units, from the profile's delays.
+(SimulatedNode) and the log (memory). One seed, one run: the same trace in every process. In a world with a
+disk the plane may be killed at any transaction and started again from what was durable; nodes live on.
+Known gap: one shape of course for all units, from the profile's delays.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
 from windlass.fleet import intake
 from windlass.fleet import model as fleet
-from windlass.fleet.controller import Controller
-from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
-from windlass.fleet.lost import LostNodes
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
-from windlass.front.gateway import Gateway
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock, seconds
-from windlass.kernel.durable import DurableLog, MemoryLog
-from windlass.kernel.faults import Bug
-from windlass.services.assemble import assemble, start
+from windlass.kernel.durable import Commit, DurableLog, MemoryLog
+from windlass.kernel.faults import Bug, Retry
+from windlass.kernel.spawn import Spawn
+from windlass.kernel.store import Change, Table
 from windlass.services.autoscaling.model import MEMBERS
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms
-from windlass.services.plane import Service
-from windlass.sim import checks
+from windlass.services.ecs.service_model import SERVICES
+from windlass.services.plane import Plane, Service
+from windlass.sim import checks, service_checks
+from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
+from windlass.sim.life import Life
 from windlass.sim.loop import VirtualLoop
 from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.service_checks import ServiceLedger
 from windlass.sim.trace import Trace
 
 EPOCH: Instant = 1_640_995_200 * SECOND
@@ -50,7 +53,7 @@ class World:
 
     `check_every`: how much virtual time may pass between two checks of all rows; 0: at each instant.
     `shuffle`: draw the order of what happens at one instant from the seed. `disk`: sim/disk.py, for worlds in
-    which writing takes time or fails; without one every commit is durable at once.
+    which writing takes time or fails, or the plane is killed; without one every commit is durable at once.
     """
 
     def __init__(
@@ -61,37 +64,32 @@ class World:
         *,
         check_every: Duration = SECOND,
         shuffle: bool = False,
-        disk: DurableLog | None = None,
+        disk: SimulatedDisk | None = None,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = LoopClock(self.loop, EPOCH)
         self.nodes: dict[str, SimulatedNode] = {}
+        self.spawn = Spawn(lambda name, error: self.loop.crash(error))
+        """What lives longer than a plane: nodes, and what a story lets go on beside it."""
+        self.trace = Trace(self.clock, EPOCH)
+        self.lives = 0
+        """Planes so far."""
         self._services = services
-        chance = Chance(seed)
+        self._profile = profile
+        self._seed = seed
+        self._disk = disk
         self._check_every = check_every
         self._checked_at = EPOCH
-        self._sessions: dict[str, QueueTransport] = {}
-        self.plane = assemble(
-            services,
-            clock=self.clock,
-            chance=chance,
-            log=disk or DurableLog(MemoryLog()),
-            links=lambda store, journal, spawn: NodeLinks(
-                store,
-                journal,
-                spawn,
-                clock=self.clock,
-                endpoint="http://127.0.0.1:4566",
-                make_secret=chance.token,
-            ),
-            profile=profile,
-            endpoint="http://127.0.0.1:4566",
-            blobs=None,
-            on_crash=lambda name, error: self.loop.crash(error),
-        )
-        self.trace = Trace(self.plane, EPOCH)
-        self._gateway = Gateway(self.plane, services)
-        self._controller: Controller | None = None
+        self._sessions: dict[str, tuple[QueueTransport, QueueTransport]] = {}
+        """Node id → the plane's end and its own, of its last session."""
+        self._linked: dict[str, None] = {}
+        """Nodes whose link is not cut: they have a session whenever there is a plane."""
+        self._ending: asyncio.Task[None] | None = None
+        self._doom = 0
+        self._ledger = ServiceLedger(self.clock.now, seconds(profile.delays.get("ecs.healthy_after", 0)))
+        self._life = self._born()
+        if disk is not None:
+            disk.on_commit = self._on_commit
 
     def run(self, story: Callable[[World], Awaitable[None]]) -> None:
         """Play it. Raises what the story raises, Bug when a check fails, Deadlock when nothing can happen."""
@@ -99,21 +97,78 @@ class World:
         self.loop.run(self._play(story))
 
     async def _play(self, story: Callable[[World], Awaitable[None]]) -> None:
-        links = self.links()
-        links.start()
-        self._controller = Controller(self.plane.store, links, self.clock, self.plane.journal)
-        self.plane.spawn.start("fleet", self._controller.run())
-        machines = Machines(self.plane.store, self.clock, self.plane.journal)
-        lost = LostNodes(self.plane.store, self.clock, self.plane.journal)
-        for loop in (machines.loop, lost.loop):
-            self.plane.spawn.start(loop.name, loop.run())
-        start(self.plane, self._services)
+        self._life.start()
         try:
             await story(self)
             self.check()
         finally:
             self.loop.on_jump = None
-            await self.plane.spawn.close()
+            await self._life.end()
+            await self.spawn.close()
+
+    # the plane's lives
+
+    @property
+    def plane(self) -> Plane:
+        """The plane that there is, or, while it is down, was."""
+        return self._life.plane
+
+    @property
+    def down(self) -> bool:
+        """Whether the plane was killed and not started again."""
+        return self._life.over
+
+    def kill_at(self, commit: int) -> None:
+        """Kill the plane with the world's transaction of that number, which may be durable or not."""
+        self._doom = commit
+
+    def kill(self) -> None:
+        """Kill the plane now: what is not durable is gone, sessions break, calls that go on get Retry."""
+        life = self._life
+        if life.over:
+            return
+        assert isinstance(life.log, SimulatedLog), "a world in which the plane is killed needs a disk"
+        life.over = True
+        self.trace.note(f"plane {self.lives} was killed")
+        life.log.kill(self._chance.stream("sim.kill").randrange(life.log.in_flight + 1))
+        for plane_end, _ in self._sessions.values():
+            plane_end.close()
+        self._sessions.clear()
+        self._ending = self.spawn.start(f"end of plane {self.lives}", life.end())
+
+    async def revive(self) -> None:
+        """Start another plane from what is durable; nodes come back to it."""
+        assert self.down and self._ending is not None
+        await self._ending
+        self._life = self._born()
+        self._life.start()
+        for node_id in self._linked:
+            self._open_session(node_id)
+
+    def _born(self) -> Life:
+        """The next plane, not started. Each draws ids of its own."""
+        self.lives += 1
+        self._chance = Chance(self._seed + (self.lives << 64) - (1 << 64))
+        life = Life(
+            self._services,
+            self._profile,
+            clock=self.clock,
+            chance=self._chance,
+            log=DurableLog(MemoryLog()) if self._disk is None else self._disk.open(),
+            on_crash=self.loop.crash,
+        )
+        self.trace.follow(life.plane)
+        return life
+
+    def _on_commit(self, commit: Commit) -> None:
+        if self.down:
+            return
+        assert self._disk is not None
+        if self._has(SERVICES):
+            wrong = self._ledger.after(cast(list[Change], commit.changes), self.plane.store)
+            self._fail(wrong)
+        if self._disk.commits == self._doom:
+            self.kill()
 
     # what a story may do
 
@@ -127,16 +182,19 @@ class World:
         return await self.call_as(ACCOUNT, service, operation, **params)
 
     async def call_as(self, account: str, service: str, operation: str, /, **params: Any) -> Result:
-        """The same by another account."""
+        """The same in another account. Raises Retry while the plane is down, or is killed meanwhile."""
+        life = self._life
+        if life.over:
+            raise Retry(KILLED)
         caller = Caller(account, f"arn:aws:iam::{account}:root", account)
-        return await self._gateway.call(service, operation, params, caller, REGION)
+        return await life.gateway.call(service, operation, params, caller, REGION)
 
     async def pass_time(self, duration: Duration) -> None:
         await self.clock.sleep(duration)
 
     def begin(self, name: str, work: Any) -> Any:
         """Let something go on beside the story; an exception in it ends the world."""
-        return self.plane.spawn.start(name, work)
+        return self.spawn.start(name, work)
 
     def add_node(
         self,
@@ -145,33 +203,41 @@ class World:
         cpu_units: int = 0,
         memory_mib: int = 0,
         course: Callable[[UnitSpec], Course] | None = None,
+        shared: bool = True,
     ) -> SimulatedNode:
         """A node that is connected from now on; without a size it takes every unit.
 
+        One that is not `shared` takes only what is bound to it: what ECS places on its instances.
         `course` says how the life of a unit goes; without it the profile's delays do.
         """
-        intake.register(self.plane.store, node_id, "simulated", unbounded=not cpu_units)
+        intake.register(self.plane.store, node_id, "simulated", unbounded=not cpu_units, shared=shared)
 
-        node = SimulatedNode(node_id, "simulated", self.clock, self.plane.spawn, course or self._course)
+        node = SimulatedNode(node_id, "simulated", self.clock, self.spawn, course or self._course)
         node.cpu_units, node.memory_mib = cpu_units, memory_mib
         self.nodes[node_id] = node
         self.connect(node_id)
         return node
 
     def connect(self, node_id: str) -> None:
-        """Open a session of that node."""
-        plane_end, node_end = pair()
-        self._sessions[node_id] = node_end
+        """Let that node have a session: now, or as soon as there is a plane."""
+        self._linked[node_id] = None
+        if not self.down:
+            self._open_session(node_id)
+
+    def _open_session(self, node_id: str) -> None:
+        plane_end, node_end = self._sessions[node_id] = pair()
         self.plane.spawn.start(f"session {node_id}", self.links().serve(plane_end))
-        self.plane.spawn.start(f"agent {node_id}", self.nodes[node_id].connect(node_end))
+        self.spawn.start(f"agent {node_id}", self.nodes[node_id].connect(node_end))
 
     def disconnect(self, node_id: str) -> None:
         """Break the session of that node; what it runs goes on."""
-        self._sessions[node_id].close()
+        self._linked.pop(node_id, None)
+        session = self._sessions.get(node_id)
+        if session is not None:
+            session[1].close()
 
     def links(self) -> NodeLinks:
-        assert isinstance(self.plane.links, NodeLinks)
-        return self.plane.links
+        return self._life.links
 
     def _course(self, spec: UnitSpec) -> Course:
         delay = self.plane.quotas.delay_s
@@ -185,17 +251,16 @@ class World:
     # checks
 
     def _before_jump(self) -> None:
-        if self.clock.now() - self._checked_at >= self._check_every:
+        if not self.down and self.clock.now() - self._checked_at >= self._check_every:
             self.check()
 
     def check(self) -> None:
         """All checks of sim/checks.py over all rows. Raises Bug with everything that is wrong."""
-        assert self._controller is not None
         self._checked_at = self.clock.now()
         view = self.plane.store[UNITS]
         units = list(view.all())
         nodes = {node.id: node for node in self.plane.store[NODES].all()}
-        counted = self._controller.reserved
+        counted = self._life.controller.reserved
         wrong = [
             *checks.unplaced(units, nodes),
             *checks.doubled({node_id: node.states for node_id, node in self.nodes.items()}),
@@ -206,12 +271,19 @@ class World:
             *checks.misbound(units),
             *self._crowded(units),
             *self._misplaced(units),
+            *(service_checks.all_of(self.plane.store) if self._has(SERVICES) else []),
         ]
+        self._fail(wrong)
+
+    def _fail(self, wrong: list[str]) -> None:
         if wrong:
             raise Bug(f"after {self.elapsed / SECOND:g} s: {wrong[0]}", *wrong)
 
+    def _has(self, table: Table[Any]) -> bool:
+        return any(table in service.tables for service in self._services)
+
     def _crowded(self, units: list[Unit]) -> list[str]:
-        if not any(INSTANCES in service.tables for service in self._services):
+        if not self._has(INSTANCES):
             return []
         rooms = self.plane.calls.part(Rooms)
         return checks.crowded(units, self.plane.store[INSTANCES].all(), rooms.taken)
@@ -220,13 +292,12 @@ class World:
         """Of tasks that wait for capacity, and of Auto Scaling groups."""
         wrong = []
         store = self.plane.store
-        if any(WAITING in service.tables for service in self._services):
+        if self._has(WAITING):
             waiting = [row.id for row in store[WAITING].all()]
             wrong += checks.misparked(units, store[TASKS].all(), waiting)
-        if any(MEMBERS in service.tables for service in self._services):
+        if self._has(MEMBERS):
             wrong += checks.mismatched(store[MEMBERS].all(), store[fleet.INSTANCES].all())
         return wrong
 
     def _interfaces(self) -> list[NetworkInterface]:
-        with_ec2 = any(INTERFACES in service.tables for service in self._services)
-        return list(self.plane.store[INTERFACES].all()) if with_ec2 else []
+        return list(self.plane.store[INTERFACES].all()) if self._has(INTERFACES) else []

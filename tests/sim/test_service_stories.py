@@ -1,0 +1,78 @@
+"""Services through random stories: whatever happens, the promises of services hold, and all of it ends."""
+
+from __future__ import annotations
+
+from tests.sim import seeds
+from tests.sim.service_stories import QUIET, Estate, play
+from windlass.kernel.clock import SECOND
+from windlass.sim.disk import FSYNC
+
+STEPS = 40
+
+
+async def ends_well(estate: Estate) -> None:
+    """1. No more faults: deployments that can end do. 2. All are healed: they complete. 3. All go."""
+    await estate.end_faults()
+    await estate.until(lambda: not estate.unfinished(), QUIET)
+    assert not estate.unfinished()
+    await estate.heal()
+    await estate.world.pass_time(70 * SECOND)  # protections of tasks are over
+    await estate.until(lambda: not estate.unfinished(), QUIET)
+    assert not estate.unfinished()
+    await estate.world.pass_time(30 * SECOND)
+    estate.check_settled()
+    for row in estate.services("ACTIVE"):
+        await estate.call(row.account, "DeleteService", service=row.name, force=True)
+    await estate.until(lambda: not estate.unfinished(), 60 * SECOND)
+    assert not estate.services("ACTIVE", "DRAINING")
+    assert all(task.last_status == "STOPPED" for task in estate.tasks())
+
+
+@seeds.each(50)
+def test_users_change_their_minds(story_seed: int) -> None:
+    """Services are created, updated, scaled, forced, deleted over each other; tasks are stopped."""
+
+    async def story(estate: Estate) -> None:
+        for _ in range(STEPS):
+            await estate.step(estate.users())
+        await ends_well(estate)
+
+    play(story, story_seed)
+
+
+@seeds.each(50)
+def test_machines_fail(story_seed: int) -> None:
+    """The same, while nodes are cut, drained and forget, and Spot tasks are interrupted."""
+
+    async def story(estate: Estate) -> None:
+        for _ in range(STEPS):
+            await estate.step([*estate.users(), *estate.trouble()])
+        await ends_well(estate)
+
+    play(story, story_seed)
+
+
+@seeds.each(50)
+def test_the_disk_is_full(story_seed: int) -> None:
+    """The same, and the disk takes its time, and is full for a while: what was undone did not happen."""
+
+    async def story(estate: Estate) -> None:
+        for _ in range(STEPS):
+            await estate.step([*estate.users(), *estate.trouble(), estate.fill_or_empty])
+        await ends_well(estate)
+
+    play(story, story_seed, FSYNC)
+
+
+@seeds.each(60)
+def test_the_plane_is_killed(story_seed: int) -> None:
+    """The same, and the plane is killed at any transaction and starts again from what was durable."""
+
+    async def story(estate: Estate) -> None:
+        deeds = [*estate.users(), *estate.users(), *estate.trouble()]
+        deeds += [estate.kill_soon] * 5 + [estate.revive] * 6
+        for _ in range(STEPS + 20):
+            await estate.step(deeds)
+        await ends_well(estate)
+
+    play(story, story_seed, FSYNC if story_seed % 2 else 0)
