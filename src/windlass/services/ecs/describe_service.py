@@ -24,6 +24,8 @@ from windlass.services.ecs.service_model import (
 
 RUNNING: tuple[Standing, ...] = ("running", "healthy", "unhealthy", "leaving")
 """A task that was told to stop and still runs counts as running."""
+PENDING: tuple[Standing, ...] = ("pending", "withdrawn")
+"""So does one that was told to stop on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,11 @@ def counts(reads: Reads, deployment_id: str) -> Counts:
     """How many tasks of that deployment or task set run and are on their way."""
     count = reads[TASKS].count
     cohorts = (deployment_id, drained(deployment_id))
-    running = sum(count("standing", (id, standing)) for id in cohorts for standing in RUNNING)
-    return Counts(running, sum(count("standing", (id, "pending")) for id in cohorts))
+
+    def total(standings: tuple[Standing, ...]) -> int:
+        return sum(count("standing", (id, standing)) for id in cohorts for standing in standings)
+
+    return Counts(total(RUNNING), total(PENDING))
 
 
 def service(row: Service, reads: Reads, include: Iterable[str] = ()) -> Result:

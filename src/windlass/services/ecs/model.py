@@ -30,7 +30,9 @@ DesiredStatus: TypeAlias = Literal["RUNNING", "STOPPED"]
 
 TargetHealth: TypeAlias = Literal["", "initial", "healthy", "unhealthy", "draining"]
 """"" for a task without load balancers; of several target groups the worst counts."""
-Standing: TypeAlias = Literal["pending", "running", "healthy", "unhealthy", "leaving", "stopping", "ended"]
+Standing: TypeAlias = Literal[
+    "pending", "running", "healthy", "unhealthy", "withdrawn", "leaving", "stopping", "ended"
+]
 """What a task is to the scheduler of its service; `Task.standing`."""
 
 UP_TO_RUNNING = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
@@ -222,14 +224,18 @@ class Task(Row, frozen=True):
 
     @property
     def standing(self) -> Standing:
-        """What the task is to its service: `leaving` still counts as running, `stopping` does not.
+        """What the task is to its service.
 
-        `running` is a task that nobody has said anything of: with no check it is healthy after a while.
+        One that was told to stop still counts as running (`leaving`) or as pending (`withdrawn`) until it is
+        seen to (`stopping`). `running` is a task that nobody has said anything of: with no check it is
+        healthy after a while.
         """
         if self.last_status == "STOPPED":
             return "ended"
         if self.desired_status == "STOPPED":
-            return "leaving" if self.last_status in UP_TO_RUNNING else "stopping"
+            if self.last_status not in UP_TO_RUNNING:
+                return "stopping"
+            return "leaving" if self.started_at else "withdrawn"
         if not self.started_at:
             return "pending"
         said = self.health if self.checked else "HEALTHY"
@@ -269,6 +275,12 @@ def _bucket(task: Task) -> tuple[str, str, str] | None:
     if task.launch_type != FARGATE or task.last_status == "STOPPED":
         return None
     return (task.account, task.region, fargate_bucket(task.capacity_provider))
+
+
+def _stands(task: Task) -> tuple[str, Standing]:
+    """(cohort, standing); those that have ended are reckoned by deployment, wherever they ran."""
+    standing = task.standing
+    return (task.deployment if standing == "ended" else task.cohort, standing)
 
 
 def fargate_bucket(provider: str) -> str:
@@ -393,9 +405,7 @@ TASKS: Table[Task] = Table(
             order=_CREATED,
         ),
         "standing": Index(
-            of=lambda task: (
-                None if not task.deployment or task.reckoned else (task.deployment, task.standing)
-            ),
+            of=lambda task: None if not task.deployment or task.reckoned else _stands(task),
             order=lambda task: task.started_at or task.created_at,
         ),
         "service_zone": Index(

@@ -169,14 +169,14 @@ class Turn:
         ]
 
     def _held(self, cohort: str, primary: Deployment) -> list[Held]:
-        kinds: tuple[Standing, ...] = ("pending", "running", "healthy", "unhealthy", "leaving")
+        kinds: tuple[Standing, ...] = ("pending", "running", "healthy", "unhealthy", "leaving", "withdrawn")
         return [
             Held(
                 task.id,
                 task.instance,
                 current=task.deployment == primary.id,
                 healthy=kind == "healthy",
-                leaving=kind == "leaving",
+                leaving=kind in ("leaving", "withdrawn"),
                 unhealthy=kind == "unhealthy",
             )
             for kind in kinds

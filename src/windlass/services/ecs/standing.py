@@ -55,7 +55,7 @@ def of(reads: Reads, deployment_id: str, now: Instant, patience: Patience) -> St
         waiting=waiting,
         healthy=healthy,
         unhealthy=unhealthy,
-        leaving=count("leaving"),
+        leaving=count("leaving") + count("withdrawn"),
     )
     return Stand(counts, count("stopping"), changes_at)
 
