@@ -6,8 +6,9 @@ from tests.sim import seeds
 from tests.sim.service_stories import QUIET, Estate, play
 from windlass.kernel.clock import SECOND
 from windlass.sim.disk import FSYNC
+from windlass.sim.world import ACCOUNT
 
-STEPS = 40
+STEPS = 30
 
 
 async def ends_well(estate: Estate) -> None:
@@ -71,8 +72,26 @@ def test_the_plane_is_killed(story_seed: int) -> None:
     async def story(estate: Estate) -> None:
         deeds = [*estate.users(), *estate.users(), *estate.trouble()]
         deeds += [estate.kill_soon] * 5 + [estate.revive] * 6
-        for _ in range(STEPS + 20):
+        for _ in range(STEPS + 10):
             await estate.step(deeds)
         await ends_well(estate)
 
     play(story, story_seed, FSYNC if story_seed % 2 else 0)
+
+
+def test_tasks_of_an_instance_that_drains_are_replaced() -> None:
+    """Elsewhere, and never fewer than the minimum of them: the ledger looks. Then the instance is empty."""
+
+    async def story(estate: Estate) -> None:
+        good = await estate.define(ACCOUNT, "good", "EC2")
+        await estate.call(ACCOUNT, "CreateService", serviceName="a", taskDefinition=good, desiredCount=4)
+        await estate.world.pass_time(20 * SECOND)
+        drained = estate.tasks()[0].instance
+        await estate.call(
+            ACCOUNT, "UpdateContainerInstancesState", containerInstances=[drained], status="DRAINING"
+        )
+        await estate.world.pass_time(20 * SECOND)
+        up = [task for task in estate.tasks() if task.last_status == "RUNNING"]
+        assert len(up) == 4 and drained not in {task.instance for task in up}
+
+    play(story, 1)

@@ -118,9 +118,7 @@ def miscounted(services: Iterable[Service], tasks: Iterable[Task], store: Store)
     for task in tasks:
         if task.service and task.last_status in UP_TO_RUNNING:
             counter = running if task.last_status == "RUNNING" else pending
-            counter[(*task.cluster_key, task.service)] += task.desired_status == "RUNNING" or bool(
-                task.started_at
-            )
+            counter[(*task.cluster_key, task.service)] += 1
     wrong: list[str] = []
     for row in services:
         shown = describe_service.service(row, store)
