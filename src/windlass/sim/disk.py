@@ -126,23 +126,21 @@ class SimulatedLog(DurableLog):
             self.failure = None
         return self.failure is None
 
-    def _next_batch(self) -> None:
-        self._writing = list(self._queue)
-        self._queue.clear()
+    def _write(self, writes: Sequence[Any]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        written.add_done_callback(self._batch_done)
-        loop.call_later(self._disk.fsync / SECOND, self._end_batch, written)
+        loop.call_later(self._disk.fsync / SECOND, self._end_batch, written, writes)
+        return written
 
     def _batch_done(self, future: asyncio.Future[None]) -> None:
-        if not self.cut:
+        if not self.cut:  # killed at the instant at which the batch was written
             super()._batch_done(future)
 
-    def _end_batch(self, written: asyncio.Future[None]) -> None:
+    def _end_batch(self, written: asyncio.Future[None], writes: Sequence[Any]) -> None:
+        if self.cut:
+            return
         if self._disk.full:
             written.set_exception(OSError("no space left on device"))
         else:
-            if not self.cut:
-                for queued in self._writing:
-                    self._log.write(queued.prepared)
+            self._log.write(writes)
             written.set_result(None)
