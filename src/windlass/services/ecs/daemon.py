@@ -43,15 +43,22 @@ def plan(instances: Sequence[str], held: Sequence[Held], percent_min: int) -> Pl
     """
     meant = set(instances)
     taken = {task.instance for task in held}
-    staying = [task for task in held if not task.leaving]
-    spare = sum(task.healthy for task in staying) - -(-len(instances) * percent_min // 100)
-    stops: list[str] = []
+    staying = sorted(
+        (task for task in held if not task.leaving),
+        key=lambda task: (not task.current, not task.healthy, task.task_id),
+    )
     served: Counter[str] = Counter()
-    for task in sorted(staying, key=lambda task: (not task.current, not task.healthy, task.task_id)):
+    stops: list[str] = []
+    kept: list[Held] = []
+    for task in staying:
         served[task.instance] += 1
         if task.instance not in meant or served[task.instance] > 1 or task.unhealthy:
             stops.append(task.task_id)
-        elif not task.current and (not task.healthy or spare > 0):
+        else:
+            kept.append(task)
+    spare = sum(task.healthy for task in kept) - -(-len(instances) * percent_min // 100)
+    for task in kept:
+        if not task.current and (not task.healthy or spare > 0):
             spare -= task.healthy
             stops.append(task.task_id)
     starts = tuple(instance for instance in instances if instance not in taken)

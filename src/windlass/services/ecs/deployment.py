@@ -113,11 +113,12 @@ def plan(wanted: Wanted, primary: Counts, older: Sequence[Counts] = ()) -> list[
     missing = wanted.desired_count - primary.good
     starts = max(0, min(missing, room)) if wanted.launches else 0
     stops = _Stops(wanted, groups)
-    if wanted.launches:
+    goes_on = wanted.launches or not wanted.desired_count  # what has FAILED keeps what runs, but is deleted
+    if goes_on:
         for old in older:
             stops.replaced(old)
     stops.scaled_in(primary, wanted.desired_count)
-    if wanted.launches:
+    if goes_on:
         stops.unhealthy(primary, missing - starts, wanted.desired_count)
     actions: list[Action] = [Start(starts)] if starts else []
     actions += stops.made

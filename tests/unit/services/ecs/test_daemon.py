@@ -39,6 +39,12 @@ def test_tasks_leave_instances_that_are_no_more_meant() -> None:
     assert plan([], [TASK], 100) == Plan(stops=("t1",))
 
 
+def test_those_that_leave_do_not_count_for_those_that_may_go() -> None:
+    """A daemon on an instance that is not meant goes anyway: the older one elsewhere must then stay."""
+    drained = replace(TASK, task_id="t0", instance="i9")
+    assert plan(["i1", "i2"], [drained, OLD], 50).stops == ("t0",)
+
+
 def test_an_unhealthy_task_is_replaced() -> None:
     assert plan(["i1"], [replace(TASK, healthy=False, unhealthy=True)], 0) == Plan(stops=("t1",))
 

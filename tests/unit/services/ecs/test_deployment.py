@@ -65,6 +65,12 @@ TABLE: dict[str, Story] = {
         [Counts(OLD, waiting=3)],
         [Stop(OLD, "running", 3)],
     ),
+    "deleted after it FAILED: all of it goes": (
+        Wanted(0, launches=False),
+        Counts(NEW, unhealthy=2),
+        [Counts(OLD, healthy=1)],
+        [Stop(OLD, "healthy", 1), Stop(NEW, "unhealthy", 2)],
+    ),
     "what leaves still takes room": (Wanted(3, 0, 100), Counts(NEW), [Counts(OLD, leaving=3)], []),
     "old ones that never came up go at once": (
         Wanted(2),
