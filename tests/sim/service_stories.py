@@ -333,7 +333,8 @@ class Estate:
     def _can_end(self, row: Service) -> bool:
         image = self._image_of(row)
         if image == "broken":
-            return row.rolling.breaker
+            record = self.world.plane.store[SERVICE_DEPLOYMENTS].require(row.service_deployment_id)
+            return record.rolling.breaker  # as it was when the deployment began
         rolling, count = row.rolling, row.desired_count
         room = row.scheduling == "REPLICA" and count * rolling.percent_max // 100 > count
         return image in LASTING and (room or -(-count * rolling.percent_min // 100) < count)
