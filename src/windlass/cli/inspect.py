@@ -1,4 +1,4 @@
-"""The commands that look at a plane: status, ps, logs, events, coverage, quotas."""
+"""The commands that look at a plane: status, logs, events, coverage, quotas."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from windlass.cli.admin_client import AdminClient, aws_client
-from windlass.cli.output import age, clock_time, fail, show_json, show_table
+from windlass.cli.output import age, clock_time, fail, show_json, show_story, show_table
 
 FOLLOW_PERIOD_S = 0.5
 
@@ -43,32 +43,6 @@ def status(endpoint: str, as_json: bool) -> None:
     if found["trouble"]:
         rows.append(("trouble", found["trouble"]))
     show_table(("", ""), rows, head=False)
-
-
-def ps(endpoint: str, as_json: bool) -> None:
-    found = AdminClient(endpoint).get("units")
-    if as_json:
-        show_json(found)
-        return
-    now = time.time()
-    rows = [
-        (
-            unit["id"],
-            unit["service"],
-            f"{unit['account']}/{unit['region']}",
-            unit["state"],
-            age(now - unit["created_at"]),
-            unit["node"],
-            " ".join(_container(c) for c in unit["containers"]) or unit["why"],
-        )
-        for unit in found["units"]
-    ]
-    show_table(("UNIT", "SERVICE", "ACCOUNT", "STATE", "AGE", "NODE", "CONTAINERS"), rows)
-
-
-def _container(container: dict[str, Any]) -> str:
-    code = container["exit_code"]
-    return f"{container['name']}={container['status'] if code is None else f'exit {code}'}"
 
 
 def logs(endpoint: str, unit: str, follow: bool) -> None:
@@ -107,24 +81,29 @@ def _new_lines(
         tokens[number] = token
 
 
-def events(endpoint: str, follow: bool, as_json: bool) -> None:
+def events(endpoint: str, about: str, follow: bool, as_json: bool) -> None:
+    """The journal, or what of it is about one task, service or node; with `follow`, go on."""
     client = AdminClient(endpoint)
-    since, first = 0, True
+    since = 0
     while True:
         entries = client.get("journal", since=str(since))["entries"]
+        told = [entry for entry in entries if _is_about(about, entry["subject"])]
         if as_json:
-            for entry in entries:
+            for entry in told:
                 show_json(entry)
-        elif entries:
-            rows = [(clock_time(e["at"]), e["source"], e["what"], e["subject"], e["why"]) for e in entries]
-            show_table(("TIME", "SOURCE", "WHAT", "SUBJECT", "WHY"), rows, head=first)
-            first = False
+        elif told:
+            show_story([(clock_time(e["at"]), e["source"], e["what"], e["subject"], e["why"]) for e in told])
         since = entries[-1]["number"] if entries else since
         if entries:
             continue
         if not follow:
             return
         time.sleep(FOLLOW_PERIOD_S)
+
+
+def _is_about(about: str, subject: str) -> bool:
+    """By the whole subject, its last part, or cluster and name; everything is about nothing."""
+    return not about or subject == about or subject.endswith(f"/{about}")
 
 
 def show_coverage(services: list[str], as_json: bool, markdown: bool) -> None:

@@ -134,11 +134,29 @@ def status(endpoint: Endpoint, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def ps(endpoint: Endpoint, as_json: AsJson = False) -> None:
-    """The units that exist: tasks and function environments."""
-    from windlass.cli import inspect
+def ps(
+    endpoint: Endpoint,
+    services: Annotated[
+        bool, typer.Option("--services", help="Services instead, and what they wait for.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The units that exist: tasks, by service and deployment, and function environments."""
+    from windlass.cli import ps as units
 
-    inspect.ps(endpoint, as_json)
+    (units.services if services else units.ps)(endpoint, as_json)
+
+
+@app.command()
+def top(
+    endpoint: Endpoint,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Watch clusters, roll-outs, launch rates and events; q or Ctrl-C ends."""
+    from windlass.cli import top as watching
+
+    watching.top(endpoint, once, as_json)
 
 
 @app.command()
@@ -184,13 +202,14 @@ def exec(
 @app.command()
 def events(
     endpoint: Endpoint,
+    about: Annotated[str, typer.Argument(help="Only about this task, service or node.")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """What the plane decided, and why."""
     from windlass.cli import inspect
 
-    inspect.events(endpoint, follow, as_json)
+    inspect.events(endpoint, about, follow, as_json)
 
 
 @app.command()

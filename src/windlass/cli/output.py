@@ -40,6 +40,37 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, head: b
     Console().print(table)
 
 
+def show_story(entries: Sequence[Sequence[str]]) -> None:
+    """Times, sources, what, subjects and why: sentences on a terminal, tab-separated lines in a pipe."""
+    if not sys.stdout.isatty():
+        show_table((), entries)
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for at, source, what, subject, why in entries:
+        line = Text(short(subject), style="bold")
+        line.append(f"  {what}" if what != "event" else "", style="not bold cyan")
+        line.append(f"  {why}", style="not bold")
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True, style="dim")
+        grid.add_column(no_wrap=True, style="dim", min_width=5)
+        grid.add_column(overflow="fold")
+        grid.add_row(at, source, line)
+        console.print(grid)
+
+
+def short(subject: str) -> str:
+    """An ARN by its last parts.
+
+    >>> short("arn:aws:ecs:eu-west-1:123456789012:service/default/web")
+    'default/web'
+    """
+    return subject.split(":", 5)[-1].partition("/")[2] if subject.startswith("arn:") else subject
+
+
 def clock_time(at_s: float) -> str:
     """An epoch time as local clock time with milliseconds."""
     return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -82,6 +82,7 @@ def service(look: Seeing, plane: Plane, row: Service) -> dict[str, Any]:
     seen = look.deployments(row)
     return {
         **_service_named(row),
+        "id": row.id,
         "status": row.status,
         "scheduling": row.scheduling,
         "controller": row.controller,

@@ -136,10 +136,15 @@ def _of_starts(facts: ServiceFacts, now: Instant) -> Iterator[Reason]:
     if facts.empty:
         yield from (_of_bucket(empty, missing, now) for empty in facts.empty)
     elif facts.refused and not counts.pending:
-        yield Reason("PLACEMENT", f"{_tasks(missing)} missing: it {facts.refused.rstrip('.')}.")
+        told = facts.refused.rstrip(".")
+        cause = told.removeprefix(_UNABLE) if told.startswith(_UNABLE) else f"it {told}"
+        yield Reason("PLACEMENT", f"{_tasks(missing)} missing: {cause}.")
     elif facts.cycle_at > now:
         text = f"{_tasks(missing)} missing; its next work cycle begins in {span(facts.cycle_at - now)}."
         yield Reason("WORK_CYCLE", text, facts.cycle_at)
+
+
+_UNABLE = "was unable to place a task because "
 
 
 def _of_bucket(empty: Empty, missing: int, now: Instant) -> Reason:

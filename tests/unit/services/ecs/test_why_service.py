@@ -84,7 +84,7 @@ def new(**counts: int) -> Counts:
         (
             facts(refused="was unable to place a task because X.", counts=new(healthy=3)),
             "PLACEMENT",
-            "1 task missing: it was unable to place a task because X.",
+            "1 task missing: X.",
         ),
         (facts(cycle_at=NOW + 9 * SECOND), "WORK_CYCLE", "its next work cycle begins in 9 s"),
         (
