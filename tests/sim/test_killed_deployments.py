@@ -1,4 +1,4 @@
-"""The plane is killed with each transaction of a deployment in turn; started again, it brings it to its end."""
+"""The plane is killed with each transaction of a deployment in turn; another one brings it to its end."""
 
 from __future__ import annotations
 
