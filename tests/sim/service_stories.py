@@ -351,7 +351,9 @@ class Estate:
             if row.scheduling == "DAEMON":
                 rolling = {"minimumHealthyPercent": 0, "maximumPercent": 100}
             good = await self.define(row.account, "good", row.kind)
-            await self._update(row, taskDefinition=good, deploymentConfiguration=rolling)
+            await self._update(
+                row, taskDefinition=good, deploymentConfiguration=rolling, forceNewDeployment=True
+            )
 
     def check_settled(self) -> None:
         """Each service has what it wants, and what rows say runs, runs, once, and nothing else does."""
