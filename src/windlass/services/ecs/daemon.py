@@ -33,13 +33,15 @@ class Plan:
     starts: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
     complete: bool = False
+    blocked: bool = False
+    """Older tasks may not go, and nothing that goes on will let them."""
 
 
 def plan(instances: Sequence[str], held: Sequence[Held], percent_min: int) -> Plan:
     """`instances` are those that are to have a task, in the order in which they get it.
 
     >>> plan(["i1", "i2"], [Held("t1", "i1", current=False, healthy=True)], 0)
-    Plan(starts=('i2',), stops=('t1',), complete=False)
+    Plan(starts=('i2',), stops=('t1',), complete=False, blocked=False)
     """
     meant = set(instances)
     taken = {task.instance for task in held}
@@ -63,4 +65,6 @@ def plan(instances: Sequence[str], held: Sequence[Held], percent_min: int) -> Pl
             stops.append(task.task_id)
     starts = tuple(instance for instance in instances if instance not in taken)
     whole = not stops and not starts and len(held) == len(instances)
-    return Plan(starts, tuple(stops), whole and all(task.current and task.healthy for task in held))
+    complete = whole and all(task.current and task.healthy for task in held)
+    moves = starts or stops or any(task.leaving or not task.healthy for task in held)
+    return Plan(starts, tuple(stops), complete, blocked=not complete and not moves)

@@ -229,7 +229,8 @@ def _rolled_back(
         rollback_at=call.now,
         rollback_reason=why,
     )
-    service = rollout.back(tx, call, service, tx[DEPLOYMENTS].require(done[-1].id))
+    by = "ECS deployment circuit breaker" if record.breaker == "TRIGGERED" else "ECS deployment"
+    service = rollout.back(tx, call, service, tx[DEPLOYMENTS].require(done[-1].id), by)
     return service_events.say(
         tx, call, service, f"(deployment {primary.id}) rolling back to (deployment {service.deployment_id})"
     )

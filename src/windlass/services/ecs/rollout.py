@@ -62,21 +62,23 @@ def begin(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
     return _primary(tx, call, replace(service, service_deployment_id=record.id), revision, "")
 
 
-def back(tx: Transaction, call: Call, service: Service, completed: Deployment) -> Service:
+def back(tx: Transaction, call: Call, service: Service, completed: Deployment, by: str) -> Service:
     """Go back to a deployment that completed, within the same service deployment.
+
+    `by` is who wants it, as its rolloutStateReason says: "ECS deployment circuit breaker".
 
     While it still has tasks it becomes PRIMARY again and keeps them; else its revision is deployed anew. AWS
     says "redeploys"; that healthy tasks are kept is our choice.
     """
     if completed.status == "INACTIVE":
         revision = tx[REVISIONS].require(completed.revision_id)
-        return _primary(tx, call, service, revision, _ROLLING_BACK)
+        return _primary(tx, call, service, revision, f"{by}: {_ROLLING_BACK}")
     _supersede(tx, call, service)
     again = replace(
         completed,
         status="PRIMARY",
         rollout="IN_PROGRESS",
-        rollout_reason=_ROLLING_BACK.format(completed.id),
+        rollout_reason=f"{by}: {_ROLLING_BACK}".format(completed.id),
         service_deployment_id=service.service_deployment_id,
         failures=0,
         updated_at=call.now,
@@ -84,7 +86,7 @@ def back(tx: Transaction, call: Call, service: Service, completed: Deployment) -
     return _begun(tx, call, service, again)
 
 
-_ROLLING_BACK = "ECS deployment circuit breaker: rolling back to deploymentId {}."
+_ROLLING_BACK = "rolling back to deploymentId {}."
 """rolloutStateReason; ECS Developer Guide, ecs_cwe_events."""
 
 

@@ -148,6 +148,8 @@ class Turn:
                 )
             )
         self._stop([self._tx[TASKS].require(id) for id in planned.stops[:STOPS_MAX]], primary.id, "healthy")
+        if planned.blocked:
+            self._say(deployment.CONFIGURATION_BLOCKS)
         return planned.complete
 
     def _meant(self, revision: ServiceRevision, held: Sequence[Held]) -> list[str]:
