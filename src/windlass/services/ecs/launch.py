@@ -42,6 +42,9 @@ from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container,
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
 FARGATE_PLATFORMS = ("LATEST", "1.4.0", "1.3.0")
+OLD_PLATFORM = "1.3.0"
+NEW_SIZES_FROM = 8_192
+"""CPU units that need 1.4.0, as ephemeral storage of one's own size does (RegisterTaskDefinition, cpu)."""
 FARGATE_STORAGE_GIB = 20
 """GiB that a Fargate task has when it asks for none; ECS API reference, EphemeralStorage."""
 OWNER = "ecs"
@@ -143,6 +146,13 @@ def compose(
     shapes = containers.overridden(definition.definition, overrides)
     for shape in shapes if overrides else ():
         container_definition.check_cpu_and_memory(shape, int(memory) if memory else None)
+    platform = _platform_version(params.get("platformVersion"), launch_type)
+    ephemeral_gib = _ephemeral_gib(overrides, definition, launch_type)
+    if platform == OLD_PLATFORM and (int(cpu) >= NEW_SIZES_FROM or ephemeral_gib != FARGATE_STORAGE_GIB):
+        raise Fault(
+            "PlatformTaskDefinitionIncompatibilityException",
+            "One or more of the requested capabilities are not supported.",
+        )
     return Order(
         places=places,
         overrides=overrides,
@@ -152,8 +162,8 @@ def compose(
         group=group,
         started_by=started_by,
         tags=tags,
-        platform_version=_platform_version(params.get("platformVersion"), launch_type),
-        ephemeral_gib=_ephemeral_gib(overrides, definition, launch_type),
+        platform_version=platform,
+        ephemeral_gib=ephemeral_gib,
         role_arn=role_arn(overrides, definition),
         network_mode=task_definition.network_mode(definition.definition),
         vpc_configuration=params.get("networkConfiguration", {}).get("awsvpcConfiguration", {}),

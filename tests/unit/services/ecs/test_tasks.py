@@ -274,6 +274,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "volumes": ({**FARGATE, "volumeConfigurations": [{"name": "v"}]}, "UnsupportedFeatureException", "EBS"),
     "managed": ({"launchType": "MANAGED_INSTANCES"}, "UnsupportedFeatureException", "MANAGED_INSTANCES"),
     "platform": ({**FARGATE, "platformVersion": "9"}, "PlatformUnknownException", "9"),
+    "platform too old": (
+        {**FARGATE, "platformVersion": "1.3.0", "overrides": {"ephemeralStorage": {"sizeInGiB": 30}}},
+        "PlatformTaskDefinitionIncompatibilityException",
+        "capabilities",
+    ),
     "platform on EC2": (
         {"taskDefinition": "plain", "platformVersion": "LATEST"},
         "InvalidParameterException",
