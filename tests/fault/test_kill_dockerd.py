@@ -78,7 +78,7 @@ def test_a_daemon_that_is_killed(dockerd: Dockerd, own_plane: Make, account: str
     counts = tasks.start(command=["sh", "-c", COUNTS])
     for arn in (ends, counts):
         tasks.reach(arn, "RUNNING")
-    until(lambda: len(counted(tasks, counts)) > 5, "output")
+    until(lambda: len(counted(tasks, counts)) > 5 and counted(tasks, ends) == [1], "output")
     agent = agent_of(plane)
     dockerd.kill()
     before = used(agent)

@@ -164,7 +164,9 @@ class DockerRunner:
         found = self._found.get((unit_id, container.name))
         if found is None or found.status == "created" or (over and found.status != "running"):
             return False
-        self._begin(_Container((unit_id, container.name), container, id=found.id), self._find)
+        adopted = _Container((unit_id, container.name), container, id=found.id)
+        self._starting[adopted.key] = adopted
+        self._begin(adopted, self._find)
         return True
 
     def check(self, unit_id: str, container: ContainerSpec, defaults: Mapping[str, str]) -> None:
@@ -201,14 +203,19 @@ class DockerRunner:
 
     def terminate(self, unit_id: str, container: str) -> None:
         """SIGTERM, or the signal that the image asks for (STOPSIGNAL)."""
-        found = self._running.get((unit_id, container))
+        found = self._there((unit_id, container))
         if found is not None:
             self._spawn.start(f"terminate {found.id}", self._containers.signal(found.id, found.stop_signal))
 
     def kill(self, unit_id: str, container: str) -> None:
-        found = self._running.get((unit_id, container))
+        found = self._there((unit_id, container))
         if found is not None:
             self._spawn.start(f"kill {found.id}", self._containers.signal(found.id, "SIGKILL"))
+
+    def _there(self, key: Key) -> _Container | None:
+        """One that runs, or was adopted and is still being looked up: its time may be up by then."""
+        found = self._running.get(key) or self._starting.get(key)
+        return found if found is not None and found.id else None
 
     def remove(self, unit_id: str) -> None:
         removal = self._spawn.start(f"remove {unit_id}", self._remove(unit_id))
