@@ -7,8 +7,10 @@ from itertools import pairwise
 
 from tests.sim.services import LASTING, Told, tell
 from windlass.kernel.clock import SECOND
-from windlass.services.ecs.service_model import DEPLOYMENTS
+from windlass.services.ecs.model import TASKS
+from windlass.services.ecs.service_model import DEPLOYMENTS, SERVICES
 from windlass.sim.runner import Course
+from windlass.sim.world import ACCOUNT, REGION
 
 CRASHING = Course(run=0, exit_code=1)
 """Starts, and ends at once."""
@@ -241,3 +243,41 @@ def test_a_task_that_crashes_at_once_completes_no_deployment() -> None:
         assert found["deployments"][0]["rolloutState"] == "IN_PROGRESS"
 
     tell(story)
+
+
+def test_ends_on_an_instance_that_drains_are_reckoned() -> None:
+    """Its tasks are replaced on the other one; the scheduler takes note of each end, as of any other."""
+
+    async def story(told: Told) -> None:
+        await told.instances(2, cpu_units=4_096, memory_mib=8_192)
+        await told.define()
+        await told.create(6)
+        await told.stable()
+        [arn, _] = (await told.ecs("ListContainerInstances"))["containerInstanceArns"]
+        await told.ecs("UpdateContainerInstancesState", containerInstances=[arn], status="DRAINING")
+        await told.world.pass_time(30 * SECOND)
+        tasks = list(told.world.plane.store[TASKS].all())
+        stopped = [task for task in tasks if task.last_status == "STOPPED"]
+        assert {task.instance for task in stopped} == {arn.rpartition("/")[2]}
+        assert stopped and all(task.reckoned for task in stopped)
+
+    tell(story)
+
+
+def test_a_daemon_without_room_costs_no_launch_tokens() -> None:
+    """Its instance is too small: what was taken of the deployment's rate is given back."""
+
+    async def story(told: Told) -> None:
+        await told.instances(1, cpu_units=1_024, memory_mib=1_024)
+        await told.define(cpu=2_048)
+        plane = told.world.plane
+        await told.ecs("CreateService", serviceName="web", taskDefinition="web", schedulingStrategy="DAEMON")
+        await told.world.pass_time(SECOND // 100)  # before the bucket fills by itself
+        assert any("insufficient CPU" in message for message in await told.messages())
+        [service] = plane.store[SERVICES].all()
+        now = told.world.clock.now()
+        level = plane.quotas.level("ecs.deployment.ec2", (ACCOUNT, REGION), now, service.id)
+        rate = plane.quotas.rate("ecs.deployment.ec2", (ACCOUNT, REGION))
+        assert rate is not None and level == rate.burst
+
+    tell(story, profile="aws-2022")

@@ -7,8 +7,9 @@ A start that is refused is no error of a call: it comes back as a reason, in the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from windlass.aws.calls import Call
 from windlass.kernel.clock import Instant
@@ -29,7 +30,15 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.capacity import Place
 from windlass.services.ecs.launch_rates import LaunchRates
-from windlass.services.ecs.model import CLUSTERS, FARGATE, TASKS, Task, TaskDefinition, fargate_bucket
+from windlass.services.ecs.model import (
+    CLUSTERS,
+    FARGATE,
+    TASKS,
+    Cluster,
+    Task,
+    TaskDefinition,
+    fargate_bucket,
+)
 from windlass.services.ecs.pace import Tasks
 from windlass.services.ecs.placing import Zones
 from windlass.services.ecs.service_model import Service, ServiceRevision
@@ -41,6 +50,10 @@ THROTTLED = "ECS_OPERATION_THROTTLED"
 NO_ROOM = "SERVICE_TASK_PLACEMENT_FAILURE"
 WRONG = "SERVICE_TASK_CONFIGURATION_FAILURE"
 """Names of Service Actions of type ERROR; ECS Developer Guide, ecs_service_events."""
+
+
+Placed: TypeAlias = tuple[launch.Order, placing.Failures]
+"""An order without what found no room, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +85,6 @@ def start(
     Where no work cycle limits them, at most `most` of them: the others are for the next turn. They go to that
     Availability Zone, if one is named.
     """
-    definition = lookup.definition(tx, call.scope, revision.definition_arn)
-    if definition is None:
-        return Started(why=_unable("TaskDefinition not found"), event=WRONG)
     rates = call.part(LaunchRates)
     wanted = _places(tx, revision, deployment, count if rates.paced else min(count, most))
     places = _within(wanted, _concurrent(tx, call, _wish(wanted)))
@@ -88,21 +98,12 @@ def start(
     throttled = replace(throttled, again=again)
     if not places:
         return throttled
-    try:
-        order = order_of(service, revision, definition, places, deployment)
-        wires = wiring.begin(tx, call, order)
-        cluster = tx[CLUSTERS].require(service.cluster_key)
-        within = frozenset((zone,)) if zone else wires.zones
-        order, failures = placing.place(tx, call, cluster, order, within)
-    except Fault as fault:
-        rates.give_back(call.scope, service.id, _wish(places), call.now)
-        return _refused(fault)
-    rates.give_back(call.scope, service.id, _wish(places[len(order.places) :]), call.now)
-    tasks = launching.write(tx, call, order, cluster, definition, wires)
-    if not failures:
-        return replace(throttled, tasks=tasks)
-    why, reason = unplaced.closest(failures)
-    return Started(tasks, why, NO_ROOM, reason)
+
+    def find_room(cluster: Cluster, order: launch.Order, zones: frozenset[str]) -> Placed:
+        return placing.place(tx, call, cluster, order, frozenset((zone,)) if zone else zones)
+
+    started = _launch(tx, call, service, revision, deployment, places, find_room)
+    return started if started.why else replace(throttled, tasks=started.tasks)
 
 
 def start_on(
@@ -114,25 +115,52 @@ def start_on(
     instances: Sequence[str],
 ) -> Started:
     """Start one task on each of these container instances, as far as the rates and their room allow."""
-    definition = lookup.definition(tx, call.scope, revision.definition_arn)
-    if definition is None:
-        return Started(why=_unable("TaskDefinition not found"), event=WRONG)
-    rates = call.part(LaunchRates)
-    pace = rates.ask(call.scope, service.id, Tasks(other=len(instances)), call.now)
+    pace = call.part(LaunchRates).ask(call.scope, service.id, Tasks(other=len(instances)), call.now)
     chosen = list(instances[: pace.starts.total])
     if not chosen:
         return Started(again=pace.look_again)
+
+    def find_room(cluster: Cluster, order: launch.Order, zones: frozenset[str]) -> Placed:
+        return placing.place_on(tx, call, cluster, order, chosen, zones)
+
+    places = [Place(revision.launch_type)] * len(chosen)
+    started = _launch(tx, call, service, revision, deployment, places, find_room)
+    return started if started.why else replace(started, again=pace.look_again)
+
+
+def _launch(
+    tx: Transaction,
+    call: Call,
+    service: Service,
+    revision: ServiceRevision,
+    deployment: str,
+    places: Sequence[Place],
+    find_room: Callable[[Cluster, launch.Order, frozenset[str]], Placed],
+) -> Started:
+    """Start a task on each of these places for which there is room; tokens of the others are given back.
+
+    `find_room` gets the cluster, the order, and the zones of the tasks' subnets.
+    """
+
+    def give_back(unused: Sequence[Place]) -> None:
+        call.part(LaunchRates).give_back(call.scope, service.id, _wish(unused), call.now)
+
+    definition = lookup.definition(tx, call.scope, revision.definition_arn)
+    if definition is None:
+        give_back(places)
+        return Started(why=_unable("TaskDefinition not found"), event=WRONG)
     try:
-        places = [Place(revision.launch_type)] * len(chosen)
         order = order_of(service, revision, definition, places, deployment)
         wires = wiring.begin(tx, call, order)
         cluster = tx[CLUSTERS].require(service.cluster_key)
-        order, failures = placing.place_on(tx, call, cluster, order, chosen, wires.zones)
+        order, failures = find_room(cluster, order, wires.zones)
     except Fault as fault:
+        give_back(places)
         return _refused(fault)
+    give_back(places[len(order.places) :])
     tasks = launching.write(tx, call, order, cluster, definition, wires)
     if not failures:
-        return Started(tasks, again=pace.look_again)
+        return Started(tasks)
     why, reason = unplaced.closest(failures)
     return Started(tasks, why, NO_ROOM, reason)
 
