@@ -211,23 +211,28 @@ class Turn:
     # what has ended
 
     def _reckon(self, row: Deployment) -> None:
-        """Count the failures among the tasks that ended since the last turn, each once."""
-        cohorts = (row.id, drained(row.id))
-        ended = [
-            task
-            for id in cohorts
-            for task in self._tx[TASKS].page("standing", (id, "ended"), limit=ENDED_MAX)
-        ]
+        """Count the failures among the tasks that ended since the last turn."""
         after = row
-        for task in ended:
-            self._tx[TASKS].put(replace(task, reckoned=True))
+        for task in self._ended(row.id):
             after = circuit_breaker.after_end(after, task)
             if not circuit_breaker.told_to(task):
                 after = self._backed_off(after, task)
-        if len(ended) >= ENDED_MAX:
-            self._again.append(self._call.now)
         if after != row:
             self._put(after)
+
+    def _ended(self, group_id: str) -> list[Task]:
+        """Tasks of a deployment or task set that ended since the last turn, drained ones too; each once."""
+        page = self._tx[TASKS].page
+        found = [
+            task
+            for cohort in (group_id, drained(group_id))
+            for task in page("standing", (cohort, "ended"), limit=ENDED_MAX)
+        ]
+        for task in found:
+            self._tx[TASKS].put(replace(task, reckoned=True))
+        if len(found) >= ENDED_MAX:
+            self._again.append(self._call.now)
+        return found
 
     def _backed_off(self, row: Group, task: Task) -> Group:
         before = Backoff(row.backoff_failures, row.backoff_until)

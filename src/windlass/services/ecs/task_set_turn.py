@@ -10,9 +10,9 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.rows import replace
 from windlass.services.ecs import circuit_breaker, progress, task_set_plan
 from windlass.services.ecs.deployment import Start, Stop
-from windlass.services.ecs.model import TASKS, drained
+from windlass.services.ecs.model import drained
 from windlass.services.ecs.service_model import REVISIONS, SERVICES, TASK_SETS, TaskSet
-from windlass.services.ecs.service_turn import ENDED_MAX, Turn
+from windlass.services.ecs.service_turn import Turn
 from windlass.services.ecs.task_set_plan import Held, Plan
 
 STEADY = "TASKSET_STEADY_STATE"
@@ -60,14 +60,10 @@ class TaskSetTurn(Turn):
         return planned
 
     def _reckoned(self, row: TaskSet) -> TaskSet:
-        """After its tasks that ended since the last turn, each of which counts once."""
-        ended = self._tx[TASKS].page("standing", (row.id, "ended"), limit=ENDED_MAX)
-        for task in ended:
-            self._tx[TASKS].put(replace(task, reckoned=True))
+        """After its tasks that ended since the last turn."""
+        for task in self._ended(row.id):
             if not circuit_breaker.told_to(task):
                 row = self._backed_off(row, task)
-        if len(ended) == ENDED_MAX:
-            self._again.append(self._call.now)
         return row
 
     def _write(self, row: TaskSet, planned: Plan, *, gone: bool) -> None:
