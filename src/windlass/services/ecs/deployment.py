@@ -156,11 +156,12 @@ class _Stops:
     def scaled_in(self, primary: Counts, desired_count: int) -> None:
         """What there is too much of: first those that serve nobody."""
         over = max(0, primary.good - desired_count)
-        for standing, there in (("pending", primary.pending), ("running", primary.waiting)):
-            count = min(over, there)
-            over -= count
-            self._stop(primary.deployment, standing, count)  # type: ignore[arg-type]
-        self._spend(primary.deployment, "healthy", min(over, primary.healthy, self._healthy))
+        pending = min(over, primary.pending)
+        waiting = min(over - pending, primary.waiting)
+        healthy = min(over - pending - waiting, primary.healthy, self._healthy)
+        self._stop(primary.deployment, "pending", pending)
+        self._stop(primary.deployment, "running", waiting)
+        self._spend(primary.deployment, "healthy", healthy)
 
     def unhealthy(self, primary: Counts, not_started: int, desired_count: int) -> None:
         """Unhealthy ones go when their replacements are healthy, or when there is no room for any."""

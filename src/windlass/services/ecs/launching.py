@@ -47,28 +47,20 @@ def runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
 
 def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
     """Concurrency first, which costs nothing to ask; then RunTask's launch-rate tokens, all or none."""
-    check_concurrency(tx, call, order)
-    if not call.part(LaunchRates).take(call.scope, _wanted(order), call.now):
-        raise Fault("ThrottlingException", "Rate exceeded")
-
-
-def check_concurrency(tx: Transaction, call: Call, order: launch.Order) -> None:
-    """Whether so many more tasks may run at once. Raises ClientException."""
-    for bucket, count in _wanted(order).items():
+    fargate = [place for place in order.places if place.launch_type == FARGATE]
+    wanted = Counter(fargate_bucket(place.provider) for place in fargate)
+    for bucket, count in wanted.items():
         left = concurrency_left(tx, call, bucket)
         if left is not None and count > left:
             raise Fault("ClientException", TOO_MANY)
+    if not call.part(LaunchRates).take(call.scope, wanted, call.now):
+        raise Fault("ThrottlingException", "Rate exceeded")
 
 
 def concurrency_left(tx: Transaction, call: Call, bucket: str) -> int | None:
     """How many more Fargate tasks of that bucket may run at once; None without a limit."""
     most = call.part(Quotas).value(f"fargate.{bucket}.tasks", call.scope)
     return None if most is None else max(0, int(most) - tx[TASKS].count("fargate", (*call.scope, bucket)))
-
-
-def _wanted(order: launch.Order) -> Counter[str]:
-    """Fargate tasks of the order by the bucket that they draw on."""
-    return Counter(fargate_bucket(place.provider) for place in order.places if place.launch_type == FARGATE)
 
 
 def write(
