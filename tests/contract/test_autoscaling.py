@@ -381,3 +381,11 @@ def test_instance_types(ec2: Any) -> None:
     assert sorted(found) == ["g4dn.xlarge", "g5.xlarge"]
     assert found["g4dn.xlarge"]["MemoryInfo"]["SizeInMiB"] == 16_384
     assert found["g4dn.xlarge"]["GpuInfo"]["Gpus"][0]["Count"] == 1
+
+
+def test_what_there_is_to_choose_from(scaling: Any) -> None:
+    """Types of hooks, of processes and of termination policies, as clients list them."""
+    assert scaling.describe_lifecycle_hook_types()["LifecycleHookTypes"] == [LAUNCHING, TERMINATING]
+    processes = {row["ProcessName"] for row in scaling.describe_scaling_process_types()["Processes"]}
+    assert {"Launch", "Terminate"} <= processes
+    assert "Default" in scaling.describe_termination_policy_types()["TerminationPolicyTypes"]

@@ -139,6 +139,10 @@ def test_rules_of_a_group(client: Client) -> None:
     ec2.update_security_group_rule_descriptions_ingress(GroupId=web, IpPermissions=[again])
     rules = ec2.describe_security_group_rules(Filters=by("group-id", web))["SecurityGroupRules"]
     assert sorted((r["IsEgress"], r.get("Description", "")) for r in rules) == [(False, "ours"), (True, "")]
+    out = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "out"}]}
+    ec2.update_security_group_rule_descriptions_egress(GroupId=web, IpPermissions=[out])
+    rules = ec2.describe_security_group_rules(Filters=by("group-id", web))["SecurityGroupRules"]
+    assert [r["Description"] for r in rules if r["IsEgress"]] == ["out"]
     ec2.revoke_security_group_ingress(GroupId=web, IpPermissions=[again])
     unknown = ec2.revoke_security_group_ingress(GroupId=web, IpPermissions=[again])
     assert unknown["UnknownIpPermissions"][0]["ToPort"] == 90

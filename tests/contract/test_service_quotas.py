@@ -175,3 +175,10 @@ def _throttled(ecs: Any) -> bool:
         assert error.response["Error"]["Code"] == "ThrottlingException"
         return True
     return False
+
+
+def test_a_default_stays_what_it_was(quotas: Any) -> None:
+    """GetAWSDefaultServiceQuota shows what holds for who has asked for nothing."""
+    quotas.request_service_quota_increase(**CONCURRENT, DesiredValue=1_500)
+    assert quotas.get_service_quota(**CONCURRENT)["Quota"]["Value"] == 1_500
+    assert quotas.get_aws_default_service_quota(**CONCURRENT)["Quota"]["Value"] == 1_000
