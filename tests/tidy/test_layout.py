@@ -68,6 +68,8 @@ PURE = (
     "kernel/bucket.py",
     "kernel/linear_regex.py",
     "kernel/machine.py",
+    "node/function_lines.py",
+    "node/function_outcome.py",
     "node/health.py",
     "node/docker_spec.py",
     "node/held.py",

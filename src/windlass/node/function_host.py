@@ -18,7 +18,8 @@ import msgspec
 from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode, unpacked
-from windlass.node.function_environment import FunctionEnvironment, gone
+from windlass.node.function_environment import FunctionEnvironment
+from windlass.node.function_outcome import gone
 from windlass.node.function_process import Interpreter, find_interpreter, kill_marked
 from windlass.node.runner import Seat
 

@@ -1,0 +1,105 @@
+"""The runtime of one environment as a process: started, watched, killed, and its end told once.
+
+Between a process's end and the word of it comes what it said last: output in its pipe, a request on its way.
+Decides nothing about events or initialisations; how it is launched is function_process.py's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from windlass.kernel.clock import MILLISECOND, SECOND, Duration
+from windlass.node.function_output import Output
+from windlass.node.function_process import kill_group, memory_mib
+from windlass.node.runner import Seat
+
+MEMORY_LOOK: Duration = 250 * MILLISECOND
+"""How often the memory of a busy environment is looked at; shorter events are not looked at at all."""
+LAST_WORDS: Duration = 100 * MILLISECOND
+"""How long after the end of a process its last request may still be on the way."""
+
+Launch: TypeAlias = Callable[[], tuple[int, int]]
+"""Starts the process: (pid, read end of its output). Raises OSError."""
+
+
+class RuntimeProcess:
+    """At most one process at a time. `ended` is called with its exit code (128 + n for signal n), unless
+
+    it was dropped. `connected` says whether a request may still be on its way.
+    """
+
+    def __init__(
+        self, seat: Seat, output: Output, connected: Callable[[], bool], ended: Callable[[int], None]
+    ) -> None:
+        self._seat = seat
+        self._output = output
+        self._connected = connected
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._exit: int | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self.pid = 0
+        """0: no process."""
+
+    def start(self, launch: Launch) -> None:
+        """Start it. Raises OSError when it cannot be started."""
+        self._exit = None
+        self.pid, pipe = launch()
+        self._output.attach(pipe)
+        self._seat.watch(self.pid, partial(self._exited, self.pid))
+
+    def kill(self) -> None:
+        """Kill it with all that it started; `ended` follows. Nothing happens without a process."""
+        if self.pid:
+            kill_group(self.pid)
+
+    def drop(self) -> None:
+        """Kill it, and hear no more of it: another takes its place, or none."""
+        pid, self.pid = self.pid, 0
+        self._exit = None
+        if pid:
+            kill_group(pid)
+        self._output.detach()
+
+    def heard_all(self) -> None:
+        """The last connection is closed: of a dead process, all that it said has been heard."""
+        if self._exit is not None:
+            code, self._exit = self._exit, None
+            self._output.detach()
+            self._ended(code)
+
+    def watch_memory(self, limit_mib: int) -> None:
+        """Look at its memory until `unwatch_memory`; kill it above the limit, as AWS does."""
+        self._look = self._after(MEMORY_LOOK, self._look_at_memory, limit_mib)
+
+    def unwatch_memory(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+
+    def most_memory_mib(self) -> int | None:
+        """The most that it used so far; None without a process."""
+        return memory_mib(self.pid) if self.pid else None
+
+    def _look_at_memory(self, limit_mib: int) -> None:
+        if self.pid and memory_mib(self.pid, "VmRSS") > limit_mib:
+            kill_group(self.pid)
+        else:
+            self.watch_memory(limit_mib)
+
+    def _exited(self, pid: int, code: int) -> None:
+        """The process was reaped: kill what it left, and hear its last words before judging."""
+        kill_group(pid)
+        if pid != self.pid:
+            return
+        self.pid = 0
+        self._exit = code
+        if self._connected():
+            self._after(LAST_WORDS, self.heard_all)
+        else:
+            self.heard_all()
+
+    def _after(self, wait: Duration, call: Callable[..., None], *arguments: object) -> asyncio.TimerHandle:
+        return self._loop.call_later(wait / SECOND, call, *arguments)
