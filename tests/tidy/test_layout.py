@@ -152,6 +152,7 @@ PURE = (
     "services/lambda_/package.py",
     "services/lambda_/pool.py",
     "services/lambda_/retries.py",
+    "services/lambda_/target.py",
     "services/logs/batch.py",
     "services/logs/filter_pattern.py",
     "services/logs/reading.py",

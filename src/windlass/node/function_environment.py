@@ -51,6 +51,7 @@ class FunctionEnvironment:
         self._output = Output(log, self._now)
         self._api = RuntimeApi(self)
         self._runtime = RuntimeProcess(seat, self._output, lambda: self._api.connected, self._runtime_ended)
+        self._version = dict(self._function.environment).get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         self._begun: asyncio.Future[None] = self._loop.create_future()
         self._initialised: asyncio.Future[Outcome] = self._loop.create_future()
         self._turn: asyncio.Future[Outcome] | None = None
@@ -128,7 +129,7 @@ class FunctionEnvironment:
         first, self._first = self._first, False
         outcome = await self._initialised if first else Ready()
         init = self._init if first and isinstance(outcome, Ready) else 0
-        self._output.platform(lines.start(invoke.request_id))
+        self._output.platform(lines.start(invoke.request_id, self._version))
         began = self._now()
         if isinstance(outcome, Ready | TimedOut):
             outcome = await self._run(invoke, began, again=isinstance(outcome, TimedOut))

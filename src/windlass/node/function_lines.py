@@ -28,8 +28,8 @@ def init_report(init: Duration, status: str) -> str:
     return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: init\tStatus: {status}"
 
 
-def start(request_id: str) -> str:
-    return f"START RequestId: {request_id} Version: $LATEST"
+def start(request_id: str, version: str) -> str:
+    return f"START RequestId: {request_id} Version: {version}"
 
 
 def end(request_id: str) -> str:

@@ -13,15 +13,16 @@ from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.events import EventQueue
 from windlass.services.lambda_.handlers import concurrency, functions, invocations, policies, tags
 from windlass.services.lambda_.invoke import Invoker
-from windlass.services.lambda_.model import FUNCTIONS, TABLES
+from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
 from windlass.services.plane import Plane, Service
 
 
 def start(plane: Plane) -> Sequence[object]:
     """Make and start Lambda's parts. Packages that no function names any more are deleted first."""
     code = CodeStore(None if plane.blobs is None else plane.blobs / "lambda")
-    stored = list(plane.store[FUNCTIONS].all())
-    code.sweep({s.code_sha256 for f in stored for s in (f.wanted, f.served) if s is not None})
+    stored = [s for f in plane.store[FUNCTIONS].all() for s in (f.wanted, f.served) if s is not None]
+    stored += [version.settings for version in plane.store[VERSIONS].all()]
+    code.sweep({settings.code_sha256 for settings in stored})
     controller = Controller(plane, code)
     invoker = Invoker(plane, controller.environments)
     events = EventQueue(plane, invoker)

@@ -1,7 +1,7 @@
 """Lambda's loops: take over what callers want, clean up after environments, let idle ones go.
 
-Writes `Function.served`, `state` and `update_status`, `Unit.desired` of Lambda's units, and deletes units
-that ended. Known gap: a function becomes Active without its code having been unpacked on a node.
+Writes `Function.served`, `state` and `update_status`, `Version.state`, `Unit.desired` of Lambda's units, and
+deletes units that ended. Known gap: a function becomes Active without its code being on a node.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.environments import ENDED, Environments
+from windlass.services.lambda_.find import served_generation
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE, IDLE_RECLAIM
-from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, Function
+from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, VERSIONS, Function, Version, pool_key
 from windlass.services.plane import Plane
 
 PERIOD = MINUTE
@@ -40,6 +41,7 @@ class Controller:
         self._reclaim = Loop("lambda.idle", plane.clock, plane.journal, self._reclaim_pass, period=period)
         self.environments = Environments(plane, code, lambda unit_id: self._loop.wake(("unit", unit_id)))
         plane.store.watch((FUNCTIONS,), self._on_function)
+        plane.store.watch((VERSIONS,), self._on_version)
 
     def start(self) -> None:
         self._plane.spawn.start("lambda", self._loop.run())
@@ -55,23 +57,34 @@ class Controller:
         if old is not None and new is not None and old.served_generation != new.served_generation:
             self._reclaim.wake()
 
+    def _on_version(self, change: Change) -> None:
+        version: Version = change.new or change.old
+        if change.new is None:
+            self._loop.wake(("gone", pool_key(version.uid, str(version.number))))
+        elif version.state == "Pending":
+            self._loop.wake(("version", version.key))
+
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         changing: list[Function] = []
+        versions: list[Version] = []
         units: set[str] = set()
         if not keys:
             changing = self._plane.store[FUNCTIONS].by("changing", True)
+            versions = self._plane.store[VERSIONS].by("changing", True)
             units = {row.unit_id for row in self._plane.store[ENVIRONMENTS].all()}
         for key in keys:
             match key:
                 case ("function", function_key):
                     changing += filter(None, [self._plane.store[FUNCTIONS].get(function_key)])
+                case ("version", version_key):
+                    versions += filter(None, [self._plane.store[VERSIONS].get(version_key)])
                 case ("unit", str(unit_id)):
                     units.add(unit_id)
-                case ("gone", str(uid)):
-                    self.environments.forget_pool(uid)
-        again = self._take_over(changing, now)
+                case ("gone", str(pool)):
+                    self.environments.forget_pool(pool)
+        again = [self._take_over(changing, now), self._make_ready(versions, now)]
         self._clean_up(sorted(units))
-        return again
+        return min(filter(None, again), default=None)
 
     def _take_over(self, changing: list[Function], now: Instant) -> Instant | None:
         """Serve what is wanted, once it is time; returns when the next one is due."""
@@ -84,6 +97,16 @@ class Controller:
                         tx[FUNCTIONS].put(serve(current, self._ids.uuid()))
         later = [f.last_modified + self._ready_after for f in changing if f not in due]
         return min(later, default=None)
+
+    def _make_ready(self, versions: list[Version], now: Instant) -> Instant | None:
+        """Make versions Active once it is time; returns when the next one is due."""
+        due = [v for v in versions if v.created_at + self._ready_after <= now and v.state == "Pending"]
+        if due:
+            with self._plane.store.transact() as tx:
+                for version in sorted(due, key=lambda v: v.key):
+                    if tx[VERSIONS].get(version.key) == version:
+                        tx[VERSIONS].put(replace(version, state="Active", revision_id=self._ids.uuid()))
+        return min((v.created_at + self._ready_after for v in versions if v not in due), default=None)
 
     def _clean_up(self, unit_ids: list[str]) -> None:
         """Delete the rows of environments that ended, stop those that nobody wants."""
@@ -110,15 +133,15 @@ class Controller:
         row = tx[ENVIRONMENTS].delete(unit_id)
         if row is not None:
             tx[CREDENTIALS].delete(row.access_key)
-        self.environments.forget(unit_id, row.uid if row is not None else "")
+        self.environments.forget(unit_id, row.pool if row is not None else "")
 
     async def _reclaim_pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        for uid, pool in self.environments.pools():
-            function = self._plane.store[FUNCTIONS].first("uid", uid)
-            if function is None:
-                self.environments.forget_pool(uid)
+        for key, pool in self.environments.pools():
+            generation = served_generation(self._plane.store, key)
+            if generation is None:
+                self.environments.forget_pool(key)
                 continue
-            spare = pool.spare(function.served_generation, now, self._idle, ENVIRONMENT_LIFE)
+            spare = pool.spare(generation, now, self._idle, ENVIRONMENT_LIFE)
             self.environments.unwant(spare)
         return None
 

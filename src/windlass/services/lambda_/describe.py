@@ -1,4 +1,4 @@
-"""Function rows to API shapes. Reads only.
+"""Rows of functions and versions to API shapes. Reads only.
 
 Known gap: no `Location` in GetFunction's Code, because the package cannot be downloaded.
 """
@@ -11,28 +11,44 @@ from typing import Any
 
 from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant
-from windlass.services.lambda_.model import LATEST, Function, Settings
+from windlass.services.lambda_.model import LATEST, Function, Settings, Version
+from windlass.services.lambda_.names import Reference
 
 _BEING_CREATED = "The function is being created."
 """AWS says so in updates too; recorded in late 2025."""
 
 
-def configuration(function: Function, *, qualified: bool = False, states: bool = True) -> Result:
-    """FunctionConfiguration. `qualified` shows the ARN with :$LATEST, `states=False` is ListFunctions'."""
-    wanted = function.wanted
+def configuration(function: Function, qualifier: str = "", *, states: bool = True) -> Result:
+    """FunctionConfiguration of the function itself; `qualifier` goes into the ARN.
+
+    `states=False` is how the lists show it.
+    """
     described = {
         "FunctionName": function.name,
-        "FunctionArn": f"{function.arn}:{LATEST}" if qualified else function.arn,
+        "FunctionArn": f"{function.arn}:{qualifier}" if qualifier else function.arn,
         "LastModified": last_modified(function.last_modified),
         "RevisionId": function.revision_id,
         "Version": LATEST,
-        **_settings(wanted),
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(function.name, wanted)},
+        **_settings(function.name, function.wanted),
     }
-    if wanted.environment:
-        described["Environment"] = {"Variables": dict(wanted.environment)}
     if states:
-        described |= _states(function)
+        described |= _states(function.state, function.update_status)
+    return described
+
+
+def version(row: Version, qualifier: str = "", *, states: bool = True) -> Result:
+    """FunctionConfiguration of a published version, reached by its number or by an alias."""
+    number = str(row.number)
+    described = {
+        "FunctionName": row.function,
+        "FunctionArn": Reference(row.account, row.region, row.function, qualifier or number).arn,
+        "LastModified": last_modified(row.created_at),
+        "RevisionId": row.revision_id,
+        "Version": number,
+        **_settings(row.function, row.settings),
+    }
+    if states:
+        described |= _states(row.state, "" if row.state == "Pending" else "Successful")
     return described
 
 
@@ -54,8 +70,8 @@ def last_modified(at: Instant) -> str:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{at % SECOND // MILLISECOND:03d}+0000"
 
 
-def _settings(settings: Settings) -> dict[str, Any]:
-    return {
+def _settings(name: str, settings: Settings) -> dict[str, Any]:
+    described: dict[str, Any] = {
         "Runtime": settings.runtime,
         "Role": settings.role,
         "Handler": settings.handler,
@@ -69,15 +85,19 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "Architectures": [settings.architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(name, settings)},
     }
+    if settings.environment:
+        described["Environment"] = {"Variables": dict(settings.environment)}
+    return described
 
 
-def _states(function: Function) -> dict[str, Any]:
-    described: dict[str, Any] = {"State": function.state}
-    if function.state == "Pending":
+def _states(state: str, update_status: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"State": state}
+    if state == "Pending":
         described |= {"StateReason": _BEING_CREATED, "StateReasonCode": "Creating"}
-    if function.update_status:
-        described["LastUpdateStatus"] = function.update_status
-    if function.update_status == "InProgress":
+    if update_status:
+        described["LastUpdateStatus"] = update_status
+    if update_status == "InProgress":
         described |= {"LastUpdateStatusReason": _BEING_CREATED, "LastUpdateStatusReasonCode": "Creating"}
     return described

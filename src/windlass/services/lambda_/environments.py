@@ -17,9 +17,11 @@ from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_.code import CodeStore
+from windlass.services.lambda_.find import served_generation
 from windlass.services.lambda_.limits import CREDENTIALS_LIFE, START_WAIT
-from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, Environment, Function
+from windlass.services.lambda_.model import ENVIRONMENTS, Environment
 from windlass.services.lambda_.pool import Pool, Warm
+from windlass.services.lambda_.target import Target
 from windlass.services.lambda_.unit import OWNER, environment_unit
 from windlass.services.plane import Plane
 
@@ -42,28 +44,28 @@ class Environments:
         plane.store.watch((NODES,), self._on_node)
         self._load()
 
-    def pool(self, uid: str) -> Pool:
-        """The pool of the function with that uid."""
-        found = self._pools.get(uid)
+    def pool(self, key: str) -> Pool:
+        """The pool of that key (`Target.pool`, `Environment.pool`)."""
+        found = self._pools.get(key)
         if found is None:
-            found = self._pools[uid] = Pool()
+            found = self._pools[key] = Pool()
         return found
 
     def pools(self) -> list[tuple[str, Pool]]:
         return list(self._pools.items())
 
-    async def start(self, function: Function) -> Warm:
-        """Start an environment of what the function serves; returns when it takes an event.
+    async def start(self, target: Target) -> Warm:
+        """Start an environment of the target; returns when it takes an event.
 
         Raises Fault ServiceException when none could be had in START_WAIT.
         """
         unit_id = self._ids.hex(32)
-        role_id = await self._role_id(function)
+        role_id = await self._role_id(target)
         started: asyncio.Future[Unit] = asyncio.get_running_loop().create_future()
         self._starting[unit_id] = started
         try:
             with self._plane.store.transact() as tx:
-                unit = self._put(tx, function, unit_id, role_id)
+                unit = self._put(tx, target, unit_id, role_id)
             async with asyncio.timeout(START_WAIT / SECOND):
                 unit = await started
         except TimeoutError:
@@ -77,8 +79,8 @@ class Environments:
             del self._starting[unit_id]
         if unit.state in ENDED:
             raise _no_environment(unit.why or (unit.observed.reason if unit.observed else ""))
-        warm = Warm(unit_id, unit.node_id, function.served_generation, unit.created_at)
-        self.pool(function.uid).started(warm)
+        warm = Warm(unit_id, unit.node_id, target.generation, unit.created_at)
+        self.pool(target.pool).started(warm)
         return warm
 
     async def connected(self, node_id: str) -> None:
@@ -100,16 +102,16 @@ class Environments:
             self.unwanted.add(unit_id)
             self._wake(unit_id)
 
-    def forget_pool(self, uid: str) -> None:
-        """The function is gone: stop its environments, those with an event when that is over."""
-        pool = self._pools.pop(uid, None)
+    def forget_pool(self, key: str) -> None:
+        """The function or version is gone: stop its environments, those with an event when that is over."""
+        pool = self._pools.pop(key, None)
         if pool is not None:
             self.unwant(pool.close())
 
-    def forget(self, unit_id: str, uid: str) -> None:
-        """The environment is gone."""
+    def forget(self, unit_id: str, key: str) -> None:
+        """The environment, which was in the pool of that key, is gone."""
         self.unwanted.discard(unit_id)
-        pool = self._pools.get(uid)
+        pool = self._pools.get(key)
         if pool is not None:
             pool.drop(unit_id)
 
@@ -118,21 +120,20 @@ class Environments:
         store, now = self._plane.store, self._plane.clock.now()
         for row in sorted(store[ENVIRONMENTS].all(), key=lambda row: (row.created_at, row.unit_id)):
             unit = store[UNITS].get(row.unit_id)
-            function = store[FUNCTIONS].first("uid", row.uid)
-            useful = row.endpoint == self._plane.calls.endpoint and function is not None
+            served = served_generation(store, row.pool)
+            useful = row.endpoint == self._plane.calls.endpoint and served is not None
             if unit is not None and unit.state == "running" and unit.desired == "run" and useful:
                 warm = Warm(row.unit_id, unit.node_id, row.generation, row.created_at)
-                self.pool(row.uid).adopt(warm, now)
+                self.pool(row.pool).adopt(warm, now)
             else:
                 self.unwanted.add(row.unit_id)
 
-    def _put(self, tx: Transaction, function: Function, unit_id: str, role_id: str) -> Unit:
+    def _put(self, tx: Transaction, target: Target, unit_id: str, role_id: str) -> Unit:
         now, endpoint = self._plane.clock.now(), self._plane.calls.endpoint
-        assert function.served is not None
-        path = self._code.path(function.served.code_sha256)
-        credentials = self._credentials(tx, function, role_id)
+        path = self._code.path(target.settings.code_sha256)
+        credentials = self._credentials(tx, target, role_id)
         unit = environment_unit(
-            function,
+            target,
             unit_id,
             credentials,
             endpoint=endpoint,
@@ -142,36 +143,35 @@ class Environments:
         tx[ENVIRONMENTS].put(
             Environment(
                 unit_id,
-                function.uid,
-                function.served_generation,
+                target.function.uid,
+                target.generation,
                 endpoint,
                 created_at=now,
                 access_key=credentials.access_key,
+                version=target.version,
             )
         )
         return tx[UNITS].put(unit)
 
-    def _credentials(self, tx: Transaction, function: Function, role_id: str) -> Credentials:
+    def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:
         """A session of the execution role, named like the function, as AWS does it."""
-        assert function.served is not None
-        now = self._plane.clock.now()
-        account, role = _role(function.served.role)
+        now, name = self._plane.clock.now(), target.function.name
+        account, role = _role(target.settings.role)
         return issue(
             tx,
             self._ids,
             self._plane.chance,
             account=account,
-            arn=f"arn:aws:sts::{account}:assumed-role/{role}/{function.name}",
-            user_id=f"{role_id}:{function.name}",
+            arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+            user_id=f"{role_id}:{name}",
             now=now,
             expires_at=now + CREDENTIALS_LIFE,
         )
 
-    async def _role_id(self, function: Function) -> str:
+    async def _role_id(self, target: Target) -> str:
         """The role's unique id (AROA…); its name when IAM does not know the role."""
-        assert function.served is not None
-        account, role = _role(function.served.role)
-        principal = Principal(account, function.region, "lambda.amazonaws.com")
+        account, role = _role(target.settings.role)
+        principal = Principal(account, target.function.region, "lambda.amazonaws.com")
         try:
             answer = await self._plane.calls.call("iam", "GetRole", {"RoleName": role}, principal)
         except Fault:

@@ -91,7 +91,8 @@ class EventQueue:
             return "reserved_none"
         wanted = Event(event.id, event.payload, event.client_context)
         try:
-            result = await self._invoker.invoke(function, wanted)
+            target = self._invoker.target(function, event.qualifier)
+            result = await self._invoker.invoke(target, wanted)
         except (Fault, Retry):
             return "throttled"
         return "function_error" if result.error else "success"

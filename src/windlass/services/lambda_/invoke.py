@@ -13,12 +13,13 @@ from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Change
+from windlass.services.lambda_ import find
 from windlass.services.lambda_.concurrency import Reason, Usage, account_limit, admit
 from windlass.services.lambda_.environments import Environments
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.model import FUNCTIONS, Function
-from windlass.services.lambda_.names import not_active
 from windlass.services.lambda_.pool import Warm
+from windlass.services.lambda_.target import Target
 from windlass.services.plane import Plane
 
 ENVIRONMENTS_STARTED_MAX = 5
@@ -43,6 +44,7 @@ class Invoker:
     def __init__(self, plane: Plane, environments: Environments) -> None:
         self._plane = plane
         self._environments = environments
+        self._chance = plane.chance.stream("lambda.alias")
         self._running: Counter[str] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         self._reserved: Counter[tuple[str, str]] = Counter()
@@ -50,21 +52,28 @@ class Invoker:
             self._reserved[function.account, function.region] += function.reserved or 0
         plane.store.watch((FUNCTIONS,), self._on_function)
 
-    async def invoke(self, function: Function, event: Event) -> InvokeResult:
+    def target(self, function: Function, qualifier: str = "") -> Target:
+        """What an invocation with that qualifier runs; an alias with weights chooses each time anew.
+
+        Raises Fault: ResourceNotFoundException for a qualifier that is not, ResourceConflictException for
+        a function or version that is still Pending.
+        """
+        return find.target(self._plane.store, function, qualifier, self._chance.random)
+
+    async def invoke(self, target: Target, event: Event) -> InvokeResult:
         """Run the event; its result may be a function error.
 
-        Raises Fault (TooManyRequestsException, ServiceException, ResourceConflictException while Pending)
-        and Retry when the node was lost on the way: the event may have run then.
+        Raises Fault (TooManyRequestsException, ServiceException) and Retry when the node was lost on the
+        way: the event may have run then.
         """
-        if function.served is None:
-            raise not_active(function)
+        function = target.function
         scope = (function.account, function.region)
         counted = 1 if function.reserved is None else 0
         self._admit(function, scope)
         self._running[function.uid] += 1
         self._unreserved[scope] += counted
         try:
-            return await self._run(function, event)
+            return await self._run(target, event)
         finally:
             self._unreserved[scope] -= counted
             self._running[function.uid] -= 1
@@ -77,38 +86,38 @@ class Invoker:
         if reason is not None:
             raise throttled(reason)
 
-    async def _run(self, function: Function, event: Event) -> InvokeResult:
+    async def _run(self, target: Target, event: Event) -> InvokeResult:
         started = 0
         while started < ENVIRONMENTS_STARTED_MAX:
-            environment = self._idle(function)
+            environment = self._idle(target)
             if environment is None:
                 started += 1
-                environment = await self._start(function)
-            result = await self._hand_over(function, environment, event)
+                environment = await self._start(target)
+            result = await self._hand_over(target, environment, event)
             if result.error != ENVIRONMENT_GONE:
                 return result
         raise Fault("ServiceException", "The execution environments of the function end before they run")
 
-    def _idle(self, function: Function) -> Warm | None:
-        pool = self._environments.pool(function.uid)
-        return pool.choose(function.served_generation, self._plane.clock.now(), ENVIRONMENT_LIFE)
+    def _idle(self, target: Target) -> Warm | None:
+        pool = self._environments.pool(target.pool)
+        return pool.choose(target.generation, self._plane.clock.now(), ENVIRONMENT_LIFE)
 
-    async def _start(self, function: Function) -> Warm:
+    async def _start(self, target: Target) -> Warm:
+        function = target.function
         scope, now = (function.account, function.region), self._plane.clock.now()
         if not self._plane.quotas.take(SCALING_BUCKET, scope, 1, now, subject=function.name):
             raise throttled("FunctionInvocationRateLimitExceeded")
-        return await self._environments.start(function)
+        return await self._environments.start(target)
 
-    async def _hand_over(self, function: Function, environment: Warm, event: Event) -> InvokeResult:
+    async def _hand_over(self, target: Target, environment: Warm, event: Event) -> InvokeResult:
         """Give it to the environment. One whose end is unknown gets no other event."""
-        assert function.served is not None
-        pool = self._environments.pool(function.uid)
+        pool = self._environments.pool(target.pool)
         invoke = Invoke(
             request_id=event.request_id,
             unit_id=environment.unit_id,
             payload=event.payload,
-            deadline_ns=self._plane.clock.now() + function.served.timeout_s * SECOND,
-            function_arn=function.arn,
+            deadline_ns=self._plane.clock.now() + target.settings.timeout_s * SECOND,
+            function_arn=target.arn,
             tail=event.tail,
             client_context=event.client_context,
         )

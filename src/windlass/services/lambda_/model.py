@@ -1,8 +1,9 @@
-"""Functions, their environments and their queued events as rows.
+"""Functions, their versions and aliases, their environments and their queued events as rows.
 
 Writers: handlers write `Function.wanted` and all that callers set; controller.py alone writes `served`,
-`state` and `update_status`. Environment rows are written with their Unit by environments.py and deleted with
-it by controller.py. AsyncEvent rows are put by Invoke, then belong to events.py.
+`state` and `update_status`, and `Version.state`. Environment rows are written with their Unit by
+environments.py and deleted with it by controller.py. AsyncEvent rows are put by Invoke, then belong to
+events.py. Version and Alias rows go with their function.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LATEST = "$LATEST"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Code and configuration of $LATEST: what an update replaces as a whole."""
+    """Code and configuration: of $LATEST what an update replaces as a whole, of a version for good."""
 
     role: str
     handler: str
@@ -62,6 +63,8 @@ class Function:
     tags: tuple[tuple[str, str], ...] = ()
     policy: tuple[tuple[str, str], ...] = ()
     """(statement id, statement as JSON), in the order they were added."""
+    last_version: int = 0
+    """The number of the version that was published last; numbers are not used again."""
 
     @property
     def arn(self) -> str:
@@ -78,6 +81,57 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A published version: what $LATEST was when it was published. Only state, policy and revision change."""
+
+    account: str
+    region: str
+    function: str
+    uid: str
+    """Of the function."""
+    number: int
+    settings: Settings
+    created_at: Instant
+    revision_id: str
+    described: str = ""
+    """Description of $LATEST at that time; the version's own may be another one."""
+    state: Literal["Pending", "Active"] = "Pending"
+    policy: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.uid, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name for a version, which it can be pointed elsewhere under; with weights, for two of them."""
+
+    account: str
+    region: str
+    function: str
+    uid: str
+    """Of the function."""
+    name: str
+    version: str
+    """A number, or $LATEST."""
+    revision_id: str
+    description: str = ""
+    weights: tuple[tuple[str, float], ...] = ()
+    """(another version, its share of the invocations, 0 to 1); the rest goes to `version`."""
+    policy: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.uid, self.name)
+
+
+def pool_key(uid: str, version: str) -> str:
+    """Environments that may stand in for each other: those of one version of one function."""
+    return uid if version == LATEST else f"{uid}:{version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """One execution environment: the unit that is it, and what it was made from."""
 
@@ -89,6 +143,11 @@ class Environment:
     created_at: Instant
     access_key: str = ""
     """Of the execution role's session that was made for it; ends with it."""
+    version: str = LATEST
+
+    @property
+    def pool(self) -> str:
+        return pool_key(self.uid, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +167,8 @@ class AsyncEvent:
     due_at: Instant
     errors: int = 0
     throttles: int = 0
+    qualifier: str = ""
+    """As the caller gave it: an alias chooses a version on every attempt."""
 
 
 FUNCTIONS: Table[Function] = Table(
@@ -121,6 +182,21 @@ FUNCTIONS: Table[Function] = Table(
         "reserved": Index(of=lambda f: (f.account, f.region) if f.reserved is not None else None),
     },
 )
+VERSIONS: Table[Version] = Table(
+    name="lambda.version",
+    row=Version,
+    key=lambda version: version.key,
+    indexes={
+        "function": Index(of=lambda v: v.uid, order=lambda v: v.number),
+        "changing": Index(of=lambda v: True if v.state == "Pending" else None),
+    },
+)
+ALIASES: Table[Alias] = Table(
+    name="lambda.alias",
+    row=Alias,
+    key=lambda alias: alias.key,
+    indexes={"function": Index(of=lambda a: a.uid, order=lambda a: a.name)},
+)
 ENVIRONMENTS: Table[Environment] = Table(
     name="lambda.environment",
     row=Environment,
@@ -128,4 +204,4 @@ ENVIRONMENTS: Table[Environment] = Table(
     indexes={"uid": Index(of=lambda environment: environment.uid)},
 )
 ASYNC_EVENTS: Table[AsyncEvent] = Table(name="lambda.event", row=AsyncEvent, key=lambda event: event.id)
-TABLES = (FUNCTIONS, ENVIRONMENTS, ASYNC_EVENTS)
+TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, ASYNC_EVENTS)

@@ -1,7 +1,7 @@
 """Which function a request means: a name, a partial ARN or an ARN, each perhaps with a qualifier.
 
-Pure. Wording as AWS answers; docs/aws/lambda.md. Known gap: there are no versions and aliases, so every
-qualifier but $LATEST is one that does not exist.
+Pure. Wording as AWS answers; docs/aws/lambda.md. Whether there is such a function, version or alias is
+find.py's business.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from windlass.aws.arn import arn
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.model import LATEST, Function
 
 _FORM = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:)?"
@@ -46,7 +45,7 @@ def resolve(text: str, qualifier: str | None, account: str, region: str, caller:
     """What `FunctionName` and `Qualifier` mean for a caller in that account and Region.
 
     "f", "123456789012:function:f:$LATEST" and whole ARNs → Reference. Faults: other Region, other account,
-    two different qualifiers, a version or alias.
+    two different qualifiers.
     """
     form = _FORM.fullmatch(text)
     if form is None:
@@ -70,8 +69,6 @@ def resolve(text: str, qualifier: str | None, account: str, region: str, caller:
             "because no resource-based policy allows it",
             status=403,
         )
-    if found.qualifier not in ("", LATEST):
-        raise not_found(found)
     return found
 
 
@@ -79,9 +76,9 @@ def not_found(reference: Reference) -> Fault:
     return Fault("ResourceNotFoundException", f"Function not found: {reference.arn}")
 
 
-def not_active(function: Function) -> Fault:
+def not_active(state: str) -> Fault:
     return Fault(
         "ResourceConflictException",
         "The operation cannot be performed at this time. The function is currently in the following state: "
-        + function.state,
+        + state,
     )

@@ -1,4 +1,4 @@
-"""What to run for a function: its settings to a Unit.
+"""What to run for a target: its settings to a Unit.
 
 Pure: everything drawn (ids, credentials, stream name) is handed in.
 """
@@ -13,23 +13,22 @@ from windlass.fleet.model import Unit
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
 from windlass.services.lambda_.limits import INIT_S_MAX, MEMORY_MIB_PER_VCPU
-from windlass.services.lambda_.model import LATEST, Function, Settings
+from windlass.services.lambda_.target import Target
 
 OWNER = "lambda"
 _CPU_UNITS_PER_VCPU = 1024
 
 
 def environment_unit(
-    function: Function, unit_id: str, credentials: Credentials, *, endpoint: str, code_path: str, now: Instant
+    target: Target, unit_id: str, credentials: Credentials, *, endpoint: str, code_path: str, now: Instant
 ) -> Unit:
-    """The unit that is one execution environment of what the function serves now."""
-    settings = function.served
-    assert settings is not None, "a Pending function runs nothing"
-    target = LogTarget(
+    """The unit that is one execution environment of the target."""
+    function, settings = target.function, target.settings
+    log = LogTarget(
         account=function.account,
         region=function.region,
         group=log_group(function.name, settings),
-        stream=log_stream(unit_id, now),
+        stream=log_stream(unit_id, target.version, now),
     )
     spec = FunctionSpec(
         code_sha256=settings.code_sha256,
@@ -39,8 +38,8 @@ def environment_unit(
         memory_mib=settings.memory_mib,
         timeout_s=settings.timeout_s,
         init_timeout_s=INIT_S_MAX,
-        environment=variables(function, settings, credentials, endpoint, target),
-        log=target,
+        environment=variables(target, credentials, endpoint, log),
+        log=log,
     )
     return Unit(
         id=unit_id,
@@ -54,15 +53,16 @@ def environment_unit(
     )
 
 
-def log_stream(unit_id: str, now: Instant) -> str:
+def log_stream(unit_id: str, version: str, now: Instant) -> str:
     """`YYYY/MM/DD/[$LATEST]` and 32 hex digits, which are the unit's id."""
-    return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y/%m/%d}/[{LATEST}]{unit_id}"
+    return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y/%m/%d}/[{version}]{unit_id}"
 
 
 def variables(
-    function: Function, settings: Settings, credentials: Credentials, endpoint: str, target: LogTarget
+    target: Target, credentials: Credentials, endpoint: str, log: LogTarget
 ) -> tuple[tuple[str, str], ...]:
     """The environment that the plane knows of; the node adds what only it knows (paths, the Runtime API)."""
+    function, settings = target.function, target.settings
     fixed = {
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret,
@@ -71,10 +71,10 @@ def variables(
         "AWS_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_FUNCTION_VERSION": target.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mib),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": target.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": target.stream,
+        "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }
     return tuple({"AWS_ENDPOINT_URL": endpoint, **dict(settings.environment), **fixed}.items())

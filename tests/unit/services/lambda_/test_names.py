@@ -21,6 +21,9 @@ ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
         ("function:f", None, ""),
         (ARN, None, ""),
         (ARN + ":$LATEST", "$LATEST", "$LATEST"),
+        (ARN + ":7", None, "7"),
+        (f"{ACCOUNT}:function:f:prod", "prod", "prod"),
+        ("function:f", "prod", "prod"),
     ],
 )
 def test_forms(text: str, qualifier: str | None, expected: str) -> None:
@@ -37,13 +40,11 @@ def test_forms(text: str, qualifier: str | None, expected: str) -> None:
         ("arn:aws:lambda:us-east-1:123456789012:function:f", None, "ResourceNotFoundException",
          "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')"),
         ("210987654321:function:f", None, "AccessDeniedException", "User: "),
-        ("f", "prod", "ResourceNotFoundException", f"Function not found: {ARN}:prod"),
-        ("f:7", None, "ResourceNotFoundException", f"Function not found: {ARN}:7"),
         ("what is this", None, "InvalidParameterValueException", "what is this is not"),
     ],
 )  # fmt: skip
 def test_faults(text: str, qualifier: str | None, code: str, message: str) -> None:
-    """Other Regions, other accounts, versions that do not exist."""
+    """Other Regions, other accounts, two qualifiers."""
     with pytest.raises(Fault) as caught:
         resolve(text, qualifier, ACCOUNT, REGION)
     assert caught.value.code == code and caught.value.message.startswith(message)

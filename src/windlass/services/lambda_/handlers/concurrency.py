@@ -7,7 +7,7 @@ from dataclasses import replace
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
 from windlass.services.lambda_.concurrency import account_limit, may_reserve
-from windlass.services.lambda_.handlers.functions import require
+from windlass.services.lambda_.find import require
 from windlass.services.lambda_.limits import UNRESERVED_CONCURRENCY_MIN
 from windlass.services.lambda_.model import FUNCTIONS
 from windlass.services.lambda_.package import invalid

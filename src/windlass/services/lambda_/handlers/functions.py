@@ -13,6 +13,7 @@ from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.concurrency import account_limit
+from windlass.services.lambda_.find import qualified, reference, require, version_at
 from windlass.services.lambda_.handlers.tags import check_tags
 from windlass.services.lambda_.limits import (
     LIST_ITEMS_MAX,
@@ -20,25 +21,12 @@ from windlass.services.lambda_.limits import (
     UNZIPPED_BYTES_MAX,
     ZIP_BYTES_MAX,
 )
-from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
-from windlass.services.lambda_.names import Reference, not_active, not_found, resolve
+from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Function
+from windlass.services.lambda_.names import Reference, not_active, not_found
 from windlass.services.lambda_.package import check_package, invalid
 
 CODE_STORAGE_BYTES = 80_530_636_800
 """75 GB; Lambda quotas, "Storage for uploaded functions"."""
-
-
-def reference(call: Call, params: Params) -> Reference:
-    """The function that the request names."""
-    return resolve(
-        params["FunctionName"], params.get("Qualifier"), call.account, call.region, call.caller.arn
-    )
-
-
-def require(call: Call, params: Params) -> Function:
-    """The function that the request names, or AWS's fault."""
-    named = reference(call, params)
-    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named))
 
 
 async def create_function(call: Call, params: Params) -> Result:
@@ -102,10 +90,9 @@ def update_function_configuration(call: Call, params: Params) -> Result:
 
 def get_function(call: Call, params: Params) -> Result:
     """GetFunction. Known gap: Code has no Location."""
-    function = require(call, params)
-    qualified = reference(call, params).qualifier == LATEST
+    function, qualifier = qualified(call, params)
     described: Result = {
-        "Configuration": describe.configuration(function, qualified=qualified),
+        "Configuration": _configuration(call, function, qualifier),
         "Code": {"RepositoryType": "S3"},
     }
     if function.tags:
@@ -116,25 +103,32 @@ def get_function(call: Call, params: Params) -> Result:
 
 
 def get_function_configuration(call: Call, params: Params) -> Result:
-    function = require(call, params)
-    return describe.configuration(function, qualified=reference(call, params).qualifier == LATEST)
+    return _configuration(call, *qualified(call, params))
+
+
+def _configuration(call: Call, function: Function, qualifier: str) -> Result:
+    """Of the function or a version; an alias with weights shows the version that it names first."""
+    version = version_at(call.store, function, qualifier, lambda: 1.0)
+    if version is None:
+        return describe.configuration(function, qualifier)
+    return describe.version(version, qualifier)
 
 
 def list_functions(call: Call, params: Params) -> Result:
     """ListFunctions, by name; never more than LIST_ITEMS_MAX."""
-    qualified = params.get("FunctionVersion") == "ALL"
+    everything = params.get("FunctionVersion") == "ALL"
     rows, marker = page(
         call.store[FUNCTIONS],
         "scope",
         call.scope,
         operation="ListFunctions",
-        filters=[*call.scope, qualified],
+        filters=[*call.scope, everything],
         token=params.get("Marker"),
         limit=min(params.get("MaxItems", LIST_ITEMS_MAX), LIST_ITEMS_MAX),
         fault=lambda: invalid("Invalid Marker"),
     )
     result: Result = {
-        "Functions": [describe.configuration(row, qualified=qualified, states=False) for row in rows]
+        "Functions": [describe.configuration(row, LATEST if everything else "", states=False) for row in rows]
     }
     if marker is not None:
         result["NextMarker"] = marker
@@ -147,7 +141,11 @@ def delete_function(call: Call, params: Params) -> Result:
     if named.qualifier == LATEST:
         raise invalid("$LATEST version cannot be deleted without deleting the function.")
     with call.store.transact() as tx:
-        tx[FUNCTIONS].require(named.key, lambda: not_found(named))
+        function = tx[FUNCTIONS].require(named.key, lambda: not_found(named))
+        for version in tx[VERSIONS].by("function", function.uid):
+            tx[VERSIONS].delete(version.key)
+        for alias in tx[ALIASES].by("function", function.uid):
+            tx[ALIASES].delete(alias.key)
         tx[FUNCTIONS].delete(named.key)
     return {"StatusCode": 204}
 
@@ -189,7 +187,7 @@ async def _take_code(call: Call, code: Params) -> tuple[str, int]:
 
 def _may_change(function: Function, params: Params) -> None:
     if function.state != "Active":
-        raise not_active(function)
+        raise not_active(function.state)
     if function.changing:
         raise Fault(
             "ResourceConflictException",

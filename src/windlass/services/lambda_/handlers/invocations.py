@@ -11,20 +11,21 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.fleet.messages import InvokeResult
 from windlass.kernel.faults import Fault, Retry
 from windlass.services.lambda_.events import EventQueue
-from windlass.services.lambda_.handlers.functions import require
+from windlass.services.lambda_.find import qualified
 from windlass.services.lambda_.invoke import Event, Invoker
 from windlass.services.lambda_.limits import (
     ASYNC_PAYLOAD_BYTES_MAX,
     CLIENT_CONTEXT_BYTES_MAX,
     SYNC_PAYLOAD_BYTES_MAX,
 )
-from windlass.services.lambda_.model import ASYNC_EVENTS, LATEST, AsyncEvent, Function
+from windlass.services.lambda_.model import ASYNC_EVENTS, AsyncEvent
 from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.target import Target
 
 
 async def invoke(call: Call, params: Params) -> Result:
     """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing."""
-    function = require(call, params)
+    target = call.part(Invoker).target(*qualified(call, params))
     if params.get("DurableExecutionName"):
         raise invalid("Windlass does not have durable functions yet: leave out DurableExecutionName")
     if params.get("TenantId"):
@@ -37,17 +38,17 @@ async def invoke(call: Call, params: Params) -> Result:
         case "DryRun":
             return {"StatusCode": 204, "Payload": b""}
         case "Event":
-            return _queue(call, function, payload or b"{}", context)
+            return _queue(call, target, payload or b"{}", context)
     event = Event(call.request_id, payload or b"{}", context, tail=params.get("LogType") == "Tail")
     try:
-        result = await call.part(Invoker).invoke(function, event)
+        result = await call.part(Invoker).invoke(target, event)
     except Retry as error:
         raise Fault("ServiceException", f"The execution environment was lost: {error.why}") from error
-    return describe_result(result, tail=event.tail)
+    return describe_result(result, target.version, tail=event.tail)
 
 
-def describe_result(result: InvokeResult, *, tail: bool) -> Result:
-    described: Result = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": LATEST}
+def describe_result(result: InvokeResult, version: str, *, tail: bool) -> Result:
+    described: Result = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": version}
     if result.error:
         described["FunctionError"] = result.error
     if tail:
@@ -89,8 +90,9 @@ def decode_client_context(given: str) -> str:
         ) from error
 
 
-def _queue(call: Call, function: Function, payload: bytes, context: str) -> Result:
+def _queue(call: Call, target: Target, payload: bytes, context: str) -> Result:
     """Make the event durable; the queue takes it from there."""
+    function = target.function
     event = AsyncEvent(
         id=call.request_id,
         account=function.account,
@@ -100,6 +102,7 @@ def _queue(call: Call, function: Function, payload: bytes, context: str) -> Resu
         client_context=context,
         received_at=call.now,
         due_at=call.now,
+        qualifier=target.qualifier,
     )
     with call.store.transact() as tx:
         tx[ASYNC_EVENTS].put(event)

@@ -11,7 +11,7 @@ from typing import Any
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.handlers.functions import reference, require
+from windlass.services.lambda_.find import reference, require
 from windlass.services.lambda_.limits import POLICY_BYTES_MAX
 from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
 from windlass.services.lambda_.package import invalid

@@ -1,0 +1,82 @@
+"""Rows that a request means, or AWS's fault: functions, versions, aliases. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from windlass.aws.calls import Call, Params
+from windlass.kernel.faults import Fault
+from windlass.kernel.store import Store
+from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Alias, Function, Version
+from windlass.services.lambda_.names import Reference, not_found, resolve
+from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.target import PUBLISHED_GENERATION, Target, latest, published, version_of
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+"""How a version is written: no zeros in front, and short enough to be one."""
+
+
+def reference(call: Call, params: Params) -> Reference:
+    """The function, and perhaps the version or alias, that the request names."""
+    return resolve(
+        params["FunctionName"], params.get("Qualifier"), call.account, call.region, call.caller.arn
+    )
+
+
+def qualified(call: Call, params: Params) -> tuple[Function, str]:
+    """The function that the request names and its qualifier, of which nothing is known yet."""
+    named = reference(call, params)
+    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named)), named.qualifier
+
+
+def require(call: Call, params: Params) -> Function:
+    """The function that the request names, for an operation that versions and aliases do not support."""
+    named = reference(call, params)
+    if named.qualifier not in ("", LATEST):
+        raise invalid(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+            "operation. Please specify either a function name or an unqualified function ARN."
+        )
+    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named))
+
+
+def alias_of(store: Store, function: Function, qualifier: str) -> Alias | None:
+    """The function's alias of that name; None for a qualifier that is a version or no alias's name."""
+    return store[ALIASES].get((function.uid, qualifier))
+
+
+def version_at(store: Store, function: Function, qualifier: str, draw: Callable[[], float]) -> Version | None:
+    """The published version that the qualifier leads to; None when it is the function itself.
+
+    `draw` chooses among the versions of an alias with weights. Raises the fault of a qualifier that is not.
+    """
+    alias = alias_of(store, function, qualifier)
+    number = qualifier if alias is None else version_of(alias, draw() if alias.weights else 0.0)
+    if number in ("", LATEST):
+        return None
+    known = _NUMBER.fullmatch(number)
+    version = store[VERSIONS].get((function.uid, int(number))) if known else None
+    if version is None:
+        raise no_such(function, qualifier)
+    return version
+
+
+def target(store: Store, function: Function, qualifier: str, draw: Callable[[], float]) -> Target:
+    """What an invocation with that qualifier runs. Raises Fault: no such qualifier, not ready yet."""
+    version = version_at(store, function, qualifier, draw)
+    return latest(function, qualifier) if version is None else published(function, version, qualifier)
+
+
+def served_generation(store: Store, pool: str) -> int | None:
+    """The generation that the environments of a pool should have; None when what they run is gone."""
+    uid, _, number = pool.partition(":")
+    if number:
+        return PUBLISHED_GENERATION if store[VERSIONS].get((uid, int(number))) else None
+    function = store[FUNCTIONS].first("uid", uid)
+    return None if function is None else function.served_generation
+
+
+def no_such(function: Function, qualifier: str) -> Fault:
+    """The fault of a version or alias that the function does not have."""
+    return not_found(Reference(function.account, function.region, function.name, qualifier))
