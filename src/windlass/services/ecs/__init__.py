@@ -42,6 +42,7 @@ from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.scheduler import Scheduler
 from windlass.services.ecs.service_model import SERVICE_TABLES
 from windlass.services.ecs.story import Story
+from windlass.services.ecs.target_registrar import TargetRegistrar
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.ecs.tempo import Tempo
 from windlass.services.ecs.waiting import WaitingRoom
@@ -53,8 +54,9 @@ def start(plane: Plane) -> Sequence[object]:
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     interruptions, scheduler, hooks = Interruptions(plane), Scheduler(plane), LifecycleHooks(plane)
-    measuring = Measuring(plane, rooms)
-    for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring):
+    measuring, targets = Measuring(plane, rooms), TargetRegistrar(plane)
+    interruptions.before_each(targets.leave)
+    for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring, targets):
         plane.spawn.start(running.loop.name, running.loop.run())
     _start_capacity(plane, rooms)
     parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))

@@ -129,6 +129,14 @@ class Container(Row, frozen=True):
     bindings: tuple[Binding, ...] = ()
 
 
+class Registered(Row, frozen=True):
+    """One target of a task: in which group it is registered (its ARN), and as what."""
+
+    group: str
+    id: str
+    port: int
+
+
 class Task(Row, frozen=True):
     """One task; the unit that runs it has the same id."""
 
@@ -192,6 +200,8 @@ class Task(Row, frozen=True):
     stopped_at: Instant = 0
     stop_code: str = ""
     stopped_reason: str = ""
+    targets: tuple[Registered, ...] = ()
+    """What it is registered as; until they have drained its unit is not told to stop."""
 
     @property
     def arn(self) -> str:
@@ -415,6 +425,12 @@ TASKS: Table[Task] = Table(
                 else None
             )
         ),
+        "balanced": Index(
+            of=lambda task: (
+                True if task.targets or (task.target_health and task.last_status != "STOPPED") else None
+            )
+        ),
+        "target": Index(of=lambda task: task.targets[0].id if task.targets else None),
         "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
         "stopped": Index(
             of=lambda task: "yes" if task.last_status == "STOPPED" else None,

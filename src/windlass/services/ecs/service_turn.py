@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
+from windlass.aws.target_groups import TargetGroups
 from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
@@ -29,6 +30,7 @@ from windlass.services.ecs import (
     standing,
     starting,
     stopping,
+    targets,
     zone_balance,
 )
 from windlass.services.ecs.backoff import Backoff, Ended, Policy
@@ -349,12 +351,21 @@ class Turn:
     def _stop(self, tasks: Sequence[Task], deployment_id: str, kind: Standing) -> None:
         if not tasks:
             return
-        reason = f"Scaling activity initiated by (deployment {deployment_id})"
-        if kind == "unhealthy":
-            reason = circuit_breaker.CONTAINER_UNHEALTHY
+        scaling = f"Scaling activity initiated by (deployment {deployment_id})"
         for task in tasks:
+            reason = self._unhealthy(task) if kind == "unhealthy" else scaling
             stopping.stop(self._tx, self._bus, task, SCHEDULER, reason, self._call.now)
         self._tell_tasks("has stopped {} running tasks", [task.id for task in tasks])
+
+    def _unhealthy(self, task: Task) -> str:
+        """Who says so: its containers' checks, or else the first target group."""
+        if task.target_health != "unhealthy" or (task.checked and task.health == "UNHEALTHY"):
+            return circuit_breaker.CONTAINER_UNHEALTHY
+        said = self._call.part(TargetGroups).health
+        failed = (
+            one.group for one in task.targets if said(one.group, targets.target(one)).state == "unhealthy"
+        )
+        return targets.FAILED.format(next(failed, task.targets[0].group if task.targets else ""))
 
     # what it comes to
 

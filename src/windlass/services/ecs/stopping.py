@@ -17,16 +17,24 @@ def stop(
 ) -> Task:
     """Mark the task; the node sends SIGTERM, then SIGKILL, at the latest `within` that time unless it is 0.
 
-    One that is stopping already stays as it is.
+    One that is stopping already stays as it is. One that load balancers send requests to is DEACTIVATING
+    until its targets have drained (target_registrar.py), unless it has only so long (`within`).
     """
     if task.desired_status == "STOPPED":
         return task
+    drains = bool(task.targets) and not within
     marked = tx[TASKS].put(
         replace(
-            task, desired_status="STOPPED", stop_code=code, stopped_reason=reason, version=task.version + 1
+            task,
+            desired_status="STOPPED",
+            last_status="DEACTIVATING" if drains else task.last_status,
+            stop_code=code,
+            stopped_reason=reason,
+            version=task.version + 1,
         )
     )
-    tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop", stop_within=within))
+    if not drains:
+        tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop", stop_within=within))
     tx[WAITING].delete(task.id)
     notices.tell(bus, tx, marked, now)
     return marked

@@ -2,7 +2,7 @@
 
 The stages are those of the ECS Developer Guide, "task lifecycle"; they only go forward, whatever order the
 reports come in. A task with a network interface passes DEPROVISIONING, in which that goes: events tell of it,
-and it takes no time. Nothing here runs ACTIVATING or DEACTIVATING: those are steps of load balancers.
+and it takes no time. Nothing here runs ACTIVATING; DEACTIVATING begins in stopping.py, while targets drain.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from tests.build import ACCOUNT, NOW, REGION
 from tests.ecs_build import SUBNET, Ecs, a_container, a_fargate_definition, with_ecs
 from windlass.aws.quotas import Profile
-from windlass.aws.target_groups import Health, Target, TargetGroups
+from windlass.aws.target_groups import UNUSED, Target, TargetGroups, TargetHealth, TargetType
 from windlass.kernel.clock import HOUR, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
@@ -533,8 +533,8 @@ class Balancers:
         self.arn = arn
         self.told: list[tuple[str, str, Target]] = []
 
-    def exists(self, arn: str) -> bool:
-        return arn == self.arn
+    def target_type(self, arn: str) -> TargetType | None:
+        return "instance" if arn == self.arn else None
 
     def register(self, tx: Transaction, arn: str, target: Target, now: Instant) -> None:
         self.told.append(("register", arn, target))
@@ -542,8 +542,8 @@ class Balancers:
     def deregister(self, tx: Transaction, arn: str, target: Target, now: Instant) -> None:
         self.told.append(("deregister", arn, target))
 
-    def health(self, arn: str, target: Target) -> Health:
-        return "healthy"
+    def health(self, arn: str, target: Target) -> TargetHealth:
+        return TargetHealth("healthy")
 
 
 def test_a_service_behind_a_target_group() -> None:
@@ -555,7 +555,7 @@ def test_a_service_behind_a_target_group() -> None:
         group = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/web/0123456789abcdef"
         groups, balancers = ecs.plane.calls.part(TargetGroups), Balancers(group)
         target = Target("10.0.0.1", 80)
-        assert (groups.exists(group), groups.health(group, target)) == (False, "unused")
+        assert (groups.target_type(group), groups.health(group, target)) == (None, UNUSED)
         groups.serve(balancers)
         balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 80}
         made = await ecs.a_service(loadBalancers=[balancer], role="ecsServiceRole", desiredCount=0)
@@ -572,6 +572,6 @@ def test_a_service_behind_a_target_group() -> None:
             groups.register(tx, group, target, NOW)
             groups.deregister(tx, group, target, NOW)
         assert [what for what, *_ in balancers.told] == ["register", "deregister"]
-        assert groups.health(group, target) == "healthy"
+        assert groups.health(group, target).state == "healthy"
 
     with_ecs(scenario)

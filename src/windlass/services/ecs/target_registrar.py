@@ -1,0 +1,172 @@
+"""The loop that keeps target groups and tasks together: targets.py decides, this acts.
+
+Writes `Task.targets` and `Task.target_health`, and lets a task's unit stop once its targets have drained.
+Woken by changes of tasks and of targets' health; works on those alone. Everything it does for a task is one
+transaction, so that a task is registered exactly as its row says.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+
+from windlass.aws.calls import Principal
+from windlass.aws.target_groups import Target, TargetGroups, TargetHealth
+from windlass.fleet.model import UNITS
+from windlass.kernel.clock import MINUTE, Duration, Instant
+from windlass.kernel.faults import Retry
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Change, Transaction
+from windlass.kernel.turns import Lines
+from windlass.services.ecs import service_events, targets
+from windlass.services.ecs.instance_model import INSTANCES
+from windlass.services.ecs.model import TASKS, Registered, Task
+from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, TASK_SETS
+from windlass.services.plane import Plane
+
+LOOK_PERIOD: Duration = MINUTE
+"""How often every balanced task is looked at, in case a wake-up was lost."""
+TASKS_MAX = 100
+"""Tasks per transaction."""
+PRINCIPAL = "ecs.amazonaws.com"
+_CHANGED = "changed"
+_REGISTERED = "registered {} targets in (target-group {})"
+_DEREGISTERED = "deregistered {} targets in (target-group {})"
+_DRAINING = "has begun draining connections on {} tasks"
+
+Told = defaultdict[tuple[str, str, str, str, str, str], list[str]]
+"""(account, region, cluster, service, task set, text) → ids of the tasks that it is told of."""
+
+
+class TargetRegistrar:
+    """Lives beside the scheduler."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._groups = plane.calls.part(TargetGroups)
+        self._changes = Lines[str]()
+        self.loop = Loop("ecs.targets", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
+        plane.store.watch((TASKS,), self._on_task)
+        self._groups.watch(self._on_target)
+
+    def leave(self, tx: Transaction, task: Task, now: Instant) -> None:
+        """Deregister the task before it is told to stop (Interruptions.before_each)."""
+        if task.targets:
+            told: Told = defaultdict(list)
+            self._deregister(tx, task, now, told)
+            self._tell(tx, told)
+
+    def _on_task(self, change: Change) -> None:
+        task: Task | None = change.new
+        if task is not None and task.target_health and task.started_at:
+            old: Task | None = change.old
+            if old is None or _what(old) != _what(task):
+                self._add(task)
+
+    def _on_target(self, target: Target) -> None:
+        for task in self._plane.store[TASKS].by("target", target.id):
+            self._add(task)
+
+    def _add(self, task: Task) -> None:
+        self._changes.add(task.account, task.id)
+        self.loop.wake(_CHANGED)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        store = self._plane.store
+        if not keys:
+            for task in store[TASKS].by("balanced", True):
+                self._changes.add(task.account, task.id)
+        ids = self._changes.take(TASKS_MAX)
+        if not ids:
+            return None
+        try:
+            with store.transact() as tx:
+                told: Told = defaultdict(list)
+                for task_id in ids:
+                    if (row := tx[TASKS].get(task_id)) is not None:
+                        self._step(tx, row, now, told)
+                self._tell(tx, told)
+            await store.durable()
+        except Retry:
+            for task_id in ids:
+                self._changes.add("", task_id)
+            raise
+        if len(self._changes):
+            self.loop.wake(_CHANGED)
+        return None
+
+    def _step(self, tx: Transaction, task: Task, now: Instant, told: Told) -> None:
+        seen = {one: self._groups.health(one.group, targets.target(one)) for one in task.targets}
+        match targets.step(task, [health.state for health in seen.values()]):
+            case "register":
+                self._register(tx, task, now, told)
+            case "deregister":
+                self._deregister(tx, task, now, told)
+            case "drained":
+                tx[TASKS].put(replace(task, targets=()))
+                tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop"))
+            case "look":
+                self._look(tx, task, seen, told)
+
+    def _register(self, tx: Transaction, task: Task, now: Instant, told: Told) -> None:
+        balancers = tx[REVISIONS].require(_revision_id(tx, task)).load_balancers
+        instance = tx[INSTANCES].get(task.instance) if task.instance else None
+        found = targets.of(task, balancers, instance.machine_id if instance is not None else "")
+        for one in found:
+            self._groups.register(tx, one.group, targets.target(one), now)
+            told[_to_tell(tx, task, _REGISTERED.format("{}", one.group))].append(task.id)
+        if found:
+            tx[TASKS].put(replace(task, targets=found))
+
+    def _deregister(self, tx: Transaction, task: Task, now: Instant, told: Told) -> None:
+        """Its requests end. One that has stopped already has nothing to wait for."""
+        for one in task.targets:
+            self._groups.deregister(tx, one.group, targets.target(one), now)
+            told[_to_tell(tx, task, _DEREGISTERED.format("{}", one.group))].append(task.id)
+        if task.last_status == "STOPPED":
+            tx[TASKS].put(replace(task, targets=()))
+            return
+        tx[TASKS].put(replace(task, target_health="draining"))
+        told[_to_tell(tx, task, _DRAINING)].append(task.id)
+        self._add(task)  # a group that drains nothing says so at once, and tells nobody
+
+    def _look(self, tx: Transaction, task: Task, seen: dict[Registered, TargetHealth], told: Told) -> None:
+        health = targets.combined(one.state for one in seen.values())
+        if health == task.target_health:
+            return
+        tx[TASKS].put(replace(task, target_health=health))
+        for one, said in seen.items():
+            if said.state == "unhealthy":
+                told[_to_tell(tx, task, _unhealthy(task, one, said.reason))].append(task.id)
+
+    def _tell(self, tx: Transaction, told: Told) -> None:
+        for (account, region, cluster, name, task_set, text), ids in told.items():
+            service = tx[SERVICES].get((account, region, cluster, name))
+            if service is not None:
+                call = self._plane.calls.on_behalf(Principal(account, region, PRINCIPAL))
+                service_events.say(tx, call, service, text.format(len(ids)), task_set)
+
+
+def _what(task: Task) -> tuple[object, ...]:
+    """What a step depends on, of the task itself."""
+    bound = tuple(container.bindings for container in task.containers)
+    return (task.desired_status, task.last_status == "STOPPED", task.started_at, task.targets, bound)
+
+
+def _revision_id(tx: Transaction, task: Task) -> str:
+    row = tx[TASK_SETS].get(task.deployment) or tx[DEPLOYMENTS].require(task.deployment)
+    return row.revision_id
+
+
+def _to_tell(tx: Transaction, task: Task, text: str) -> tuple[str, str, str, str, str, str]:
+    task_set = task.deployment if tx[TASK_SETS].get(task.deployment) is not None else ""
+    return (*task.cluster_key, task.service, task_set, text)
+
+
+def _unhealthy(task: Task, one: Registered, reason: str) -> str:
+    """As AWS tells it; on an instance with that (ECS Developer Guide, service event messages)."""
+    where = f"(task {task.id})" if task.attachment is not None else f"(instance {one.id}) (task {task.id})"
+    because = reason.replace("{", "(").replace("}", ")") or "Health checks failed"
+    name = targets.group_name(one.group)
+    return f"{where} (port {one.port}) is unhealthy in (target-group {name}) due to (reason {because})"

@@ -1,0 +1,142 @@
+"""Services behind target groups, in virtual time: registered, judged, drained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.sim.balancers import BAD, GROUP, SimulatedBalancers
+from tests.sim.services import LASTING, Told, tell
+from windlass.aws.target_groups import TargetHealth
+from windlass.kernel.clock import SECOND
+from windlass.services.ecs.model import TASKS, Task
+from windlass.services.ecs.targets import target
+from windlass.sim.runner import Course
+
+
+async def behind(told: Told, count: int, course: Course = LASTING, **params: Any) -> SimulatedBalancers:
+    """A service of that many Fargate tasks behind a target group, not yet stable."""
+    balancers = SimulatedBalancers(told.world, "ip")
+    await define(told, "one", course)
+    subnets = (await told.world.call("ec2", "DescribeSubnets"))["Subnets"]
+    vpc = {"subnets": [subnets[0]["SubnetId"]], "assignPublicIp": "ENABLED"}
+    balancer = {"targetGroupArn": GROUP, "containerName": "main", "containerPort": 80}
+    await told.create(
+        count,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": vpc},
+        loadBalancers=[balancer],
+        **params,
+    )
+    return balancers
+
+
+async def define(told: Told, image: str, course: Course = LASTING) -> str:
+    told.courses[image] = course
+    main = {"name": "main", "image": image, "portMappings": [{"containerPort": 80}]}
+    size = {"cpu": "256", "memory": "512", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc"}
+    answer = await told.ecs("RegisterTaskDefinition", family="web", containerDefinitions=[main], **size)
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+async def healthy(told: Told, balancers: SimulatedBalancers, count: int) -> None:
+    """Return once so many targets are; what never comes is found by the world's own deadline."""
+    while balancers.healthy() < count:
+        await told.world.pass_time(SECOND)
+
+
+def tasks(told: Told, **wanted: str) -> list[Task]:
+    rows = told.world.plane.store[TASKS].all()
+    return [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
+
+
+def test_a_deployment_waits_for_targets_and_drains_the_old_ones() -> None:
+    """The new tasks' targets pass their checks before old ones leave; those stop when they have drained."""
+
+    async def story(told: Told) -> None:
+        balancers = await behind(told, 4)
+        await told.stable()
+        assert balancers.healthy() == 4
+        await told.update(taskDefinition=await define(told, "two"))
+        fewest = balancers.healthy()
+        while len(tasks(told, last_status="DEACTIVATING")) < 4:
+            await told.world.pass_time(SECOND)
+            fewest = min(fewest, balancers.healthy())
+        assert fewest == 4 == balancers.healthy()
+        left_at = told.world.clock.now()
+        await told.world.pass_time(balancers.drains_for - 2 * SECOND)
+        draining = tasks(told, last_status="DEACTIVATING")
+        assert [(task.target_health, task.stopping_at) for task in draining] == [("draining", 0)] * 4
+        after = await told.stable()
+        assert after["runningCount"] == 4 and (told.running("one"), told.running("two")) == (0, 4)
+        stopped = tasks(told, last_status="STOPPED")
+        assert all(task.stopping_at - left_at >= balancers.drains_for - SECOND for task in stopped)
+        assert [row for row in stopped if row.targets] == []
+        texts = [text for text in await told.messages() if "target" in text or "draining" in text]
+        assert texts == [
+            f"registered 4 targets in (target-group {GROUP}).",
+            f"registered 4 targets in (target-group {GROUP}).",
+            f"deregistered 4 targets in (target-group {GROUP}).",
+            "has begun draining connections on 4 tasks.",
+        ]
+
+    tell(story)
+
+
+def test_a_target_that_fails_is_replaced() -> None:
+    """Unhealthy: its task is stopped with the reason that AWS gives, another one takes its place."""
+
+    async def story(told: Told) -> None:
+        balancers = await behind(told, 2)
+        await told.stable()
+        victim = tasks(told, last_status="RUNNING")[0]
+        balancers.say(GROUP, target(victim.targets[0]), BAD)
+        while not (stopped := tasks(told, last_status="STOPPED")):
+            await told.world.pass_time(SECOND)
+        assert [task.id for task in stopped] == [victim.id]
+        assert stopped[0].stopped_reason == f"Task failed ELB health checks in (target-group {GROUP})"
+        await healthy(told, balancers, 2)
+        port, why = victim.targets[0].port, BAD.reason
+        unhealthy = (
+            f"(task {victim.id}) (port {port}) is unhealthy in (target-group web) due to (reason {why})."
+        )
+        assert unhealthy in await told.messages()
+
+    tell(story)
+
+
+def test_the_grace_period() -> None:
+    """Within it an unhealthy target ends no task; after it, it does."""
+
+    async def story(told: Told) -> None:
+        balancers = await behind(told, 1, healthCheckGracePeriodSeconds=120)
+        while not (running := [task for task in tasks(told, last_status="RUNNING") if task.targets]):
+            await told.world.pass_time(SECOND)
+        balancers.say(GROUP, target(running[0].targets[0]), BAD)
+        await told.world.pass_time(100 * SECOND)
+        assert [task.id for task in tasks(told, desired_status="RUNNING")] == [running[0].id]
+        await told.world.pass_time(30 * SECOND)
+        assert tasks(told, id=running[0].id)[0].desired_status == "STOPPED"
+        balancers.say(GROUP, target(running[0].targets[0]), TargetHealth("unused"))
+        await told.stable()
+
+    tell(story)
+
+
+def test_a_crash_leaves_no_target_behind() -> None:
+    """A task that ended by itself, and one that was stopped by hand, are both deregistered."""
+
+    async def story(told: Told) -> None:
+        balancers = await behind(told, 2, course=Course(run=100 * SECOND, exit_code=1))
+        await told.stable()
+        told.courses["one"] = LASTING
+        [crashed, stopped] = tasks(told, last_status="RUNNING")
+        await told.ecs("StopTask", task=stopped.id)
+        while len(tasks(told, last_status="STOPPED")) < 2:
+            await told.world.pass_time(SECOND)
+        await healthy(told, balancers, 2)
+        codes = {task.id: task.stop_code for task in tasks(told, last_status="STOPPED")}
+        assert codes == {crashed.id: "EssentialContainerExited", stopped.id: "UserInitiated"}
+        left = {what for kind, _, what in balancers.log if kind == "deregister"}
+        assert left == {target(task.targets[0]) for task in (crashed, stopped)}
+
+    tell(story)
