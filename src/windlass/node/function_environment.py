@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_lines as lines
+from windlass.node.function_launcher import Interpreter, Program, Sandbox
 from windlass.node.function_outcome import (
     Exited,
     Failed,
@@ -30,8 +29,8 @@ from windlass.node.function_outcome import (
     told,
 )
 from windlass.node.function_output import Output
-from windlass.node.function_process import Interpreter, launch, variables
-from windlass.node.function_runtime import Launch, RuntimeProcess
+from windlass.node.function_process import variables
+from windlass.node.function_runtime import RuntimeProcess
 from windlass.node.runner import Seat
 from windlass.node.runtime_api import Event, RuntimeApi
 
@@ -58,25 +57,31 @@ class FunctionEnvironment:
         self._busy = False
         self._last = False
         """The event at hand is the last one: it ends the environment."""
-        self._launch: Launch = lambda: (0, -1)
+        self._sandbox: Sandbox | None = None
+        self._program = Program((), {})
         self._init_timer: asyncio.TimerHandle | None = None
         self._init_began: Instant = 0
         self._init: Duration = 0
         self._first = True
         self._gone = False
 
-    async def begin(self, interpreter: Interpreter, root: Path) -> None:
-        """Open the Runtime API and start the process. Raises OSError when it cannot."""
+    async def begin(self, interpreter: Interpreter, sandbox: Sandbox) -> None:
+        """Open the Runtime API and start the process in that sandbox, which is ours to close from now on.
+
+        Raises OSError when it cannot.
+        """
+        self._sandbox = sandbox
         port = await self._api.listen()
         if self._gone:
             self._api.close()
             return
-        environment = variables(self.spec, root, f"127.0.0.1:{port}", self._seat.endpoint())
-        self._launch = partial(launch, interpreter, root, environment)
+        environment = variables(self.spec, sandbox, f"127.0.0.1:{port}", self._seat.endpoint())
+        self._program = Program((), environment, python=interpreter)
         self._output.platform(lines.init_start(interpreter.version, self._function.runtime))
-        self._initialise()
         self._init_timer = self._after(seconds(self._function.init_timeout_s), self._init_too_long)
-        self._begun.set_result(None)
+        await self._initialise()
+        if not self._begun.done():
+            self._begun.set_result(None)
 
     def end(self, why: str = "") -> None:
         """Kill everything; `ended` follows once the process is gone, at once when there is none."""
@@ -148,7 +153,7 @@ class FunctionEnvironment:
         self._runtime.watch_memory(self._function.memory_mib)
         try:
             if again:
-                self._initialise()
+                await self._initialise()
             deadline_ms = (began + timeout) // MILLISECOND
             self._api.offer(
                 Event(
@@ -197,9 +202,10 @@ class FunctionEnvironment:
 
     # the runtime
 
-    def _initialise(self) -> None:
+    async def _initialise(self) -> None:
+        assert self._sandbox is not None, "begin comes first"
         self._init_began = self._now()
-        self._runtime.start(self._launch)
+        await self._runtime.start(self._sandbox, self._program)
 
     def _runtime_ended(self, code: int) -> None:
         if self._gone:
@@ -250,6 +256,8 @@ class FunctionEnvironment:
             self._begun.set_result(None)
         self._settle(Exited(128 + 9))
         self._runtime.drop()
+        if self._sandbox is not None:
+            self._sandbox.close()
         self._output.flush()
         self._api.close()
         self._ended(why)

@@ -19,8 +19,9 @@ from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode, unpacked
 from windlass.node.function_environment import FunctionEnvironment
+from windlass.node.function_launcher import Interpreter, Launcher, Place
 from windlass.node.function_outcome import gone
-from windlass.node.function_process import Interpreter, find_interpreter, kill_marked
+from windlass.node.function_process import find_interpreter, kill_marked
 from windlass.node.runner import Seat
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ SWEEP_AFTER: Duration = 20 * MILLISECOND
 class LambdaHost:
     """Implements `FunctionHost` with one process per environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
         self._seat: Seat | None = None
         self._environments: dict[str, FunctionEnvironment] = {}
         self._states: dict[str, UnitState] = {}
@@ -77,6 +79,7 @@ class LambdaHost:
         if self._sweeping is not None:
             self._sweeping.cancel()
             kill_marked(self._ended_lately)
+        await self._launcher.close()
 
     async def _begin(self, environment: FunctionEnvironment) -> None:
         spec = environment.spec
@@ -86,8 +89,11 @@ class LambdaHost:
             root = await self._code(function)
             interpreter = await self._interpreter(function.runtime)
             self._note(spec.unit_id, pull_stopped_at=self._now())
+            sandbox = await self._launcher.open(Place(spec.unit_id, root, memory_mib=function.memory_mib))
             if spec.unit_id in self._environments:
-                await environment.begin(interpreter, root)
+                await environment.begin(interpreter, sandbox)
+            else:
+                sandbox.close()
         except (OSError, BadCode) as error:
             environment.end(f"the environment could not be started: {error}")
             return

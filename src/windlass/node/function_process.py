@@ -1,42 +1,23 @@
-"""The process of one environment: which interpreter, which variables, start it, kill it with all it started.
+"""The process of one environment: which interpreter, which variables, kill it with all it started.
 
-Knows the runtime's command line and the variables of a Python function (docs/aws/lambda.md); knows nothing
-of events. The interpreter runs without `site` (-S): the packages of the plane's own interpreter, boto3
-among them, come last on the path, and start-up files of virtual environments are not read.
+Knows the variables of a Python function (docs/aws/lambda.md); knows nothing of events, nor how a process is
+started (function_launcher.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
 from windlass.fleet.messages import UnitSpec
 from windlass.node import proc
-
-OPEN_FILES_MAX = 1024
-"""File descriptors of an environment; Lambda quotas, "File descriptors"."""
-
-_START = (
-    "import sys; sys.path[0] = sys.argv[1]; import function_bootstrap as runtime; "
-    "del sys.path[0], sys.argv[1]; runtime.main(sys.argv[1:])"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """A Python to run functions with; `version` is what it says of itself, "3.11.7"."""
-
-    path: str
-    version: str
+from windlass.node.function_launcher import Interpreter, Sandbox
 
 
 def own_interpreter() -> Interpreter:
@@ -63,22 +44,16 @@ def find_interpreter(runtime: str) -> Interpreter:
     return Interpreter(executable, version) if version.startswith(wanted) else own
 
 
-def libraries() -> list[str]:
-    """Directories with packages that every function finds: where boto3 is installed."""
-    found = importlib.util.find_spec("boto3")
-    return [] if found is None or found.origin is None else [str(Path(found.origin).parent.parent)]
-
-
-def variables(spec: UnitSpec, root: Path, api: str, endpoint: str) -> dict[str, str]:
+def variables(spec: UnitSpec, sandbox: Sandbox, api: str, endpoint: str) -> dict[str, str]:
     """Everything the process finds in its environment. Nothing of the agent's own is handed on but PATH."""
     function = spec.function
     assert function is not None
     given = dict(function.environment)
     fixed = {
         "AWS_LAMBDA_RUNTIME_API": api,
-        "LAMBDA_TASK_ROOT": str(root),
-        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
-        "PWD": str(root),
+        "LAMBDA_TASK_ROOT": sandbox.task_root,
+        "LAMBDA_RUNTIME_DIR": sandbox.runtime_root,
+        "PWD": sandbox.task_root,
         "_HANDLER": function.handler,
     }
     defaults = {
@@ -92,39 +67,6 @@ def variables(spec: UnitSpec, root: Path, api: str, endpoint: str) -> dict[str, 
     marks = {proc.UNIT_MARK: spec.unit_id, proc.CONTAINER_MARK: "function"}
     present = {name: value for name, value in defaults.items() if value}
     return {**marks, **present, **given, **fixed, **marks}
-
-
-def launch(interpreter: Interpreter, root: Path, environment: Mapping[str, str]) -> tuple[int, int]:
-    """Start the runtime in its own session: (pid, read end of its output). Raises OSError."""
-    source = str(Path(__file__).parent)
-    command = [interpreter.path, "-S", "-c", _START, source, *libraries()]
-    reader, writer = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=writer,
-            stderr=writer,
-            start_new_session=True,
-        )
-    except OSError:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
-    process.returncode = 0  # the agent reaps it (Seat.watch); subprocess must never wait for it
-    limit(process.pid)
-    return process.pid, reader
-
-
-def limit(pid: int) -> None:
-    """Set the quotas on a running process, where the system can; it has hardly started."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (OPEN_FILES_MAX, OPEN_FILES_MAX))
-            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
 def kill_group(pid: int) -> None:

@@ -7,11 +7,12 @@ Decides nothing about events or initialisations; how it is launched is function_
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
+from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_output import Output
 from windlass.node.function_process import kill_group, memory_mib
 from windlass.node.runner import Seat
@@ -20,9 +21,6 @@ MEMORY_LOOK: Duration = 250 * MILLISECOND
 """How often the memory of a busy environment is looked at; shorter events are not looked at at all."""
 LAST_WORDS: Duration = 100 * MILLISECOND
 """How long after the end of a process its last request may still be on the way."""
-
-Launch: TypeAlias = Callable[[], tuple[int, int]]
-"""Starts the process: (pid, read end of its output). Raises OSError."""
 
 
 class RuntimeProcess:
@@ -41,15 +39,23 @@ class RuntimeProcess:
         self._loop = asyncio.get_running_loop()
         self._exit: int | None = None
         self._look: asyncio.TimerHandle | None = None
+        self._starts = 0
         self.pid = 0
         """0: no process."""
 
-    def start(self, launch: Launch) -> None:
-        """Start it. Raises OSError when it cannot be started."""
+    async def start(self, sandbox: Sandbox, program: Program) -> None:
+        """Start it. Raises OSError when it cannot be started. Dropped meanwhile, it is killed at once."""
         self._exit = None
-        self.pid, pipe = launch()
-        self._output.attach(pipe)
-        self._seat.watch(self.pid, partial(self._exited, self.pid))
+        self._starts += 1
+        this = self._starts
+        process = await sandbox.start(program)
+        self._seat.watch(process.pid, partial(self._exited, process.pid))
+        if this != self._starts:
+            kill_group(process.pid)
+            os.close(process.pipe)
+            return
+        self.pid = process.pid
+        self._output.attach(process.pipe)
 
     def kill(self) -> None:
         """Kill it with all that it started; `ended` follows. Nothing happens without a process."""
@@ -60,6 +66,7 @@ class RuntimeProcess:
         """Kill it, and hear no more of it: another takes its place, or none."""
         pid, self.pid = self.pid, 0
         self._exit = None
+        self._starts += 1
         if pid:
             kill_group(pid)
         self._output.detach()

@@ -32,6 +32,7 @@ from windlass.node.children import Children, become_subreaper
 from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.identity import Identity
 from windlass.node.images import settings as image_settings
 from windlass.node.images.places import store_of_agent
@@ -208,7 +209,7 @@ async def _serve(
     if joined is None:
         functions = options.data / "functions"
         sweep(functions)
-        agent.host_functions(LambdaHost(), spawn, functions, children.watch)
+        agent.host_functions(LambdaHost(SpawnLauncher()), spawn, functions, children.watch)
     connect = joined.connect if joined else _connector(options, told_to_end.set)
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())

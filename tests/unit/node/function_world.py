@@ -24,6 +24,7 @@ from windlass.fleet.messages import (
 from windlass.kernel.clock import WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node.function_host import LambdaHost
+from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
 
@@ -150,7 +151,7 @@ def watch(pid: int, on_exit: Callable[[int], None]) -> None:
 @asynccontextmanager
 async def a_world(directory: Path, endpoint: str = "http://127.0.0.1:1") -> AsyncIterator[World]:
     """A host that is ready; at the end everything it started must be gone."""
-    host = LambdaHost()
+    host = LambdaHost(SpawnLauncher())
     world = World(host, directory, Lines())
 
     def on_crash(name: str, error: BaseException) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from windlass.fleet.messages import FunctionSpec, UnitSpec
-from windlass.node.function_process import Interpreter, find_interpreter, own_interpreter, variables
+from windlass.node.function_launcher import Interpreter, Place
+from windlass.node.function_process import find_interpreter, own_interpreter, variables
+from windlass.node.function_spawn import SpawnSandbox
 
 
 def a_command(directory: Path, name: str, *lines: str) -> None:
@@ -46,7 +48,8 @@ def test_variables(tmp_path: Path) -> None:
     """The mark stands in front; the function's own come over defaults, never over what the runtime needs."""
     given = (("TZ", "Europe/Paris"), ("_HANDLER", "evil"), ("WINDLASS_UNIT_ID", "evil"))
     function = FunctionSpec("0" * 64, "", "app.handler", "python3.11", 128, 3, 10, environment=given)
-    found = variables(UnitSpec("u1", "function", function=function), tmp_path, "127.0.0.1:9", "http://here")
+    sandbox = SpawnSandbox(Place("u1", tmp_path))
+    found = variables(UnitSpec("u1", "function", function=function), sandbox, "127.0.0.1:9", "http://here")
     assert next(iter(found.items())) == ("WINDLASS_UNIT_ID", "u1")
     assert (found["_HANDLER"], found["TZ"], found["AWS_ENDPOINT_URL"]) == (
         "app.handler",

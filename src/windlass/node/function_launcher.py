@@ -1,0 +1,103 @@
+"""Starting the processes of execution environments: what may be asked for, whatever way it is done.
+
+A `Sandbox` is the place of one environment: its files, limits and rights. Processes that are started in one
+sandbox (the runtime, and each extension) share all of it. Nothing here knows events or the Runtime API.
+
+    sandbox = await launcher.open(Place(unit_id, code=unpacked, memory_mib=128))
+    process = await sandbox.start(Program((f"{sandbox.task_root}/bootstrap",), variables))
+    output.attach(process.pipe)
+    seat.watch(process.pid, on_exit)
+    ...
+    sandbox.close()
+
+Paths that a program is told must be those that its sandbox shows: `task_root`, `opt`, `runtime_root`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python to run functions with; `version` is what it says of itself, "3.11.7"."""
+
+    path: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an environment is to be given. Sizes in MiB.
+
+    `code` is the unpacked package, `layers` what goes to /opt (None: nothing); both must be below the
+    function host's own directory (Seat.data). `network` is the file of a network namespace to be in (None:
+    the host's).
+    """
+
+    unit_id: str
+    code: Path
+    layers: Path | None = None
+    memory_mib: int = 128
+    ephemeral_mib: int = 512
+    network: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process. `argv` is executed without a shell, `argv[0]` a path that the sandbox shows.
+
+    With `python`, that interpreter runs the Python runtime (function_bootstrap.py) and `argv` is not needed.
+    `directory` is where it starts, "": the task root. `environment` is all that it finds in its environment.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    python: Interpreter | None = None
+    directory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that runs: a child of this process, to be watched (Seat.watch) and so reaped by its starter.
+
+    It leads a session and a group of its own. `pipe` is the read end of its output, the starter's to close.
+    """
+
+    pid: int
+    pipe: int
+
+
+class Sandbox(Protocol):
+    """The place of one environment."""
+
+    @property
+    def task_root(self) -> str:
+        """Where its processes find the function's code: /var/task."""
+
+    @property
+    def opt(self) -> str:
+        """Where they find layers: /opt. "" when it has none."""
+
+    @property
+    def runtime_root(self) -> str:
+        """LAMBDA_RUNTIME_DIR: where they find the runtime's own files."""
+
+    async def start(self, program: Program) -> Process:
+        """Start a process in it; another one may run already. Raises OSError, with a sentence for people."""
+
+    def close(self) -> None:
+        """Kill everything in it and take it away. To be called once, also when nothing was ever started."""
+
+
+class Launcher(Protocol):
+    """Makes sandboxes. One per function host."""
+
+    async def open(self, place: Place) -> Sandbox:
+        """Have the place made. Raises OSError."""
+
+    async def close(self) -> None:
+        """End what the launcher itself keeps running."""
