@@ -161,7 +161,7 @@ def test_a_slow_link(joined: Joined, tmp_path: Path) -> None:
         arns = joined.task(f'echo "$AWS_ENDPOINT_URL" >> {runs}; exit 0', 5)
         until(lambda: joined.all_are(arns, "STOPPED"), "all end")
         assert runs.read_text().split() == [slow.url] * 5
-        assert joined.online() == [joined.id]
+        until(lambda: joined.online() == [joined.id], "it is online, if a session broke then again")
     finally:
         slow.stop()
         until(lambda: not joined.connected(), "its session is over")
