@@ -134,11 +134,11 @@ class ProcessRunner:
     def adopt(self, unit_id: str, container: ContainerSpec, over: int) -> bool:
         """See runner.Runner. Its output goes on where the agent before this one stopped reading."""
         key = (unit_id, container.name)
+        self._remember(key)  # what was made for it goes with the unit, though it may never have run
         place = self._keepers.place(*key)
         found = keeper.find(place)
         if found is None or found.pid == over:
             return False
-        self._remember(key)
         netns = f"/proc/{found.pid}/ns/net" if os.geteuid() == 0 and sys.platform == "linux" else ""
         process = _Process(key, place, found.pid, netns, adopted=True)
         self._events.started(*key, found.pid, found.started_at)

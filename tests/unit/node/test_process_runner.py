@@ -149,6 +149,22 @@ def test_private_directory_goes_with_the_unit(tmp_path: Path) -> None:
     with_runner(tmp_path, scenario)
 
 
+def test_what_an_agent_made_and_never_ran(tmp_path: Path) -> None:
+    """Killed before it had a keeper: the next agent adopts nothing, and takes it away with the unit."""
+
+    async def scenario(bench: Bench) -> None:
+        state, directory = tmp_path / "keepers" / "u1.main", tmp_path / "scratch" / "u1.main"
+        state.write_text("1\n")
+        directory.mkdir()
+        await bench.runner.recall({"u1"})
+        assert not bench.runner.adopt("u1", a_container("main", "true"), 0)
+        assert state.exists() and directory.exists()
+        bench.runner.remove("u1")
+        assert not state.exists() and not directory.exists()
+
+    with_runner(tmp_path, scenario)
+
+
 def test_working_directory(tmp_path: Path) -> None:
     """A working directory that is named is used; one that the host lacks is refused."""
 
