@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from windlass.aws.calls import Result
 from windlass.aws.quotas import Profile
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import NODES, UNITS, Node, Unit
+from windlass.kernel.bucket import Rate
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.durable import DurableLog, Log, MemoryLog
@@ -136,9 +137,10 @@ async def a_lambda(
     clock: Clock | None = None,
     seed: int = 1,
     endpoint: str = "http://127.0.0.1:4566",
+    buckets: Mapping[str, Rate] | None = None,
     **quotas: float,
 ) -> AsyncIterator[Lambda]:
-    """A plane that runs Lambda. Quotas by their names without the "lambda." in front."""
+    """A plane that runs Lambda. Quotas and buckets by their names without the "lambda." in front."""
     played = node or PlayedNode()
     crashed: list[BaseException] = []
     plane = assemble(
@@ -147,7 +149,11 @@ async def a_lambda(
         chance=Chance(seed),
         log=DurableLog(log or MemoryLog()),
         links=played.links,
-        profile=Profile("test", quotas={f"lambda.{name}": value for name, value in quotas.items()}),
+        profile=Profile(
+            "test",
+            quotas={f"lambda.{name}": value for name, value in quotas.items()},
+            buckets={f"lambda.{name}": rate for name, rate in (buckets or {}).items()},
+        ),
         endpoint=endpoint,
         blobs=None,
         on_crash=lambda name, error: crashed.append(error),

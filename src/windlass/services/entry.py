@@ -49,7 +49,7 @@ class Entry:
         declared = self._services[service]
         bucket = declared.buckets.get(operation)
         if bucket is not None and not self._quotas.take(bucket, scope, 1, self._clock.now()):
-            raise Fault(declared.throttled, "Rate exceeded")
+            raise Fault(declared.throttled, "Rate exceeded", members=declared.throttled_members)
 
     def check(self, service: str, operation: str, params: Params) -> None:
         """Raise Fault for parameters that break a constraint of the model; their types are right."""

@@ -56,6 +56,8 @@ class Service:
     """Kinds of constraint that the service words itself: "required", "range", "enum", "pattern"."""
     throttled: str = "ThrottlingException"
     """Error code when an API bucket is empty."""
+    throttled_members: Mapping[str, Any] = field(default_factory=dict)
+    """Modelled members of that error."""
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Operation → name of the API bucket it draws one token from, in the profile's `[buckets]`."""
     dropped_when_gone: frozenset[str] = frozenset()

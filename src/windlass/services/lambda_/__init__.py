@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.services.lambda_.api_rates import BUCKETS
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.events import EventQueue
@@ -71,4 +72,6 @@ SERVICE = Service(
         "AddPermission": "stored and read back; nothing is authorized by it; only $LATEST exists",
     },
     throttled="TooManyRequestsException",
+    throttled_members={"Reason": "CallerRateLimitExceeded", "Type": "User"},
+    buckets=BUCKETS,
 )

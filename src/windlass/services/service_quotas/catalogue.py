@@ -78,6 +78,12 @@ _NUMBERS = (
     ),
     Quota("lambda", "L-B99A9384", "Concurrent executions", "lambda.concurrent_executions"),
     Quota(
+        "lambda",
+        own_code("lambda.requests_per_concurrency_s"),
+        "Invocation requests per second for each unit of concurrency",
+        "lambda.requests_per_concurrency_s",
+    ),
+    Quota(
         "sqs", own_code("sqs.in_flight_messages"), "In-flight messages per queue", "sqs.in_flight_messages"
     ),
     Quota("vpc", "L-F678F1CE", "VPCs per Region", "ec2.vpcs"),
@@ -99,6 +105,15 @@ _RATES: tuple[tuple[str, str, str, str], ...] = (
         "{} rate of tasks launched by a service on an Amazon EC2 or External instance",
     ),
     ("lambda", "lambda.environment_starts", "per_second", "{} rate of environments started by a function"),
+    (
+        "lambda",
+        "lambda.account_environment_starts",
+        "per_minute",
+        "{} rate of environments started by all functions",
+    ),
+    ("lambda", "lambda.control_plane", "per_second", "{} rate of control plane API requests"),
+    ("lambda", "lambda.get_function", "per_second", "{} rate of GetFunction API requests"),
+    ("lambda", "lambda.get_policy", "per_second", "{} rate of GetPolicy API requests"),
 )
 """Service, bucket, in what time it refills, and the name with a place for Burst or Sustained."""
 _ECS_FAMILIES = (

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.services.lambda_.concurrency import Usage, admit, may_reserve
+from windlass.kernel.bucket import Rate
+from windlass.kernel.clock import SECOND
+from windlass.services.lambda_.concurrency import Usage, admit, may_set_aside, request_rate, throttled
 
 RESERVED = "ReservedFunctionConcurrentInvocationLimitExceeded"
 ACCOUNT = "ConcurrentInvocationLimitExceeded"
@@ -22,6 +24,11 @@ ACCOUNT = "ConcurrentInvocationLimitExceeded"
         (None, Usage(0, 900, 100), ACCOUNT),
         (None, Usage(500, 999, 0), None),
         (None, Usage(500, 1000, 0), ACCOUNT),
+        (5, Usage(1, 0, 5, set_aside=3), None),
+        (5, Usage(2, 0, 5, set_aside=3), RESERVED),
+        (5, Usage(0, 0, 5, set_aside=5), RESERVED),
+        (None, Usage(0, 799, 100, unreserved_set_aside=100), None),
+        (None, Usage(0, 800, 100, unreserved_set_aside=100), ACCOUNT),
     ],
 )
 def test_admission(reserved: int | None, usage: Usage, verdict: str | None) -> None:
@@ -41,7 +48,26 @@ def test_admission(reserved: int | None, usage: Usage, verdict: str | None) -> N
 )
 def test_reservations_leave_a_hundred(wanted: int, others: int, limit: int, allowed: bool) -> None:
     """AWS keeps 100 for functions without a reservation; reserving nothing always works."""
-    assert may_reserve(wanted, others, limit) is allowed
+    assert may_set_aside(wanted, others, limit, 100) is allowed
+
+
+def test_ten_requests_a_second_for_each_unit() -> None:
+    """Of the reservation if there is one, else of the account's limit; reserved 0 lets none through."""
+    assert request_rate(None, 1000, 10) == Rate(burst=10_000, per_second=10_000)
+    assert request_rate(3, 1000, 10) == Rate(burst=30, per_second=30)
+    assert request_rate(0, 1000, 10).burst == 0
+
+
+def test_retry_after_is_told_in_whole_seconds_where_it_is_known() -> None:
+    """A wait of 100 ms → 1; of 1.2 s → 2; nobody knows when a running event ends."""
+    assert throttled("FunctionInvocationRateLimitExceeded", SECOND // 10).members["retryAfterSeconds"] == "1"
+    fault = throttled("FunctionInvocationRateLimitExceeded", SECOND + SECOND // 5)
+    assert fault.members["retryAfterSeconds"] == "2"
+    fault = throttled("ConcurrentInvocationLimitExceeded")
+    assert (fault.status, fault.members) == (
+        429,
+        {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"},
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans())))

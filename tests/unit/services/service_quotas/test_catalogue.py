@@ -16,6 +16,8 @@ NOT_AWS = (
     "sqs.queue_deleted_recently_s",
     "fargate.spot.interruptions_per_task_hour",
     "ecs.metrics_period_s",
+    "lambda.metrics_period_s",
+    "lambda.unreserved_concurrency_min",
     "batch.",
 )
 """Settings of ours, and a service that is not there yet."""

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.quotas import Quotas
-from windlass.services.lambda_.concurrency import account_limit, may_reserve
+from windlass.services.lambda_.concurrency import account_limit, may_set_aside, unreserved_min
 from windlass.services.lambda_.find import require
-from windlass.services.lambda_.limits import UNRESERVED_CONCURRENCY_MIN
 from windlass.services.lambda_.model import FUNCTIONS
 from windlass.services.lambda_.package import invalid
 
@@ -20,11 +19,13 @@ def put_function_concurrency(call: Call, params: Params) -> Result:
         function = require(call, params)
         reservations = tx[FUNCTIONS].by("reserved", call.scope)
         others = sum(row.reserved or 0 for row in reservations if row.key != function.key)
-        if not may_reserve(wanted, others, account_limit(call.part(Quotas), call.scope)):
+        quotas = call.part(Quotas)
+        least = unreserved_min(quotas)
+        if not may_set_aside(wanted, others, account_limit(quotas, call.scope), least):
             raise invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's "
                 "UnreservedConcurrentExecution below its minimum value of "
-                f"[{UNRESERVED_CONCURRENCY_MIN}]."
+                f"[{least}]."
             )
         tx[FUNCTIONS].put(replace(function, reserved=wanted))
     return {"ReservedConcurrentExecutions": wanted}

@@ -1,0 +1,117 @@
+"""Counts the events that run, and lets in what the limits leave room for. concurrency.py has the rules.
+
+What runs is known in memory only: after a restart nothing is counted, though an event that the old plane
+began may still be running on its node. One account's counts never touch another's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from windlass.aws.quotas import Scope
+from windlass.kernel import bucket
+from windlass.kernel.bucket import Bucket
+from windlass.kernel.clock import Instant
+from windlass.kernel.store import Change
+from windlass.services.lambda_.concurrency import (
+    REQUESTS_QUOTA,
+    Usage,
+    account_limit,
+    admit,
+    rate_reason,
+    request_rate,
+    throttled,
+)
+from windlass.services.lambda_.model import FUNCTIONS, Function
+from windlass.services.plane import Plane
+
+FUNCTION_STARTS = "lambda.environment_starts"
+"""New environments of one function: 1,000 per 10 s; Lambda developer guide, "Lambda function scaling"."""
+ACCOUNT_STARTS = "lambda.account_environment_starts"
+"""Of all functions of an account and Region together: the burst concurrency of before November 2023."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One event that was let in; `unreserved` tells which pool it draws on, whatever is reserved later."""
+
+    uid: str
+    scope: Scope
+    unreserved: bool
+
+
+class Admission:
+    """Of one plane."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._quotas = plane.quotas
+        self._clock = plane.clock
+        self._running: Counter[str] = Counter()
+        self._unreserved: Counter[Scope] = Counter()
+        self._reserved: Counter[Scope] = Counter()
+        self._rates: dict[str | Scope, Bucket] = {}
+        """Of requests: by the uid of a function with a reservation, by account and Region for all others."""
+        for function in plane.store[FUNCTIONS].all():
+            self._reserved[_scope(function)] += function.reserved or 0
+        plane.store.watch((FUNCTIONS,), self._on_function)
+
+    def enter(self, function: Function, *, counts_as_request: bool) -> Slot:
+        """Let one event in; `leave` follows. Raises Fault TooManyRequestsException.
+
+        Events of the asynchronous queue are no requests: only concurrency holds them back.
+        """
+        scope = _scope(function)
+        limit = account_limit(self._quotas, scope)
+        usage = Usage(self._running[function.uid], self._unreserved[scope], self._reserved[scope])
+        reason = admit(function.reserved, usage, limit)
+        if reason is not None:
+            raise throttled(reason)
+        if counts_as_request:
+            self._take_request(function, scope, limit)
+        slot = Slot(function.uid, scope, function.reserved is None)
+        self._running[slot.uid] += 1
+        self._unreserved[scope] += slot.unreserved
+        return slot
+
+    def leave(self, slot: Slot) -> None:
+        """The event is over, whatever came of it."""
+        self._unreserved[slot.scope] -= slot.unreserved
+        self._running[slot.uid] -= 1
+        if not self._running[slot.uid]:
+            del self._running[slot.uid]
+
+    def start_environment(self, function: Function) -> None:
+        """One more environment is to be started on demand. Raises Fault TooManyRequestsException."""
+        scope, now, subject = _scope(function), self._clock.now(), function.name
+        if not self._quotas.take(FUNCTION_STARTS, scope, 1, now, subject=subject):
+            wait = self._quotas.wait_for(FUNCTION_STARTS, scope, 1, now, subject=subject)
+            raise throttled("FunctionInvocationRateLimitExceeded", wait)
+        if not self._quotas.take(ACCOUNT_STARTS, scope, 1, now):
+            self._quotas.give_back(FUNCTION_STARTS, scope, 1, now, subject=subject)
+            wait = self._quotas.wait_for(ACCOUNT_STARTS, scope, 1, now)
+            raise throttled("ConcurrentInvocationLimitExceeded", wait)
+
+    def _take_request(self, function: Function, scope: Scope, limit: int) -> None:
+        per_concurrency = self._quotas.value(REQUESTS_QUOTA, scope)
+        if per_concurrency is None:
+            return
+        rate = request_rate(function.reserved, limit, per_concurrency)
+        now: Instant = self._clock.now()
+        key = scope if function.reserved is None else function.uid
+        level, taken = bucket.take(self._rates.get(key) or bucket.full(rate, now), rate, 1, now)
+        self._rates[key] = level
+        if not taken:
+            raise throttled(rate_reason(function.reserved), bucket.wait_for(level, rate, 1, now))
+
+    def _on_function(self, change: Change) -> None:
+        for function, sign in ((change.old, -1), (change.new, 1)):
+            if function is not None and function.reserved:
+                self._reserved[_scope(function)] += sign * function.reserved
+        new: Function | None = change.new
+        if change.old is not None and (new is None or new.reserved is None):
+            self._rates.pop(change.old.uid, None)
+
+
+def _scope(function: Function) -> Scope:
+    return (function.account, function.region)
