@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.contract.test_cli import windlass
 from tests.contract.test_lambda_functions import code_of, create
 from tests.fault.waiting import until
+from tests.process import PlaneProcess
 
 Client = Callable[..., Any]
 
@@ -205,3 +207,29 @@ def invoke_when_free(aws: Any) -> Any:
 
     until(free, "the function is free")
     return values[0]
+
+
+def test_cold_starts_are_shown(aws: Any, account: str, plane: PlaneProcess) -> None:
+    """1. Two environments, two records with their phases. 2. `lambda ps` and `logs` know the function too."""
+    name = f"cold-{account}"
+    source = "import time\ntime.sleep(0.1)\ndef handler(e, c):\n    time.sleep(0.5)\n    return e"
+    deploy(aws, account, source, name)
+    with ThreadPoolExecutor(2) as two:
+        list(two.map(lambda event: invoke(aws, event, FunctionName=name), range(2)))
+    shown = json.loads(windlass("lambda", "cold-starts", name, "--json", endpoint=plane.endpoint).stdout)
+    [function] = shown["functions"]
+    assert function["account"] == account and len(function["cold_starts"]) == 2
+    for start in function["cold_starts"]:
+        phases = start["phases_s"]
+        assert list(phases) == shown["phases"] and phases["init"] >= 0.1
+        assert start["total_s"] == pytest.approx(sum(phases.values()))
+        assert start["segment"]["subsegments"][-1]["name"] == "invocation"
+    listed = windlass("lambda", "ps", endpoint=plane.endpoint).stdout
+    [line] = [line for line in listed.splitlines() if line.startswith(name)]
+    assert line.split("\t")[1:3] == [f"{account}/{aws.meta.region_name}", "Active"]
+    plain = windlass("lambda", "cold-starts", name, endpoint=plane.endpoint).stdout.splitlines()
+    assert [row.split("\t")[1:3] for row in plain] == [[name, "on-demand"]] * 2
+    assert (
+        "no function is called 'nobody'"
+        in windlass("lambda", "cold-starts", "nobody", endpoint=plane.endpoint).stderr
+    )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from windlass import __version__
-from windlass.cli import chaos, images, instances
+from windlass.cli import chaos, functions, images, instances
 from windlass.cli.admin_client import Unreachable, default_endpoint
 from windlass.cli.output import AsJson, fail
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(images.app, name="image")
 app.add_typer(instances.app, name="instance")
 app.add_typer(chaos.app, name="chaos")
+app.add_typer(functions.app, name="lambda")
 agent_app = typer.Typer(help="Agents on this machine.", invoke_without_command=True)
 app.add_typer(agent_app, name="agent")
 

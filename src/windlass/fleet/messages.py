@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
+from windlass.fleet.function_messages import StartPhases
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
 from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
 
@@ -335,6 +336,8 @@ class InvokeResult(Message, frozen=True, tag="result"):
     init_ns: int = 0
     memory_used_mib: int = 0
     usable: bool = True
+    phases: StartPhases | None = None
+    """Of the environment's start; with its first event only."""
 
 
 class CredentialsWanted(Message, frozen=True, tag="credentials_wanted"):

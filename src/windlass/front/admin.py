@@ -19,7 +19,7 @@ from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
 from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
-from windlass.front import chaos, fleet_view, machines
+from windlass.front import chaos, fleet_view, functions, machines
 from windlass.front.coverage import coverage
 from windlass.front.shapes import bucket_levels, journal_entry
 from windlass.front.shapes import rate as rate_shown
@@ -70,6 +70,8 @@ class Admin:
             ("GET", "why"): partial(fleet_view.why, plane),
             ("GET", "services"): partial(fleet_view.services, plane),
             ("GET", "overview"): partial(fleet_view.overview, plane),
+            ("GET", "functions"): partial(functions.functions, plane),
+            ("GET", "cold-starts"): partial(functions.cold_starts, plane),
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
             ("GET", "instances"): partial(machines.shown, plane),

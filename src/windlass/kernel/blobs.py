@@ -1,17 +1,21 @@
 """Large values by their content: one file each, named by its SHA-256, written once and never changed.
 
 A value is on disk before anybody may name it in a row, so `put` comes before the transaction. What no row
-names any more is swept at the next start, when nobody can be about to name it. Blocks on the disk: call it
-in an executor. Without a directory values are kept in memory.
+names any more is swept at the next start, when nobody can be about to name it. Blocks on the disk: do it
+with `aside`. Without a directory values are kept in memory.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Blobs:
@@ -29,6 +33,15 @@ class Blobs:
         elif not (self._directory / sha256).exists():
             self._write(self._directory, self._directory / sha256, value)
         return sha256
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Do what takes the disk, or a while, beside the loop; at once where values are in memory.
+
+        Such planes are for tests, or in virtual time, where there are no threads.
+        """
+        if self._directory is None:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(None, work)
 
     def path(self, sha256: str) -> Path | None:
         """Its file; None when values are kept in memory."""

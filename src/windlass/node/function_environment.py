@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_lines as lines
@@ -29,6 +31,7 @@ from windlass.node.function_outcome import (
     told,
 )
 from windlass.node.function_output import Output
+from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_process import variables
 from windlass.node.function_runtime import RuntimeProcess
 from windlass.node.runner import Seat
@@ -64,6 +67,11 @@ class FunctionEnvironment:
         self._init: Duration = 0
         self._first = True
         self._gone = False
+        self._phases = Stopwatch()
+
+    def enter(self, phase: Phase) -> None:
+        """That part of the start begins now."""
+        self._phases.enter(phase, seconds(self._loop.time()))
 
     async def begin(self, interpreter: Interpreter, sandbox: Sandbox) -> None:
         """Open the Runtime API and start the process in that sandbox, which is ours to close from now on.
@@ -138,7 +146,8 @@ class FunctionEnvironment:
         began = self._now()
         if isinstance(outcome, Ready | TimedOut):
             outcome = await self._run(invoke, began, again=isinstance(outcome, TimedOut))
-        return self._finish(invoke, outcome, self._now() - began, init)
+        result = self._finish(invoke, outcome, self._now() - began, init)
+        return msgspec.structs.replace(result, phases=self._phases.told()) if first else result
 
     async def _run(self, invoke: Invoke, began: Instant, again: bool) -> Outcome:
         """Hand the event to the runtime and wait for what comes of it.
@@ -206,6 +215,7 @@ class FunctionEnvironment:
         assert self._sandbox is not None, "begin comes first"
         self._init_began = self._now()
         await self._runtime.start(self._sandbox, self._program)
+        self.enter("runtime")
 
     def _runtime_ended(self, code: int) -> None:
         if self._gone:
@@ -233,6 +243,9 @@ class FunctionEnvironment:
     def _settle_init(self, outcome: Outcome) -> None:
         if self._init_timer is not None:
             self._init_timer.cancel()
+        if self._api.dialled_at:
+            self._phases.enter("init", seconds(self._api.dialled_at))
+        self._phases.finish(seconds(self._loop.time()))
         if status := init_status(outcome):
             self._output.drain()
             self._output.platform(lines.init_report(self._now() - self._init_began, status))

@@ -85,10 +85,12 @@ class LambdaHost:
         spec = environment.spec
         function = spec.function
         assert function is not None
+        environment.enter("code")
         try:
             root = await self._code(function)
             interpreter = await self._interpreter(function.runtime)
             self._note(spec.unit_id, pull_stopped_at=self._now())
+            environment.enter("sandbox")
             sandbox = await self._launcher.open(Place(spec.unit_id, root, memory_mib=function.memory_mib))
             if spec.unit_id in self._environments:
                 await environment.begin(interpreter, sandbox)

@@ -65,6 +65,8 @@ class Connection(asyncio.Protocol):
         self.origin = origin
         self.peer = ""
         """The address of whoever asks."""
+        self.opened_at = 0.0
+        """Loop time."""
         self._site = site
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
@@ -74,6 +76,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self.opened_at = asyncio.get_running_loop().time()
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._site.opened(self)
 

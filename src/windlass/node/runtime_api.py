@@ -78,6 +78,8 @@ class RuntimeApi:
         self._parked: Connection | None = None
         self._event: Event | None = None
         self.state = "init"
+        self.dialled_at = 0.0
+        """When the connection was opened on which the runtime ended its initialisation: loop time."""
 
     async def listen(self) -> int:
         """Open the listener; returns its port on 127.0.0.1."""
@@ -190,6 +192,8 @@ class RuntimeApi:
     def _moves(self, event: str, connection: Connection) -> bool:
         """Take the move, or answer 403 and leave everything as it was."""
         if allows(RUNTIME_MOVES, self.state, event):
+            if self.state == "init":
+                self.dialled_at = connection.opened_at
             self.state = RUNTIME_MOVES[self.state, event]
             return True
         _fault(

@@ -11,13 +11,16 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from windlass.fleet.frames import Transport, decode_from_plane, encode
+from windlass.fleet.function_messages import StartPhases
 from windlass.fleet.messages import (
+    ENVIRONMENT_GONE,
     Accepted,
     Ack,
     Beat,
@@ -52,7 +55,11 @@ SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How long a unit takes for each part of its life. `run` None: until it is told to stop."""
+    """How long a unit takes for each part of its life. `run` None: until it is told to stop.
+
+    Of a function's environment `pull` is its code, `start` its sandbox; then come `runtime` and `init`, while
+    the first event is already on its way; `event` is how long each event runs.
+    """
 
     provision: Duration = 0
     pull: Duration = 0
@@ -66,6 +73,14 @@ class Course:
     """What health checks come to, if its containers have any."""
     health_after: Duration = 0
     """From its start on, until they do."""
+    network: Duration = 0
+    runtime: Duration = 0
+    init: Duration = 0
+    event: Duration = 0
+
+    def phases(self) -> StartPhases:
+        """As a node tells them of a function's environment."""
+        return StartPhases(self.pull, self.network, self.start, self.runtime, self.init)
 
 
 class SimulatedNode:
@@ -93,6 +108,8 @@ class SimulatedNode:
             life.cancel()
         self._lives.clear()
         self.states: dict[str, UnitState] = {}
+        self._told_of: set[str] = set()
+        """Environments whose start the plane was told of."""
         self.groups: dict[str, SecurityGroup] = {}
         """The security groups that it was told last."""
         self.generation = 0
@@ -160,8 +177,7 @@ class SimulatedNode:
             case Ack(number):
                 self._acknowledge(number)
             case Invoke():
-                answer = InvokeResult(message.request_id, message.unit_id, message.payload)
-                await transport.send(encode(answer))
+                self._spawn.start(f"{self.node_id} event", self._run_event(message, transport))
             case Shutdown():
                 for unit_id in list(self._wants):
                     self._stop(unit_id)
@@ -193,6 +209,7 @@ class SimulatedNode:
         self._wants.pop(unit_id, None)
         self._news.pop(unit_id, None)
         self.states.pop(unit_id, None)
+        self._told_of.discard(unit_id)
         life = self._lives.pop(unit_id, None)
         if life is not None:
             life.cancel()
@@ -217,6 +234,7 @@ class SimulatedNode:
         if course.fails:
             self._end(spec, None, stop_code="TaskFailedToStart", reason=course.fails)
             return
+        await self._pass_time(course.network)
         await self._pass_time(course.start)
         self._become(spec, "running", pull_stopped_at=pulled_at, started_at=self._clock.now())
         if course.health != "UNKNOWN":
@@ -225,6 +243,31 @@ class SimulatedNode:
         if course.run is not None:
             await self._pass_time(course.run)
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
+
+    async def _run_event(self, invoke: Invoke, transport: Transport) -> None:
+        """One event of a function: echoed, after its environment's initialisation and its own time."""
+        state = self.states.get(invoke.unit_id)
+        if state is None or state.status != "running":
+            gone = InvokeResult(invoke.request_id, invoke.unit_id, b"", ENVIRONMENT_GONE, usable=False)
+            with suppress(ConnectionError):
+                await transport.send(encode(gone))
+            return
+        course = self._course(self._wants[invoke.unit_id].spec)
+        ready_at = state.started_at + course.runtime + course.init
+        await self._pass_time(max(0, ready_at - self._clock.now()))
+        await self._pass_time(course.event)
+        first = invoke.unit_id not in self._told_of
+        self._told_of.add(invoke.unit_id)
+        answer = InvokeResult(
+            invoke.request_id,
+            invoke.unit_id,
+            invoke.payload,
+            duration_ns=course.event,
+            init_ns=course.runtime + course.init if first else 0,
+            phases=course.phases() if first else None,
+        )
+        with suppress(ConnectionError):
+            await transport.send(encode(answer))
 
     async def _die(self, spec: UnitSpec) -> None:
         self._become(spec, "stopping", stopping_at=self._clock.now())

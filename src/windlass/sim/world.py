@@ -3,7 +3,7 @@
 It differs from app.py in four edges only: the loop (virtual), the links' transport (queues), the runners
 (SimulatedNode) and the log (memory). One seed, one run: the same trace in every process. In a world with a
 disk the plane may be killed at any transaction and started again from what was durable; nodes live on.
-Known gap: one shape of course for all units, from the profile's delays.
+Known gap: one shape of course for all tasks and one for all functions, from the profile's delays.
 """
 
 from __future__ import annotations
@@ -241,6 +241,13 @@ class World:
 
     def _course(self, spec: UnitSpec) -> Course:
         delay = self.plane.quotas.delay_s
+        if spec.kind == "function":
+            return Course(
+                pull=seconds(delay("lambda.code")),
+                start=seconds(delay("lambda.sandbox")),
+                runtime=seconds(delay("lambda.runtime")),
+                init=seconds(delay("lambda.init")),
+            )
         return Course(
             provision=seconds(delay("task.provision")),
             pull=seconds(delay("task.pull")),

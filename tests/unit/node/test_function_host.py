@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.node.function_world import World, a_world, watch
 from windlass.fleet.messages import ENVIRONMENT_GONE, InvokeResult
+from windlass.kernel.clock import MILLISECOND
 from windlass.node.children import become_subreaper
 
 Story = Callable[[World], Awaitable[None]]
@@ -41,6 +42,32 @@ def test_runs_events_in_one_process(tmp_path: Path) -> None:
         assert first.init_ns > 0 and second.init_ns == 0 and second.usable and not second.error
         assert "Init Duration:" in first.log_tail.decode()
         assert "Init Duration:" not in second.log_tail.decode()
+
+    play(tmp_path, story)
+
+
+def test_the_first_result_says_where_the_start_went(tmp_path: Path) -> None:
+    """Import time is the user's, not the runtime's; the second event tells of no start."""
+
+    async def story(world: World) -> None:
+        unit = world.start("import time\ntime.sleep(0.2)\ndef handler(e, c): pass")
+        first, second = await world.invoke(unit, request_id="r1"), await world.invoke(unit, request_id="r2")
+        phases = first.phases
+        assert phases is not None and second.phases is None
+        assert phases.init >= 200 * MILLISECOND
+        assert min(phases.code, phases.sandbox, phases.runtime) > 0 and phases.network == 0
+        assert phases.runtime + phases.init <= first.init_ns + MILLISECOND
+
+    play(tmp_path, story)
+
+
+def test_a_start_that_failed_is_told_too(tmp_path: Path) -> None:
+    """A module that cannot be imported: the time until it said so is its initialisation."""
+
+    async def story(world: World) -> None:
+        result = await world.invoke(world.start("import time\ntime.sleep(0.1)\nraise OSError"))
+        assert result.error and result.phases is not None
+        assert result.phases.init >= 100 * MILLISECOND
 
     play(tmp_path, story)
 

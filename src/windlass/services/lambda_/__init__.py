@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from windlass.services.lambda_.api_rates import BUCKETS
 from windlass.services.lambda_.code import CodeStore
+from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.events import EventQueue
 from windlass.services.lambda_.handlers import concurrency, functions, invocations, policies, tags
@@ -25,11 +26,12 @@ def start(plane: Plane) -> Sequence[object]:
     stored += [version.settings for version in plane.store[VERSIONS].all()]
     code.sweep({settings.code_sha256 for settings in stored})
     controller = Controller(plane, code)
-    invoker = Invoker(plane, controller.environments)
+    cold_starts = ColdStarts(plane.store, plane.journal, plane.clock)
+    invoker = Invoker(plane, controller.environments, cold_starts)
     events = EventQueue(plane, invoker)
     controller.start()
     plane.spawn.start("lambda.events", events.run())
-    return (code, invoker, events)
+    return (code, invoker, events, cold_starts)
 
 
 _CONFIGURATION = (

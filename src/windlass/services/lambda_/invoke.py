@@ -13,6 +13,7 @@ from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_ import find
 from windlass.services.lambda_.admission import Admission
+from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.environments import Environments
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.model import Function
@@ -38,9 +39,10 @@ class Event:
 class Invoker:
     """Invokes functions of one plane."""
 
-    def __init__(self, plane: Plane, environments: Environments) -> None:
+    def __init__(self, plane: Plane, environments: Environments, cold_starts: ColdStarts) -> None:
         self._plane = plane
         self._environments = environments
+        self._cold_starts = cold_starts
         self._chance = plane.chance.stream("lambda.alias")
         self._admission = Admission(plane)
 
@@ -65,15 +67,16 @@ class Invoker:
             self._admission.leave(slot)
 
     async def _run(self, target: Target, event: Event) -> InvokeResult:
-        started = 0
+        started, began = 0, self._plane.clock.now()
         while started < ENVIRONMENTS_STARTED_MAX:
-            environment = self._idle(target)
+            environment, warm = self._idle(target), True
             if environment is None:
-                started += 1
+                started, warm = started + 1, False
                 self._admission.start_environment(target.function)
                 environment = await self._environments.start(target)
             result = await self._hand_over(target, environment, event)
             if result.error != ENVIRONMENT_GONE:
+                self._cold_starts.take(target, environment, result, None if warm else began)
                 return result
         raise Fault("ServiceException", "The execution environments of the function end before they run")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
@@ -176,10 +176,10 @@ async def _take_code(call: Call, code: Params) -> tuple[str, int]:
     data: bytes | None = code.get("ZipFile")
     if data is None:
         raise invalid("Please provide a source for function code.")
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(None, check_package, data)
+    packages = call.part(CodeStore)
+    await packages.aside(partial(check_package, data))
     try:
-        sha256 = await loop.run_in_executor(None, call.part(CodeStore).put, data)
+        sha256 = await packages.aside(partial(packages.put, data))
     except OSError as error:
         raise Retry(f"the package could not be stored: {error}") from error
     return sha256, len(data)
