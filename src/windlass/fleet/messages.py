@@ -186,6 +186,13 @@ class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The service that it belongs to."""
 
 
+class Layer(msgspec.Struct, frozen=True):
+    """A layer's zip file, by its SHA-256 in the plane's blob directory."""
+
+    sha256: str
+    path: str
+
+
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """A Lambda execution environment. `code` is a file (zip) by its SHA-256 in the plane's blob directory."""
 

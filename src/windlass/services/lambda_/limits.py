@@ -10,9 +10,6 @@ UNZIPPED_BYTES_MAX = 262_144_000
 """Unzipped package; Lambda quotas, same row."""
 ZIP_MEMBERS_MAX = 100_000
 """Files in a package. Ours: AWS names none, and a package within its sizes can hold millions."""
-FILE_NAME_BYTES_MAX = 255
-PATH_BYTES_MAX = 2_048
-"""Names in a package: what Linux takes (255 a name, 4,096 a path), with room for where it is unpacked."""
 NAME_CHARS_MAX = 64
 """Function name without its ARN; CreateFunction, FunctionName."""
 TIMEOUT_S_DEFAULT = 3
