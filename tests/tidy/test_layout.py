@@ -67,6 +67,7 @@ PURE = (
     "fleet/strategies.py",
     "fleet/transitions.py",
     "fleet/user_data.py",
+    "kernel/archives.py",
     "kernel/bucket.py",
     "kernel/linear_regex.py",
     "kernel/machine.py",

