@@ -166,6 +166,20 @@ def test_client_context(aws: Any, account: str) -> None:
     assert code_of(aws.invoke, FunctionName="f", ClientContext="%%")[1] == "InvalidRequestContentException"
 
 
+def test_the_trace_header(aws: Any, account: str) -> None:
+    """The caller's X-Amzn-Trace-Id is the function's; without one it gets a new one, not sampled."""
+    deploy(aws, account, "import os\ndef handler(e, c): return os.environ['_X_AMZN_TRACE_ID']")
+    made, _ = invoke(aws)
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", made)
+    given = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params["headers"]["X-Amzn-Trace-Id"] = given
+
+    aws.meta.events.register("before-call.lambda.Invoke", add)
+    assert invoke(aws)[0] == given
+
+
 def test_a_client_that_leaves(aws: Any, account: str, tmp_path: Path) -> None:
     """It hangs up in mid-invoke: the function runs to its end, and its environment takes the next event."""
     source = (

@@ -158,6 +158,7 @@ PURE = (
     "services/lambda_/pool.py",
     "services/lambda_/retries.py",
     "services/lambda_/target.py",
+    "services/lambda_/tracing.py",
     "services/logs/batch.py",
     "services/logs/filter_pattern.py",
     "services/logs/reading.py",

@@ -48,6 +48,8 @@ class Call:
     calls: Calls
     endpoint: str
     """Base URL that the client used, `http://127.0.0.1:4566`: for queue URLs and the like."""
+    trace_id: str = ""
+    """X-Amzn-Trace-Id of the request; empty for none."""
 
     @property
     def scope(self) -> tuple[str, str]:
@@ -128,6 +130,7 @@ class Calls:
         region: str,
         request_id: str | None = None,
         endpoint: str | None = None,
+        trace_id: str = "",
         parked: Callable[[Waiting], Waiting] | None = None,
     ) -> Result:
         """Run the handler and return its result once everything it rests on is durable.
@@ -136,7 +139,7 @@ class Calls:
         client is still there. Raises Fault for what AWS would refuse, Retry when the log takes no writes.
         """
         handler = self.handler(service, operation)
-        call = self._make(caller, region, request_id or self._ids.uuid(), endpoint or self.endpoint)
+        call = self._make(caller, region, request_id or self._ids.uuid(), endpoint or self.endpoint, trace_id)
         result = handler(call, params)
         if result is not None and not isinstance(result, dict):
             result = await (result if parked is None else parked(result))
@@ -151,7 +154,7 @@ class Calls:
         """A call of a service's own, for loops that do what handlers do: launch tasks, ask for quotas."""
         return self._make(principal.caller, principal.region, self._ids.uuid(), self.endpoint)
 
-    def _make(self, caller: Caller, region: str, request_id: str, endpoint: str) -> Call:
+    def _make(self, caller: Caller, region: str, request_id: str, endpoint: str, trace_id: str = "") -> Call:
         return Call(
             caller=caller,
             account=caller.account,
@@ -163,4 +166,5 @@ class Calls:
             journal=self._journal,
             calls=self,
             endpoint=endpoint,
+            trace_id=trace_id,
         )

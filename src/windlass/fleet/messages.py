@@ -427,6 +427,8 @@ class Invoke(Message, frozen=True, tag="invoke"):
     function_arn: str
     tail: bool = False
     client_context: str = ""
+    trace_id: str = ""
+    """X-Amzn-Trace-Id of the invocation, as the function finds it in _X_AMZN_TRACE_ID."""
 
 
 class Credentials(Message, frozen=True, tag="credentials"):

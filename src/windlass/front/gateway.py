@@ -75,6 +75,7 @@ class Gateway:
                 region=region,
                 request_id=request_id,
                 endpoint=_endpoint(request),
+                trace_id=request.headers.get("x-amzn-trace-id", ""),
                 parked=self._parked(routed, gone),
             )
             response = self._write(routed, result, request_id)

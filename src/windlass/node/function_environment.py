@@ -170,6 +170,7 @@ class FunctionEnvironment:
                     payload=invoke.payload,
                     deadline_ms=deadline_ms,
                     function_arn=invoke.function_arn,
+                    trace_id=invoke.trace_id,
                     client_context=invoke.client_context,
                 )
             )

@@ -17,6 +17,9 @@ import httptools
 
 TARGET_BYTES_MAX = 8 * 1024
 """Longest path with its query; a connection that sends more is dropped."""
+HEAD_BYTES_MAX = 1024 * 1024
+"""Largest request line with its headers (Lambda's own limit); a connection that sends more is dropped."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
         self._transport: asyncio.Transport | None = None
+        self._head_bytes: int | None = 0
+        """Received of a head that is not complete; None while a body is read."""
+        self._expects = False
+        self._keeps_alive = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -85,9 +92,13 @@ class Connection(asyncio.Protocol):
         self._site.lost(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.abort()
+        if self._head_bytes is not None and self._head_bytes > HEAD_BYTES_MAX:
             self.abort()
 
     # what httptools calls
@@ -103,6 +114,15 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if (name := name.lower()) in self._limits.headers:
             self._request.headers[name] = value.decode("latin-1")
+        elif name == b"expect":
+            self._expects = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        """Ask for a body that its sender (curl, above 1 MB) holds back until it is asked for."""
+        self._head_bytes = None
+        if self._expects and self._transport is not None:
+            self._transport.write(_CONTINUE)
+        self._expects = False
 
     def on_body(self, body: bytes) -> None:
         kept = self._request.body
@@ -112,6 +132,8 @@ class Connection(asyncio.Protocol):
             kept += body
 
     def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        self._keeps_alive = self._parser.should_keep_alive()
         self._request.method = self._parser.get_method().decode()
         if self._transport is not None:
             self._site.answer(self._request, self)
@@ -130,8 +152,12 @@ class Connection(asyncio.Protocol):
             return
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
         lines += [f"{name}: {_one_line(value)}" for name, value in headers]
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}", "\r\n"]
-        self._transport.write("\r\n".join(lines).encode("utf-8") + body)
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
+        if not self._keeps_alive:
+            lines.append("Connection: close")
+        self._transport.write("\r\n".join([*lines, "\r\n"]).encode("utf-8") + body)
+        if not self._keeps_alive:
+            self._transport.close()
 
     def abort(self) -> None:
         if self._transport is not None:

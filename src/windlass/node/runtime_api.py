@@ -22,22 +22,29 @@ RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 """Largest response of a function; Runtime API, facts of the sandbox agent (6 MiB and 100 bytes)."""
 
 RUNTIME_MOVES: Moves = {
-    ("init", "next"): "idle",
-    ("init", "init_error"): "failed",
-    ("idle", "next"): "idle",
-    ("idle", "init_error"): "failed",
-    ("idle", "event"): "running",
-    ("running", "response"): "answered",
-    ("running", "error"): "answered",
-    ("answered", "next"): "idle",
+    ("Started", "Ready"): "Ready",
+    ("Started", "InitError"): "InitError",
+    ("Ready", "Ready"): "Ready",
+    ("Ready", "Running"): "Running",
+    ("Running", "Ready"): "Running",
+    ("Running", "InvocationResponse"): "RuntimeResponseSentState",
+    ("Running", "InvocationErrorResponse"): "RuntimeResponseSentState",
+    ("RuntimeResponseSentState", "Ready"): "Ready",
 }
+"""The service's names. Ready in Running: a runtime that asks again in mid-event is given the event again."""
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 HEARD = Limits(body_bytes=RESPONSE_BYTES_MAX, headers=frozenset((ERROR_TYPE, RESPONSE_MODE)))
 _PREFIX = "/2018-06-01"
 _INVOCATION = re.compile(_PREFIX + r"/runtime/invocation/([^/]+)/(response|error)")
-_OK = b'{"status":"OK"}\n'
+_RESPONSES = {"response": "InvocationResponse", "error": "InvocationErrorResponse"}
+_METHODS = {
+    _PREFIX + "/runtime/invocation/next": "GET",
+    _PREFIX + "/runtime/init/error": "POST",
+    _PREFIX + "/ping": "GET",
+}
+OK = b'{"status":"OK"}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class RuntimeApi:
         self._connections: set[Connection] = set()
         self._parked: Connection | None = None
         self._event: Event | None = None
-        self.state = "init"
+        self.state = "Started"
         self.dialled_at = 0.0
         """When the connection was opened on which the runtime ended its initialisation: loop time."""
 
@@ -99,7 +106,7 @@ class RuntimeApi:
         for connection in list(self._connections):
             connection.abort()
         self._parked = self._event = None
-        self.state = "init"
+        self.state = "Started"
 
     def offer(self, event: Event) -> None:
         """Give the runtime its next event: at once if it waits, else when it asks."""
@@ -133,11 +140,16 @@ class RuntimeApi:
                 connection.write(200, b"pong", content_type="text/plain")
             case ("POST", path) if match := _INVOCATION.fullmatch(path):
                 self._outcome(match[1], match[2], request, connection)
+            case (_, path) if path in _METHODS or _INVOCATION.fullmatch(path):
+                connection.write(405, b"")
             case _:
                 connection.write(404, b"404 page not found\n", content_type="text/plain")
 
     def _next(self, connection: Connection) -> None:
-        if not self._moves("next", connection):
+        if not self._moves("Ready", connection):
+            return
+        if self.state == "Running":
+            self._deliver(connection)
             return
         if self._parked is not None:  # the runtime dialled again; the old line is dead to it
             self._parked.abort()
@@ -150,8 +162,8 @@ class RuntimeApi:
 
     def _deliver(self, connection: Connection) -> None:
         event = self._event
-        assert event is not None and self.state == "idle"
-        self.state = "running"
+        assert event is not None and self.state in ("Ready", "Running")
+        self.state = "Running"
         headers = [
             ("Lambda-Runtime-Aws-Request-Id", event.request_id),
             ("Lambda-Runtime-Deadline-Ms", str(event.deadline_ms)),
@@ -166,7 +178,7 @@ class RuntimeApi:
         if event is None or event.request_id != request_id:
             _fault(connection, 400, "InvalidRequestID", "Invalid request ID")
             return
-        if not self._moves(kind, connection):
+        if not self._moves(_RESPONSES[kind], connection):
             return
         self._event = None
         if request.body is None:
@@ -174,25 +186,25 @@ class RuntimeApi:
                              f"({RESPONSE_BYTES_MAX} bytes).")  # fmt: skip
             self._environment.failed(request_id, too_large(), "Function.ResponseSizeTooLarge")
         elif kind == "error":
-            connection.write(202, _OK)
+            connection.write(202, OK)
             self._environment.failed(request_id, bytes(request.body), error_type(request.header(ERROR_TYPE)))
         elif request.header(RESPONSE_MODE).lower() not in ("", "streaming"):
             _fault(connection, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             fault = sandbox_fault("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
             self._environment.failed(request_id, fault, "Runtime.InvalidResponseModeHeader")
         else:
-            connection.write(202, _OK)
+            connection.write(202, OK)
             self._environment.responded(request_id, bytes(request.body))
 
     def _init_error(self, request: Request, connection: Connection) -> None:
-        if self._moves("init_error", connection):
-            connection.write(202, _OK)
+        if self._moves("InitError", connection):
+            connection.write(202, OK)
             self._environment.init_failed(bytes(request.body or b""), error_type(request.header(ERROR_TYPE)))
 
     def _moves(self, event: str, connection: Connection) -> bool:
         """Take the move, or answer 403 and leave everything as it was."""
         if allows(RUNTIME_MOVES, self.state, event):
-            if self.state == "init":
+            if self.state == "Started":
                 self.dialled_at = connection.opened_at
             self.state = RUNTIME_MOVES[self.state, event]
             return True

@@ -89,7 +89,7 @@ class EventQueue:
             return "success"
         if function.reserved == 0:
             return "reserved_none"
-        wanted = Event(event.id, event.payload, event.client_context, queued=True)
+        wanted = Event(event.id, event.payload, event.client_context, queued=True, trace_id=event.trace_id)
         try:
             target = self._invoker.target(function, event.qualifier)
             result = await self._invoker.invoke(target, wanted)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Fault
+from windlass.kernel.ids import Ids
 from windlass.services.lambda_ import find
 from windlass.services.lambda_.admission import Admission
 from windlass.services.lambda_.cold_starts import ColdStarts
@@ -19,6 +20,7 @@ from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.model import Function
 from windlass.services.lambda_.pool import Warm
 from windlass.services.lambda_.target import Target
+from windlass.services.lambda_.tracing import trace_id
 from windlass.services.plane import Plane
 
 ENVIRONMENTS_STARTED_MAX = 5
@@ -34,6 +36,8 @@ class Event:
     client_context: str = ""
     tail: bool = False
     queued: bool = False
+    trace_id: str = ""
+    """X-Amzn-Trace-Id as the caller gave it."""
 
 
 class Invoker:
@@ -45,6 +49,7 @@ class Invoker:
         self._cold_starts = cold_starts
         self._chance = plane.chance.stream("lambda.alias")
         self._admission = Admission(plane)
+        self._ids = Ids(plane.chance.stream("lambda.trace"))
 
     def target(self, function: Function, qualifier: str = "") -> Target:
         """What an invocation with that qualifier runs; an alias with weights chooses each time anew.
@@ -95,6 +100,7 @@ class Invoker:
             function_arn=target.arn,
             tail=event.tail,
             client_context=event.client_context,
+            trace_id=trace_id(event.trace_id, self._plane.clock.now(), self._ids.hex(40)),
         )
         try:
             await self._environments.connected(environment.node_id)

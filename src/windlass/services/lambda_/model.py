@@ -169,6 +169,7 @@ class AsyncEvent:
     throttles: int = 0
     qualifier: str = ""
     """As the caller gave it: an alias chooses a version on every attempt."""
+    trace_id: str = ""
 
 
 FUNCTIONS: Table[Function] = Table(

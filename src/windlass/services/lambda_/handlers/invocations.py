@@ -21,6 +21,7 @@ from windlass.services.lambda_.limits import (
 from windlass.services.lambda_.model import ASYNC_EVENTS, AsyncEvent
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.target import Target
+from windlass.services.lambda_.tracing import trace_id
 
 
 async def invoke(call: Call, params: Params) -> Result:
@@ -39,7 +40,8 @@ async def invoke(call: Call, params: Params) -> Result:
             return {"StatusCode": 204, "Payload": b""}
         case "Event":
             return _queue(call, target, payload or b"{}", context)
-    event = Event(call.request_id, payload or b"{}", context, tail=params.get("LogType") == "Tail")
+    tail = params.get("LogType") == "Tail"
+    event = Event(call.request_id, payload or b"{}", context, tail, trace_id=call.trace_id)
     try:
         result = await call.part(Invoker).invoke(target, event)
     except Retry as error:
@@ -103,6 +105,7 @@ def _queue(call: Call, target: Target, payload: bytes, context: str) -> Result:
         received_at=call.now,
         due_at=call.now,
         qualifier=target.qualifier,
+        trace_id=trace_id(call.trace_id, call.now, call.ids.hex(40)),
     )
     with call.store.transact() as tx:
         tx[ASYNC_EVENTS].put(event)
