@@ -125,7 +125,6 @@ def test_listing_pages_by_name(aws: Any, account: str) -> None:
          "InvalidParameterValueException", "Windlass does not have VPC"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:q"}},
          "InvalidParameterValueException", "Windlass does not have dead-letter"),
-        ({"Publish": True}, "InvalidParameterValueException", "Windlass does not have function versions"),
         ({"Timeout": 901}, "ValidationException", "1 validation error detected: Value '901' at 'timeout'"),
         ({"MemorySize": 10241}, "ValidationException", "1 validation error detected: Value '10241'"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException",

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.services.lambda_.api_rates import BUCKETS
-from windlass.services.lambda_.code import CodeStore
+from windlass.services.lambda_.code import CodeStore, CodeUsage
 from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.events import EventQueue
-from windlass.services.lambda_.handlers import concurrency, functions, invocations, policies, tags
+from windlass.services.lambda_.handlers import (
+    account,
+    aliases,
+    concurrency,
+    functions,
+    invocations,
+    policies,
+    tags,
+    versions,
+)
 from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
 from windlass.services.plane import Plane, Service
@@ -31,12 +40,12 @@ def start(plane: Plane) -> Sequence[object]:
     events = EventQueue(plane, invoker)
     controller.start()
     plane.spawn.start("lambda.events", events.run())
-    return (code, invoker, events, cold_starts)
+    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, cold_starts)
 
 
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "layers, images, VPC, file systems, dead-letter queues, versions, SnapStart, JSON logs"
+    "layers, images, VPC, file systems, dead-letter queues, SnapStart, JSON logs"
 )
 
 SERVICE = Service(
@@ -49,7 +58,14 @@ SERVICE = Service(
         "GetFunctionConfiguration": functions.get_function_configuration,
         "ListFunctions": functions.list_functions,
         "DeleteFunction": functions.delete_function,
-        "GetAccountSettings": functions.get_account_settings,
+        "GetAccountSettings": account.get_account_settings,
+        "PublishVersion": versions.publish_version,
+        "ListVersionsByFunction": versions.list_versions_by_function,
+        "CreateAlias": aliases.create_alias,
+        "UpdateAlias": aliases.update_alias,
+        "GetAlias": aliases.get_alias,
+        "ListAliases": aliases.list_aliases,
+        "DeleteAlias": aliases.delete_alias,
         "Invoke": invocations.invoke,
         "AddPermission": policies.add_permission,
         "GetPolicy": policies.get_policy,
@@ -65,13 +81,11 @@ SERVICE = Service(
     start=start,
     partial={
         "CreateFunction": f"Python .zip packages in the request only; {_CONFIGURATION}",
-        "UpdateFunctionCode": "packages in the request only; no S3, images, Publish",
+        "UpdateFunctionCode": "packages in the request only; no S3, images",
         "UpdateFunctionConfiguration": _CONFIGURATION,
-        "GetFunction": "Code has no Location; only $LATEST exists",
-        "GetFunctionConfiguration": "only $LATEST exists",
-        "ListFunctions": "MasterRegion is ignored",
-        "Invoke": "only $LATEST exists; no destinations or dead-letter queue for events that fail for good",
-        "AddPermission": "stored and read back; nothing is authorized by it; only $LATEST exists",
+        "GetFunction": "Code has no Location",
+        "Invoke": "no destinations or dead-letter queue for events that fail for good",
+        "AddPermission": "stored and read back; nothing is authorized by it",
     },
     throttled="TooManyRequestsException",
     throttled_members={"Reason": "CallerRateLimitExceeded", "Type": "User"},

@@ -11,7 +11,7 @@ from typing import Any
 
 from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant
-from windlass.services.lambda_.model import LATEST, Function, Settings, Version
+from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version
 from windlass.services.lambda_.names import Reference
 
 _BEING_CREATED = "The function is being created."
@@ -25,7 +25,7 @@ def configuration(function: Function, qualifier: str = "", *, states: bool = Tru
     """
     described = {
         "FunctionName": function.name,
-        "FunctionArn": f"{function.arn}:{qualifier}" if qualifier else function.arn,
+        "FunctionArn": function.qualified_arn(qualifier),
         "LastModified": last_modified(function.last_modified),
         "RevisionId": function.revision_id,
         "Version": LATEST,
@@ -50,6 +50,32 @@ def version(row: Version, qualifier: str = "", *, states: bool = True) -> Result
     if states:
         described |= _states(row.state, "" if row.state == "Pending" else "Successful")
     return described
+
+
+def listed(row: Function | Version) -> Result:
+    """As lists of versions show it: qualified, without states."""
+    if isinstance(row, Function):
+        return configuration(row, LATEST, states=False)
+    return version(row, states=False)
+
+
+def alias(row: Alias) -> Result:
+    """AliasConfiguration."""
+    described: Result = {
+        "AliasArn": Reference(row.account, row.region, row.function, row.name).arn,
+        "Name": row.name,
+        "FunctionVersion": row.version,
+        "Description": row.description,
+        "RevisionId": row.revision_id,
+    }
+    if row.weights:
+        described["RoutingConfig"] = {"AdditionalVersionWeights": dict(row.weights)}
+    return described
+
+
+def page(member: str, rows: list[Result], marker: str | None) -> Result:
+    """One page of a listing; NextMarker only when there is another."""
+    return {member: rows} if marker is None else {member: rows, "NextMarker": marker}
 
 
 def log_group(name: str, settings: Settings) -> str:

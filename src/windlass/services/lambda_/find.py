@@ -27,7 +27,7 @@ def reference(call: Call, params: Params) -> Reference:
 def qualified(call: Call, params: Params) -> tuple[Function, str]:
     """The function that the request names and its qualifier, of which nothing is known yet."""
     named = reference(call, params)
-    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named)), named.qualifier
+    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named.arn)), named.qualifier
 
 
 def require(call: Call, params: Params) -> Function:
@@ -38,7 +38,7 @@ def require(call: Call, params: Params) -> Function:
             "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
             "operation. Please specify either a function name or an unqualified function ARN."
         )
-    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named))
+    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named.arn))
 
 
 def alias_of(store: Store, function: Function, qualifier: str) -> Alias | None:
@@ -53,12 +53,19 @@ def version_at(store: Store, function: Function, qualifier: str, draw: Callable[
     """
     alias = alias_of(store, function, qualifier)
     number = qualifier if alias is None else version_of(alias, draw() if alias.weights else 0.0)
-    if number in ("", LATEST):
-        return None
-    known = _NUMBER.fullmatch(number)
-    version = store[VERSIONS].get((function.uid, int(number))) if known else None
+    return None if number in ("", LATEST) else require_version(store, function, number)
+
+
+def version_of_number(store: Store, function: Function, number: str) -> Version | None:
+    """The function's published version of that number, if there is one."""
+    return store[VERSIONS].get((function.uid, int(number))) if _NUMBER.fullmatch(number) else None
+
+
+def require_version(store: Store, function: Function, number: str) -> Version:
+    """The function's version of that number. Raises the fault of one that is not."""
+    version = version_of_number(store, function, number)
     if version is None:
-        raise no_such(function, qualifier)
+        raise no_such(function, number)
     return version
 
 
@@ -79,4 +86,9 @@ def served_generation(store: Store, pool: str) -> int | None:
 
 def no_such(function: Function, qualifier: str) -> Fault:
     """The fault of a version or alias that the function does not have."""
-    return not_found(Reference(function.account, function.region, function.name, qualifier))
+    return not_found(function.qualified_arn(qualifier))
+
+
+def no_alias(function: Function, name: str) -> Fault:
+    """The same, where only an alias can be meant."""
+    return Fault("ResourceNotFoundException", f"Cannot find alias arn: {function.qualified_arn(name)}")

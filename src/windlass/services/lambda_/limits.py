@@ -6,6 +6,8 @@ from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration
 
 ZIP_BYTES_MAX = 52_428_800
 """Zipped package in the request; Lambda quotas, "Deployment package (.zip file archive) size"."""
+CODE_STORAGE_GB = 75
+"""GB of packages per account and Region; Lambda quotas, "Storage for uploaded functions"."""
 UNZIPPED_BYTES_MAX = 262_144_000
 """Unzipped package; Lambda quotas, same row."""
 ZIP_MEMBERS_MAX = 100_000
@@ -25,7 +27,7 @@ POLICY_BYTES_MAX = 20_480
 TAGS_MAX = 50
 """Tags of a function; Lambda developer guide, "Using tags"."""
 LIST_ITEMS_MAX = 50
-"""Functions in a page, whatever MaxItems says; ListFunctions."""
+"""Functions, versions or aliases in a page, whatever MaxItems says; ListFunctions."""
 
 SYNC_PAYLOAD_BYTES_MAX = 6_291_456
 """Request of a synchronous invocation; Lambda quotas, "Invocation payload"."""

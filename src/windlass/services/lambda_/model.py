@@ -9,7 +9,7 @@ events.py. Version and Alias rows go with their function.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
@@ -70,6 +70,10 @@ class Function:
     def arn(self) -> str:
         return arn("lambda", self.region, self.account, f"function:{self.name}")
 
+    def qualified_arn(self, qualifier: str) -> str:
+        """The ARN with a version or an alias behind it; without when that is empty."""
+        return f"{self.arn}:{qualifier}" if qualifier else self.arn
+
     @property
     def key(self) -> tuple[str, str, str]:
         return (self.account, self.region, self.name)
@@ -124,6 +128,11 @@ class Alias:
     @property
     def key(self) -> tuple[str, str]:
         return (self.uid, self.name)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """All that it may lead to."""
+        return (self.version, *dict(self.weights))
 
 
 def pool_key(uid: str, version: str) -> str:
@@ -189,6 +198,7 @@ VERSIONS: Table[Version] = Table(
     key=lambda version: version.key,
     indexes={
         "function": Index(of=lambda v: v.uid, order=lambda v: v.number),
+        "scope": Index(of=lambda v: (v.account, v.region), order=lambda v: (v.function, v.number)),
         "changing": Index(of=lambda v: True if v.state == "Pending" else None),
     },
 )
@@ -205,4 +215,6 @@ ENVIRONMENTS: Table[Environment] = Table(
     indexes={"uid": Index(of=lambda environment: environment.uid)},
 )
 ASYNC_EVENTS: Table[AsyncEvent] = Table(name="lambda.event", row=AsyncEvent, key=lambda event: event.id)
+OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES)
+"""Tables whose rows go with their function: each has an index "function" by its uid."""
 TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, ASYNC_EVENTS)

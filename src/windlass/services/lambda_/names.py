@@ -72,8 +72,8 @@ def resolve(text: str, qualifier: str | None, account: str, region: str, caller:
     return found
 
 
-def not_found(reference: Reference) -> Fault:
-    return Fault("ResourceNotFoundException", f"Function not found: {reference.arn}")
+def not_found(arn: str) -> Fault:
+    return Fault("ResourceNotFoundException", f"Function not found: {arn}")
 
 
 def not_active(state: str) -> Fault:

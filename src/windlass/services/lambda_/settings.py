@@ -36,8 +36,7 @@ _ABSENT: Mapping[str, str] = {
     "CapacityProviderConfig": "managed instances",
     "DurableConfig": "durable functions",
     "TenancyConfig": "tenant isolation",
-    "PublishTo": "function versions",
-    "Publish": "function versions",
+    "PublishTo": "managed instances",
 }
 """Parameters that ask for what is not there. Empty values ask for nothing."""
 

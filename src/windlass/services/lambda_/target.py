@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version, pool_key
-from windlass.services.lambda_.names import Reference, not_active
+from windlass.services.lambda_.names import not_active
 
 PUBLISHED_GENERATION = 1
 """Of every published version: its settings never change, so its environments are never out of date."""
@@ -36,8 +36,7 @@ class Target:
     @property
     def arn(self) -> str:
         """The invoked ARN, with the caller's qualifier; context.invoked_function_arn."""
-        function = self.function
-        return Reference(function.account, function.region, function.name, self.qualifier).arn
+        return self.function.qualified_arn(self.qualifier)
 
 
 def latest(function: Function, qualifier: str = "") -> Target:

@@ -77,6 +77,7 @@ _NUMBERS = (
         "fargate.spot.tasks",
     ),
     Quota("lambda", "L-B99A9384", "Concurrent executions", "lambda.concurrent_executions"),
+    Quota("lambda", "L-2ACBD22F", "Function and layer storage", "lambda.code_storage_gb"),
     Quota(
         "lambda",
         own_code("lambda.requests_per_concurrency_s"),

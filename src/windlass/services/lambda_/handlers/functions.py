@@ -7,26 +7,19 @@ from functools import partial
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
-from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
-from windlass.services.lambda_.code import CodeStore
-from windlass.services.lambda_.concurrency import account_limit
+from windlass.services.lambda_.changes import match_revision, may_change
+from windlass.services.lambda_.code import CodeStore, CodeUsage
 from windlass.services.lambda_.find import qualified, reference, require, version_at
 from windlass.services.lambda_.handlers.tags import check_tags
-from windlass.services.lambda_.limits import (
-    LIST_ITEMS_MAX,
-    NAME_CHARS_MAX,
-    UNZIPPED_BYTES_MAX,
-    ZIP_BYTES_MAX,
-)
-from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Function
-from windlass.services.lambda_.names import Reference, not_active, not_found
+from windlass.services.lambda_.handlers.versions import delete_version, publish
+from windlass.services.lambda_.limits import LIST_ITEMS_MAX, NAME_CHARS_MAX
+from windlass.services.lambda_.listing import Asked, all_versions
+from windlass.services.lambda_.model import FUNCTIONS, OF_A_FUNCTION, Function
+from windlass.services.lambda_.names import Reference, not_found
 from windlass.services.lambda_.package import check_package, invalid
-
-CODE_STORAGE_BYTES = 80_530_636_800
-"""75 GB; Lambda quotas, "Storage for uploaded functions"."""
 
 
 async def create_function(call: Call, params: Params) -> Result:
@@ -40,6 +33,7 @@ async def create_function(call: Call, params: Params) -> Result:
         raise _exists(named)
     sha256, size = await _take_code(call, params["Code"])
     wanted = settings.created(params, sha256, size)
+    call.part(CodeUsage).check(call.scope, size)
     with call.store.transact() as tx:
         if tx[FUNCTIONS].get(named.key) is not None:
             raise _exists(named)
@@ -57,24 +51,25 @@ async def create_function(call: Call, params: Params) -> Result:
                 tags=tuple(sorted(params.get("Tags", {}).items())),
             )
         )
-    return describe.configuration(function)
+        return _changed(call, tx, function, params)
 
 
 async def update_function_code(call: Call, params: Params) -> Result:
     """UpdateFunctionCode: until the controller took it over, the old code serves."""
     function = require(call, params)
     settings.refuse_absent(params)
-    _may_change(function, params)
+    may_change(function)
     sha256, size = await _take_code(call, params)
     with call.store.transact() as tx:
-        function = tx[FUNCTIONS].require(function.key, lambda: not_found(reference(call, params)))
-        _may_change(function, params)
+        function = tx[FUNCTIONS].require(function.key, lambda: not_found(function.arn))
+        may_change(function)
+        match_revision(params.get("RevisionId"), function.revision_id)
         architecture = (params.get("Architectures") or [function.wanted.architecture])[0]
         wanted = replace(function.wanted, code_sha256=sha256, code_size=size, architecture=architecture)
         if params.get("DryRun"):
             return describe.configuration(replace(function, wanted=wanted))
-        function = _change(call, tx, replace(function, wanted=wanted))
-    return describe.configuration(function)
+        call.part(CodeUsage).check(call.scope, size - function.wanted.code_size)
+        return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params)
 
 
 def update_function_configuration(call: Call, params: Params) -> Result:
@@ -82,7 +77,8 @@ def update_function_configuration(call: Call, params: Params) -> Result:
     settings.refuse_absent(params)
     with call.store.transact() as tx:
         function = require(call, params)
-        _may_change(function, params)
+        may_change(function)
+        match_revision(params.get("RevisionId"), function.revision_id)
         wanted = settings.updated(function.wanted, params)
         function = _change(call, tx, replace(function, wanted=wanted))
     return describe.configuration(function)
@@ -115,59 +111,48 @@ def _configuration(call: Call, function: Function, qualifier: str) -> Result:
 
 
 def list_functions(call: Call, params: Params) -> Result:
-    """ListFunctions, by name; never more than LIST_ITEMS_MAX."""
+    """ListFunctions, by name; with FunctionVersion ALL each followed by its versions.
+
+    MasterRegion asks for replicas of functions at edge locations, of which there are none.
+    """
     everything = params.get("FunctionVersion") == "ALL"
+    master = params.get("MasterRegion", "ALL")
+    if "MasterRegion" in params and not everything:
+        raise invalid("FunctionVersion must be ALL when MasterRegion is given")
+    if master != "ALL":
+        return describe.page("Functions", [], None)
+    if everything:
+        asked = Asked(params.get("Marker"), params.get("MaxItems", LIST_ITEMS_MAX))
+        listed, marker = all_versions(call.store, call.scope, asked)
+        return describe.page("Functions", [describe.listed(row) for row in listed], marker)
     rows, marker = page(
         call.store[FUNCTIONS],
         "scope",
         call.scope,
         operation="ListFunctions",
-        filters=[*call.scope, everything],
+        filters=[*call.scope, False],
         token=params.get("Marker"),
         limit=min(params.get("MaxItems", LIST_ITEMS_MAX), LIST_ITEMS_MAX),
         fault=lambda: invalid("Invalid Marker"),
     )
-    result: Result = {
-        "Functions": [describe.configuration(row, LATEST if everything else "", states=False) for row in rows]
-    }
-    if marker is not None:
-        result["NextMarker"] = marker
-    return result
+    return describe.page("Functions", [describe.configuration(row, states=False) for row in rows], marker)
 
 
 def delete_function(call: Call, params: Params) -> Result:
-    """DeleteFunction: events that run go on to their end; queued ones are dropped."""
-    named = reference(call, params)
-    if named.qualifier == LATEST:
-        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+    """DeleteFunction: events that run go on to their end; queued ones are dropped.
+
+    With a qualifier it is one version that goes.
+    """
     with call.store.transact() as tx:
-        function = tx[FUNCTIONS].require(named.key, lambda: not_found(named))
-        for version in tx[VERSIONS].by("function", function.uid):
-            tx[VERSIONS].delete(version.key)
-        for alias in tx[ALIASES].by("function", function.uid):
-            tx[ALIASES].delete(alias.key)
-        tx[FUNCTIONS].delete(named.key)
+        function, qualifier = qualified(call, params)
+        if qualifier:
+            delete_version(call, tx, function, qualifier)
+            return {"StatusCode": 204}
+        for table in OF_A_FUNCTION:
+            for row in tx[table].by("function", function.uid):
+                tx[table].delete(row.key)
+        tx[FUNCTIONS].delete(function.key)
     return {"StatusCode": 204}
-
-
-def get_account_settings(call: Call, params: Params) -> Result:
-    """GetAccountSettings: limits in force, and what this Region's functions take."""
-    functions = call.store[FUNCTIONS].by("scope", call.scope)
-    limit = account_limit(call.part(Quotas), call.scope)
-    reserved = sum(function.reserved or 0 for function in functions)
-    return {
-        "AccountLimit": {
-            "TotalCodeSize": CODE_STORAGE_BYTES,
-            "CodeSizeUnzipped": UNZIPPED_BYTES_MAX,
-            "CodeSizeZipped": ZIP_BYTES_MAX,
-            "ConcurrentExecutions": limit,
-            "UnreservedConcurrentExecutions": limit - reserved,
-        },
-        "AccountUsage": {
-            "TotalCodeSize": sum(function.wanted.code_size for function in functions),
-            "FunctionCount": len(functions),
-        },
-    }
 
 
 async def _take_code(call: Call, code: Params) -> tuple[str, int]:
@@ -185,24 +170,6 @@ async def _take_code(call: Call, code: Params) -> tuple[str, int]:
     return sha256, len(data)
 
 
-def _may_change(function: Function, params: Params) -> None:
-    if function.state != "Active":
-        raise not_active(function.state)
-    if function.changing:
-        raise Fault(
-            "ResourceConflictException",
-            "The operation cannot be performed at this time. An update is in progress for resource: "
-            + function.arn,
-        )
-    expected = params.get("RevisionId")
-    if expected is not None and expected != function.revision_id:
-        raise Fault(
-            "PreconditionFailedException",
-            "The RevisionId provided does not match the latest RevisionId. Call the "
-            "GetFunction/GetAlias API to retrieve the latest RevisionId",
-        )
-
-
 def _change(call: Call, tx: Transaction, function: Function) -> Function:
     """Write the new `wanted` and have the controller take it over."""
     return tx[FUNCTIONS].put(
@@ -214,6 +181,13 @@ def _change(call: Call, tx: Transaction, function: Function) -> Function:
             revision_id=call.ids.uuid(),
         )
     )
+
+
+def _changed(call: Call, tx: Transaction, function: Function, params: Params) -> Result:
+    """The answer to a change: the function, or with Publish the version that it makes."""
+    if params.get("Publish"):
+        return describe.version(publish(call, tx, function))
+    return describe.configuration(function)
 
 
 def _exists(named: Reference) -> Fault:

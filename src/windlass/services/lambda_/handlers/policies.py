@@ -1,4 +1,4 @@
-"""Resource-based policies of functions: stored and read back.
+"""Resource-based policies of functions, versions and aliases: stored and read back.
 
 Known gap: nothing is authorized by them yet.
 """
@@ -7,87 +7,117 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.find import reference, require
+from windlass.kernel.store import Transaction
+from windlass.services.lambda_.changes import match_revision
+from windlass.services.lambda_.find import alias_of, no_alias, qualified, reference, require_version
 from windlass.services.lambda_.limits import POLICY_BYTES_MAX
-from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
+from windlass.services.lambda_.model import (
+    ALIASES,
+    FUNCTIONS,
+    LATEST,
+    VERSIONS,
+    Alias,
+    Function,
+    Version,
+)
 from windlass.services.lambda_.package import invalid
+
+Holder: TypeAlias = Function | Version | Alias
 
 
 def add_permission(call: Call, params: Params) -> Result:
     """AddPermission: appends one statement; answers it as JSON text."""
     with call.store.transact() as tx:
-        function = _policy_holder(call, params)
+        holder = _may_be_changed(call, params)
         sid = params["StatementId"]
-        if any(sid == known for known, _ in function.policy):
+        if any(sid == known for known, _ in holder.policy):
             raise Fault(
                 "ResourceConflictException",
                 f"The statement id ({sid}) provided already exists. Please provide a new statement id, or "
                 "remove the existing statement.",
             )
-        statement = json.dumps(_statement(function, params), separators=(",", ":"))
-        function = replace(function, policy=(*function.policy, (sid, statement)), revision_id=call.ids.uuid())
-        size = len(policy_text(function).encode())
+        resource = reference(call, params).arn
+        statement = json.dumps(_statement(resource, params), separators=(",", ":"))
+        policy = (*holder.policy, (sid, statement))
+        size = len(policy_text(policy).encode())
         if size > POLICY_BYTES_MAX:
             raise Fault(
                 "PolicyLengthExceededException",
                 f"The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX}).",
             )
-        tx[FUNCTIONS].put(function)
+        _put(tx, replace(holder, policy=policy, revision_id=call.ids.uuid()))
     return {"Statement": statement}
 
 
 def get_policy(call: Call, params: Params) -> Result:
-    function = require(call, params)
-    if not function.policy:
+    holder = _holder(call, *qualified(call, params))
+    if not holder.policy:
         raise Fault("ResourceNotFoundException", "The resource you requested does not exist.")
-    return {"Policy": policy_text(function), "RevisionId": function.revision_id}
+    return {"Policy": policy_text(holder.policy), "RevisionId": holder.revision_id}
 
 
 def remove_permission(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
-        function = _policy_holder(call, params)
-        left = tuple(entry for entry in function.policy if entry[0] != params["StatementId"])
-        if len(left) == len(function.policy):
+        holder = _may_be_changed(call, params)
+        left = tuple(entry for entry in holder.policy if entry[0] != params["StatementId"])
+        if len(left) == len(holder.policy):
             raise Fault(
                 "ResourceNotFoundException",
                 f"Statement {params['StatementId']} is not found in resource policy.",
             )
-        tx[FUNCTIONS].put(replace(function, policy=left, revision_id=call.ids.uuid()))
+        _put(tx, replace(holder, policy=left, revision_id=call.ids.uuid()))
     return {}
 
 
-def policy_text(function: Function) -> str:
-    statements = ",".join(statement for _, statement in function.policy)
+def policy_text(policy: tuple[tuple[str, str], ...]) -> str:
+    statements = ",".join(statement for _, statement in policy)
     return f'{{"Version":"2012-10-17","Id":"default","Statement":[{statements}]}}'
 
 
-def _policy_holder(call: Call, params: Params) -> Function:
-    """The function, whose policy may be changed by this request."""
-    function = require(call, params)
-    if reference(call, params).qualifier == LATEST:
+def _holder(call: Call, function: Function, qualifier: str) -> Holder:
+    """Whose policy it is: a function, a version and an alias have one each."""
+    if qualifier in ("", LATEST):
+        return function
+    alias = alias_of(call.store, function, qualifier)
+    if alias is not None:
+        return alias
+    if not qualifier.isdecimal():
+        raise no_alias(function, qualifier)
+    return require_version(call.store, function, qualifier)
+
+
+def _may_be_changed(call: Call, params: Params) -> Holder:
+    """The holder whose policy this request changes."""
+    function, qualifier = qualified(call, params)
+    if qualifier == LATEST:
         raise invalid("We currently do not support adding policies for $LATEST.")
-    expected = params.get("RevisionId")
-    if expected is not None and expected != function.revision_id:
-        raise Fault(
-            "PreconditionFailedException",
-            "The RevisionId provided does not match the latest RevisionId. Call the "
-            "GetPolicy API to retrieve the latest RevisionId",
-        )
-    return function
+    holder = _holder(call, function, qualifier)
+    match_revision(params.get("RevisionId"), holder.revision_id, "GetPolicy")
+    return holder
 
 
-def _statement(function: Function, params: Params) -> dict[str, Any]:
+def _put(tx: Transaction, holder: Holder) -> None:
+    match holder:
+        case Function():
+            tx[FUNCTIONS].put(holder)
+        case Version():
+            tx[VERSIONS].put(holder)
+        case Alias():
+            tx[ALIASES].put(holder)
+
+
+def _statement(resource: str, params: Params) -> dict[str, Any]:
     """The statement that the request's members make, in AWS's order of keys."""
     statement: dict[str, Any] = {
         "Sid": params["StatementId"],
         "Effect": "Allow",
         "Principal": _principal(params["Principal"]),
         "Action": params["Action"],
-        "Resource": function.arn,
+        "Resource": resource,
     }
     equals = {
         "AWS:SourceAccount": params.get("SourceAccount"),

@@ -58,4 +58,4 @@ def _tagged(call: Call, params: Params) -> Function:
         raise invalid(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
-    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named))
+    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named.arn))
