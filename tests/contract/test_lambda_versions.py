@@ -59,8 +59,8 @@ def test_publishing_what_has_not_changed(aws: Any, account: str) -> None:
     assert code_of(aws.publish_version, FunctionName="f", CodeSha256=sha) == (
         400,
         "InvalidParameterValueException",
-        f"CodeSHA256 ({sha}) is different from current CodeSHA256 in $LATEST ({code['CodeSha256']}). Please try "
-        "again with the CodeSHA256 in $LATEST.",
+        f"CodeSHA256 ({sha}) is different from current CodeSHA256 in $LATEST ({code['CodeSha256']}). Please "
+        "try again with the CodeSHA256 in $LATEST.",
     )
     stale = code_of(aws.publish_version, FunctionName="f", RevisionId=first["RevisionId"])
     assert stale[:2] == (412, "PreconditionFailedException")
