@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.process import PlaneProcess
 PROFILE = """
 [quotas]
 "lambda.concurrent_executions" = { value = 102, unit = "", source = "", date = "" }
+"lambda.metrics_period_s" = { value = 1, unit = "", source = "", date = "" }
 "lambda.requests_per_concurrency_s" = { value = 10, unit = "", source = "", date = "" }
 [buckets]
 "lambda.control_plane" = { burst = 15, per_second = 0, unit = "", source = "", date = "" }
@@ -52,6 +55,12 @@ def test_rates(own_plane: Callable[..., PlaneProcess], tmp_path: Path) -> None:
     aws.get_waiter("function_updated_v2").wait(FunctionName="g")
     assert throttles(aws, "g")["Reason"] == "FunctionInvocationRateLimitExceeded"
 
+    until(lambda: series(plane, HERE).get(("Throttles", ("g",))), "a throttle of g that was published")
+    values = series(plane, HERE)
+    assert values["Invocations", ("g",)] == 1 and values["Errors", ("f",)] == 0
+    assert values["Throttles", ("f",)] >= 1 and values["ConcurrentExecutions", ()] >= 1
+    assert ("Throttles", ("f",)) not in series(plane, ELSEWHERE)
+
     with pytest.raises(aws.exceptions.TooManyRequestsException) as caught:
         for _ in range(16):
             aws.list_functions()
@@ -60,6 +69,16 @@ def test_rates(own_plane: Callable[..., PlaneProcess], tmp_path: Path) -> None:
         aws.get_policy(FunctionName="f")
     aws.get_function(FunctionName="f")
     assert len(other.list_functions()["Functions"]) == 1
+
+
+def series(plane: PlaneProcess, account: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """The newest value of each metric, by its name and the values of its dimensions."""
+    answer = json.load(urllib.request.urlopen(f"{plane.endpoint}/_windlass/series"))
+    return {
+        (row["name"], tuple(row["dimensions"].values())): row["value"]
+        for row in answer["series"]
+        if row["account"] == account and row["namespace"] == "AWS/Lambda"
+    }
 
 
 def throttles(aws: Any, name: str = "f") -> dict[str, Any]:

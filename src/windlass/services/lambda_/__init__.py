@@ -24,6 +24,7 @@ from windlass.services.lambda_.handlers import (
     versions,
 )
 from windlass.services.lambda_.invoke import Invoker
+from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
 from windlass.services.plane import Plane, Service
 
@@ -36,11 +37,13 @@ def start(plane: Plane) -> Sequence[object]:
     code.sweep({settings.code_sha256 for settings in stored})
     controller = Controller(plane, code)
     cold_starts = ColdStarts(plane.store, plane.journal, plane.clock)
-    invoker = Invoker(plane, controller.environments, cold_starts)
+    measuring = Measuring(plane)
+    invoker = Invoker(plane, controller.environments, cold_starts, measuring)
     events = EventQueue(plane, invoker)
     controller.start()
     plane.spawn.start("lambda.events", events.run())
-    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, cold_starts)
+    plane.spawn.start("lambda.metrics", measuring.loop.run())
+    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, cold_starts, measuring)
 
 
 _CONFIGURATION = (

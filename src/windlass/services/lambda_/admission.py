@@ -7,6 +7,7 @@ began may still be running on its node. One account's counts never touch another
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from windlass.aws.quotas import Scope
@@ -23,6 +24,8 @@ from windlass.services.lambda_.concurrency import (
     request_rate,
     throttled,
 )
+from windlass.services.lambda_.measuring import Measuring
+from windlass.services.lambda_.metering import Subject
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.plane import Plane
 
@@ -41,13 +44,24 @@ class Slot:
     unreserved: bool
 
 
+@dataclass(slots=True)
+class _Running:
+    """Events of one function."""
+
+    subject: Subject
+    count: int = 0
+
+
 class Admission:
     """Of one plane."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, measuring: Measuring) -> None:
         self._quotas = plane.quotas
         self._clock = plane.clock
-        self._running: Counter[str] = Counter()
+        self._measuring = measuring
+        self._running: dict[str, _Running] = {}
+        """By the function's uid; none that has no event."""
+        self._all: Counter[Scope] = Counter()
         self._unreserved: Counter[Scope] = Counter()
         self._reserved: Counter[Scope] = Counter()
         self._rates: dict[str | Scope, Bucket] = {}
@@ -55,6 +69,7 @@ class Admission:
         for function in plane.store[FUNCTIONS].all():
             self._reserved[_scope(function)] += function.reserved or 0
         plane.store.watch((FUNCTIONS,), self._on_function)
+        measuring.on_levels(self._levels)
 
     def enter(self, function: Function, *, counts_as_request: bool) -> Slot:
         """Let one event in; `leave` follows. Raises Fault TooManyRequestsException.
@@ -63,23 +78,50 @@ class Admission:
         """
         scope = _scope(function)
         limit = account_limit(self._quotas, scope)
-        usage = Usage(self._running[function.uid], self._unreserved[scope], self._reserved[scope])
+        running = self._running.get(function.uid)
+        count = 0 if running is None else running.count
+        usage = Usage(count, self._unreserved[scope], self._reserved[scope])
         reason = admit(function.reserved, usage, limit)
         if reason is not None:
             raise throttled(reason)
         if counts_as_request:
             self._take_request(function, scope, limit)
+        if running is None:
+            running = self._running[function.uid] = _Running(Subject(*scope, function.name))
         slot = Slot(function.uid, scope, function.reserved is None)
-        self._running[slot.uid] += 1
+        running.count += 1
+        self._all[scope] += 1
         self._unreserved[scope] += slot.unreserved
+        self._measure(running, slot)
         return slot
 
     def leave(self, slot: Slot) -> None:
         """The event is over, whatever came of it."""
         self._unreserved[slot.scope] -= slot.unreserved
-        self._running[slot.uid] -= 1
-        if not self._running[slot.uid]:
+        self._all[slot.scope] -= 1
+        running = self._running[slot.uid]
+        running.count -= 1
+        if not running.count:
             del self._running[slot.uid]
+
+    def _measure(self, running: _Running, slot: Slot) -> None:
+        add, account = self._measuring.add, Subject(*slot.scope)
+        add(running.subject, "ConcurrentExecutions", running.count)
+        add(account, "ConcurrentExecutions", self._all[slot.scope])
+        if slot.unreserved:
+            add(account, "UnreservedConcurrentExecutions", self._unreserved[slot.scope])
+
+    def _levels(self) -> Iterator[tuple[Subject, str, float]]:
+        """What runs now, for a period in which nothing may begin."""
+        for running in self._running.values():
+            yield running.subject, "ConcurrentExecutions", running.count
+        for name, counts in (
+            ("ConcurrentExecutions", self._all),
+            ("UnreservedConcurrentExecutions", self._unreserved),
+        ):
+            for scope, count in counts.items():
+                if count:
+                    yield Subject(*scope), name, count
 
     def start_environment(self, function: Function) -> None:
         """One more environment is to be started on demand. Raises Fault TooManyRequestsException."""

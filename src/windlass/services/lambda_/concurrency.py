@@ -27,6 +27,7 @@ Reason = Literal[
 ]
 """TooManyRequestsException, Reason. The first is of the API itself, the others are of invocations."""
 
+TOO_MANY = "TooManyRequestsException"
 CONCURRENCY_QUOTA = "lambda.concurrent_executions"
 UNRESERVED_SETTING = "lambda.unreserved_concurrency_min"
 REQUESTS_QUOTA = "lambda.requests_per_concurrency_s"
@@ -91,7 +92,7 @@ def throttled(reason: Reason, wait: Duration | None = None) -> Fault:
     members = {"Reason": reason, "Type": "User"}
     if wait:
         members["retryAfterSeconds"] = str(-(-wait // SECOND))
-    return Fault("TooManyRequestsException", "Rate Exceeded.", status=429, members=members)
+    return Fault(TOO_MANY, "Rate Exceeded.", status=429, members=members)
 
 
 def account_limit(quotas: Quotas, scope: Scope) -> int:

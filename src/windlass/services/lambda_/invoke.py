@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
-from windlass.kernel.clock import SECOND
+from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.services.lambda_ import find
 from windlass.services.lambda_.admission import Admission
 from windlass.services.lambda_.cold_starts import ColdStarts
+from windlass.services.lambda_.concurrency import TOO_MANY
 from windlass.services.lambda_.environments import Environments
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
+from windlass.services.lambda_.measuring import Measuring, subject_of
 from windlass.services.lambda_.model import Function
 from windlass.services.lambda_.pool import Warm
 from windlass.services.lambda_.target import Target
@@ -43,13 +45,16 @@ class Event:
 class Invoker:
     """Invokes functions of one plane."""
 
-    def __init__(self, plane: Plane, environments: Environments, cold_starts: ColdStarts) -> None:
+    def __init__(
+        self, plane: Plane, environments: Environments, cold_starts: ColdStarts, measuring: Measuring
+    ) -> None:
         self._plane = plane
         self._environments = environments
         self._cold_starts = cold_starts
         self._chance = plane.chance.stream("lambda.alias")
-        self._admission = Admission(plane)
         self._ids = Ids(plane.chance.stream("lambda.trace"))
+        self._measuring = measuring
+        self._admission = Admission(plane, measuring)
 
     def target(self, function: Function, qualifier: str = "") -> Target:
         """What an invocation with that qualifier runs; an alias with weights chooses each time anew.
@@ -65,11 +70,21 @@ class Invoker:
         Raises Fault (TooManyRequestsException, ServiceException) and Retry when the node was lost on the
         way: the event may have run then.
         """
-        slot = self._admission.enter(target.function, counts_as_request=not event.queued)
+        subject, add = subject_of(target), self._measuring.add
         try:
-            return await self._run(target, event)
-        finally:
-            self._admission.leave(slot)
+            slot = self._admission.enter(target.function, counts_as_request=not event.queued)
+            try:
+                result = await self._run(target, event)
+            finally:
+                self._admission.leave(slot)
+        except Fault as fault:
+            if fault.code == TOO_MANY:
+                add(subject, "Throttles")
+            raise
+        add(subject, "Invocations")
+        add(subject, "Errors", 1 if result.error else 0)
+        add(subject, "Duration", result.duration_ns / MILLISECOND)
+        return result
 
     async def _run(self, target: Target, event: Event) -> InvokeResult:
         started, began = 0, self._plane.clock.now()

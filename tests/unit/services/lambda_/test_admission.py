@@ -15,6 +15,7 @@ from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant, WallClock
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.admission import Admission
+from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import Function, Settings
 
 BEGIN = 1_800_000_000 * SECOND
@@ -56,6 +57,10 @@ def refused(reason: str, retry_after: str | None = None) -> Iterator[None]:
     assert (told["Reason"], told.get("retryAfterSeconds")) == (reason, retry_after)
 
 
+def admission_of(world: Lambda) -> Admission:
+    return Admission(world.plane, Measuring(world.plane))
+
+
 def requests(admission: Admission, function: Function, count: int) -> None:
     """So many short ones, one after the other."""
     for _ in range(count):
@@ -68,7 +73,7 @@ def test_requests_of_functions_without_a_reservation_share_the_accounts_rate() -
     async def story() -> None:
         clock = SetClock()
         async with a_lambda(clock=clock, concurrent_executions=2, requests_per_concurrency_s=10) as world:
-            admission = Admission(world.plane)
+            admission = admission_of(world)
             f, g, foreign = a_function(), a_function("g"), a_function(account="999999999999")
             requests(admission, f, 15)
             requests(admission, g, 5)
@@ -88,7 +93,7 @@ def test_requests_of_a_reservation_have_a_rate_of_their_own() -> None:
 
     async def story() -> None:
         async with a_lambda(clock=SetClock(), requests_per_concurrency_s=10) as world:
-            admission, mine = Admission(world.plane), a_function(reserved=1)
+            admission, mine = admission_of(world), a_function(reserved=1)
             requests(admission, mine, 10)
             with refused("ReservedFunctionInvocationRateLimitExceeded", "1"):
                 requests(admission, mine, 1)
@@ -104,7 +109,7 @@ def test_queued_events_are_no_requests() -> None:
         async with a_lambda(
             clock=SetClock(), concurrent_executions=1, requests_per_concurrency_s=10
         ) as world:
-            admission, f = Admission(world.plane), a_function()
+            admission, f = admission_of(world), a_function()
             for _ in range(30):
                 admission.leave(admission.enter(f, counts_as_request=False))
             slot = admission.enter(f, counts_as_request=False)
@@ -117,7 +122,7 @@ def test_queued_events_are_no_requests() -> None:
 
 
 def starts(world: Lambda, function: Function, count: int) -> None:
-    admission = Admission(world.plane)
+    admission = admission_of(world)
     for _ in range(count):
         admission.start_environment(function)
 
