@@ -25,7 +25,7 @@ from windlass.kernel.store import Change, Store
 from windlass.services import lambda_
 from windlass.services.assemble import assemble, start
 from windlass.services.lambda_.model import FUNCTIONS
-from windlass.services.plane import Plane
+from windlass.services.plane import Plane, Service
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 Runs = Callable[[Invoke], Awaitable[InvokeResult]]
@@ -138,13 +138,15 @@ async def a_lambda(
     seed: int = 1,
     endpoint: str = "http://127.0.0.1:4566",
     buckets: Mapping[str, Rate] | None = None,
+    others: tuple[Service, ...] = (),
     **quotas: float,
 ) -> AsyncIterator[Lambda]:
-    """A plane that runs Lambda. Quotas and buckets by their names without the "lambda." in front."""
+    """A plane with Lambda and `others`. Quotas and buckets by their names without the "lambda." in front."""
     played = node or PlayedNode()
     crashed: list[BaseException] = []
+    services = (lambda_.SERVICE, *others)
     plane = assemble(
-        (lambda_.SERVICE,),
+        services,
         clock=clock or WallClock(),
         chance=Chance(seed),
         log=DurableLog(log or MemoryLog()),
@@ -158,7 +160,7 @@ async def a_lambda(
         blobs=None,
         on_crash=lambda name, error: crashed.append(error),
     )
-    start(plane, (lambda_.SERVICE,))
+    start(plane, services)
     try:
         yield Lambda(plane, played)
     finally:

@@ -17,6 +17,7 @@ from windlass.services.lambda_.handlers import (
     account,
     aliases,
     concurrency,
+    event_invoke,
     functions,
     invocations,
     policies,
@@ -24,6 +25,7 @@ from windlass.services.lambda_.handlers import (
     versions,
 )
 from windlass.services.lambda_.invoke import Invoker
+from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
 from windlass.services.plane import Plane, Service
@@ -39,16 +41,22 @@ def start(plane: Plane) -> Sequence[object]:
     cold_starts = ColdStarts(plane.store, plane.journal, plane.clock)
     measuring = Measuring(plane)
     invoker = Invoker(plane, controller.environments, cold_starts, measuring)
-    events = EventQueue(plane, invoker)
+    events = EventQueue(plane, invoker, measuring)
     controller.start()
+    letters = Letters(plane, measuring)
     plane.spawn.start("lambda.events", events.run())
+    plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
     return (code, CodeUsage(plane.store, plane.quotas), invoker, events, cold_starts, measuring)
 
 
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "layers, images, VPC, file systems, dead-letter queues, SnapStart, JSON logs"
+    "layers, images, VPC, file systems, SnapStart, JSON logs"
+)
+_DESTINATIONS = (
+    "destinations are SQS queues, Lambda functions and event buses; SNS topics and S3 buckets are refused; "
+    "whether the execution role may write to them is not checked"
 )
 
 SERVICE = Service(
@@ -70,6 +78,7 @@ SERVICE = Service(
         "ListAliases": aliases.list_aliases,
         "DeleteAlias": aliases.delete_alias,
         "Invoke": invocations.invoke,
+        "InvokeAsync": invocations.invoke_async,
         "AddPermission": policies.add_permission,
         "GetPolicy": policies.get_policy,
         "RemovePermission": policies.remove_permission,
@@ -79,6 +88,11 @@ SERVICE = Service(
         "PutFunctionConcurrency": concurrency.put_function_concurrency,
         "GetFunctionConcurrency": concurrency.get_function_concurrency,
         "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+        "PutFunctionEventInvokeConfig": event_invoke.put_function_event_invoke_config,
+        "UpdateFunctionEventInvokeConfig": event_invoke.update_function_event_invoke_config,
+        "GetFunctionEventInvokeConfig": event_invoke.get_function_event_invoke_config,
+        "DeleteFunctionEventInvokeConfig": event_invoke.delete_function_event_invoke_config,
+        "ListFunctionEventInvokeConfigs": event_invoke.list_function_event_invoke_configs,
     },
     tables=TABLES,
     start=start,
@@ -87,8 +101,9 @@ SERVICE = Service(
         "UpdateFunctionCode": "packages in the request only; no S3, images",
         "UpdateFunctionConfiguration": _CONFIGURATION,
         "GetFunction": "Code has no Location",
-        "Invoke": "no destinations or dead-letter queue for events that fail for good",
         "AddPermission": "stored and read back; nothing is authorized by it",
+        "PutFunctionEventInvokeConfig": _DESTINATIONS,
+        "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
     },
     throttled="TooManyRequestsException",
     throttled_members={"Reason": "CallerRateLimitExceeded", "Type": "User"},

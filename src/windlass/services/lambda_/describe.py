@@ -115,6 +115,8 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     }
     if settings.environment:
         described["Environment"] = {"Variables": dict(settings.environment)}
+    if settings.dead_letter:
+        described["DeadLetterConfig"] = {"TargetArn": settings.dead_letter}
     return described
 
 

@@ -65,6 +65,14 @@ ASYNC_BACK_OFF_MAX: Duration = 5 * MINUTE
 """After throttles and system errors; Lambda developer guide, "How Lambda handles errors …"."""
 ASYNC_DELIVERIES_MAX = 50
 """Events of one function that are on their way at once. Ours: keeps a burst from starting a process each."""
+ASYNC_RETRY_AGE_S_MIN = 60
+"""MaximumEventAgeInSeconds, at least."""
+LETTER_AGE_MAX: Duration = HOUR
+"""How long a destination that cannot take a record is tried. Ours: AWS names none."""
+LETTERS_AT_ONCE = 100
+"""Records and dead letters handed over at a time. Ours."""
+INVOKE_ASYNC_BYTES_MAX = 262_144
+"""InvokeAsync: what an event could have when there was only that."""
 
 RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 """Runtimes that run here; Lambda developer guide, "Lambda runtimes" (late 2025)."""

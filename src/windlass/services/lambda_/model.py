@@ -1,9 +1,8 @@
-"""Functions, their versions and aliases, their environments and their queued events as rows.
+"""Functions, their versions and aliases, and their environments as rows; event_model.py has queued events.
 
 Writers: handlers write `Function.wanted` and all that callers set; controller.py alone writes `served`,
 `state` and `update_status`, and `Version.state`. Environment rows are written with their Unit by
-environments.py and deleted with it by controller.py. AsyncEvent rows are put by Invoke, then belong to
-events.py. Version and Alias rows go with their function.
+environments.py and deleted with it by controller.py. Version and Alias rows go with their function.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
+from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
 
 LATEST = "$LATEST"
 
@@ -37,6 +37,8 @@ class Settings:
     tracing: str = "PassThrough"
     log_group: str = ""
     """Empty: /aws/lambda/NAME."""
+    dead_letter: str = ""
+    """ARN of the queue for asynchronous events that were given up; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,28 +161,6 @@ class Environment:
         return pool_key(self.uid, self.version)
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncEvent:
-    """An event of invocation type Event until it was handled. `id` is its request id on every attempt.
-
-    `errors` counts function errors, `throttles` the refusals since the last of those.
-    """
-
-    id: str
-    account: str
-    region: str
-    function: str
-    payload: bytes
-    client_context: str
-    received_at: Instant
-    due_at: Instant
-    errors: int = 0
-    throttles: int = 0
-    qualifier: str = ""
-    """As the caller gave it: an alias chooses a version on every attempt."""
-    trace_id: str = ""
-
-
 FUNCTIONS: Table[Function] = Table(
     name="lambda.function",
     row=Function,
@@ -214,7 +194,6 @@ ENVIRONMENTS: Table[Environment] = Table(
     key=lambda environment: environment.unit_id,
     indexes={"uid": Index(of=lambda environment: environment.uid)},
 )
-ASYNC_EVENTS: Table[AsyncEvent] = Table(name="lambda.event", row=AsyncEvent, key=lambda event: event.id)
-OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES)
+OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
-TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, ASYNC_EVENTS)
+TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *EVENT_TABLES)

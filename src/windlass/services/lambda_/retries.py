@@ -1,9 +1,9 @@
 """What becomes of an asynchronous event after an attempt. Pure.
 
 Function errors: two retries, one and two minutes later. Throttles and our own errors: back to the queue,
-from one second doubling to five minutes, for as long as the event is young enough. Source: Lambda developer
-guide, "How Lambda handles errors and retries with asynchronous invocation".
-Known gap: no destinations, so a dropped event is only noted in the journal.
+from one second doubling to five minutes, for as long as the event is young enough. How many retries and how
+young, the function's event invoke configuration may say. Source: Lambda developer guide, "How Lambda handles
+errors and retries with asynchronous invocation".
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from windlass.kernel.clock import Duration, Instant
+from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.services.lambda_.event_model import AsyncEvent, EventInvokeConfig
 from windlass.services.lambda_.limits import (
     ASYNC_BACK_OFF_FIRST,
     ASYNC_BACK_OFF_MAX,
@@ -21,6 +22,17 @@ from windlass.services.lambda_.limits import (
 
 Attempt = Literal["success", "function_error", "throttled", "reserved_none"]
 """How it went; "throttled" also stands for system errors, "reserved_none" for reserved concurrency 0."""
+Given = Literal["RetriesExhausted", "EventAgeExceeded"]
+"""Why an event was given up: `condition` in a destination's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How often and how long the events of one function are tried. `waits`: before the retries, in turn."""
+
+    waits: tuple[Duration, Duration]
+    retries: int = ASYNC_RETRIES_MAX
+    age: Duration = ASYNC_EVENT_AGE_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +51,32 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Give the event up. `condition` as a destination's record would say it."""
+    """Give the event up."""
 
-    condition: Literal["RetriesExhausted", "EventAgeExceeded"]
+    condition: Given
 
 
 Verdict: TypeAlias = Done | Again | Drop
 
 
-def decide(
-    attempt: Attempt,
-    *,
-    received_at: Instant,
-    errors: int,
-    throttles: int,
-    now: Instant,
-    waits: tuple[Duration, Duration],
-) -> Verdict:
-    """`errors` and `throttles` are the counts before this attempt.
+def rules(config: EventInvokeConfig | None, waits: tuple[Duration, Duration]) -> Rules:
+    """What the configuration says; Lambda's defaults where it says nothing."""
+    if config is None:
+        return Rules(waits)
+    return Rules(
+        waits,
+        retries=ASYNC_RETRIES_MAX if config.retries is None else config.retries,
+        age=ASYNC_EVENT_AGE_MAX if config.age_s is None else config.age_s * SECOND,
+    )
+
+
+def too_old(event: AsyncEvent, rules: Rules, now: Instant) -> bool:
+    """Whether the event has waited so long that it is not tried any more."""
+    return now - event.received_at > rules.age
+
+
+def decide(event: AsyncEvent, attempt: Attempt, rules: Rules, now: Instant) -> Verdict:
+    """What follows on an attempt; the event's counts are those before it.
 
     First function error → Again in waits[0]; third → Drop("RetriesExhausted").
     """
@@ -66,12 +86,12 @@ def decide(
         case "reserved_none":
             return Drop("RetriesExhausted")
         case "function_error":
-            if errors >= ASYNC_RETRIES_MAX:
+            if event.errors >= rules.retries:
                 return Drop("RetriesExhausted")
-            verdict = Again(now + waits[errors], errors + 1, 0)
+            verdict = Again(now + rules.waits[event.errors], event.errors + 1, 0)
         case _:
-            verdict = Again(now + back_off(throttles), errors, throttles + 1)
-    if verdict.at - received_at > ASYNC_EVENT_AGE_MAX:
+            verdict = Again(now + back_off(event.throttles), event.errors, event.throttles + 1)
+    if verdict.at - event.received_at > rules.age:
         return Drop("EventAgeExceeded")
     return verdict
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from windlass.aws.calls import Params
 from windlass.kernel.faults import Fault
+from windlass.services.lambda_.destinations import dead_letter_problem
 from windlass.services.lambda_.limits import (
     ENVIRONMENT_BYTES_MAX,
     ENVIRONMENT_NAMES_RESERVED,
@@ -27,7 +28,6 @@ from windlass.services.lambda_.package import invalid
 _ABSENT: Mapping[str, str] = {
     "Layers": "layers",
     "VpcConfig": "VPC configurations",
-    "DeadLetterConfig": "dead-letter queues of functions",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "KMSKeyArn": "customer keys",
@@ -105,7 +105,15 @@ def updated(settings: Settings, params: Params) -> Settings:
         ephemeral_mib=params.get("EphemeralStorage", {}).get("Size", settings.ephemeral_mib),
         tracing=params.get("TracingConfig", {}).get("Mode", settings.tracing),
         log_group=params.get("LoggingConfig", {}).get("LogGroup", settings.log_group),
+        dead_letter=_dead_letter(params.get("DeadLetterConfig", {}).get("TargetArn", settings.dead_letter)),
     )
+
+
+def _dead_letter(target: str) -> str:
+    problem = dead_letter_problem(target) if target else None
+    if problem is not None:
+        raise invalid(problem)
+    return target
 
 
 def check_runtime(runtime: str) -> None:

@@ -10,7 +10,8 @@ from tests.lambda_build import Lambda, PlayedNode, a_lambda, echo, failed
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import UNITS
 from windlass.kernel.durable import Write
-from windlass.services.lambda_.model import ASYNC_EVENTS, FUNCTIONS
+from windlass.services.lambda_.event_model import ASYNC_EVENTS
+from windlass.services.lambda_.model import FUNCTIONS
 
 
 class KeptLog:

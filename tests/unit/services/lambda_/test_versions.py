@@ -10,7 +10,8 @@ from tests.build import ACCOUNT, REGION
 from tests.lambda_build import Lambda, a_lambda
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.model import ALIASES, ASYNC_EVENTS, VERSIONS, Alias, Version
+from windlass.services.lambda_.event_model import ASYNC_EVENTS
+from windlass.services.lambda_.model import ALIASES, VERSIONS, Alias, Version
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 

@@ -1,4 +1,4 @@
-"""Invoke."""
+"""Invoke, and InvokeAsync, which was there before it could."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import msgspec
 from windlass.aws.calls import Call, Params, Result
 from windlass.fleet.messages import InvokeResult
 from windlass.kernel.faults import Fault, Retry
+from windlass.services.lambda_.event_model import ASYNC_EVENTS, AsyncEvent
 from windlass.services.lambda_.events import EventQueue
-from windlass.services.lambda_.find import qualified
+from windlass.services.lambda_.find import qualified, require
 from windlass.services.lambda_.invoke import Event, Invoker
 from windlass.services.lambda_.limits import (
     ASYNC_PAYLOAD_BYTES_MAX,
     CLIENT_CONTEXT_BYTES_MAX,
+    INVOKE_ASYNC_BYTES_MAX,
     SYNC_PAYLOAD_BYTES_MAX,
 )
-from windlass.services.lambda_.model import ASYNC_EVENTS, AsyncEvent
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.target import Target
 from windlass.services.lambda_.tracing import trace_id
@@ -39,7 +40,8 @@ async def invoke(call: Call, params: Params) -> Result:
         case "DryRun":
             return {"StatusCode": 204, "Payload": b""}
         case "Event":
-            return _queue(call, target, payload or b"{}", context)
+            _queue(call, target, payload, context)
+            return {"StatusCode": 202, "Payload": b""}
     tail = params.get("LogType") == "Tail"
     event = Event(call.request_id, payload or b"{}", context, tail, trace_id=call.trace_id)
     try:
@@ -47,6 +49,14 @@ async def invoke(call: Call, params: Params) -> Result:
     except Retry as error:
         raise Fault("ServiceException", f"The execution environment was lost: {error.why}") from error
     return describe_result(result, target.version, tail=event.tail)
+
+
+def invoke_async(call: Call, params: Params) -> Result:
+    """InvokeAsync (deprecated): an event for the function itself."""
+    payload = bytes(params["InvokeArgs"])
+    check_payload(payload, INVOKE_ASYNC_BYTES_MAX)
+    _queue(call, call.part(Invoker).target(require(call, params)), payload, "")
+    return {"Status": 202}
 
 
 def describe_result(result: InvokeResult, version: str, *, tail: bool) -> Result:
@@ -92,7 +102,7 @@ def decode_client_context(given: str) -> str:
         ) from error
 
 
-def _queue(call: Call, target: Target, payload: bytes, context: str) -> Result:
+def _queue(call: Call, target: Target, payload: bytes, context: str) -> None:
     """Make the event durable; the queue takes it from there."""
     function = target.function
     event = AsyncEvent(
@@ -100,7 +110,7 @@ def _queue(call: Call, target: Target, payload: bytes, context: str) -> Result:
         account=function.account,
         region=function.region,
         function=function.name,
-        payload=payload,
+        payload=payload or b"{}",
         client_context=context,
         received_at=call.now,
         due_at=call.now,
@@ -110,4 +120,3 @@ def _queue(call: Call, target: Target, payload: bytes, context: str) -> Result:
     with call.store.transact() as tx:
         tx[ASYNC_EVENTS].put(event)
     call.part(EventQueue).queued(event)
-    return {"StatusCode": 202, "Payload": b""}

@@ -10,6 +10,7 @@ from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
 from windlass.services.lambda_.changes import match_revision, may_change, next_version, unchanged
 from windlass.services.lambda_.code import CodeUsage
+from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS
 from windlass.services.lambda_.find import require, version_of_number
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
 from windlass.services.lambda_.listing import Asked, versions_of
@@ -71,3 +72,4 @@ def delete_version(call: Call, tx: Transaction, function: Function, qualifier: s
             f"Unable to delete version because the following aliases reference it: [{', '.join(pointing)}]",
         )
     tx[VERSIONS].delete(version.key)
+    tx[EVENT_INVOKE_CONFIGS].delete((function.uid, qualifier))

@@ -1,0 +1,90 @@
+"""Event invoke configurations: Put replaces all of one, Update the members that are given."""
+
+from __future__ import annotations
+
+from windlass.aws.calls import Call, Params, Result
+from windlass.aws.paging import page
+from windlass.kernel.faults import Fault
+from windlass.services.lambda_.event_invoke import configured, describe
+from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EventInvokeConfig
+from windlass.services.lambda_.find import reference, version_at
+from windlass.services.lambda_.limits import LIST_ITEMS_MAX
+from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
+from windlass.services.lambda_.package import invalid
+
+
+def put_function_event_invoke_config(call: Call, params: Params) -> Result:
+    with call.store.transact() as tx:
+        config = tx[EVENT_INVOKE_CONFIGS].put(configured(_fresh(call, params), params, call.now))
+    return describe(config)
+
+
+def update_function_event_invoke_config(call: Call, params: Params) -> Result:
+    with call.store.transact() as tx:
+        config = tx[EVENT_INVOKE_CONFIGS].put(configured(_config(call, params), params, call.now))
+    return describe(config)
+
+
+def get_function_event_invoke_config(call: Call, params: Params) -> Result:
+    return describe(_config(call, params))
+
+
+def delete_function_event_invoke_config(call: Call, params: Params) -> Result:
+    with call.store.transact() as tx:
+        tx[EVENT_INVOKE_CONFIGS].delete(_config(call, params).key)
+    return {}
+
+
+def list_function_event_invoke_configs(call: Call, params: Params) -> Result:
+    """ListFunctionEventInvokeConfigs, by qualifier."""
+    function = _function(call, params)
+    rows, marker = page(
+        call.store[EVENT_INVOKE_CONFIGS],
+        "function",
+        function.uid,
+        operation="ListFunctionEventInvokeConfigs",
+        filters=[function.uid],
+        token=params.get("Marker"),
+        limit=params.get("MaxItems", LIST_ITEMS_MAX),
+        fault=lambda: invalid("Invalid Marker"),
+    )
+    result: Result = {"FunctionEventInvokeConfigs": [describe(row) for row in rows]}
+    if marker is not None:
+        result["NextMarker"] = marker
+    return result
+
+
+def _function(call: Call, params: Params) -> Function:
+    """The function that the request names, and which has the version or alias that it names."""
+    named, gone = reference(call, params), Fault("ResourceNotFoundException", "The function doesn't exist.")
+    function = call.store[FUNCTIONS].require(named.key, lambda: gone)
+    try:
+        version_at(call.store, function, named.qualifier, lambda: 0.0)
+    except Fault:
+        raise gone from None
+    return function
+
+
+def _fresh(call: Call, params: Params) -> EventInvokeConfig:
+    """A configuration that says nothing, of the version or alias that the request names."""
+    function = _function(call, params)
+    return EventInvokeConfig(
+        account=function.account,
+        region=function.region,
+        function=function.name,
+        uid=function.uid,
+        qualifier=reference(call, params).qualifier or LATEST,
+        last_modified=call.now,
+    )
+
+
+def _config(call: Call, params: Params) -> EventInvokeConfig:
+    """The one that is there."""
+    fresh = _fresh(call, params)
+    return call.store[EVENT_INVOKE_CONFIGS].require(
+        fresh.key,
+        lambda: Fault(
+            "ResourceNotFoundException",
+            f"The function {describe(fresh)['FunctionArn']} doesn't have an EventInvokeConfig",
+        ),
+    )
