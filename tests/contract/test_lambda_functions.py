@@ -116,7 +116,7 @@ def test_listing_pages_by_name(aws: Any, account: str) -> None:
          "Windlass does not take function code from S3"),
         ({"Code": {"ImageUri": "image"}}, "InvalidParameterValueException", "Windlass runs .zip"),
         ({"PackageType": "Image"}, "InvalidParameterValueException", "Windlass runs .zip"),
-        ({"Runtime": "nodejs20.x"}, "InvalidParameterValueException", "Windlass runs Python functions only"),
+        ({"Runtime": "java21"}, "InvalidParameterValueException", "Windlass does not have the runtime java"),
         ({"Runtime": "python3.7"}, "InvalidParameterValueException",
          "The runtime parameter of python3.7 is no longer supported"),
         ({"Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:l:1"]}, "InvalidParameterValueException",

@@ -341,6 +341,8 @@ def main(libraries: list[str]) -> None:
     write_by_line(sys.stdout)
     write_by_line(sys.stderr)
     sys.argv[1:] = []
+    asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)  # an interpreter that was there before has not
+    sys.path[:0] = [path for path in asked if path and path not in sys.path]
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.path += [path for path in libraries if path not in sys.path]
     request = {"id": ""}

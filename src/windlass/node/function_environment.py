@@ -17,11 +17,13 @@ import msgspec
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_lines as lines
-from windlass.node.function_launcher import Interpreter, Program, Sandbox
+from windlass.node.function_interpreters import Runtime
+from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_outcome import (
     Exited,
     Failed,
     InitFailed,
+    NotStarted,
     Outcome,
     Ready,
     Responded,
@@ -31,8 +33,9 @@ from windlass.node.function_outcome import (
     told,
 )
 from windlass.node.function_output import Output
+from windlass.node.function_packages import Files
 from windlass.node.function_phases import Phase, Stopwatch
-from windlass.node.function_process import variables
+from windlass.node.function_programs import INVALID_ENTRYPOINT, NoProgram, program, start_fault
 from windlass.node.function_runtime import RuntimeProcess
 from windlass.node.runner import Seat
 from windlass.node.runtime_api import Event, RuntimeApi
@@ -73,21 +76,25 @@ class FunctionEnvironment:
         """That part of the start begins now."""
         self._phases.enter(phase, seconds(self._loop.time()))
 
-    async def begin(self, interpreter: Interpreter, sandbox: Sandbox) -> None:
-        """Open the Runtime API and start the process in that sandbox, which is ours to close from now on.
+    async def begin(self, runtime: Runtime, files: Files, sandbox: Sandbox) -> None:
+        """Open the Runtime API and start the runtime in that sandbox, which is ours to close from now on.
 
-        Raises OSError when it cannot.
+        A runtime that cannot be started is what the first event is told. Raises OSError without a listener.
         """
         self._sandbox = sandbox
         port = await self._api.listen()
         if self._gone:
             self._api.close()
             return
-        environment = variables(self.spec, sandbox, f"127.0.0.1:{port}", self._seat.endpoint())
-        self._program = Program((), environment, python=interpreter)
-        self._output.platform(lines.init_start(interpreter.version, self._function.runtime))
+        self._output.platform(lines.init_start(runtime.shown, runtime.notice))
         self._init_timer = self._after(seconds(self._function.init_timeout_s), self._init_too_long)
-        await self._initialise()
+        self._init_began = self._now()
+        api, endpoint = f"127.0.0.1:{port}", self._seat.endpoint()
+        try:
+            self._program = program(self.spec, runtime, files, sandbox, api=api, endpoint=endpoint)
+            await self._initialise()
+        except NoProgram as error:
+            self._settle(NotStarted(INVALID_ENTRYPOINT, str(error)))
         if not self._begun.done():
             self._begun.set_result(None)
 
@@ -175,8 +182,8 @@ class FunctionEnvironment:
                 )
             )
             return await turn
-        except OSError as error:
-            return InitFailed(lines.sandbox_fault("Runtime.InvalidEntrypoint", str(error)), "Runtime.Unknown")
+        except NoProgram as error:
+            return NotStarted(INVALID_ENTRYPOINT, str(error))
         finally:
             self._turn = None
             timer.cancel()
@@ -213,9 +220,13 @@ class FunctionEnvironment:
     # the runtime
 
     async def _initialise(self) -> None:
+        """Start the runtime. Raises NoProgram."""
         assert self._sandbox is not None, "begin comes first"
         self._init_began = self._now()
-        await self._runtime.start(self._sandbox, self._program)
+        try:
+            await self._runtime.start(self._sandbox, self._program)
+        except OSError as error:
+            raise start_fault(self._program.argv, self._sandbox, error) from error
         self.enter("runtime")
 
     def _runtime_ended(self, code: int) -> None:

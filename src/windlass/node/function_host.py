@@ -18,10 +18,11 @@ from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
-from windlass.node.function_launcher import Interpreter, Launcher, Place
+from windlass.node.function_interpreters import Runtime, find
+from windlass.node.function_launcher import Launcher, Place
 from windlass.node.function_outcome import gone
 from windlass.node.function_packages import Packages
-from windlass.node.function_process import find_interpreter, kill_marked
+from windlass.node.function_process import kill_marked
 from windlass.node.runner import Seat
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class LambdaHost:
         self._seat: Seat | None = None
         self._environments: dict[str, FunctionEnvironment] = {}
         self._states: dict[str, UnitState] = {}
-        self._interpreters: dict[str, asyncio.Future[Interpreter]] = {}
+        self._runtimes: dict[str, asyncio.Future[Runtime]] = {}
         self._packages: Packages | None = None
         self._ended_lately: set[str] = set()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -89,14 +90,14 @@ class LambdaHost:
         environment.enter("code")
         try:
             files = await self._files.open(spec.unit_id, function)
-            interpreter = await self._interpreter(function.runtime)
+            runtime = await self._runtime(function.runtime)
             self._note(spec.unit_id, pull_stopped_at=self._now())
             environment.enter("sandbox")
             sandbox = await self._launcher.open(
                 Place(spec.unit_id, files.task, files.layers, function.memory_mib)
             )
             if spec.unit_id in self._environments:
-                await environment.begin(interpreter, sandbox)
+                await environment.begin(runtime, files, sandbox)
             else:
                 sandbox.close()
         except (OSError, BadCode) as error:
@@ -131,8 +132,8 @@ class LambdaHost:
         else:
             self._ended_lately.clear()
 
-    async def _interpreter(self, runtime: str) -> Interpreter:
-        return await self._once(self._interpreters, runtime, partial(find_interpreter, runtime))
+    async def _runtime(self, name: str) -> Runtime:
+        return await self._once(self._runtimes, name, partial(find, name))
 
     async def _once(self, answers: dict[str, asyncio.Future[T]], key: str, work: Callable[[], T]) -> T:
         """Do the blocking work once however many ask; a failure is not kept."""

@@ -15,12 +15,10 @@ LOG_TAIL_BYTES_MAX = 4096
 """Bytes of log in X-Amz-Log-Result; Lambda API, Invoke."""
 
 
-def init_start(version: str, asked: str) -> str:
-    """`version` is the interpreter that runs, "3.11.7"; `asked` the function's runtime, "python3.12"."""
-    line = f"INIT_START Runtime Version: python:{version}\tRuntime Version ARN: windlass:python{version}"
-    if asked.startswith("python") and not version.startswith(asked.removeprefix("python") + "."):
-        line += f"\tWindlass: {asked} is not installed, running under python{version}"
-    return line
+def init_start(runtime: str, notice: str = "") -> str:
+    """`runtime` is what runs, "python:3.11.7"; `notice` what the function's owner should know of that."""
+    line = f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: windlass:{runtime}"
+    return f"{line}\t{notice}" if notice else line
 
 
 def init_report(init: Duration, status: str) -> str:

@@ -39,6 +39,14 @@ class InitFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The runtime could not be started at all; `why` goes into the caller's error."""
+
+    error_type: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """The process ended; 128 + n for signal n."""
 
@@ -50,7 +58,7 @@ class TimedOut:
     pass
 
 
-Outcome: TypeAlias = Ready | Responded | Failed | InitFailed | Exited | TimedOut
+Outcome: TypeAlias = Ready | Responded | Failed | InitFailed | NotStarted | Exited | TimedOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ def told(request_id: str, outcome: Outcome, timeout_s: float) -> Told:
             return Told(payload, UNHANDLED)
         case InitFailed(payload, error_type):
             return Told(payload, UNHANDLED, f"error\tError Type: {error_type}")
+        case NotStarted(error_type, why):
+            payload = lines.sandbox_fault(error_type, f"RequestId: {request_id} Error: {why}")
+            return Told(payload, UNHANDLED, f"error\tError Type: {error_type}")
         case Exited(code):
             return Told(lines.exited(request_id, code), UNHANDLED, "error\tError Type: Runtime.ExitError")
         case _:
@@ -80,7 +91,7 @@ def told(request_id: str, outcome: Outcome, timeout_s: float) -> Told:
 def init_status(outcome: Outcome) -> str:
     """The status in the INIT_REPORT line; empty for an initialisation that succeeded."""
     match outcome:
-        case InitFailed(_, error_type):
+        case InitFailed(_, error_type) | NotStarted(error_type, _):
             return f"error\tError Type: {error_type}"
         case Exited():
             return "error\tError Type: Runtime.ExitError"

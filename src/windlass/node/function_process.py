@@ -1,72 +1,17 @@
-"""The process of one environment: which interpreter, which variables, kill it with all it started.
+"""The process of one environment: what it uses, and killing it with all it started.
 
-Knows the variables of a Python function (docs/aws/lambda.md); knows nothing of events, nor how a process is
-started (function_launcher.py).
+Knows nothing of events, nor how a process is started (function_launcher.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from windlass.fleet.messages import UnitSpec
 from windlass.node import proc
-from windlass.node.function_launcher import Interpreter, Sandbox
-
-
-def own_interpreter() -> Interpreter:
-    return Interpreter(sys.executable, ".".join(str(part) for part in sys.version_info[:3]))
-
-
-def find_interpreter(runtime: str) -> Interpreter:
-    """The interpreter for "python3.12": exactly that one if it is on the PATH and works, else our own.
-
-    Blocks: runs the candidate once. Call it in an executor and keep the answer.
-    """
-    own, wanted = own_interpreter(), runtime.removeprefix("python") + "."
-    if own.version.startswith(wanted):
-        return own
-    path = shutil.which(runtime)
-    if path is None:
-        return own
-    question = "import platform, sys; print(sys.executable, platform.python_version(), sep='\\n')"
-    try:
-        asked = subprocess.run([path, "-c", question], capture_output=True, text=True, timeout=10)
-        executable, version = asked.stdout.split()
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return own
-    return Interpreter(executable, version) if version.startswith(wanted) else own
-
-
-def variables(spec: UnitSpec, sandbox: Sandbox, api: str, endpoint: str) -> dict[str, str]:
-    """Everything the process finds in its environment. Nothing of the agent's own is handed on but PATH."""
-    function = spec.function
-    assert function is not None
-    given = dict(function.environment)
-    fixed = {
-        "AWS_LAMBDA_RUNTIME_API": api,
-        "LAMBDA_TASK_ROOT": sandbox.task_root,
-        "LAMBDA_RUNTIME_DIR": sandbox.runtime_root,
-        "PWD": sandbox.task_root,
-        "_HANDLER": function.handler,
-    }
-    defaults = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": "en_US.UTF-8",
-        "LC_CTYPE": "C.UTF-8",
-        "TZ": ":UTC",
-        "SHLVL": "0",
-    }
-    marks = {proc.UNIT_MARK: spec.unit_id, proc.CONTAINER_MARK: "function"}
-    present = {name: value for name, value in defaults.items() if value}
-    return {**marks, **present, **given, **fixed, **marks}
 
 
 def kill_group(pid: int) -> None:

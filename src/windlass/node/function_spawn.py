@@ -85,7 +85,12 @@ def _command(program: Program) -> list[str]:
     python: Interpreter | None = program.python
     if python is None:
         return list(program.argv)
-    return [python.path, "-S", "-c", _START, RUNTIME_ROOT, *libraries()]
+    return python_command(python, RUNTIME_ROOT)
+
+
+def python_command(python: Interpreter, runtime_root: str) -> list[str]:
+    """The command line of the Python runtime, whose files are in `runtime_root`."""
+    return [python.path, "-S", "-c", _START, runtime_root, *libraries()]
 
 
 def _limit(pid: int) -> None:

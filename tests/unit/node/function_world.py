@@ -17,6 +17,7 @@ from windlass.fleet.messages import (
     FunctionSpec,
     Invoke,
     InvokeResult,
+    Layer,
     LogTarget,
     UnitSpec,
     UnitState,
@@ -86,6 +87,8 @@ class World:
         init_timeout_s: float = 10,
         memory_mib: int = 128,
         environment: tuple[tuple[str, str], ...] = (),
+        runtime: str = "python3.11",
+        layers: Sequence[Mapping[str, str]] = (),
     ) -> str:
         """Start an environment with these files ({"app.py": source}); returns its unit id."""
         self.count += 1
@@ -95,15 +98,20 @@ class World:
             code_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
             code_path=str(archive),
             handler=handler,
-            runtime="python3.11",
+            runtime=runtime,
             memory_mib=memory_mib,
             timeout_s=timeout_s,
             init_timeout_s=init_timeout_s,
             environment=(("AWS_LAMBDA_FUNCTION_NAME", "f"), *environment),
             log=TARGET,
+            layers=tuple(self._layer(f"{unit_id}-{i}", layer) for i, layer in enumerate(layers)),
         )
         self.host.start(UnitSpec(unit_id=unit_id, kind="function", function=function))
         return unit_id
+
+    def _layer(self, name: str, files: Mapping[str, str]) -> Layer:
+        archive = a_package(self.directory / f"{name}.zip", files)
+        return Layer(hashlib.sha256(archive.read_bytes()).hexdigest(), str(archive))
 
     async def invoke(self, unit_id: str, event: Any = None, *, request_id: str = "r1") -> InvokeResult:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -126,11 +134,13 @@ class World:
 
 
 def a_package(path: Path, files: Mapping[str, str] | str) -> Path:
-    """A zip file; plain text becomes app.py."""
+    """A zip file; plain text becomes app.py, and what begins with #! may be executed."""
     members = {"app.py": files} if isinstance(files, str) else files
     with zipfile.ZipFile(path, "w") as package:
         for name, text in members.items():
-            package.writestr(name, text)
+            member = zipfile.ZipInfo(name)
+            member.external_attr = (0o755 if text.startswith("#!") else 0o644) << 16
+            package.writestr(member, text)
     return path
 
 

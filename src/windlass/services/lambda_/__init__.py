@@ -97,7 +97,7 @@ SERVICE = Service(
     tables=TABLES,
     start=start,
     partial={
-        "CreateFunction": f"Python .zip packages in the request only; {_CONFIGURATION}",
+        "CreateFunction": f"no S3, images; not java, dotnet, ruby; {_CONFIGURATION}",
         "UpdateFunctionCode": "packages in the request only; no S3, images",
         "UpdateFunctionConfiguration": _CONFIGURATION,
         "GetFunction": "Code has no Location",

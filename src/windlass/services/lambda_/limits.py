@@ -74,7 +74,10 @@ LETTERS_AT_ONCE = 100
 INVOKE_ASYNC_BYTES_MAX = 262_144
 """InvokeAsync: what an event could have when there was only that."""
 
-RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+RUNTIMES = (
+    *("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"),
+    *("nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "provided.al2", "provided.al2023"),
+)
 """Runtimes that run here; Lambda developer guide, "Lambda runtimes" (late 2025)."""
 RUNTIMES_ENDED = frozenset(
     {"python2.7", "python3.6", "python3.7", "go1.x", "provided", "java8", "ruby2.5", "ruby2.7"}

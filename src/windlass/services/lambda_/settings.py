@@ -124,7 +124,10 @@ def check_runtime(runtime: str) -> None:
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."
         )
-    raise invalid(f"Windlass runs Python functions only ({', '.join(RUNTIMES)}), not {runtime} yet")
+    raise invalid(
+        f"Windlass does not have the runtime {runtime}. It has {', '.join(RUNTIMES)}; others run as a "
+        "custom runtime: provided.al2023 with a bootstrap"
+    )
 
 
 def check_environment(given: Mapping[str, str]) -> None:

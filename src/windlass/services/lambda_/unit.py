@@ -69,7 +69,6 @@ def variables(
         "AWS_SESSION_TOKEN": credentials.session_token,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_REGION": function.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": target.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mib),
@@ -77,4 +76,6 @@ def variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }
+    if not settings.runtime.startswith("provided"):  # of OS-only runtimes AWS says nothing
+        fixed["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{settings.runtime}"
     return tuple({"AWS_ENDPOINT_URL": endpoint, **dict(settings.environment), **fixed}.items())
