@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from windlass.fleet.transitions import UNIT_MOVES
 from windlass.front.coverage import coverage, markdown
-from windlass.kernel.machine import diagram
+from windlass.kernel.machine import Moves, diagram
 from windlass.services.catalogue import SERVICES
+from windlass.services.lambda_.sources.transitions import MAPPING_MOVES
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "windlass"
@@ -30,10 +33,16 @@ def test_files_that_the_maps_name_exist() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_unit_diagram_is_drawn_from_its_table() -> None:
-    """docs/architecture.md shows UNIT_MOVES as it is; paste `machine.diagram(...)` when it changes."""
-    drawn = diagram(UNIT_MOVES, "fleet/transitions.py: UNIT_MOVES")
-    assert f"```mermaid\n{drawn}```" in (ROOT / "docs" / "architecture.md").read_text()
+@pytest.mark.parametrize(
+    ("page", "moves", "title"),
+    [
+        ("architecture.md", UNIT_MOVES, "fleet/transitions.py: UNIT_MOVES"),
+        ("aws/lambda.md", MAPPING_MOVES, "services/lambda_/sources/transitions.py: MAPPING_MOVES"),
+    ],
+)
+def test_diagrams_are_drawn_from_their_tables(page: str, moves: Moves, title: str) -> None:
+    """Pages show the tables as they are; paste `machine.diagram(...)` when one changes."""
+    assert f"```mermaid\n{diagram(moves, title)}```" in (ROOT / "docs" / page).read_text()
 
 
 def test_the_coverage_list_tells_the_truth() -> None:

@@ -31,6 +31,11 @@ class Spawn:
         task.add_done_callback(self._ended)
         return task
 
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is started any more."""
+        return self._closing
+
     def names(self) -> list[str]:
         """What runs now: for status pages and for tests that nothing was left behind."""
         return [task.get_name() for task in self._running]

@@ -18,6 +18,7 @@ from windlass.services.lambda_.handlers import (
     aliases,
     concurrency,
     event_invoke,
+    event_sources,
     functions,
     invocations,
     policies,
@@ -28,6 +29,8 @@ from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
+from windlass.services.lambda_.sources.controller import Sources
+from windlass.services.lambda_.sources.model import MAPPINGS
 from windlass.services.plane import Plane, Service
 
 
@@ -42,14 +45,20 @@ def start(plane: Plane) -> Sequence[object]:
     measuring = Measuring(plane)
     invoker = Invoker(plane, controller.environments, cold_starts, measuring)
     events = EventQueue(plane, invoker, measuring)
-    controller.start()
+    sources = Sources(plane, invoker)
     letters = Letters(plane, measuring)
+    controller.start()
+    sources.start()
     plane.spawn.start("lambda.events", events.run())
     plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
-    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, cold_starts, measuring)
+    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, sources, cold_starts, measuring)
 
 
+_QUEUES_ONLY = (
+    "SQS queues only; no provisioned mode, no customer keys; MetricsConfig is stored and shown, nothing is "
+    "published; what the role may do is not checked"
+)
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
     "layers, images, VPC, file systems, SnapStart, JSON logs"
@@ -93,8 +102,13 @@ SERVICE = Service(
         "GetFunctionEventInvokeConfig": event_invoke.get_function_event_invoke_config,
         "DeleteFunctionEventInvokeConfig": event_invoke.delete_function_event_invoke_config,
         "ListFunctionEventInvokeConfigs": event_invoke.list_function_event_invoke_configs,
+        "CreateEventSourceMapping": event_sources.create_event_source_mapping,
+        "GetEventSourceMapping": event_sources.get_event_source_mapping,
+        "ListEventSourceMappings": event_sources.list_event_source_mappings,
+        "UpdateEventSourceMapping": event_sources.update_event_source_mapping,
+        "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     },
-    tables=TABLES,
+    tables=(*TABLES, MAPPINGS),
     start=start,
     partial={
         "CreateFunction": f"no S3, images; not java, dotnet, ruby; {_CONFIGURATION}",
@@ -104,6 +118,8 @@ SERVICE = Service(
         "AddPermission": "stored and read back; nothing is authorized by it",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
+        "CreateEventSourceMapping": _QUEUES_ONLY,
+        "UpdateEventSourceMapping": _QUEUES_ONLY,
     },
     throttled="TooManyRequestsException",
     throttled_members={"Reason": "CallerRateLimitExceeded", "Type": "User"},

@@ -1,20 +1,22 @@
-"""Tags of functions."""
+"""Tags of functions and of event source mappings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import collections.abc
 from dataclasses import replace
 
 from windlass.aws.arn import parse
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
+from windlass.kernel.store import Transaction
 from windlass.services.lambda_.limits import TAGS_MAX
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.names import not_found, resolve
 from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.sources.model import MAPPINGS, Mapping
 
 
-def check_tags(tags: Mapping[str, str]) -> None:
+def check_tags(tags: collections.abc.Mapping[str, str]) -> None:
     """Limits of AWS tags: count, lengths, reserved prefix."""
     if len(tags) > TAGS_MAX:
         raise invalid(f"Tags exceed the limit of {TAGS_MAX} per resource")
@@ -28,19 +30,18 @@ def check_tags(tags: Mapping[str, str]) -> None:
 def tag_resource(call: Call, params: Params) -> Result:
     check_tags(params["Tags"])
     with call.store.transact() as tx:
-        function = _tagged(call, params)
-        tags = {**dict(function.tags), **params["Tags"]}
+        row = _tagged(call, params)
+        tags = {**dict(row.tags), **params["Tags"]}
         check_tags(tags)
-        tx[FUNCTIONS].put(replace(function, tags=tuple(sorted(tags.items()))))
+        _put(tx, row, tags)
     return {}
 
 
 def untag_resource(call: Call, params: Params) -> Result:
     gone = set(params["TagKeys"])
     with call.store.transact() as tx:
-        function = _tagged(call, params)
-        left = tuple(tag for tag in function.tags if tag[0] not in gone)
-        tx[FUNCTIONS].put(replace(function, tags=left))
+        row = _tagged(call, params)
+        _put(tx, row, {key: value for key, value in row.tags if key not in gone})
     return {}
 
 
@@ -48,9 +49,22 @@ def list_tags(call: Call, params: Params) -> Result:
     return {"Tags": dict(_tagged(call, params).tags)}
 
 
-def _tagged(call: Call, params: Params) -> Function:
+def _put(tx: Transaction, row: Function | Mapping, tags: dict[str, str]) -> None:
+    """The row with these tags."""
+    if isinstance(row, Mapping):
+        tx[MAPPINGS].put(replace(row, tags=tuple(sorted(tags.items()))))
+    else:
+        tx[FUNCTIONS].put(replace(row, tags=tuple(sorted(tags.items()))))
+
+
+def _tagged(call: Call, params: Params) -> Function | Mapping:
+    """The function or event source mapping with the ARN in the request."""
     resource = params["Resource"]
     arn = parse(resource)
+    if arn is not None and arn.resource.startswith("event-source-mapping:"):
+        mapping = call.store[MAPPINGS].get(arn.resource.partition(":")[2])
+        if mapping is not None and mapping.arn == resource and mapping.account == call.account:
+            return mapping
     if arn is None or not arn.resource.startswith("function:"):
         raise Fault("ResourceNotFoundException", f"The resource you requested does not exist: {resource}")
     named = resolve(resource, None, call.account, call.region, call.caller.arn)

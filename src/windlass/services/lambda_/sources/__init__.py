@@ -1,0 +1,1 @@
+"""Event source mappings: what takes messages from queues and invokes functions with them."""

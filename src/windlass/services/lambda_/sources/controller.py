@@ -1,0 +1,110 @@
+"""The loop that takes event source mappings where their callers want them, and holds their pollers.
+
+Writes `Mapping.state` where a change ends (Enabled, Disabled) and deletes mappings. A mapping that is
+switched off or deleted is so when its last batch is through; after a restart none runs, so it is at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from windlass.kernel.clock import MINUTE, Instant, seconds
+from windlass.kernel.ids import Ids
+from windlass.kernel.machine import move
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Change
+from windlass.services.lambda_.invoke import Invoker
+from windlass.services.lambda_.model import ALIASES, FUNCTIONS, VERSIONS
+from windlass.services.lambda_.sources.model import MAPPINGS, Mapping
+from windlass.services.lambda_.sources.pollers import PollerGroup
+from windlass.services.lambda_.sources.transitions import MAPPING_MOVES, SETTLED
+from windlass.services.plane import Plane
+
+
+class Sources:
+    """All event source mappings of a plane; `start` runs them."""
+
+    def __init__(self, plane: Plane, invoker: Invoker) -> None:
+        self._plane = plane
+        self._invoker = invoker
+        self._ids = Ids(plane.chance.stream("lambda.mapping"))
+        self._groups: dict[str, PollerGroup] = {}
+        self._after = seconds(plane.quotas.delay_s("lambda.mapping_change"))
+        self._loop = Loop("lambda.mappings", plane.clock, plane.journal, self._pass, period=MINUTE)
+        plane.store.watch((MAPPINGS,), self._on_mapping)
+        plane.store.watch((FUNCTIONS,), self._on_function)
+        plane.store.watch((VERSIONS, ALIASES), self._on_qualifier)
+
+    def start(self) -> None:
+        self._plane.spawn.start("lambda.mappings", self._loop.run())
+
+    def last_result(self, uuid: str) -> str:
+        """What came of the mapping's last batch; empty when there was none since it was switched on."""
+        group = self._groups.get(uuid)
+        return "" if group is None else group.last_result
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        store = self._plane.store[MAPPINGS]
+        uuids = sorted({str(key) for key in keys}) if keys else [*self._groups, *_uuids(store.all())]
+        later: list[Instant] = []
+        for uuid in dict.fromkeys(uuids):
+            mapping = store.get(uuid)
+            event = self._bring(uuid, mapping)
+            if mapping is None or event is None:
+                continue
+            due = mapping.last_modified + self._after
+            if due <= now:
+                self._settle(mapping, event, now)
+            else:
+                later.append(due)
+        return min(later, default=None)
+
+    def _bring(self, uuid: str, mapping: Mapping | None) -> str | None:
+        """Have it polled as its row says; the event of a row that waits for this, once it is so."""
+        group = self._groups.get(uuid)
+        if mapping is not None and mapping.enabled and mapping.state != "Deleting":
+            if group is None or group.closed:
+                self._groups[uuid] = self._open(mapping)
+            else:
+                group.change(mapping)
+            return None if mapping.state in SETTLED else "opened"
+        if group is not None and group.running:
+            group.close()
+            return None
+        self._groups.pop(uuid, None)
+        return None if mapping is None or mapping.state in SETTLED else "closed"
+
+    def _open(self, mapping: Mapping) -> PollerGroup:
+        uuid = mapping.uuid
+        return PollerGroup(self._plane, self._invoker, self._ids, mapping, lambda: self._loop.wake(uuid))
+
+    def _settle(self, mapping: Mapping, event: str, now: Instant) -> None:
+        with self._plane.store.transact() as tx:
+            if tx[MAPPINGS].get(mapping.uuid) != mapping:
+                return  # changed meanwhile: that woke the loop again
+            if mapping.state == "Deleting":
+                tx[MAPPINGS].delete(mapping.uuid)
+                return
+            state = move(MAPPING_MOVES, mapping.state, event, mapping)
+            tx[MAPPINGS].put(replace(mapping, state=state, last_modified=now))
+
+    def _on_mapping(self, change: Change) -> None:
+        self._loop.wake(change.key)
+
+    def _on_function(self, change: Change) -> None:
+        self._wake((change.new or change.old).key)
+
+    def _on_qualifier(self, change: Change) -> None:
+        row = change.new or change.old
+        self._wake((row.account, row.region, row.function))
+
+    def _wake(self, function: tuple[str, str, str]) -> None:
+        for mapping in self._plane.store[MAPPINGS].by("function", function):
+            group = self._groups.get(mapping.uuid)
+            if group is not None:
+                group.wake()
+
+
+def _uuids(mappings: Iterable[Mapping]) -> list[str]:
+    return sorted(mapping.uuid for mapping in mappings)
