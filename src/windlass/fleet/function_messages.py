@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
+"""Why an environment ended that was to be initialised ahead of events, and could not be.
+
+In AWS's words: ProvisionedConcurrencyConfig, StatusReason.
+"""
+
 
 class StartPhases(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long a node took for each part of an environment's start: nanoseconds, in the order of their time.

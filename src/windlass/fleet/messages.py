@@ -207,6 +207,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     log: LogTarget | None = None
     layers: tuple[Layer, ...] = ()
     """In the order that they go to /opt: of two files of one path the later layer's counts."""
+    ahead: bool = False
+    """Initialise it before any event comes: it runs once that has succeeded, and ends if it fails."""
 
 
 class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):

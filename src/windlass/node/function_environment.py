@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from windlass.fleet.function_messages import INIT_FAILURE
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_lines as lines
@@ -70,6 +71,8 @@ class FunctionEnvironment:
         self._init: Duration = 0
         self._first = True
         self._gone = False
+        self._why = ""
+        """Why it ends, if that is known before its process has ended."""
         self._phases = Stopwatch()
 
     def enter(self, phase: Phase) -> None:
@@ -98,12 +101,17 @@ class FunctionEnvironment:
         if not self._begun.done():
             self._begun.set_result(None)
 
+    async def initialised(self) -> None:
+        """Return when the initialisation is over, however it ended."""
+        await self._initialised
+
     def end(self, why: str = "") -> None:
         """Kill everything; `ended` follows once the process is gone, at once when there is none."""
+        self._why = self._why or why
         if self._runtime.pid:
             self._runtime.kill()
         else:
-            self._over(why)
+            self._over(self._why)
 
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         """Run one event; a second one beside it is not taken.
@@ -148,7 +156,7 @@ class FunctionEnvironment:
         self._output.clear_tail()
         first, self._first = self._first, False
         outcome = await self._initialised if first else Ready()
-        init = self._init if first and isinstance(outcome, Ready) else 0
+        init = self._init if first and isinstance(outcome, Ready) and not self._function.ahead else 0
         self._output.platform(lines.start(invoke.request_id, self._version))
         began = self._now()
         if isinstance(outcome, Ready | TimedOut):
@@ -233,7 +241,7 @@ class FunctionEnvironment:
         if self._gone:
             return
         if self._idle():
-            self._over(lines.exit_reason(code))
+            self._over(self._why or lines.exit_reason(code))
         else:
             self._settle(Exited(code))
 
@@ -242,8 +250,9 @@ class FunctionEnvironment:
         if self._initialised.done():
             return
         self._settle_init(TimedOut())
-        self._runtime.drop()
-        self._api.restart()
+        if not self._function.ahead:
+            self._runtime.drop()
+            self._api.restart()
 
     def _settle(self, outcome: Outcome) -> None:
         if self._turn is not None:
@@ -258,10 +267,14 @@ class FunctionEnvironment:
         if self._api.dialled_at:
             self._phases.enter("init", seconds(self._api.dialled_at))
         self._phases.finish(seconds(self._loop.time()))
-        if status := init_status(outcome):
+        failed = not isinstance(outcome, Ready)
+        if failed or self._function.ahead:
             self._output.drain()
-            self._output.platform(lines.init_report(self._now() - self._init_began, status))
+            report = lines.init_report(self._now() - self._init_began, init_status(outcome))
+            self._output.platform(report)
         self._initialised.set_result(outcome)
+        if failed and self._function.ahead:
+            self.end(INIT_FAILURE)
 
     def _idle(self) -> bool:
         """Nobody waits and nothing is left to tell: what a failed start says is kept for the first event."""
@@ -269,7 +282,7 @@ class FunctionEnvironment:
             return False
         if not self._initialised.done():
             return False
-        return not self._first or isinstance(self._initialised.result(), Ready)
+        return not self._first or self._function.ahead or isinstance(self._initialised.result(), Ready)
 
     def _over(self, why: str) -> None:
         if self._gone:

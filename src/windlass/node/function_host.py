@@ -98,6 +98,8 @@ class LambdaHost:
             )
             if spec.unit_id in self._environments:
                 await environment.begin(runtime, files, sandbox)
+                if function.ahead:
+                    await environment.initialised()
             else:
                 sandbox.close()
         except (OSError, BadCode) as error:

@@ -22,7 +22,7 @@ def init_start(runtime: str, notice: str = "") -> str:
 
 
 def init_report(init: Duration, status: str) -> str:
-    """Written only when an initialisation failed. `status` is "timeout", or "error" and its type."""
+    """Of one that failed, or that came ahead of events: "success", "timeout", or "error" and its type."""
     return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: init\tStatus: {status}"
 
 

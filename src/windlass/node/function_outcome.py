@@ -89,7 +89,7 @@ def told(request_id: str, outcome: Outcome, timeout_s: float) -> Told:
 
 
 def init_status(outcome: Outcome) -> str:
-    """The status in the INIT_REPORT line; empty for an initialisation that succeeded."""
+    """The status in the INIT_REPORT line of an initialisation that is over."""
     match outcome:
         case InitFailed(_, error_type) | NotStarted(error_type, _):
             return f"error\tError Type: {error_type}"
@@ -98,7 +98,7 @@ def init_status(outcome: Outcome) -> str:
         case TimedOut():
             return "timeout"
         case _:
-            return ""
+            return "success"
 
 
 def gone(invoke: Invoke) -> InvokeResult:

