@@ -95,10 +95,14 @@ class Lambda:
     async def do(self, operation: str, **params: Any) -> Result:
         return await self.plane.calls.run("lambda", operation, params, caller=a_caller(), region=REGION)
 
+    async def create(self, name: str = "f", **params: Any) -> Result:
+        """Create a function: Pending."""
+        fields = {"Runtime": "python3.11", "Role": ROLE, "Handler": "app.handler", **params}
+        return await self.do("CreateFunction", FunctionName=name, Code={"ZipFile": a_zip()}, **fields)
+
     async def function(self, name: str = "f", **params: Any) -> None:
         """Create it and wait until it is Active."""
-        fields = {"Runtime": "python3.11", "Role": ROLE, "Handler": "app.handler", **params}
-        await self.do("CreateFunction", FunctionName=name, Code={"ZipFile": a_zip()}, **fields)
+        await self.create(name, **params)
         await self.until(lambda store: self.row(name).state == "Active")
 
     def row(self, name: str = "f") -> Any:

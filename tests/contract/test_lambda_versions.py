@@ -275,3 +275,15 @@ def test_account_settings_count_versions(aws: Any, account: str) -> None:
     settings = aws.get_account_settings()
     assert settings["AccountUsage"] == {"TotalCodeSize": 0, "FunctionCount": 0}
     assert settings["AccountLimit"]["TotalCodeSize"] == 75 * 2**30
+
+
+@pytest.mark.parametrize(
+    "waiter",
+    ["function_exists", "function_active", "function_active_v2", "function_updated", "function_updated_v2"],
+)
+def test_waiters(aws: Any, account: str, waiter: str) -> None:
+    """Each of botocore's ends, of the function and of a version where it takes a qualifier."""
+    create(aws, account, Publish=True)
+    aws.get_waiter(waiter).wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    aws.get_waiter(waiter).wait(FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 1})
+    assert aws.get_function(FunctionName="f", Qualifier="1")["Configuration"]["State"] == "Active"

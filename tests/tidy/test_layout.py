@@ -170,6 +170,7 @@ PURE = (
     "services/lambda_/sources/scaling.py",
     "services/lambda_/sources/transitions.py",
     "services/lambda_/target.py",
+    "services/lambda_/transitions.py",
     "services/lambda_/tracing.py",
     "services/logs/batch.py",
     "services/logs/filter_pattern.py",

@@ -25,6 +25,7 @@ from windlass.services.lambda_.handlers import (
     tags,
     versions,
 )
+from windlass.services.lambda_.idleness import Idleness
 from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
@@ -49,10 +50,12 @@ def start(plane: Plane) -> Sequence[object]:
     letters = Letters(plane, measuring)
     controller.start()
     sources.start()
+    plane.spawn.start("lambda.inactive", Idleness(plane, controller.environments).run())
     plane.spawn.start("lambda.events", events.run())
     plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
-    return (code, CodeUsage(plane.store, plane.quotas), invoker, events, sources, cold_starts, measuring)
+    usage = CodeUsage(plane.store, plane.quotas)
+    return (controller, code, usage, invoker, events, sources, cold_starts, measuring)
 
 
 _QUEUES_ONLY = (

@@ -11,8 +11,8 @@ from windlass.services.lambda_.names import not_active
 
 
 def may_change(function: Function) -> None:
-    """Raise the fault of a function that is Pending or has an update in progress."""
-    if function.state == "Pending":
+    """Raise the fault of a function that is Pending or Failed, or has an update in progress."""
+    if function.state in ("Pending", "Failed"):
         raise not_active(function.state)
     if function.changing:
         raise Fault(

@@ -1,12 +1,13 @@
 """Lambda's loops: take over what callers want, clean up after environments, let idle ones go.
 
-Writes `Function.served`, `state` and `update_status`, `Version.state`, `Unit.desired` of Lambda's units, and
+Writes `Function.served` and the states of functions and versions, `Unit.desired` of Lambda's units, and
 deletes units that ended. Known gap: a function becomes Active without its code being on a node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import TypeAlias
 
 from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet.model import UNITS
@@ -17,11 +18,22 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.environments import ENDED, Environments
-from windlass.services.lambda_.find import served_generation
+from windlass.services.lambda_.find import put_row, served_generation
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE, IDLE_RECLAIM
 from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, VERSIONS, Function, Version, pool_key
+from windlass.services.lambda_.transitions import (
+    Readiness,
+    Ready,
+    Unable,
+    Wait,
+    ready,
+    together,
+    unable,
+)
 from windlass.services.plane import Plane
 
+Needs: TypeAlias = Callable[[Function | Version, Instant], Readiness]
+"""Whether what a row's settings need is there; called again and again while it is `changing`."""
 PERIOD = MINUTE
 RECLAIM_PERIOD = 15 * SECOND
 """How often idle environments are looked at, at most; more often when the profile reclaims sooner."""
@@ -36,6 +48,8 @@ class Controller:
         self._loop = Loop("lambda", plane.clock, plane.journal, self._pass, period=PERIOD)
         idle = plane.quotas.value("lambda.idle_reclaim_s")
         self._idle = IDLE_RECLAIM if idle is None else seconds(idle)
+        self.needs: list[Needs] = []
+        """What functions and versions wait for beside the profile's delay; added to before `start`."""
         self._ready_after = seconds(plane.quotas.delay_s("lambda.function_ready"))
         period = max(SECOND // 4, min(RECLAIM_PERIOD, self._idle // 4))
         self._reclaim = Loop("lambda.idle", plane.clock, plane.journal, self._reclaim_pass, period=period)
@@ -61,52 +75,52 @@ class Controller:
         version: Version = change.new or change.old
         if change.new is None:
             self._loop.wake(("gone", pool_key(version.uid, str(version.number))))
-        elif version.state == "Pending":
+        elif version.changing:
             self._loop.wake(("version", version.key))
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        changing: list[Function] = []
-        versions: list[Version] = []
+        changing: list[Function | Version] = []
         units: set[str] = set()
         if not keys:
-            changing = self._plane.store[FUNCTIONS].by("changing", True)
-            versions = self._plane.store[VERSIONS].by("changing", True)
+            changing += self._plane.store[FUNCTIONS].by("changing", True)
+            changing += self._plane.store[VERSIONS].by("changing", True)
             units = {row.unit_id for row in self._plane.store[ENVIRONMENTS].all()}
         for key in keys:
             match key:
                 case ("function", function_key):
                     changing += filter(None, [self._plane.store[FUNCTIONS].get(function_key)])
                 case ("version", version_key):
-                    versions += filter(None, [self._plane.store[VERSIONS].get(version_key)])
+                    changing += filter(None, [self._plane.store[VERSIONS].get(version_key)])
                 case ("unit", str(unit_id)):
                     units.add(unit_id)
                 case ("gone", str(pool)):
                     self.environments.forget_pool(pool)
-        again = [self._take_over(changing, now), self._make_ready(versions, now)]
+        again = self._settle([row for row in changing if row.changing], now)
         self._clean_up(sorted(units))
-        return min(filter(None, again), default=None)
+        return again
 
-    def _take_over(self, changing: list[Function], now: Instant) -> Instant | None:
-        """Serve what is wanted, once it is time; returns when the next one is due."""
-        due = [f for f in changing if f.last_modified + self._ready_after <= now]
-        if any(function.changing for function in due):
+    def _settle(self, waiting: list[Function | Version], now: Instant) -> Instant | None:
+        """Move those on that have what they need, or cannot have it; returns when to look at the others."""
+        settled: list[Function | Version] = []
+        looks: list[Instant] = []
+        for row in waiting:
+            match self._readiness(row, now):
+                case Ready():
+                    settled.append(ready(row, self._ids.uuid()))
+                case Unable(reason):
+                    settled.append(unable(row, reason, self._ids.uuid()))
+                case Wait(until):
+                    looks += [] if until is None else [until]
+        if settled:
             with self._plane.store.transact() as tx:
-                for function in sorted(due, key=lambda f: f.key):
-                    current = tx[FUNCTIONS].get(function.key)
-                    if current is not None and current == function and current.changing:
-                        tx[FUNCTIONS].put(serve(current, self._ids.uuid()))
-        later = [f.last_modified + self._ready_after for f in changing if f not in due]
-        return min(later, default=None)
+                for row in settled:
+                    put_row(tx, row)
+        return min(looks, default=None)
 
-    def _make_ready(self, versions: list[Version], now: Instant) -> Instant | None:
-        """Make versions Active once it is time; returns when the next one is due."""
-        due = [v for v in versions if v.created_at + self._ready_after <= now and v.state == "Pending"]
-        if due:
-            with self._plane.store.transact() as tx:
-                for version in sorted(due, key=lambda v: v.key):
-                    if tx[VERSIONS].get(version.key) == version:
-                        tx[VERSIONS].put(replace(version, state="Active", revision_id=self._ids.uuid()))
-        return min((v.created_at + self._ready_after for v in versions if v not in due), default=None)
+    def _readiness(self, row: Function | Version, now: Instant) -> Readiness:
+        due = row.waits_since + self._ready_after
+        parts: list[Readiness] = [Ready() if due <= now else Wait(due)]
+        return together([*parts, *(needs(row, now) for needs in self.needs)])
 
     def _clean_up(self, unit_ids: list[str]) -> None:
         """Delete the rows of environments that ended, stop those that nobody wants."""
@@ -144,15 +158,3 @@ class Controller:
             spare = pool.spare(generation, now, self._idle, ENVIRONMENT_LIFE)
             self.environments.unwant(spare)
         return None
-
-
-def serve(function: Function, revision_id: str) -> Function:
-    """The function once its wanted settings are in place."""
-    return replace(
-        function,
-        served=function.wanted,
-        served_generation=function.generation,
-        state="Active",
-        update_status="Successful",
-        revision_id=revision_id,
-    )

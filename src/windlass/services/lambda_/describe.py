@@ -13,9 +13,7 @@ from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant
 from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version
 from windlass.services.lambda_.names import Reference
-
-_BEING_CREATED = "The function is being created."
-"""AWS says so in updates too; recorded in late 2025."""
+from windlass.services.lambda_.transitions import CREATING, Reason
 
 
 def configuration(function: Function, qualifier: str = "", *, states: bool = True) -> Result:
@@ -32,7 +30,8 @@ def configuration(function: Function, qualifier: str = "", *, states: bool = Tru
         **_settings(function.name, function.wanted),
     }
     if states:
-        described |= _states(function.state, function.update_status)
+        described |= _state(function)
+        described |= _update(function)
     return described
 
 
@@ -48,7 +47,8 @@ def version(row: Version, qualifier: str = "", *, states: bool = True) -> Result
         **_settings(row.function, row.settings),
     }
     if states:
-        described |= _states(row.state, "" if row.state == "Pending" else "Successful")
+        described |= _state(row)
+        described |= {} if row.state == "Pending" else {"LastUpdateStatus": "Successful"}
     return described
 
 
@@ -120,12 +120,23 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     return described
 
 
-def _states(state: str, update_status: str) -> dict[str, Any]:
-    described: dict[str, Any] = {"State": state}
-    if state == "Pending":
-        described |= {"StateReason": _BEING_CREATED, "StateReasonCode": "Creating"}
-    if update_status:
-        described["LastUpdateStatus"] = update_status
-    if update_status == "InProgress":
-        described |= {"LastUpdateStatusReason": _BEING_CREATED, "LastUpdateStatusReasonCode": "Creating"}
+def _state(row: Function | Version) -> dict[str, Any]:
+    reason = Reason(row.state_code, row.state_reason)
+    if row.state == "Pending" and not reason.code:
+        reason = CREATING
+    described: dict[str, Any] = {"State": row.state}
+    if reason.code:
+        described |= {"StateReason": reason.text, "StateReasonCode": reason.code}
+    return described
+
+
+def _update(function: Function) -> dict[str, Any]:
+    if not function.update_status:
+        return {}
+    reason = Reason(function.update_code, function.update_reason)
+    if function.update_status == "InProgress":
+        reason = CREATING
+    described: dict[str, Any] = {"LastUpdateStatus": function.update_status}
+    if reason.code:
+        described |= {"LastUpdateStatusReason": reason.text, "LastUpdateStatusReasonCode": reason.code}
     return described

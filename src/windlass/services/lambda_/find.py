@@ -1,4 +1,4 @@
-"""Rows that a request means, or AWS's fault: functions, versions, aliases. Reads only."""
+"""Rows that a request means, or AWS's fault: functions, versions, aliases."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from windlass.aws.calls import Call, Params
 from windlass.kernel.faults import Fault
-from windlass.kernel.store import Store
+from windlass.kernel.store import Store, Transaction
 from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Alias, Function, Version
 from windlass.services.lambda_.names import Reference, not_found, resolve
 from windlass.services.lambda_.package import invalid
-from windlass.services.lambda_.target import PUBLISHED_GENERATION, Target, latest, published, version_of
+from windlass.services.lambda_.target import PUBLISHED_GENERATION, version_of
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 """How a version is written: no zeros in front, and short enough to be one."""
@@ -69,19 +69,26 @@ def require_version(store: Store, function: Function, number: str) -> Version:
     return version
 
 
-def target(store: Store, function: Function, qualifier: str, draw: Callable[[], float]) -> Target:
-    """What an invocation with that qualifier runs. Raises Fault: no such qualifier, not ready yet."""
-    version = version_at(store, function, qualifier, draw)
-    return latest(function, qualifier) if version is None else published(function, version, qualifier)
+def put_row(tx: Transaction, row: Function | Version) -> None:
+    """Write a function or a version that is still there."""
+    if isinstance(row, Function):
+        tx[FUNCTIONS].put(row)
+    else:
+        tx[VERSIONS].put(row)
+
+
+def row_of_pool(store: Store, pool: str) -> Function | Version | None:
+    """The function or version that the environments of a pool run; None when it is gone."""
+    uid, _, number = pool.partition(":")
+    return store[VERSIONS].get((uid, int(number))) if number else store[FUNCTIONS].first("uid", uid)
 
 
 def served_generation(store: Store, pool: str) -> int | None:
     """The generation that the environments of a pool should have; None when what they run is gone."""
-    uid, _, number = pool.partition(":")
-    if number:
-        return PUBLISHED_GENERATION if store[VERSIONS].get((uid, int(number))) else None
-    function = store[FUNCTIONS].first("uid", uid)
-    return None if function is None else function.served_generation
+    row = row_of_pool(store, pool)
+    if isinstance(row, Version):
+        return PUBLISHED_GENERATION
+    return None if row is None else row.served_generation
 
 
 def no_such(function: Function, qualifier: str) -> Fault:

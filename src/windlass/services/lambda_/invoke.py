@@ -12,17 +12,19 @@ from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
-from windlass.services.lambda_ import find
 from windlass.services.lambda_.admission import Admission
 from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.concurrency import TOO_MANY
 from windlass.services.lambda_.environments import Environments
+from windlass.services.lambda_.find import put_row, version_at
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.measuring import Measuring, subject_of
-from windlass.services.lambda_.model import Function
+from windlass.services.lambda_.model import Function, Version
+from windlass.services.lambda_.names import not_ready
 from windlass.services.lambda_.pool import Warm
-from windlass.services.lambda_.target import Target
+from windlass.services.lambda_.target import Target, latest, published
 from windlass.services.lambda_.tracing import trace_id
+from windlass.services.lambda_.transitions import invoked
 from windlass.services.plane import Plane
 
 ENVIRONMENTS_STARTED_MAX = 5
@@ -52,6 +54,7 @@ class Invoker:
         self._environments = environments
         self._cold_starts = cold_starts
         self._chance = plane.chance.stream("lambda.alias")
+        self._revisions = Ids(plane.chance.stream("lambda.revision.invoked"))
         self._ids = Ids(plane.chance.stream("lambda.trace"))
         self._measuring = measuring
         self._admission = Admission(plane, measuring)
@@ -60,9 +63,19 @@ class Invoker:
         """What an invocation with that qualifier runs; an alias with weights chooses each time anew.
 
         Raises Fault: ResourceNotFoundException for a qualifier that is not, ResourceConflictException for
-        a function or version that is still Pending.
+        a function or version that is Pending or Failed, ResourceNotReadyException for one that was Inactive:
+        it is Pending from then on.
         """
-        return find.target(self._plane.store, function, qualifier, self._chance.random)
+        version = version_at(self._plane.store, function, qualifier, self._chance.random)
+        row = version or function
+        if row.state == "Inactive":
+            self._restore(row)
+            raise not_ready(row.state)
+        return latest(function, qualifier) if version is None else published(function, version, qualifier)
+
+    def _restore(self, row: Function | Version) -> None:
+        with self._plane.store.transact() as tx:
+            put_row(tx, invoked(row, self._plane.clock.now(), self._revisions.uuid()))
 
     async def invoke(self, target: Target, event: Event) -> InvokeResult:
         """Run the event; its result may be a function error.

@@ -1,8 +1,9 @@
 """Functions, their versions and aliases, and their environments as rows; event_model.py has queued events.
 
-Writers: handlers write `Function.wanted` and all that callers set; controller.py alone writes `served`,
-`state` and `update_status`, and `Version.state`. Environment rows are written with their Unit by
-environments.py and deleted with it by controller.py. Version and Alias rows go with their function.
+Writers: handlers write `Function.wanted` and all that callers set; controller.py alone writes `served`
+and the states, of versions too; but idleness.py makes what nobody uses Inactive, and invoke.py that Pending.
+Environment rows are written with their Unit by environments.py and deleted with it by controller.py. Version
+and Alias rows go with their function.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from windlass.kernel.store import Index, Table
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
 
 LATEST = "$LATEST"
+
+
+State = Literal["Pending", "Active", "Inactive", "Failed"]
+UpdateStatus = Literal["", "InProgress", "Successful", "Failed"]
+"""LastUpdateStatus; empty until a function is Active for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,22 @@ class Function:
     revision_id: str
     served: Settings | None = None
     served_generation: int = 0
-    state: Literal["Pending", "Active"] = "Pending"
-    update_status: Literal["", "InProgress", "Successful"] = ""
+    state: State = "Pending"
+    update_status: UpdateStatus = ""
     reserved: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
     policy: tuple[tuple[str, str], ...] = ()
     """(statement id, statement as JSON), in the order they were added."""
     last_version: int = 0
     """The number of the version that was published last; numbers are not used again."""
+    state_code: str = ""
+    state_reason: str = ""
+    update_code: str = ""
+    update_reason: str = ""
+    pending_at: Instant = 0
+    """When it was Inactive and invoked: it waits since then."""
+    active_at: Instant = 0
+    """An instant at which it was in use; written now and then only (idleness.py)."""
 
     @property
     def arn(self) -> str:
@@ -85,6 +99,16 @@ class Function:
         """Whether the controller has something to take over into `served`."""
         return self.state == "Pending" or self.update_status == "InProgress"
 
+    @property
+    def waits_since(self) -> Instant:
+        """Since when it waits for what it needs; meaningful only while it does."""
+        return max(self.last_modified, self.pending_at)
+
+    @property
+    def idle_since(self) -> Instant:
+        """The last instant at which it is known to have been in use, or was changed."""
+        return max(self.waits_since, self.active_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -101,12 +125,32 @@ class Version:
     revision_id: str
     described: str = ""
     """Description of $LATEST at that time; the version's own may be another one."""
-    state: Literal["Pending", "Active"] = "Pending"
+    state: State = "Pending"
     policy: tuple[tuple[str, str], ...] = ()
+    state_code: str = ""
+    state_reason: str = ""
+    pending_at: Instant = 0
+    active_at: Instant = 0
+    """As a function's."""
 
     @property
     def key(self) -> tuple[str, int]:
         return (self.uid, self.number)
+
+    @property
+    def changing(self) -> bool:
+        """Whether the controller has something to make for it."""
+        return self.state == "Pending"
+
+    @property
+    def waits_since(self) -> Instant:
+        """Since when it waits for what it needs; meaningful only while it does."""
+        return max(self.created_at, self.pending_at)
+
+    @property
+    def idle_since(self) -> Instant:
+        """The last instant at which it is known to have been in use, or was changed."""
+        return max(self.waits_since, self.active_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +205,10 @@ class Environment:
         return pool_key(self.uid, self.version)
 
 
+def _at_rest(row: Function | Version) -> bool | None:
+    return True if row.state == "Active" and not row.changing else None
+
+
 FUNCTIONS: Table[Function] = Table(
     name="lambda.function",
     row=Function,
@@ -168,6 +216,7 @@ FUNCTIONS: Table[Function] = Table(
     indexes={
         "scope": Index(of=lambda f: (f.account, f.region), order=lambda f: f.name),
         "changing": Index(of=lambda f: True if f.changing else None),
+        "idle": Index(of=_at_rest, order=lambda f: f.idle_since),
         "uid": Index(of=lambda f: f.uid),
         "reserved": Index(of=lambda f: (f.account, f.region) if f.reserved is not None else None),
     },
@@ -179,7 +228,8 @@ VERSIONS: Table[Version] = Table(
     indexes={
         "function": Index(of=lambda v: v.uid, order=lambda v: v.number),
         "scope": Index(of=lambda v: (v.account, v.region), order=lambda v: (v.function, v.number)),
-        "changing": Index(of=lambda v: True if v.state == "Pending" else None),
+        "changing": Index(of=lambda v: True if v.changing else None),
+        "idle": Index(of=_at_rest, order=lambda v: v.idle_since),
     },
 )
 ALIASES: Table[Alias] = Table(

@@ -76,9 +76,15 @@ def not_found(arn: str) -> Fault:
     return Fault("ResourceNotFoundException", f"Function not found: {arn}")
 
 
+_NOT_NOW = (
+    "The operation cannot be performed at this time. The function is currently in the following state: {}"
+)
+
+
 def not_active(state: str) -> Fault:
-    return Fault(
-        "ResourceConflictException",
-        "The operation cannot be performed at this time. The function is currently in the following state: "
-        + state,
-    )
+    return Fault("ResourceConflictException", _NOT_NOW.format(state))
+
+
+def not_ready(state: str) -> Fault:
+    """For an invocation of an Inactive function; the wording is unverified."""
+    return Fault("ResourceNotReadyException", _NOT_NOW.format(state), status=502)

@@ -40,8 +40,8 @@ class Target:
 
 
 def latest(function: Function, qualifier: str = "") -> Target:
-    """What the function serves itself. Raises the fault of a function that serves nothing yet."""
-    if function.served is None:
+    """What the function serves itself. Raises the fault of a function that is not ready, or failed."""
+    if function.served is None or function.state != "Active":
         raise not_active(function.state)
     return Target(function, LATEST, function.served, function.served_generation, qualifier)
 
