@@ -16,6 +16,7 @@ from windlass.aws.calls import Calls
 from windlass.aws.log_groups import LogGroups
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile, Quotas
+from windlass.aws.secret_values import SecretValues
 from windlass.aws.target_groups import TargetGroups
 from windlass.fleet import model as fleet_model
 from windlass.fleet.blueprints import Makers
@@ -78,6 +79,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(TargetGroups())
+    plane.calls.add_part(SecretValues())
     plane.calls.add_part(Metrics())
     plane.calls.add_part(Makers())
     plane.calls.add_part(Groups())

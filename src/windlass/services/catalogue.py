@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from windlass.services import autoscaling, ec2, ecs, events, iam, lambda_, logs, service_quotas, sqs, ssm, sts
+from windlass.services import (
+    autoscaling,
+    ec2,
+    ecs,
+    events,
+    iam,
+    lambda_,
+    logs,
+    secretsmanager,
+    service_quotas,
+    sqs,
+    ssm,
+    sts,
+)
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -13,6 +26,7 @@ SERVICES: tuple[Service, ...] = (
     iam.SERVICE,
     lambda_.SERVICE,
     logs.SERVICE,
+    secretsmanager.SERVICE,
     service_quotas.SERVICE,
     sqs.SERVICE,
     ssm.SERVICE,

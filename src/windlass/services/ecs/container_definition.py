@@ -145,10 +145,9 @@ def _check_name_and_image(container: Container) -> None:
 def _check_stores(container: Container) -> None:
     """Refuse what would need a store that Windlass does not have: a task would start without its values."""
     name = container["name"]
-    if container.get("secrets") or container.get("logConfiguration", {}).get("secretOptions"):
+    if container.get("logConfiguration", {}).get("secretOptions"):
         raise refuse(
-            f"Container '{name}' uses secrets: Windlass has no Secrets Manager and no Parameter Store yet, "
-            "so the task could not get them. Use 'environment' instead."
+            f"Container '{name}' uses secretOptions, which awslogs, the only log driver here, does not take."
         )
     if container.get("environmentFiles"):
         raise refuse(

@@ -32,6 +32,7 @@ from windlass.fleet.networks import Network, NetworkMode, PortMapping
 from windlass.services.ecs import log_options
 from windlass.services.ecs.log_options import MODE_DEFAULT
 from windlass.services.ecs.model import FARGATE
+from windlass.services.ecs.secrets import NOTHING, Read
 
 STOP_TIMEOUT_S = 30.0
 """Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
@@ -58,13 +59,14 @@ class Surroundings:
     """Delivery mode of containers that do not say (the account setting defaultLogDriverMode)."""
     missing_groups: frozenset[tuple[str, str]] = frozenset()
     """(Region, name) of log groups that the task's containers need and that are not there."""
+    secrets: Read = NOTHING
 
-    @property
-    def environment(self) -> dict[str, str]:
+    def told(self, container: ContainerShape) -> dict[str, str]:
+        """The container's environment: what all are told, its own variables, and its secrets."""
         told = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
-        if not self.access_key:
-            return told
-        return {**told, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        if self.access_key:
+            told |= {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        return told | _pairs(container["environment"]) | dict(self.secrets.values.get(container["name"], {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +142,10 @@ def blueprint(
 
     definition's.
     """
-    told = around.environment
     mounts = _mounts(containers, {volume["name"]: _volume(volume) for volume in volumes})
     specs = [
         _container_spec(
-            container, memory_mib or None, told, _log_fault(container, launch_type, around),
+            container, memory_mib or None, around.told(container), _fault(container, launch_type, around),
             log_options.delivery(container, around.log_mode), mounts[container["name"]], mode,
         )
         for container in containers
@@ -155,13 +156,12 @@ def blueprint(
 def _container_spec(
     container: ContainerShape,
     task_memory_mib: int | None,
-    told: Mapping[str, str],
+    environment: Mapping[str, str],
     cannot_start: str,
     delivery: LogOptions,
     mounts: tuple[Mount, ...],
     mode: NetworkMode,
 ) -> ContainerSpec:
-    environment = {**told, **_pairs(container["environment"])}
     linux = container.get("linuxParameters", {})
     capabilities = linux.get("capabilities", {})
     return ContainerSpec(
@@ -296,8 +296,10 @@ def _restart_policy(policy: Mapping[str, Any] | None) -> RestartPolicy | None:
     return RestartPolicy(tuple(policy.get("ignoredExitCodes", ())), float(period))
 
 
-def _log_fault(container: ContainerShape, launch_type: str, around: Surroundings) -> str:
-    """Why the container cannot start for want of its log group, "" when it can."""
+def _fault(container: ContainerShape, launch_type: str, around: Surroundings) -> str:
+    """Why the container cannot start for want of its secrets or its log group, "" when it can."""
+    if container["name"] in around.secrets.faults:
+        return around.secrets.faults[container["name"]]
     if log_options.group_of(container) not in around.missing_groups:
         return ""
     return log_options.GROUP_MISSING_FARGATE if launch_type == FARGATE else log_options.GROUP_MISSING_EC2

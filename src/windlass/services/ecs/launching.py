@@ -12,10 +12,11 @@ from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
 from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Quotas
+from windlass.aws.secret_values import SecretValues
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import account_settings, launch, log_options, lookup, notices, wiring
+from windlass.services.ecs import account_settings, launch, log_options, lookup, notices, secrets, wiring
 from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
@@ -79,7 +80,7 @@ def write(
         for place in order.places
     ]
     for task, unit in launch.rows(
-        order, cluster, definition, _surroundings(call, order), networks, call.now, call.ids
+        order, cluster, definition, _surroundings(tx, call, order), networks, call.now, call.ids
     ):
         tasks.append(tx[TASKS].put(task))
         tx[UNITS].put(unit)
@@ -108,14 +109,17 @@ def _waiting(task: Task, order: launch.Order, number: int) -> WaitingTask:
     )
 
 
-def _surroundings(call: Call, order: launch.Order) -> Surroundings:
+def _surroundings(tx: Transaction, call: Call, order: launch.Order) -> Surroundings:
     """What the tasks are told; those with a role ask for its credentials when they need them."""
-    groups = call.part(LogGroups)
+    groups, kept = call.part(LogGroups), call.part(SecretValues)
     needed = {group for shape in order.containers if (group := log_options.group_of(shape)) is not None}
     keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
     return Surroundings(
         *call.scope,
         *keys,
+        secrets=secrets.read(
+            order.containers, lambda reference: kept.read(tx, call.scope, reference, call.now)
+        ),
         log_mode=account_settings.in_force(call, "defaultLogDriverMode"),
         missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),
     )

@@ -17,7 +17,8 @@ PARTIAL: Mapping[str, str] = {
     ),
     "UpdateCapacityProvider": "as CreateCapacityProvider",
     "RegisterTaskDefinition": (
-        "secrets, environmentFiles and MANAGED_INSTANCES are refused; GPUs (resourceRequirements) count in "
+        "environmentFiles, secretOptions and MANAGED_INSTANCES are refused; secrets are read when a launch "
+        "is asked for; GPUs (resourceRequirements) count in "
         "placement only, no container gets one; requiresAttributes is shown and does not steer placement; "
         "stored and not acted on by the process runner: image, volumes, mountPoints, linuxParameters, "
         "readonlyRootFilesystem (the oci runner has images that were imported, host and task volumes, "

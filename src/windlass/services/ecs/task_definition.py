@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 
 from windlass.fleet.networks import NetworkMode
-from windlass.services.ecs import container_definition, limits, sizes
+from windlass.services.ecs import container_definition, limits, secrets, sizes
 from windlass.services.ecs.container_definition import refuse
 
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
@@ -94,6 +94,9 @@ def _normalise(given: Definition) -> dict[str, Any]:
         container_definition.normalise(container, network_mode=mode, task_memory=memory)
         for container in given["containerDefinitions"]
     ]
+    for container in filled["containerDefinitions"]:
+        if fault := secrets.fault(container, bool(given.get("executionRoleArn"))):
+            raise refuse(fault)
     filled["volumes"] = list(given.get("volumes", ()))
     filled["placementConstraints"] = list(given.get("placementConstraints", ()))
     return filled

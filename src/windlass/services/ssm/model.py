@@ -1,10 +1,14 @@
-"""Activations and managed instances as rows. Handlers and the registrar write them; there are no loops."""
+"""Activations, managed instances and parameters as rows.
+
+Handlers and the registrar write them; there are no loops.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 
@@ -53,6 +57,45 @@ class ManagedInstance:
     tags: Tags = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterVersion:
+    """One version of a parameter; `shape` is what PutParameter said of it."""
+
+    account: str
+    region: str
+    name: str
+    number: int
+    value: str
+    type: str
+    at: Instant
+    user: str
+    description: str = ""
+    key_id: str = ""
+    allowed_pattern: str = ""
+    data_type: str = "text"
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: which version is the latest, and what belongs to all of them."""
+
+    account: str
+    region: str
+    name: str
+    latest: int
+    tier: str = "Standard"
+    tags: Tags = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.account, self.region, self.name)
+
+    @property
+    def arn(self) -> str:
+        return arn("ssm", self.region, self.account, f"parameter/{self.name.removeprefix('/')}")
+
+
 ACTIVATIONS: Table[Activation] = Table(
     name="ssm.activation",
     row=Activation,
@@ -68,4 +111,18 @@ MANAGED: Table[ManagedInstance] = Table(
         "claim": Index(of=lambda row: (row.activation_id, row.claim)),
     },
 )
-TABLES = (ACTIVATIONS, MANAGED)
+PARAMETERS: Table[Parameter] = Table(
+    name="ssm.parameter",
+    row=Parameter,
+    key=lambda row: row.key,
+    indexes={"scope": Index(of=lambda row: (row.account, row.region), order=lambda row: row.name)},
+)
+VERSIONS: Table[ParameterVersion] = Table(
+    name="ssm.parameter_version",
+    row=ParameterVersion,
+    key=lambda row: (row.account, row.region, row.name, row.number),
+    indexes={
+        "parameter": Index(of=lambda row: (row.account, row.region, row.name), order=lambda row: row.number)
+    },
+)
+TABLES = (ACTIVATIONS, MANAGED, PARAMETERS, VERSIONS)

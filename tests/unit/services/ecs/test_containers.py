@@ -147,7 +147,7 @@ def test_the_users_environment_wins() -> None:
 
 def test_a_role_brings_no_credentials() -> None:
     """A task with a role asks its agent: in its environment they could not be renewed."""
-    told = Surroundings("1", "r").environment
+    told = Surroundings("1", "r").told(a_container(environment=[]))
     assert told == {"AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"}
 
 

@@ -60,10 +60,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "Invalid 'cpu' setting",
     ),
     "too small for anything": (a_definition(cpu="64"), "Invalid 'cpu' setting"),
-    "secrets": (of(a_container(secrets=[{"name": "S", "valueFrom": "arn"}])), "no Secrets Manager"),
+    "secrets": (of(a_container(secrets=[{"name": "S", "valueFrom": "arn"}])), "'executionRoleArn'"),
     "secret log options": (
         of(a_container(logConfiguration={"logDriver": "splunk", "secretOptions": [{"name": "a"}]})),
-        "no Secrets Manager",
+        "secretOptions",
     ),
     "environment files": (of(a_container(environmentFiles=[{"value": "x", "type": "s3"}])), "no S3"),
     "a nameless variable": (of(a_container(environment=[{"value": "x"}])), "without a name"),
