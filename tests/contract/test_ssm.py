@@ -285,7 +285,7 @@ def test_tags_of_a_machine(endpoint: str, ssm: Any) -> None:
     assert ssm.list_tags_for_resource(**named)["TagList"] == [{"Key": "a", "Value": "3"}]
     many = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
     assert refusal(ssm.add_tags_to_resource, **named, Tags=many)[0] == "TooManyTagsError"
-    wrong = {"ResourceType": "Parameter", "ResourceId": machine}
+    wrong = {"ResourceType": "Document", "ResourceId": machine}
     assert refusal(ssm.list_tags_for_resource, **wrong)[0] == "InvalidResourceType"
     gone = {"ResourceType": "ManagedInstance", "ResourceId": "mi-00000000000000000"}
     assert refusal(ssm.list_tags_for_resource, **gone)[0] == "InvalidResourceId"
@@ -314,4 +314,4 @@ def test_a_role_of_its_own(client: Client, endpoint: str, ssm: Any) -> None:
 
 
 def test_what_is_not_there_is_refused(ssm: Any) -> None:
-    assert refusal(ssm.get_parameter, Name="x")[::2] == ("NotImplemented", 501)
+    assert refusal(ssm.list_documents)[::2] == ("NotImplemented", 501)
