@@ -51,6 +51,8 @@ from windlass.services.ecs.handlers.exec import DATA_CHANNEL
 from windlass.services.ecs.measuring import PERIOD_QUOTA, PERIOD_S
 from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.task_protection import TaskProtection
+from windlass.services.lambda_.downloads import PATH as DOWNLOADS
+from windlass.services.lambda_.downloads import Downloads
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
 from windlass.services.ssm.registrar import Registrar
@@ -277,12 +279,15 @@ def _answer(settings: Settings, plane: Plane, endpoint: str, door: NodeDoor) -> 
         allow_reset=settings.allow_reset,
     )
     admin = Admin(plane, SERVICES, facts)
+    downloads = plane.calls.part(Downloads)
 
     async def answer(request: Request, gone: Gone) -> Response:
         if request.path == REGISTRATIONS_PATH:
             return await door.register(request)
         if request.path.startswith(PREFIX):
             return await admin.answer(request)
+        if request.path.startswith(DOWNLOADS):
+            return await downloads.answer(request)
         return await gateway.answer(request, gone)
 
     return answer

@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -71,6 +73,21 @@ def test_life_of_a_function(aws: Any, account: str) -> None:
         "ResourceNotFoundException",
         f"Function not found: {created['FunctionArn']}",
     )
+
+
+def test_the_package_can_be_fetched(aws: Any, account: str) -> None:
+    """Code.Location leads to the bytes, of a version to its own; a changed address leads nowhere."""
+    create(aws, account, Publish=True)
+    aws.get_waiter("function_active_v2").wait(FunctionName="f")
+    aws.update_function_code(FunctionName="f", ZipFile=a_zip("x = 1"))
+    for name, package in (("f", a_zip("x = 1")), ("f:1", a_zip())):
+        code = aws.get_function(FunctionName=name)["Code"]
+        assert code["RepositoryType"] == "S3"
+        with urlopen(code["Location"]) as answer:
+            assert (answer.headers["content-type"], answer.read()) == ("application/zip", package)
+        with pytest.raises(HTTPError) as caught:
+            urlopen(code["Location"].replace("Expires=", "Expires=1"))
+        assert caught.value.code == 403
 
 
 def test_updates_and_revisions(aws: Any, account: str) -> None:

@@ -43,6 +43,14 @@ class Blobs:
             return work()
         return await asyncio.get_running_loop().run_in_executor(None, work)
 
+    def get(self, sha256: str) -> bytes:
+        """Its bytes. Raises FileNotFoundError for what is not there."""
+        if self._directory is not None:
+            return (self._directory / sha256).read_bytes()
+        if sha256 not in self._memory:
+            raise FileNotFoundError(sha256)
+        return self._memory[sha256]
+
     def path(self, sha256: str) -> Path | None:
         """Its file; None when values are kept in memory."""
         return None if self._directory is None else self._directory / sha256

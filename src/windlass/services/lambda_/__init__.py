@@ -12,6 +12,7 @@ from windlass.services.lambda_.api_rates import BUCKETS
 from windlass.services.lambda_.code import CodeStore, CodeUsage
 from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.controller import Controller
+from windlass.services.lambda_.downloads import Downloads
 from windlass.services.lambda_.events import EventQueue
 from windlass.services.lambda_.handlers import (
     account,
@@ -55,7 +56,7 @@ def start(plane: Plane) -> Sequence[object]:
     plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
     usage = CodeUsage(plane.store, plane.quotas)
-    return (controller, code, usage, invoker, events, sources, cold_starts, measuring)
+    return (controller, code, usage, Downloads(plane, code), invoker, events, sources, cold_starts, measuring)
 
 
 _QUEUES_ONLY = (
@@ -117,7 +118,6 @@ SERVICE = Service(
         "CreateFunction": f"no S3, images; not java, dotnet, ruby; {_CONFIGURATION}",
         "UpdateFunctionCode": "packages in the request only; no S3, images",
         "UpdateFunctionConfiguration": _CONFIGURATION,
-        "GetFunction": "Code has no Location",
         "AddPermission": "stored and read back; nothing is authorized by it",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,

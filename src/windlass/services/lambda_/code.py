@@ -50,4 +50,4 @@ class CodeUsage:
 
 
 def _size(row: Function | Version) -> int:
-    return (row.wanted if isinstance(row, Function) else row.settings).code_size
+    return row.shown.code_size

@@ -1,7 +1,4 @@
-"""Rows of functions and versions to API shapes. Reads only.
-
-Known gap: no `Location` in GetFunction's Code, because the package cannot be downloaded.
-"""
+"""Rows of functions, versions and aliases to API shapes. Reads only."""
 
 from __future__ import annotations
 
@@ -50,6 +47,11 @@ def version(row: Version, qualifier: str = "", *, states: bool = True) -> Result
         described |= _state(row)
         described |= {} if row.state == "Pending" else {"LastUpdateStatus": "Successful"}
     return described
+
+
+def found(row: Function | Version, qualifier: str) -> Result:
+    """Of a function or one of its versions, as the qualifier led there."""
+    return configuration(row, qualifier) if isinstance(row, Function) else version(row, qualifier)
 
 
 def listed(row: Function | Version) -> Result:

@@ -100,6 +100,11 @@ class Function:
         return self.state == "Pending" or self.update_status == "InProgress"
 
     @property
+    def shown(self) -> Settings:
+        """What callers see of it."""
+        return self.wanted
+
+    @property
     def waits_since(self) -> Instant:
         """Since when it waits for what it needs; meaningful only while it does."""
         return max(self.last_modified, self.pending_at)
@@ -141,6 +146,11 @@ class Version:
     def changing(self) -> bool:
         """Whether the controller has something to make for it."""
         return self.state == "Pending"
+
+    @property
+    def shown(self) -> Settings:
+        """As a function's."""
+        return self.settings
 
     @property
     def waits_since(self) -> Instant:

@@ -12,6 +12,7 @@ from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
 from windlass.services.lambda_.changes import match_revision, may_change
 from windlass.services.lambda_.code import CodeStore, CodeUsage
+from windlass.services.lambda_.downloads import Downloads
 from windlass.services.lambda_.find import qualified, reference, require, version_at
 from windlass.services.lambda_.handlers.tags import check_tags
 from windlass.services.lambda_.handlers.versions import delete_version, publish
@@ -85,11 +86,13 @@ def update_function_configuration(call: Call, params: Params) -> Result:
 
 
 def get_function(call: Call, params: Params) -> Result:
-    """GetFunction. Known gap: Code has no Location."""
+    """GetFunction: configuration, and where the package can be fetched for ten minutes."""
     function, qualifier = qualified(call, params)
+    row = version_at(call.store, function, qualifier, _first) or function
+    location = call.part(Downloads).url(call.endpoint, row.shown.code_sha256)
     described: Result = {
-        "Configuration": _configuration(call, function, qualifier),
-        "Code": {"RepositoryType": "S3"},
+        "Configuration": describe.found(row, qualifier),
+        "Code": {"RepositoryType": "S3", "Location": location},
     }
     if function.tags:
         described["Tags"] = dict(function.tags)
@@ -99,15 +102,13 @@ def get_function(call: Call, params: Params) -> Result:
 
 
 def get_function_configuration(call: Call, params: Params) -> Result:
-    return _configuration(call, *qualified(call, params))
+    function, qualifier = qualified(call, params)
+    return describe.found(version_at(call.store, function, qualifier, _first) or function, qualifier)
 
 
-def _configuration(call: Call, function: Function, qualifier: str) -> Result:
-    """Of the function or a version; an alias with weights shows the version that it names first."""
-    version = version_at(call.store, function, qualifier, lambda: 1.0)
-    if version is None:
-        return describe.configuration(function, qualifier)
-    return describe.version(version, qualifier)
+def _first() -> float:
+    """A draw that chooses the version that an alias names first, whatever its weights."""
+    return 1.0
 
 
 def list_functions(call: Call, params: Params) -> Result:
