@@ -77,6 +77,11 @@ class Course:
     runtime: Duration = 0
     init: Duration = 0
     event: Duration = 0
+    answers: Callable[[bytes], tuple[bytes, str]] | None = None
+    """What a function makes of an event when that has run: its result and FunctionError, "" for none.
+
+    Without it the event itself is the result.
+    """
 
     def phases(self) -> StartPhases:
         """As a node tells them of a function's environment."""
@@ -245,7 +250,7 @@ class SimulatedNode:
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
     async def _run_event(self, invoke: Invoke, transport: Transport) -> None:
-        """One event of a function: echoed, after its environment's initialisation and its own time."""
+        """One event of a function: answered, after its environment's initialisation and its own time."""
         state = self.states.get(invoke.unit_id)
         if state is None or state.status != "running":
             gone = InvokeResult(invoke.request_id, invoke.unit_id, b"", ENVIRONMENT_GONE, usable=False)
@@ -258,10 +263,12 @@ class SimulatedNode:
         await self._pass_time(course.event)
         first = invoke.unit_id not in self._told_of
         self._told_of.add(invoke.unit_id)
+        payload, error = (invoke.payload, "") if course.answers is None else course.answers(invoke.payload)
         answer = InvokeResult(
             invoke.request_id,
             invoke.unit_id,
-            invoke.payload,
+            payload,
+            error,
             duration_ns=course.event,
             init_ns=course.runtime + course.init if first else 0,
             phases=course.phases() if first else None,

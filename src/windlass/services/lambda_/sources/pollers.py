@@ -135,14 +135,14 @@ class PollerGroup:
         self._stalled = target is None
         now = self._plane.clock.now()
         if target is None or now < self._not_before:
-            await self._waits.until(None if target is None else self._not_before)
+            await self._waits.pause(None if target is None else self._not_before)
             return False
         try:
             gathered = await self._source.gather(target)
         except (Fault, Retry) as error:
             self._unread += 1
-            self._not_before = now + scaling.retry_wait(self._unread, self._scaling)
             self._trouble(f"The queue could not be read: {_why(error)}")
+            await self._waits.pause(now + scaling.retry_wait(self._unread, self._scaling))
             return False
         self._unread = 0
         if gathered.records:
@@ -188,11 +188,11 @@ class PollerGroup:
                 refusals += 1
                 why = fault.message
                 if refusals == 1:
-                    self._places = scaling.failed(self._places)
+                    self._slow_down()
                 again = self._plane.clock.now() + scaling.retry_wait(refusals, self._scaling)
                 if self.closed or again > await gathered.last_start(target.settings.timeout_s):
                     return Outcome((), records, why)
-                await self._waits.until(again)
+                await self._waits.pause(again)
                 continue
             return outcome.decide(records, result.error, result.payload, item_failures)
         return Outcome((), records, "Function not found")
@@ -200,11 +200,9 @@ class PollerGroup:
     async def _apply(self, result: Outcome, gathered: Gathered) -> None:
         """Delete what is done, note what is not; slow down after a failure."""
         if result.failed:
-            self._places = scaling.failed(self._places)
+            self._slow_down()
         elif result.done:
-            self._places = scaling.succeeded(self._places)
-        pause = scaling.pause(self._places.failures, self._scaling)
-        self._not_before = self._plane.clock.now() + pause if pause else 0
+            self._speed_up()
         self.last_result = OK
         if result.why:
             self._trouble(result.why)
@@ -212,6 +210,21 @@ class PollerGroup:
             await gathered.queue.delete(result.done)
         except (Fault, Retry) as error:
             self._trouble(f"Handled messages could not be deleted: {_why(error)}")
+
+    def _slow_down(self) -> None:
+        """A batch failed or was refused: fewer at once; if it is not the first in a row, a pause for all."""
+        self._places = scaling.failed(self._places)
+        pause = scaling.pause(self._places.failures, self._scaling)
+        if pause:
+            self._not_before = self._plane.clock.now() + pause
+            self._waits.end("idle")
+
+    def _speed_up(self) -> None:
+        """A batch went through: no pause any more."""
+        self._places = scaling.succeeded(self._places)
+        if self._not_before:
+            self._not_before = 0
+            self._waits.end("pause")
 
     def _trouble(self, why: str) -> None:
         self.last_result = f"PROBLEM: {why}"

@@ -1,10 +1,10 @@
 """How many batches of a mapping may run at once, and how long it pauses when they fail. Pure.
 
 It starts with five; while every place is taken, places are added at 300 a minute up to 1,250; while some are
-free they go back to five at the same rate. Each batch that failed or was refused halves the places; from the
-second in a row on, the next receive waits too, doubling. Sources: Lambda Developer Guide, "Configuring
-scaling behavior for SQS event source mappings" (the figures); that failures reduce the concurrency is stated
-there, how is not published, so those curves are settings (unverified).
+free they go back to five at the same rate. Each batch that failed or was refused halves the places, and there
+are no more until one succeeds; from the second in a row on, the next receive waits too, doubling. Sources:
+Lambda Developer Guide, "Configuring scaling behavior for SQS event source mappings" (the figures); that
+failures reduce the concurrency is stated there, how is not published: those curves are settings (unverified).
 Arithmetic is on integers, in kernel/bucket's parts: nothing is rounded.
 """
 
@@ -48,7 +48,7 @@ def opening(scaling: Scaling, now: Instant) -> Places:
 
 def observed(places: Places, taken: int, scaling: Scaling, now: Instant) -> Places:
     """The places now that so many are taken; what passed since was with as many taken as before."""
-    moved = max(0, now - places.at) * scaling.per_minute
+    moved = 0 if places.failures else max(0, now - places.at) * scaling.per_minute
     ceiling, rest = scaling.ceiling * PARTS, min(scaling.start, scaling.ceiling) * PARTS
     if places.taken >= places.count:
         parts = min(ceiling, places.parts + moved)
@@ -70,7 +70,12 @@ def succeeded(places: Places) -> Places:
 
 def next_place_at(places: Places, scaling: Scaling) -> Instant | None:
     """When there is one more place if all stay taken; None when there never is."""
-    if places.count >= scaling.ceiling or places.taken < places.count or not scaling.per_minute:
+    if (
+        places.failures
+        or places.count >= scaling.ceiling
+        or places.taken < places.count
+        or not scaling.per_minute
+    ):
         return None
     missing = (places.count + 1) * PARTS - places.parts
     return places.at + -(-missing // scaling.per_minute)

@@ -79,7 +79,7 @@ class SqsSource:
         return Gathered(queue, tuple(records), first_at, visibility_s)
 
     def _parked(self, until: Instant | None) -> Callable[[Waiting], Waiting]:
-        return lambda waiting: self._waits.parked(waiting, until)
+        return lambda waiting: self._waits.receive(waiting, until)
 
     async def _wanted(self, queue: SourceQueue, messages: Sequence[Message]) -> list[Record]:
         """The records for the function; messages that no filter wants are deleted."""

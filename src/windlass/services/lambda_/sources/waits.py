@@ -8,42 +8,52 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from windlass.kernel.clock import SECOND, Clock, Instant
 
 T = TypeVar("T")
+Kind = Literal["idle", "gathering", "pause"]
+"""Receives of pollers that have nothing yet, and of those that have part of a batch; mere passing of time."""
 
 
 class Waits:
-    """`recall()` ends all that there are; `turn` counts how often that was."""
+    """`end` those of a kind, or `recall` all; `turn` counts how often that was."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._open: dict[asyncio.Timeout, None] = {}
+        self._open: dict[asyncio.Timeout, Kind] = {}
         self.turn = 0
 
-    async def until(self, at: Instant | None) -> None:
-        """Return at that instant, None: never, or when recalled."""
-        await self.parked(asyncio.get_running_loop().create_future(), at)
+    async def pause(self, at: Instant | None) -> None:
+        """Return at that instant, None: never, or when it is ended."""
+        await self._wait("pause", asyncio.get_running_loop().create_future(), at)
 
-    async def parked(self, waiting: Awaitable[T], at: Instant | None) -> T | None:
-        """What is waited for; None when it was given up, at that instant or because it was recalled."""
-        left = None if at is None else max(0, at - self._clock.now()) / SECOND
+    async def receive(self, waiting: Awaitable[T], until: Instant | None) -> T | None:
+        """What is waited for; None when it was ended, or at `until`, when the batch gathered so far goes."""
+        return await self._wait("idle" if until is None else "gathering", waiting, until)
+
+    def end(self, kind: Kind) -> None:
+        now = asyncio.get_running_loop().time()
+        for timeout, of in list(self._open.items()):
+            if of == kind:
+                del self._open[timeout]
+                timeout.reschedule(now)
+
+    def recall(self) -> None:
+        """End every wait; part of a batch goes as it is."""
+        self.turn += 1
+        for kind in ("idle", "gathering", "pause"):
+            self.end(kind)
+
+    async def _wait(self, kind: Kind, waiting: Awaitable[T], until: Instant | None) -> T | None:
+        left = None if until is None else max(0, until - self._clock.now()) / SECOND
         timeout = asyncio.timeout(left)
         try:
             async with timeout:
-                self._open[timeout] = None
+                self._open[timeout] = kind
                 return await waiting
         except TimeoutError:
             return None
         finally:
             self._open.pop(timeout, None)
-
-    def recall(self) -> None:
-        """End every wait."""
-        self.turn += 1
-        now = asyncio.get_running_loop().time()
-        for timeout in list(self._open):
-            timeout.reschedule(now)
-        self._open.clear()

@@ -59,15 +59,16 @@ def test_maximum_concurrency() -> None:
 
 
 def test_failures() -> None:
-    """Half the places each time, one in the end; back to five within a second, also if that is not full."""
+    """Half the places each time, one in the end; after a success back to five within a second."""
     places = busy(0)
     counts = []
     for _ in range(4):
         places = failed(places)
         counts.append(places.count)
     assert counts == [2, 1, 1, 1] and places.failures == 4
-    assert observed(places, 0, AWS, SECOND).count == 5
+    assert observed(places, 1, AWS, SECOND).count == 1 and next_place_at(places, AWS) is None
     assert succeeded(places).failures == 0
+    assert observed(succeeded(places), 0, AWS, SECOND).count == 5
 
 
 def test_pauses() -> None:
