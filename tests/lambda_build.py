@@ -127,9 +127,17 @@ class Lambda:
 
 def a_zip(source: str = "def handler(event, context): return event\n") -> bytes:
     """A package with one module: the same bytes at any time of day."""
+    return a_zip_of({"app.py": source})
+
+
+def a_zip_of(files: Mapping[str, str]) -> bytes:
+    """A package with these files; what begins with #! may be executed."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as package:
-        package.writestr(zipfile.ZipInfo("app.py"), source)
+        for name, text in files.items():
+            member = zipfile.ZipInfo(name)
+            member.external_attr = (0o755 if text.startswith("#!") else 0o644) << 16
+            package.writestr(member, text)
     return data.getvalue()
 
 

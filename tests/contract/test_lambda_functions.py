@@ -136,8 +136,6 @@ def test_listing_pages_by_name(aws: Any, account: str) -> None:
         ({"Runtime": "java21"}, "InvalidParameterValueException", "Windlass does not have the runtime java"),
         ({"Runtime": "python3.7"}, "InvalidParameterValueException",
          "The runtime parameter of python3.7 is no longer supported"),
-        ({"Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:l:1"]}, "InvalidParameterValueException",
-         "Windlass does not have layers"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
          "InvalidParameterValueException", "Windlass does not have VPC"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sns:eu-west-1:123456789012:q"}},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.services.lambda_.api_rates import BUCKETS
-from windlass.services.lambda_.code import CodeStore, CodeUsage
+from windlass.services.lambda_.code import CodeStore, CodeUsage, named
 from windlass.services.lambda_.cold_starts import ColdStarts
 from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.downloads import Downloads
@@ -22,6 +22,8 @@ from windlass.services.lambda_.handlers import (
     event_sources,
     functions,
     invocations,
+    layer_policies,
+    layers,
     policies,
     tags,
     versions,
@@ -30,7 +32,7 @@ from windlass.services.lambda_.idleness import Idleness
 from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
-from windlass.services.lambda_.model import FUNCTIONS, TABLES, VERSIONS
+from windlass.services.lambda_.model import TABLES
 from windlass.services.lambda_.sources.controller import Sources
 from windlass.services.lambda_.sources.model import MAPPINGS
 from windlass.services.plane import Plane, Service
@@ -39,9 +41,7 @@ from windlass.services.plane import Plane, Service
 def start(plane: Plane) -> Sequence[object]:
     """Make and start Lambda's parts. Packages that no function names any more are deleted first."""
     code = CodeStore(None if plane.blobs is None else plane.blobs / "lambda")
-    stored = [s for f in plane.store[FUNCTIONS].all() for s in (f.wanted, f.served) if s is not None]
-    stored += [version.settings for version in plane.store[VERSIONS].all()]
-    code.sweep({settings.code_sha256 for settings in stored})
+    code.sweep(named(plane.store))
     controller = Controller(plane, code)
     cold_starts = ColdStarts(plane.store, plane.journal, plane.clock)
     measuring = Measuring(plane)
@@ -65,7 +65,7 @@ _QUEUES_ONLY = (
 )
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "layers, images, VPC, file systems, SnapStart, JSON logs"
+    "images, VPC, file systems, SnapStart, JSON logs"
 )
 _DESTINATIONS = (
     "destinations are SQS queues, Lambda functions and event buses; SNS topics and S3 buckets are refused; "
@@ -83,6 +83,15 @@ SERVICE = Service(
         "ListFunctions": functions.list_functions,
         "DeleteFunction": functions.delete_function,
         "GetAccountSettings": account.get_account_settings,
+        "PublishLayerVersion": layers.publish_layer_version,
+        "GetLayerVersion": layers.get_layer_version,
+        "GetLayerVersionByArn": layers.get_layer_version_by_arn,
+        "ListLayers": layers.list_layers,
+        "ListLayerVersions": layers.list_layer_versions,
+        "DeleteLayerVersion": layers.delete_layer_version,
+        "AddLayerVersionPermission": layer_policies.add_layer_version_permission,
+        "GetLayerVersionPolicy": layer_policies.get_layer_version_policy,
+        "RemoveLayerVersionPermission": layer_policies.remove_layer_version_permission,
         "PublishVersion": versions.publish_version,
         "ListVersionsByFunction": versions.list_versions_by_function,
         "CreateAlias": aliases.create_alias,
@@ -118,6 +127,8 @@ SERVICE = Service(
         "CreateFunction": f"no S3, images; not java, dotnet, ruby; {_CONFIGURATION}",
         "UpdateFunctionCode": "packages in the request only; no S3, images",
         "UpdateFunctionConfiguration": _CONFIGURATION,
+        "PublishLayerVersion": "content in the request only; no S3, no customer keys",
+        "AddLayerVersionPermission": "an organization matches nobody: there are none",
         "AddPermission": "stored and read back; nothing is authorized by it",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
+from typing import Any
 
 from windlass.aws.quotas import Quotas, Scope
 from windlass.kernel.blobs import Blobs
 from windlass.kernel.faults import Fault
-from windlass.kernel.store import Change, Store
+from windlass.kernel.store import Change, Store, Table
+from windlass.services.lambda_.layer_model import LAYER_VERSIONS, LayerVersion
 from windlass.services.lambda_.limits import CODE_STORAGE_GB
 from windlass.services.lambda_.model import FUNCTIONS, VERSIONS, Function, Version
 
+_COUNTED: tuple[Table[Any], ...] = (FUNCTIONS, VERSIONS, LAYER_VERSIONS)
 GB = 1 << 30
 """As Lambda counts them."""
 
@@ -18,17 +22,21 @@ GB = 1 << 30
 class CodeStore(Blobs):
     """Packages by their SHA-256, in the plane's blob directory under "lambda"."""
 
+    def file(self, sha256: str) -> str:
+        """The absolute path of a package's file; empty when packages are in memory."""
+        path = self.path(sha256)
+        return "" if path is None else str(path.absolute())
+
 
 class CodeUsage:
-    """Bytes of packages per account and Region: $LATEST and every version count, as AccountUsage does."""
+    """Bytes of packages per account and Region: $LATEST, every version and every layer version count."""
 
     def __init__(self, store: Store, quotas: Quotas) -> None:
         self._quotas = quotas
         self._bytes: Counter[Scope] = Counter()
-        rows: list[Function | Version] = [*store[FUNCTIONS].all(), *store[VERSIONS].all()]
-        for row in rows:
+        for row in chain(*(store[table].all() for table in _COUNTED)):
             self._bytes[row.account, row.region] += _size(row)
-        store.watch((FUNCTIONS, VERSIONS), self._on_change)
+        store.watch(_COUNTED, self._on_change)
 
     def total(self, scope: Scope) -> int:
         return self._bytes[scope]
@@ -49,5 +57,14 @@ class CodeUsage:
                 self._bytes[row.account, row.region] += sign * _size(row)
 
 
-def _size(row: Function | Version) -> int:
-    return row.shown.code_size
+def named(store: Store) -> set[str]:
+    """The SHA-256 of every package that a row names."""
+    settings = [s for f in store[FUNCTIONS].all() for s in (f.wanted, f.served) if s is not None]
+    settings += [version.settings for version in store[VERSIONS].all()]
+    used = {one.code_sha256 for one in settings}
+    used |= {layer.code_sha256 for one in settings for layer in one.layers}
+    return used | {version.code_sha256 for version in store[LAYER_VERSIONS].all()}
+
+
+def _size(row: Function | Version | LayerVersion) -> int:
+    return row.code_size if isinstance(row, LayerVersion) else row.shown.code_size

@@ -117,6 +117,8 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     }
     if settings.environment:
         described["Environment"] = {"Variables": dict(settings.environment)}
+    if settings.layers:
+        described["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.code_size} for layer in settings.layers]
     if settings.dead_letter:
         described["DeadLetterConfig"] = {"TargetArn": settings.dead_letter}
     return described

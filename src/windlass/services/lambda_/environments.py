@@ -130,14 +130,13 @@ class Environments:
 
     def _put(self, tx: Transaction, target: Target, unit_id: str, role_id: str) -> Unit:
         now, endpoint = self._plane.clock.now(), self._plane.calls.endpoint
-        path = self._code.path(target.settings.code_sha256)
         credentials = self._credentials(tx, target, role_id)
         unit = environment_unit(
             target,
             unit_id,
             credentials,
             endpoint=endpoint,
-            code_path="" if path is None else str(path.absolute()),
+            path_of=self._code.file,
             now=now,
         )
         tx[ENVIRONMENTS].put(

@@ -22,6 +22,8 @@ EPHEMERAL_MIB_DEFAULT = 512
 """CreateFunction: Timeout, MemorySize, EphemeralStorage."""
 ENVIRONMENT_BYTES_MAX = 4_096
 """All environment variables, measured as JSON; Lambda quotas, "Environment variables"."""
+LAYERS_MAX = 5
+"""Layers of a function; Lambda quotas, "Function layers"."""
 POLICY_BYTES_MAX = 20_480
 """Resource-based policy; Lambda quotas."""
 TAGS_MAX = 50

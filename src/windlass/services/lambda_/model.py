@@ -15,6 +15,7 @@ from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
+from windlass.services.lambda_.layer_model import LAYER_TABLES, LayerUse
 
 LATEST = "$LATEST"
 
@@ -45,6 +46,10 @@ class Settings:
     """Empty: /aws/lambda/NAME."""
     dead_letter: str = ""
     """ARN of the queue for asynchronous events that were given up; empty: none."""
+    unpacked_size: int = 0
+    """Bytes that the package unpacks to; 0 in rows of before this was kept."""
+    layers: tuple[LayerUse, ...] = ()
+    """In the order that they go to /opt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,4 +261,4 @@ ENVIRONMENTS: Table[Environment] = Table(
 )
 OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
-TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *EVENT_TABLES)
+TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *LAYER_TABLES, *EVENT_TABLES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from dataclasses import dataclass
 
 from windlass.kernel.archives import Member, Unfit, members, unpacked_bytes
 from windlass.kernel.faults import Fault
@@ -17,6 +18,15 @@ from windlass.services.lambda_.limits import UNZIPPED_BYTES_MAX, ZIP_BYTES_MAX, 
 
 _READ_BYTES = 1 << 20
 _NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A stored zip file. Sizes in bytes, as it is and as it unpacks."""
+
+    sha256: str
+    size: int
+    unpacked_size: int
 
 
 def check_package(data: bytes) -> int:

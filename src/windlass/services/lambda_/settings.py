@@ -23,10 +23,9 @@ from windlass.services.lambda_.limits import (
     TIMEOUT_S_MAX,
 )
 from windlass.services.lambda_.model import Settings
-from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.package import Package, invalid
 
 _ABSENT: Mapping[str, str] = {
-    "Layers": "layers",
     "VpcConfig": "VPC configurations",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
@@ -67,7 +66,7 @@ def asks(value: Any) -> bool:
     return any(asks(inner) for inner in value.values()) if isinstance(value, Mapping) else bool(value)
 
 
-def created(params: Params, code_sha256: str, code_size: int) -> Settings:
+def created(params: Params, package: Package) -> Settings:
     """The settings of a new function."""
     if not params.get("Runtime") or not params.get("Handler"):
         raise invalid(
@@ -77,10 +76,21 @@ def created(params: Params, code_sha256: str, code_size: int) -> Settings:
         role=params["Role"],
         handler=params["Handler"],
         runtime=params["Runtime"],
-        code_sha256=code_sha256,
-        code_size=code_size,
+        code_sha256=package.sha256,
+        code_size=package.size,
+        unpacked_size=package.unpacked_size,
     )
     return updated(fresh, params)
+
+
+def with_package(settings: Settings, package: Package) -> Settings:
+    """The settings with another code."""
+    return replace(
+        settings,
+        code_sha256=package.sha256,
+        code_size=package.size,
+        unpacked_size=package.unpacked_size,
+    )
 
 
 def updated(settings: Settings, params: Params) -> Settings:

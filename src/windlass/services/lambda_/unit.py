@@ -5,10 +5,11 @@ Pure: everything drawn (ids, credentials, stream name) is handed in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from windlass.aws.credentials import Credentials
-from windlass.fleet.messages import FunctionSpec, LogTarget, UnitSpec
+from windlass.fleet.messages import FunctionSpec, Layer, LogTarget, UnitSpec
 from windlass.fleet.model import Unit
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
@@ -20,9 +21,18 @@ _CPU_UNITS_PER_VCPU = 1024
 
 
 def environment_unit(
-    target: Target, unit_id: str, credentials: Credentials, *, endpoint: str, code_path: str, now: Instant
+    target: Target,
+    unit_id: str,
+    credentials: Credentials,
+    *,
+    endpoint: str,
+    path_of: Callable[[str], str],
+    now: Instant,
 ) -> Unit:
-    """The unit that is one execution environment of the target."""
+    """The unit that is one execution environment of the target.
+
+    `path_of` tells a package's file by its SHA-256.
+    """
     function, settings = target.function, target.settings
     log = LogTarget(
         account=function.account,
@@ -32,7 +42,7 @@ def environment_unit(
     )
     spec = FunctionSpec(
         code_sha256=settings.code_sha256,
-        code_path=code_path,
+        code_path=path_of(settings.code_sha256),
         handler=settings.handler,
         runtime=settings.runtime,
         memory_mib=settings.memory_mib,
@@ -40,6 +50,7 @@ def environment_unit(
         init_timeout_s=INIT_S_MAX,
         environment=variables(target, credentials, endpoint, log),
         log=log,
+        layers=tuple(Layer(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
     )
     return Unit(
         id=unit_id,

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
-from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
 from windlass.services.lambda_.changes import match_revision, may_change
-from windlass.services.lambda_.code import CodeStore, CodeUsage
+from windlass.services.lambda_.code import CodeUsage
 from windlass.services.lambda_.downloads import Downloads
 from windlass.services.lambda_.find import qualified, reference, require, version_at
+from windlass.services.lambda_.handlers.layers import uses
+from windlass.services.lambda_.handlers.packages import take_package
 from windlass.services.lambda_.handlers.tags import check_tags
 from windlass.services.lambda_.handlers.versions import delete_version, publish
+from windlass.services.lambda_.layers import check_total
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX, NAME_CHARS_MAX
 from windlass.services.lambda_.listing import Asked, all_versions
-from windlass.services.lambda_.model import FUNCTIONS, OF_A_FUNCTION, Function
+from windlass.services.lambda_.model import FUNCTIONS, OF_A_FUNCTION, Function, Settings
 from windlass.services.lambda_.names import Reference, not_found
-from windlass.services.lambda_.package import check_package, invalid
+from windlass.services.lambda_.package import invalid
+
+NO_CODE = "Please provide a source for function code."
 
 
 async def create_function(call: Call, params: Params) -> Result:
@@ -32,9 +36,9 @@ async def create_function(call: Call, params: Params) -> Result:
     check_tags(params.get("Tags", {}))
     if call.store[FUNCTIONS].get(named.key) is not None:
         raise _exists(named)
-    sha256, size = await _take_code(call, params["Code"])
-    wanted = settings.created(params, sha256, size)
-    call.part(CodeUsage).check(call.scope, size)
+    package = await take_package(call, params["Code"], NO_CODE)
+    wanted = _with_layers(call, settings.created(params, package), params)
+    call.part(CodeUsage).check(call.scope, package.size)
     with call.store.transact() as tx:
         if tx[FUNCTIONS].get(named.key) is not None:
             raise _exists(named)
@@ -60,16 +64,17 @@ async def update_function_code(call: Call, params: Params) -> Result:
     function = require(call, params)
     settings.refuse_absent(params)
     may_change(function)
-    sha256, size = await _take_code(call, params)
+    package = await take_package(call, params, NO_CODE)
     with call.store.transact() as tx:
         function = tx[FUNCTIONS].require(function.key, lambda: not_found(function.arn))
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
         architecture = (params.get("Architectures") or [function.wanted.architecture])[0]
-        wanted = replace(function.wanted, code_sha256=sha256, code_size=size, architecture=architecture)
+        wanted = replace(settings.with_package(function.wanted, package), architecture=architecture)
+        check_total(wanted.unpacked_size, wanted.layers)
         if params.get("DryRun"):
             return describe.configuration(replace(function, wanted=wanted))
-        call.part(CodeUsage).check(call.scope, size - function.wanted.code_size)
+        call.part(CodeUsage).check(call.scope, package.size - function.wanted.code_size)
         return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params)
 
 
@@ -80,7 +85,7 @@ def update_function_configuration(call: Call, params: Params) -> Result:
         function = require(call, params)
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
-        wanted = settings.updated(function.wanted, params)
+        wanted = _with_layers(call, settings.updated(function.wanted, params), params)
         function = _change(call, tx, replace(function, wanted=wanted))
     return describe.configuration(function)
 
@@ -156,19 +161,12 @@ def delete_function(call: Call, params: Params) -> Result:
     return {"StatusCode": 204}
 
 
-async def _take_code(call: Call, code: Params) -> tuple[str, int]:
-    """Check and store the package of the request: (its SHA-256, its size)."""
-    settings.refuse_foreign_code(code)
-    data: bytes | None = code.get("ZipFile")
-    if data is None:
-        raise invalid("Please provide a source for function code.")
-    packages = call.part(CodeStore)
-    await packages.aside(partial(check_package, data))
-    try:
-        sha256 = await packages.aside(partial(packages.put, data))
-    except OSError as error:
-        raise Retry(f"the package could not be stored: {error}") from error
-    return sha256, len(data)
+def _with_layers(call: Call, wanted: Settings, params: Params) -> Settings:
+    """The settings with the layers of the request, if it has any; all that is unpacked together must fit."""
+    if "Layers" in params:
+        wanted = replace(wanted, layers=uses(call, params["Layers"]))
+    check_total(wanted.unpacked_size, wanted.layers)
+    return wanted
 
 
 def _change(call: Call, tx: Transaction, function: Function) -> Function:

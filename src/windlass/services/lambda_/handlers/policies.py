@@ -5,7 +5,6 @@ Known gap: nothing is authorized by them yet.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -14,7 +13,6 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 from windlass.services.lambda_.changes import match_revision
 from windlass.services.lambda_.find import alias_of, no_alias, qualified, reference, require_version
-from windlass.services.lambda_.limits import POLICY_BYTES_MAX
 from windlass.services.lambda_.model import (
     ALIASES,
     FUNCTIONS,
@@ -25,6 +23,7 @@ from windlass.services.lambda_.model import (
     Version,
 )
 from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.resource_policy import appended, policy_text, without
 
 Holder: TypeAlias = Function | Version | Alias
 
@@ -33,24 +32,10 @@ def add_permission(call: Call, params: Params) -> Result:
     """AddPermission: appends one statement; answers it as JSON text."""
     with call.store.transact() as tx:
         holder = _may_be_changed(call, params)
-        sid = params["StatementId"]
-        if any(sid == known for known, _ in holder.policy):
-            raise Fault(
-                "ResourceConflictException",
-                f"The statement id ({sid}) provided already exists. Please provide a new statement id, or "
-                "remove the existing statement.",
-            )
-        resource = reference(call, params).arn
-        statement = json.dumps(_statement(resource, params), separators=(",", ":"))
-        policy = (*holder.policy, (sid, statement))
-        size = len(policy_text(policy).encode())
-        if size > POLICY_BYTES_MAX:
-            raise Fault(
-                "PolicyLengthExceededException",
-                f"The final policy size ({size}) is bigger than the limit ({POLICY_BYTES_MAX}).",
-            )
+        statement = _statement(reference(call, params).arn, params)
+        policy, text = appended(holder.policy, params["StatementId"], statement)
         _put(tx, replace(holder, policy=policy, revision_id=call.ids.uuid()))
-    return {"Statement": statement}
+    return {"Statement": text}
 
 
 def get_policy(call: Call, params: Params) -> Result:
@@ -63,19 +48,9 @@ def get_policy(call: Call, params: Params) -> Result:
 def remove_permission(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
         holder = _may_be_changed(call, params)
-        left = tuple(entry for entry in holder.policy if entry[0] != params["StatementId"])
-        if len(left) == len(holder.policy):
-            raise Fault(
-                "ResourceNotFoundException",
-                f"Statement {params['StatementId']} is not found in resource policy.",
-            )
-        _put(tx, replace(holder, policy=left, revision_id=call.ids.uuid()))
+        policy = without(holder.policy, params["StatementId"])
+        _put(tx, replace(holder, policy=policy, revision_id=call.ids.uuid()))
     return {}
-
-
-def policy_text(policy: tuple[tuple[str, str], ...]) -> str:
-    statements = ",".join(statement for _, statement in policy)
-    return f'{{"Version":"2012-10-17","Id":"default","Statement":[{statements}]}}'
 
 
 def _holder(call: Call, function: Function, qualifier: str) -> Holder:
