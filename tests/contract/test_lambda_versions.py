@@ -287,3 +287,51 @@ def test_waiters(aws: Any, account: str, waiter: str) -> None:
     aws.get_waiter(waiter).wait(FunctionName="f", WaiterConfig={"Delay": 1})
     aws.get_waiter(waiter).wait(FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 1})
     assert aws.get_function(FunctionName="f", Qualifier="1")["Configuration"]["State"] == "Active"
+
+
+def test_what_hangs_on_a_qualifier_goes_with_it(aws: Any, account: str) -> None:
+    """A version that is published after a deleted one, an alias of the same name: they begin anew."""
+    create(aws, account, Publish=True)
+    aws.create_alias(FunctionName="f", Name="prod", FunctionVersion="$LATEST")
+    for qualifier in ("1", "prod"):
+        aws.put_function_event_invoke_config(FunctionName="f", Qualifier=qualifier, MaximumRetryAttempts=0)
+    aws.delete_function(FunctionName="f:1")
+    aws.delete_alias(FunctionName="f", Name="prod")
+    assert aws.list_function_event_invoke_configs(FunctionName="f")["FunctionEventInvokeConfigs"] == []
+    aws.create_alias(FunctionName="f", Name="prod", FunctionVersion="$LATEST")
+    missing = code_of(aws.get_function_event_invoke_config, FunctionName="f", Qualifier="prod")
+    assert missing[:2] == (404, "ResourceNotFoundException")
+
+
+def test_runtime_management(aws: Any, account: str) -> None:
+    """Auto until it is set, per version; Manual is refused with a sentence, an alias is no version."""
+    arn = create(aws, account, Publish=True)["FunctionArn"].removesuffix(":1")
+    aws.create_alias(FunctionName="f", Name="prod", FunctionVersion="1")
+    before = aws.get_runtime_management_config(FunctionName="f")
+    assert (before["UpdateRuntimeOn"], before["FunctionArn"]) == ("Auto", arn)
+    put = aws.put_runtime_management_config(FunctionName="f", Qualifier="1", UpdateRuntimeOn="FunctionUpdate")
+    assert (put["UpdateRuntimeOn"], put["FunctionArn"]) == ("FunctionUpdate", arn + ":1")
+    assert aws.get_runtime_management_config(FunctionName="f:1")["UpdateRuntimeOn"] == "FunctionUpdate"
+    assert aws.get_runtime_management_config(FunctionName="f")["UpdateRuntimeOn"] == "Auto"
+    pinned = "arn:aws:lambda:eu-west-1::runtime:" + "0" * 64
+    manual = {"FunctionName": "f", "UpdateRuntimeOn": "Manual", "RuntimeVersionArn": pinned}
+    assert code_of(aws.put_runtime_management_config, **manual)[2].startswith("Windlass runs functions on")
+    assert code_of(aws.get_runtime_management_config, FunctionName="f:prod")[0] == 404
+
+
+def test_recursion_config(aws: Any, account: str) -> None:
+    """Terminate until it is set."""
+    create(aws, account)
+    assert aws.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Terminate"
+    aws.put_function_recursion_config(FunctionName="f", RecursiveLoop="Allow")
+    assert aws.get_function_recursion_config(FunctionName="f")["RecursiveLoop"] == "Allow"
+
+
+def test_code_signing_is_refused(aws: Any, account: str) -> None:
+    """501 that names the operation; at creation a sentence. Nothing is signed here, and nothing pretends."""
+    create(aws, account)
+    assert code_of(aws.list_code_signing_configs)[0] == 501
+    assert code_of(aws.get_function_code_signing_config, FunctionName="f")[0] == 501
+    config = f"arn:aws:lambda:eu-west-1:{account}:code-signing-config:csc-{'0' * 17}"
+    refused = code_of(create, aws, account, "g", CodeSigningConfigArn=config)
+    assert refused[2].startswith("Windlass does not have code signing")

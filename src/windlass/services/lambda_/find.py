@@ -8,7 +8,16 @@ from collections.abc import Callable
 from windlass.aws.calls import Call, Params
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
-from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Alias, Function, Version
+from windlass.services.lambda_.model import (
+    ALIASES,
+    FUNCTIONS,
+    LATEST,
+    OF_A_QUALIFIER,
+    VERSIONS,
+    Alias,
+    Function,
+    Version,
+)
 from windlass.services.lambda_.names import Reference, not_found, resolve
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.target import PUBLISHED_GENERATION, version_of
@@ -81,6 +90,12 @@ def row_of_pool(store: Store, pool: str) -> Function | Version | None:
     """The function or version that the environments of a pool run; None when it is gone."""
     uid, _, number = pool.partition(":")
     return store[VERSIONS].get((uid, int(number))) if number else store[FUNCTIONS].first("uid", uid)
+
+
+def drop_qualifier(tx: Transaction, function: Function, qualifier: str) -> None:
+    """Delete what hangs on a version or an alias that is being deleted."""
+    for table in OF_A_QUALIFIER:
+        tx[table].delete((function.uid, qualifier))
 
 
 def served_generation(store: Store, pool: str) -> int | None:

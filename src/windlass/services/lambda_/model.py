@@ -23,6 +23,8 @@ LATEST = "$LATEST"
 State = Literal["Pending", "Active", "Inactive", "Failed"]
 UpdateStatus = Literal["", "InProgress", "Successful", "Failed"]
 """LastUpdateStatus; empty until a function is Active for the first time."""
+RuntimeUpdate = Literal["Auto", "FunctionUpdate"]
+"""UpdateRuntimeOn; PutRuntimeManagementConfig."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Function:
     """When it was Inactive and invoked: it waits since then."""
     active_at: Instant = 0
     """An instant at which it was in use; written now and then only (idleness.py)."""
+    runtime_update: RuntimeUpdate = "Auto"
+    recursive_loop: Literal["Allow", "Terminate"] = "Terminate"
 
     @property
     def arn(self) -> str:
@@ -142,6 +146,7 @@ class Version:
     pending_at: Instant = 0
     active_at: Instant = 0
     """As a function's."""
+    runtime_update: RuntimeUpdate = "Auto"
 
     @property
     def key(self) -> tuple[str, int]:
@@ -261,4 +266,6 @@ ENVIRONMENTS: Table[Environment] = Table(
 )
 OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
+OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS,)
+"""Tables with a row for (uid, qualifier), which goes with that version or alias."""
 TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *LAYER_TABLES, *EVENT_TABLES)

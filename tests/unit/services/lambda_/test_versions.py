@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.build import ACCOUNT, REGION
-from tests.lambda_build import Lambda, a_lambda
+from tests.lambda_build import ROLE, Lambda, a_lambda, a_zip
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.event_model import ASYNC_EVENTS
@@ -161,5 +161,31 @@ def test_configuration_by_qualifier() -> None:
             assert whole["Configuration"]["Version"] == "1"
             with pytest.raises(Fault, match="permitted on Lambda functions only"):
                 await world.do("UpdateFunctionConfiguration", FunctionName="f:1", Timeout=1)
+
+    asyncio.run(story())
+
+
+def test_code_storage_has_a_limit() -> None:
+    """What does not fit is refused: a function, an update, a version; what is deleted makes room."""
+
+    async def story() -> None:
+        size = len(a_zip())
+        async with a_lambda(code_storage_gb=2.5 * size / 2**30) as world:
+            await world.function()
+            await world.do("PublishVersion", FunctionName="f")
+            for operation, params in (
+                ("CreateFunction", {"FunctionName": "g", "Runtime": "python3.11", "Role": ROLE,
+                                    "Handler": "a.b", "Code": {"ZipFile": a_zip()}}),
+                ("UpdateFunctionCode", {"FunctionName": "f", "ZipFile": a_zip("x = 1\n" * 999)}),
+            ):  # fmt: skip
+                with pytest.raises(Fault, match="Code storage limit exceeded") as caught:
+                    await world.do(operation, **params)
+                assert caught.value.code == "CodeStorageExceededException"
+            await world.do("UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+            await world.until(lambda store: not world.row().changing)
+            with pytest.raises(Fault, match="Code storage limit exceeded"):
+                await world.do("PublishVersion", FunctionName="f")
+            await world.do("DeleteFunction", FunctionName="f:1")
+            assert (await world.do("PublishVersion", FunctionName="f"))["Version"] == "2"
 
     asyncio.run(story())

@@ -10,8 +10,7 @@ from windlass.aws.paging import page
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_ import describe
 from windlass.services.lambda_.changes import match_revision
-from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS
-from windlass.services.lambda_.find import alias_of, no_alias, require, require_version
+from windlass.services.lambda_.find import alias_of, drop_qualifier, no_alias, require, require_version
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
 from windlass.services.lambda_.model import ALIASES, LATEST, Alias, Function
 from windlass.services.lambda_.package import invalid
@@ -80,9 +79,9 @@ def list_aliases(call: Call, params: Params) -> Result:
 def delete_alias(call: Call, params: Params) -> Result:
     """DeleteAlias: one that is not there is gone already. The version stays; what was configured goes."""
     with call.store.transact() as tx:
-        key = (require(call, params).uid, params["Name"])
-        tx[ALIASES].delete(key)
-        tx[EVENT_INVOKE_CONFIGS].delete(key)
+        function, name = require(call, params), params["Name"]
+        drop_qualifier(tx, function, name)
+        tx[ALIASES].delete((function.uid, name))
     return {}
 
 

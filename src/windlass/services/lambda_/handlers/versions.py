@@ -10,8 +10,7 @@ from windlass.kernel.store import Transaction
 from windlass.services.lambda_ import describe, settings
 from windlass.services.lambda_.changes import match_revision, may_change, next_version, unchanged
 from windlass.services.lambda_.code import CodeUsage
-from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS
-from windlass.services.lambda_.find import require, version_of_number
+from windlass.services.lambda_.find import drop_qualifier, require, version_of_number
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
 from windlass.services.lambda_.listing import Asked, versions_of
 from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Function, Version
@@ -71,5 +70,5 @@ def delete_version(call: Call, tx: Transaction, function: Function, qualifier: s
             "ResourceConflictException",
             f"Unable to delete version because the following aliases reference it: [{', '.join(pointing)}]",
         )
+    drop_qualifier(tx, function, qualifier)
     tx[VERSIONS].delete(version.key)
-    tx[EVENT_INVOKE_CONFIGS].delete((function.uid, qualifier))
