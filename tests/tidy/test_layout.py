@@ -73,6 +73,7 @@ PURE = (
     "kernel/machine.py",
     "node/function_lines.py",
     "node/function_outcome.py",
+    "node/function_records.py",
     "node/function_phases.py",
     "node/health.py",
     "node/docker_spec.py",

@@ -89,6 +89,9 @@ class Sandbox(Protocol):
     async def start(self, program: Program) -> Process:
         """Start a process in it; another one may run already. Raises OSError, with a sentence for people."""
 
+    async def clear(self) -> None:
+        """Kill everything in it; its files stay, and programs may be started in it again."""
+
     def close(self) -> None:
         """Kill everything in it and take it away. To be called once, also when nothing was ever started."""
 

@@ -8,6 +8,7 @@ Known gap: no JSON log format; the INIT_START line's runtime version ARN names o
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from windlass.kernel.clock import MILLISECOND, Duration
 
@@ -21,9 +22,25 @@ def init_start(runtime: str, notice: str = "") -> str:
     return f"{line}\t{notice}" if notice else line
 
 
-def init_report(init: Duration, status: str) -> str:
+def init_report(init: Duration, phase: str, status: str) -> str:
     """Of one that failed, or that came ahead of events: "success", "timeout", or "error" and its type."""
-    return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: init\tStatus: {status}"
+    return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: {phase}\tStatus: {status}"
+
+
+def extension(name: str, state: str, events: Sequence[str], error_type: str) -> str:
+    line = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{','.join(events)}]"
+    return f"{line}\tError Type: {error_type}" if error_type else line
+
+
+def subscription(api: str, name: str, types: Sequence[str]) -> str:
+    """`types` as the subscriber gave them: "platform" is written Platform."""
+    shown = ", ".join(kind.capitalize() for kind in types)
+    return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{shown}]"
+
+
+def billed_ms(duration: Duration, init: Duration) -> int:
+    """Whole milliseconds, rounded up, the initialisation included (since 2025-08)."""
+    return -(-(duration + init) // MILLISECOND)
 
 
 def start(request_id: str, version: str) -> str:
@@ -37,16 +54,16 @@ def end(request_id: str) -> str:
 def report(
     request_id: str, duration: Duration, init: Duration, memory_mib: int, used_mib: int, status: str = ""
 ) -> str:
-    """The REPORT line. Billed: whole milliseconds, rounded up, the initialisation included (since 2025-08).
+    """The REPORT line.
 
     `init` is 0 on a warm start, `status` empty for success and for errors that the handler raised.
     """
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {_ms(duration)} ms",
-        f"Billed Duration: {-(-(duration + init) // MILLISECOND)} ms",
+        f"Billed Duration: {billed_ms(duration, init)} ms",
         f"Memory Size: {memory_mib} MB",
-        f"Max Memory Used: {min(used_mib, memory_mib)} MB",
+        f"Max Memory Used: {used_mib} MB",
     ]
     if init:
         fields.append(f"Init Duration: {_ms(init)} ms")
@@ -71,13 +88,18 @@ def exited(request_id: str, code: int) -> bytes:
 
 
 def exit_reason(code: int) -> str:
-    """A status over 128 is taken for a signal: a runtime that exits with such a status itself is rare."""
+    """Why a runtime ended, for people."""
     if code == 0:
         return "Runtime exited without providing a reason"
+    return f"Runtime exited with error: {exit_status(code)}"
+
+
+def exit_status(code: int) -> str:
+    """A status over 128 is taken for a signal: a program that exits with such a status itself is rare."""
     if code <= _SIGNAL_BASE:
-        return f"Runtime exited with error: exit status {code}"
+        return f"exit status {code}" if code else "exit code 0"
     number = code - _SIGNAL_BASE
-    return f"Runtime exited with error: signal: {_SIGNALS.get(number, number)}"
+    return f"signal: {_SIGNALS.get(number, number)}"
 
 
 def sandbox_fault(error_type: str, message: str) -> bytes:

@@ -10,14 +10,10 @@ from typing import TypeAlias
 
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.node import function_lines as lines
+from windlass.node.function_records import Verdict
 
 UNHANDLED = "Unhandled"
 """X-Amz-Function-Error; the only value in recent recordings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The initialisation succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +35,6 @@ class InitFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class NotStarted:
-    """The runtime could not be started at all; `why` goes into the caller's error."""
-
-    error_type: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Exited:
     """The process ended; 128 + n for signal n."""
 
@@ -58,47 +46,54 @@ class TimedOut:
     pass
 
 
-Outcome: TypeAlias = Ready | Responded | Failed | InitFailed | NotStarted | Exited | TimedOut
+@dataclass(frozen=True, slots=True)
+class SandboxFailed:
+    """A program could not be started, or an extension ended; `why` goes into the caller's error."""
+
+    error_type: str
+    why: str
+
+
+Failure: TypeAlias = InitFailed | Exited | SandboxFailed | TimedOut
+"""After which the environment is initialised again before it takes another event."""
+Outcome: TypeAlias = Responded | Failed | Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the caller gets (`error`: X-Amz-Function-Error), and the status in the REPORT line ("": none)."""
+    """What the caller gets; `error` is X-Amz-Function-Error, "" for none."""
 
     payload: bytes
     error: str = ""
-    status: str = ""
 
 
 def told(request_id: str, outcome: Outcome, timeout_s: float) -> Told:
-    """What is said of an event with that outcome; `timeout_s` is the function's."""
+    """What the caller is told of an event with that outcome; `timeout_s` is the function's."""
     match outcome:
         case Responded(payload):
             return Told(payload)
-        case Failed(payload):
+        case Failed(payload) | InitFailed(payload):
             return Told(payload, UNHANDLED)
-        case InitFailed(payload, error_type):
-            return Told(payload, UNHANDLED, f"error\tError Type: {error_type}")
-        case NotStarted(error_type, why):
-            payload = lines.sandbox_fault(error_type, f"RequestId: {request_id} Error: {why}")
-            return Told(payload, UNHANDLED, f"error\tError Type: {error_type}")
         case Exited(code):
-            return Told(lines.exited(request_id, code), UNHANDLED, "error\tError Type: Runtime.ExitError")
-        case _:
-            return Told(lines.timed_out(request_id, timeout_s), UNHANDLED, "timeout")
-
-
-def init_status(outcome: Outcome) -> str:
-    """The status in the INIT_REPORT line of an initialisation that is over."""
-    match outcome:
-        case InitFailed(_, error_type) | NotStarted(error_type, _):
-            return f"error\tError Type: {error_type}"
-        case Exited():
-            return "error\tError Type: Runtime.ExitError"
+            return Told(lines.exited(request_id, code), UNHANDLED)
+        case SandboxFailed(error_type, why):
+            fault = lines.sandbox_fault(error_type, f"RequestId: {request_id} Error: {why}")
+            return Told(fault, UNHANDLED)
         case TimedOut():
-            return "timeout"
+            return Told(lines.timed_out(request_id, timeout_s), UNHANDLED)
+
+
+def verdict(outcome: Outcome | None) -> Verdict:
+    """What the log says of it. A handler's error is none of the platform's; None is success."""
+    match outcome:
+        case InitFailed(_, error_type) | SandboxFailed(error_type):
+            return Verdict("error", error_type)
+        case Exited():
+            return Verdict("error", "Runtime.ExitError")
+        case TimedOut():
+            return Verdict("timeout")
         case _:
-            return "success"
+            return Verdict()
 
 
 def gone(invoke: Invoke) -> InvokeResult:

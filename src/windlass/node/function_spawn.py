@@ -7,6 +7,7 @@ path, and start-up files of virtual environments are not read.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -16,9 +17,12 @@ import sys
 from pathlib import Path
 
 from windlass.node.function_launcher import Interpreter, Place, Process, Program
+from windlass.node.function_process import kill_marked
 
 OPEN_FILES_MAX = 1024
 """File descriptors of an environment; Lambda quotas, "File descriptors"."""
+_AGAIN_S, _TRIES = 0.01, 200
+"""How soon after killing processes it is looked for more that they left, and how often."""
 RUNTIME_ROOT = str(Path(__file__).parent)
 """Where the Python runtime's own files are."""
 
@@ -44,6 +48,7 @@ class SpawnSandbox:
     runtime_root = RUNTIME_ROOT
 
     def __init__(self, place: Place) -> None:
+        self._unit_id = place.unit_id
         self.task_root = str(place.code)
         self.opt = "" if place.layers is None else str(place.layers)
 
@@ -70,6 +75,13 @@ class SpawnSandbox:
         process.returncode = 0  # its starter reaps it; subprocess must never wait for it
         _limit(process.pid)
         return Process(process.pid, reader)
+
+    async def clear(self) -> None:
+        """Kill what the unit left in other sessions: what such a process left is ours once it is dead."""
+        for _ in range(_TRIES):
+            if not kill_marked((self._unit_id,)):
+                return
+            await asyncio.sleep(_AGAIN_S)
 
     def close(self) -> None:
         """What was started is its starter's to kill."""

@@ -168,18 +168,19 @@ def test_an_exception_is_the_functions_error(tmp_path: Path) -> None:
 def test_a_handler_that_cannot_be_loaded(
     tmp_path: Path, source: str, handler: str, error_type: str, message: str
 ) -> None:
-    """The first event gets the error, with no request id; the environment ends."""
+    """Each event gets the error, with no request id, of an initialisation of its own (a suppressed init)."""
 
     async def story(world: World) -> None:
         unit = world.start(source, handler=handler)
         result = await world.invoke(unit)
         answer = told(result)
-        assert (result.error, result.usable) == ("Unhandled", False)
+        assert (result.error, result.usable, result.init_ns) == ("Unhandled", True, 0)
         assert (answer["errorType"], answer["requestId"]) == (error_type, "")
         assert answer["errorMessage"].startswith(message)
-        await world.until(unit, "stopped")
         log = "\n".join(world.log.lines)
-        assert f"[ERROR] {error_type}: {message}" in log and "INIT_REPORT Init Duration: " in log
+        assert f"[ERROR] {error_type}: {message}" in log
+        reports = [line for line in world.log.lines if line.startswith("INIT_REPORT Init Duration: ")]
+        assert [report.split("\t")[1] for report in reports] == ["Phase: init", "Phase: invoke"]
 
     play(tmp_path, story)
 
@@ -210,20 +211,19 @@ def test_a_failed_start_waits_for_its_event(tmp_path: Path) -> None:
     ],
 )
 def test_a_handler_that_ends_its_process(tmp_path: Path, body: str, reason: str) -> None:
-    """Runtime.ExitError; what it had printed is in the log; the environment is gone."""
+    """Runtime.ExitError; what it had printed is in the log; the next event finds a fresh process."""
 
     async def story(world: World) -> None:
-        unit = world.start(f"def handler(e, c):\n    print('before')\n    {body}\n")
+        unit = world.start(f"def handler(e, c):\n    if e: return e\n    print('before')\n    {body}\n")
         result = await world.invoke(unit)
         assert told(result) == {
             "errorType": "Runtime.ExitError",
             "errorMessage": f"RequestId: r1 Error: {reason}",
         }
-        assert (result.error, result.usable) == ("Unhandled", False)
+        assert (result.error, result.usable) == ("Unhandled", True)
         tail = result.log_tail.decode()
         assert "before\n" in tail and "\tStatus: error\tError Type: Runtime.ExitError\t" in tail
-        await world.until(unit, "stopped")
-        assert (await world.invoke(unit)).error == ENVIRONMENT_GONE
+        assert told(await world.invoke(unit, "again")) == "again"
 
     play(tmp_path, story)
 
@@ -246,8 +246,7 @@ def handler(e, c):
             "errorMessage": "RequestId: r1 Error: Task timed out after 1.00 seconds",
         }
         assert "\tDuration: 1000.00 ms\t" in result.log_tail.decode()
-        assert "\tStatus: timeout\t" in result.log_tail.decode()
-        await world.until(unit, "stopped")
+        assert "\tStatus: timeout\t" in result.log_tail.decode() and result.usable
         [child] = [int(line) for line in world.log.lines if line.isdigit()]
         await ended(child)
 
@@ -273,12 +272,46 @@ def handler(e, c):
         become_subreaper()
         unit = world.start(source, timeout_s=1)
         await world.invoke(unit)
-        await world.until(unit, "stopped")
         [daemon] = [int(line) for line in world.log.lines if line.isdigit()]
         watched: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         watch(daemon, watched.set_result)
         async with asyncio.timeout(10):
             assert await watched == 128 + 9
+
+    play(tmp_path, story)
+
+
+def test_an_environment_is_initialised_again_after_a_time_out(tmp_path: Path) -> None:
+    """In the next event and its time, which it may use up too; files stay, what was in memory does not."""
+    source = """
+import os
+from time import sleep
+if os.path.exists("hang"): sleep(1000)
+if os.path.exists("slow"): sleep(0.3)
+count = 0
+def handler(e, c):
+    global count
+    count += 1
+    if e: open(e, "w").close(); sleep(1000)
+    return count
+"""
+
+    async def story(world: World) -> None:
+        work = tmp_path / "work"
+        work.mkdir()
+        unit = world.start(f"import os; os.chdir({str(work)!r})\n" + source, timeout_s=2)
+        assert [told(await world.invoke(unit)) for _ in range(2)] == [1, 2]
+        assert told(await world.invoke(unit, "slow"))["errorType"] == "Sandbox.Timedout"
+        again = await world.invoke(unit)
+        assert (told(again), again.init_ns) == (1, 0) and again.duration_ns >= 300_000_000
+        tail = again.log_tail.decode()
+        assert tail.startswith("START ") and "Init Duration" not in tail
+        assert told(await world.invoke(unit, "hang"))["errorType"] == "Sandbox.Timedout"
+        assert told(await world.invoke(unit))["errorType"] == "Sandbox.Timedout"
+        [report] = [line for line in world.log.lines if line.startswith("INIT_REPORT")]
+        assert report.endswith("\tPhase: invoke\tStatus: timeout")
+        (work / "hang").unlink()
+        assert told(await world.invoke(unit)) == 1
 
     play(tmp_path, story)
 

@@ -11,34 +11,34 @@ from windlass.node.function_outcome import (
     Failed,
     InitFailed,
     Outcome,
-    Ready,
     Responded,
+    SandboxFailed,
     TimedOut,
-    init_status,
     told,
+    verdict,
 )
 
 
 @pytest.mark.parametrize(
-    ("outcome", "error", "status", "payload"),
+    ("outcome", "error", "words", "payload"),
     [
-        (Responded(b"1"), "", "", 1),
-        (Failed(b"2"), "Unhandled", "", 2),
+        (Responded(b"1"), "", "success", 1),
+        (Failed(b"2"), "Unhandled", "success", 2),
         (InitFailed(b"3", "Runtime.X"), "Unhandled", "error\tError Type: Runtime.X", 3),
         (Exited(1), "Unhandled", "error\tError Type: Runtime.ExitError", "Runtime.ExitError"),
+        (SandboxFailed("Extension.Crash", "exit code 0"), "Unhandled",
+         "error\tError Type: Extension.Crash", "Extension.Crash"),
         (TimedOut(), "Unhandled", "timeout", "Sandbox.Timedout"),
     ],
-)
-def test_what_is_told(outcome: Outcome, error: str, status: str, payload: object) -> None:
+)  # fmt: skip
+def test_what_is_told(outcome: Outcome, error: str, words: str, payload: object) -> None:
     """The runtime's own bytes go through; failures of the sandbox are worded here."""
     said = told("r1", outcome, 3)
     body = json.loads(said.payload)
-    assert (said.error, said.status) == (error, status)
+    assert (said.error, verdict(outcome).words) == (error, words)
     assert payload == (body["errorType"] if isinstance(body, dict) else body)
 
 
-def test_only_failed_initialisations_have_a_status() -> None:
-    """INIT_REPORT is written for these alone."""
-    assert (init_status(Ready()), init_status(TimedOut())) == ("success", "timeout")
-    assert init_status(InitFailed(b"", "Runtime.Y")) == "error\tError Type: Runtime.Y"
-    assert init_status(Exited(0)) == "error\tError Type: Runtime.ExitError"
+def test_success() -> None:
+    """So is an initialisation that did not fail."""
+    assert (verdict(None).words, verdict(None).fields) == ("success", {"status": "success"})

@@ -129,19 +129,19 @@ def test_where_a_node_handler_may_be(
 def test_a_node_module_that_cannot_be_had(
     tmp_path: Any, source: str, handler: str, error_type: str, message: str
 ) -> None:
-    """AWS's error types and words; the environment ends with the first event."""
+    """AWS's error types and words; the environment stays, and each event has an initialisation of its own."""
 
     async def story(world: World) -> None:
         result = await world.invoke(node(world, source, handler))
         error = told(result)
         assert error["errorType"] == error_type and error["errorMessage"].startswith(message)
-        assert result.error == "Unhandled" and not result.usable
+        assert result.error == "Unhandled" and result.usable
 
     play(tmp_path, story)
 
 
 def test_loose_errors_of_node_end_the_process(tmp_path: Any) -> None:
-    """An unhandled rejection and an uncaught exception: the caller gets them, then the environment ends."""
+    """An unhandled rejection and an uncaught exception: the caller gets them, and then a new process."""
     source = """
 exports.handler = (event) => new Promise(() => {
   if (event === "reject") Promise.reject(new Error("loose"));
@@ -150,14 +150,13 @@ exports.handler = (event) => new Promise(() => {
 """
 
     async def story(world: World) -> None:
+        unit = node(world, source)
         for event, error_type, message in (
             ("reject", "Runtime.UnhandledPromiseRejection", "Error: loose"),
             ("throw", "Error", "thrown late"),
         ):
-            unit = node(world, source)
             error = told(await world.invoke(unit, event))
             assert (error["errorType"], error["errorMessage"]) == (error_type, message)
-            await world.until(unit, "stopped")
 
     play(tmp_path, story)
 
@@ -323,9 +322,8 @@ def test_a_custom_runtime_that_cannot_start(tmp_path: Any, files: Mapping[str, s
             "errorType": "Runtime.InvalidEntrypoint",
             "errorMessage": f"RequestId: r1 Error: {message}",
         }
-        assert result.error == "Unhandled" and not result.usable
+        assert result.error == "Unhandled" and result.usable
         assert "Status: error\tError Type: Runtime.InvalidEntrypoint" in logged(result)
-        await world.until(unit, "stopped")
 
     play(tmp_path, story)
 

@@ -1,13 +1,15 @@
-"""The runtime of one environment as a process: started, watched, killed, and its end told once.
+"""A process of one environment, its runtime or an extension: started, watched, killed, its end told once.
 
 Between a process's end and the word of it comes what it said last: output in its pipe, a request on its way.
-Decides nothing about events or initialisations; how it is launched is function_process.py's business.
+Decides nothing about events or initialisations; how it is started is the sandbox's business.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Callable
 from functools import partial
 
@@ -23,7 +25,7 @@ LAST_WORDS: Duration = 100 * MILLISECOND
 """How long after the end of a process its last request may still be on the way."""
 
 
-class RuntimeProcess:
+class SandboxProcess:
     """At most one process at a time. `ended` is called with its exit code (128 + n for signal n), unless
 
     it was dropped. `connected` says whether a request may still be on its way.
@@ -61,6 +63,12 @@ class RuntimeProcess:
         """Kill it with all that it started; `ended` follows. Nothing happens without a process."""
         if self.pid:
             kill_group(self.pid)
+
+    def terminate(self) -> None:
+        """Ask it to end: SIGTERM."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def drop(self) -> None:
         """Kill it, and hear no more of it: another takes its place, or none."""
