@@ -304,6 +304,20 @@ def test_a_custom_runtime(tmp_path: Any, place: str) -> None:
     play(tmp_path, story)
 
 
+def test_a_runtime_that_ends_after_each_event(tmp_path: Any) -> None:
+    """Its callers have their answers; each event finds a fresh process, initialised in its own time."""
+
+    async def story(world: World) -> None:
+        once = BOOTSTRAP.replace("while True:", "for _ in range(1):") + "os._exit(3)\n"
+        unit = world.start({"bootstrap": once}, runtime="provided.al2023", timeout_s=20)
+        for number in range(4):
+            result = await world.invoke(unit, number)
+            assert told(result)["event"] == number and (result.init_ns > 0) == (number == 0)
+        assert sum(line.startswith("starting ") for line in world.log.lines) >= 4
+
+    play(tmp_path, story)
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
