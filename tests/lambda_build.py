@@ -60,6 +60,12 @@ class PlayedNode:
         self.invoked.append(invoke)
         return await self.runs(invoke)
 
+    def on_groups_wanted(self, source: object) -> None:
+        """Security groups are nothing to a played node."""
+
+    def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
+        """As little."""
+
     def dismiss(self, node_id: str, why: str) -> None:
         raise AssertionError("nothing of Lambda dismisses a node")
 

@@ -168,6 +168,8 @@ PURE = (
     "services/lambda_/records.py",
     "services/lambda_/resource_policy.py",
     "services/lambda_/retries.py",
+    "services/lambda_/vpc_faults.py",
+    "services/lambda_/vpc_plan.py",
     "services/lambda_/routing.py",
     "services/lambda_/sources/batch.py",
     "services/lambda_/sources/outcome.py",

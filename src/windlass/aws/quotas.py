@@ -2,9 +2,9 @@
 
 A profile is a TOML file (design D9). `[quotas]` are plain numbers; `[buckets]` are `{burst, per_second}` or
 `{burst, per_minute}`; `[delays]` are medians in seconds, with a `sigma` where they vary (lognormal);
-`[switches]` are true or false. A name that a profile does not list has no limit, no delay, and is off. What
-an account was granted stands in place of the profile's number, in one Region (`granted_by`). Levels live in
-memory: after a restart buckets are full. This knows numbers by name, and not what they limit.
+`[switches]` are true or false, `[choices]` words. A name that a profile does not list has no limit, no delay,
+and is off. What an account was granted stands in place of the profile's number, in one Region (`granted_by`).
+Levels live in memory: after a restart buckets are full. This knows numbers by name, and not what they limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from windlass.kernel.bucket import Bucket, Rate
 from windlass.kernel.clock import Duration, Instant
 
 PROFILES = Path(__file__).parent.parent / "profiles"
-SECTIONS = ("quotas", "buckets", "delays", "switches")
+SECTIONS = ("quotas", "buckets", "delays", "switches", "choices")
 BUILT_IN = ("local", "aws", "aws-2022")
 RATE_PARTS = ("burst", "per_second", "per_minute")
 """What a rate is made of.
@@ -51,6 +51,7 @@ class Profile:
     delays: Mapping[str, float] = field(default_factory=dict)
     sigmas: Mapping[str, float] = field(default_factory=dict)
     switches: Mapping[str, bool] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_profile(name: str) -> Profile:
@@ -79,6 +80,7 @@ def parse_profile(name: str, read: Mapping[str, Any]) -> Profile:
             delays={key: float(entry["value"]) for key, entry in delays.items()},
             sigmas={key: float(entry["sigma"]) for key, entry in delays.items() if "sigma" in entry},
             switches={key: _boolean(entry["value"]) for key, entry in switches.items()},
+            choices={key: _choice(entry) for key, entry in read.get("choices", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"profile {name}: an entry lacks {error}") from error
@@ -88,6 +90,13 @@ def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError("a value that is true or false")
     return value
+
+
+def _choice(entry: Mapping[str, Any]) -> str:
+    """The `value`, which has to be `one_of` a list."""
+    if entry["value"] not in entry["one_of"]:
+        raise ValueError(f"a value that is one of {', '.join(entry['one_of'])}")
+    return str(entry["value"])
 
 
 def _rate(entry: Mapping[str, Any]) -> Rate:
@@ -168,6 +177,10 @@ class Quotas:
     def switch(self, name: str) -> bool:
         """Whether the profile turns that on."""
         return self.profile.switches.get(name, False)
+
+    def choice(self, name: str, default: str) -> str:
+        """The word that the profile chose."""
+        return self.profile.choices.get(name, default)
 
     # buckets
 

@@ -143,6 +143,7 @@ def quotas(endpoint: str, as_json: bool) -> None:
     ]
     rows += [(name, f"{value:g} s", "", "") for name, value in sorted(found["delays"].items())]
     rows += [(name, "on" if value else "off", "", "") for name, value in sorted(found["switches"].items())]
+    rows += [(name, value, "", "") for name, value in sorted(found["choices"].items())]
     rows += [
         (row["name"], f"{row['value']:g}", "", f"granted to {row['account']}/{row['region']}")
         for row in found["granted"]

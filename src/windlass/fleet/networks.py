@@ -61,6 +61,8 @@ class Network(msgspec.Struct, frozen=True, omit_defaults=True):
 
     mode: NetworkMode = "host"
     interface: Interface | None = None
+    shared: bool = False
+    """Others have that interface too: all units of a node that name it are in one network."""
 
 
 class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -176,6 +176,7 @@ class Admin:
             "buckets": {name: rate_shown(rate) for name, rate in profile.buckets.items()},
             "delays": dict(profile.delays),
             "switches": dict(profile.switches),
+            "choices": dict(profile.choices),
             "granted": [
                 {"account": row.account, "region": row.region, "name": row.name, "value": row.value}
                 for row in sorted(

@@ -132,14 +132,20 @@ def mismatched(members: Iterable[Member], machines: Iterable[Instance]) -> list[
     return [f"machine {one} is of a group that does not know it" for one in sorted(of_group - named)]
 
 
-def misattached(units: Iterable[Unit], interfaces: Sequence[NetworkInterface]) -> list[str]:
-    """Units have the interfaces that services asked for, none is left over, no address is taken twice."""
-    owners = {held.id: unit.id for unit in units if (held := unit.spec.network.interface) is not None}
+def misattached(
+    units: Iterable[Unit], interfaces: Sequence[NetworkInterface], held: Collection[str] = ()
+) -> list[str]:
+    """Units have the interfaces that services asked for, none is left over, no address is taken twice.
+
+    `held` are interfaces that a service keeps without a unit, or before there is one.
+    """
+    owners = {one.id: unit.id for unit in units if (one := unit.spec.network.interface) is not None}
     made = {row.id for row in interfaces if row.requester}
     taken = Counter((row.subnet_id, row.address) for row in interfaces)
     return [
         *(f"unit {owners[gone]} has lost its interface {gone}" for gone in sorted(owners.keys() - made)),
-        *(f"interface {left} belongs to no unit" for left in sorted(made - owners.keys())),
+        *(f"interface {left} belongs to no unit" for left in sorted(made - owners.keys() - set(held))),
+        *(f"the interface {gone}, which a service keeps, is gone" for gone in sorted(set(held) - made)),
         *(f"address {where} is taken {times} times" for where, times in taken.items() if times > 1),
     ]
 

@@ -33,6 +33,8 @@ from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.service_model import SERVICES
+from windlass.services.lambda_.model import ENVIRONMENTS
+from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
 from windlass.sim import checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
@@ -274,7 +276,7 @@ class World:
             *checks.miscounted(units, counted),
             *checks.overfull(nodes.values(), counted),
             *checks.misindexed(units, lambda state: view.count("state", state)),
-            *checks.misattached(units, self._interfaces()),
+            *checks.misattached(units, self._interfaces(), self._kept_interfaces()),
             *checks.misbound(units),
             *self._crowded(units),
             *self._misplaced(units),
@@ -305,6 +307,14 @@ class World:
         if self._has(MEMBERS):
             wrong += checks.mismatched(store[MEMBERS].all(), store[fleet.INSTANCES].all())
         return wrong
+
+    def _kept_interfaces(self) -> list[str]:
+        """Those of Lambda's functions."""
+        if not self._has(SHARED_INTERFACES):
+            return []
+        store = self.plane.store
+        shared = [row.interface.id for row in store[SHARED_INTERFACES].all()]
+        return shared + [row.interface_id for row in store[ENVIRONMENTS].all() if row.interface_id]
 
     def _interfaces(self) -> list[NetworkInterface]:
         return list(self.plane.store[INTERFACES].all()) if self._has(INTERFACES) else []

@@ -145,6 +145,14 @@ def test_profiles_tell_rates_per_minute() -> None:
         parse_profile("p", {"buckets": {"b": {"burst": 84, **ENTRY}}})
 
 
+def test_profiles_choose_among_words() -> None:
+    read = {"choices": {"c": {"value": "new", "one_of": ["old", "new"], **ENTRY}}}
+    held = Quotas(parse_profile("p", read))
+    assert (held.choice("c", "old"), held.choice("d", "old")) == ("new", "old")
+    with pytest.raises(ValueError, match="one of old, new"):
+        parse_profile("p", {"choices": {"c": {"one_of": ["old", "new"], **ENTRY, "value": "other"}}})
+
+
 def test_the_profiles_say_what_seed_003_says() -> None:
     profile = load_profile("aws-2022")
     assert profile.buckets["fargate.on_demand"] == profile.buckets["fargate.spot"] == Rate(100, 20)

@@ -23,8 +23,10 @@ from windlass.services.ec2.model import (
     tags_of,
 )
 
-REQUESTERS = {"ecs": "amazon-ecs"}
+REQUESTERS = {"ecs": "amazon-ecs", "lambda": "amazon-lambda"}
 """What RequesterId and InstanceOwnerId show for a service that makes interfaces: our choice."""
+KINDS = {"lambda": "lambda"}
+"""InterfaceType of those interfaces; "interface" when it is not listed."""
 
 
 def tags(row: Mapping[str, str]) -> list[dict[str, str]]:
@@ -133,7 +135,7 @@ def interface(row: NetworkInterface, reads: Reads) -> Result:
         "NetworkInterfaceId": row.id,
         "OwnerId": row.account,
         "Description": row.description,
-        "InterfaceType": "interface",
+        "InterfaceType": KINDS.get(row.requester, "interface"),
         "Status": "in-use" if row.requester else "available",
         "RequesterManaged": bool(row.requester),
         "SourceDestCheck": row.source_dest_check,

@@ -66,7 +66,7 @@ _QUEUES_ONLY = (
 )
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "images, VPC, file systems, SnapStart, JSON logs"
+    "images, IPv6 in VPCs, file systems, SnapStart, JSON logs"
 )
 _DESTINATIONS = (
     "destinations are SQS queues, Lambda functions and event buses; SNS topics and S3 buckets are refused; "

@@ -124,7 +124,8 @@ class ColdStarts:
             phases = anatomy(0, 0, result.phases)
         else:
             waited = self._clock.now() - began - result.duration_ns
-            phases = anatomy(waited, warm.created_at - began, result.phases)
+            routing = warm.created_at - began - warm.attached
+            phases = anatomy(waited, routing, result.phases, warm.attached)
         record = ColdStart(
             arn=function.arn,
             version=target.version,

@@ -30,6 +30,7 @@ from windlass.services.lambda_.transitions import (
     together,
     unable,
 )
+from windlass.services.lambda_.vpc import VpcConnections
 from windlass.services.plane import Plane
 
 Needs: TypeAlias = Callable[[Function | Version, Instant], Readiness]
@@ -48,18 +49,30 @@ class Controller:
         self._loop = Loop("lambda", plane.clock, plane.journal, self._pass, period=PERIOD)
         idle = plane.quotas.value("lambda.idle_reclaim_s")
         self._idle = IDLE_RECLAIM if idle is None else seconds(idle)
-        self.needs: list[Needs] = []
+        self._vpc = VpcConnections(plane, self._wake_changing)
+        self.needs: list[Needs] = [self._vpc.needs]
         """What functions and versions wait for beside the profile's delay; added to before `start`."""
         self._ready_after = seconds(plane.quotas.delay_s("lambda.function_ready"))
         period = max(SECOND // 4, min(RECLAIM_PERIOD, self._idle // 4))
         self._reclaim = Loop("lambda.idle", plane.clock, plane.journal, self._reclaim_pass, period=period)
-        self.environments = Environments(plane, code, lambda unit_id: self._loop.wake(("unit", unit_id)))
+        self.environments = Environments(
+            plane, code, self._vpc, lambda unit_id: self._loop.wake(("unit", unit_id))
+        )
         plane.store.watch((FUNCTIONS,), self._on_function)
         plane.store.watch((VERSIONS,), self._on_version)
 
     def start(self) -> None:
+        self._vpc.start()
         self._plane.spawn.start("lambda", self._loop.run())
         self._plane.spawn.start("lambda.idle", self._reclaim.run())
+
+    def _wake_changing(self) -> None:
+        """A way into a VPC is there, or refused: look at who may have waited for it."""
+        store = self._plane.store
+        keys: list[Hashable] = [("function", row.key) for row in store[FUNCTIONS].by("changing", True)]
+        keys += [("version", row.key) for row in store[VERSIONS].by("changing", True)]
+        if keys:
+            self._loop.wake(*keys)
 
     def _on_function(self, change: Change) -> None:
         old: Function | None = change.old
@@ -136,7 +149,9 @@ class Controller:
 
     def _ended(self, unit_id: str) -> bool:
         unit = self._plane.store[UNITS].get(unit_id)
-        return unit is None or unit.state in ENDED
+        if unit is None:
+            return not self.environments.is_starting(unit_id)
+        return unit.state in ENDED
 
     def _to_stop(self, unit_id: str) -> bool:
         unit = self._plane.store[UNITS].get(unit_id)
@@ -147,6 +162,7 @@ class Controller:
         row = tx[ENVIRONMENTS].delete(unit_id)
         if row is not None:
             tx[CREDENTIALS].delete(row.access_key)
+            self._vpc.release(tx, row.interface_id)
         self.environments.forget(unit_id, row.pool if row is not None else "")
 
     async def _reclaim_pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:

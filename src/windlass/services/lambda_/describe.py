@@ -115,6 +115,13 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(name, settings)},
     }
+    if settings.vpc is not None:
+        described["VpcConfig"] = {
+            "SubnetIds": list(settings.vpc.subnets),
+            "SecurityGroupIds": list(settings.vpc.groups),
+            "VpcId": settings.vpc.vpc_id,
+            "Ipv6AllowedForDualStack": False,
+        }
     if settings.environment:
         described["Environment"] = {"Variables": dict(settings.environment)}
     if settings.layers:

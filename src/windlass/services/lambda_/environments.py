@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable
 from windlass.aws.calls import Principal
 from windlass.aws.credentials import Credentials, issue
 from windlass.fleet.model import NODES, UNITS, Node, Unit
-from windlass.kernel.clock import SECOND
+from windlass.fleet.networks import Interface, Network
+from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
+from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.find import served_generation
@@ -23,6 +25,7 @@ from windlass.services.lambda_.model import ENVIRONMENTS, Environment
 from windlass.services.lambda_.pool import Pool, Warm
 from windlass.services.lambda_.target import Target
 from windlass.services.lambda_.unit import OWNER, environment_unit
+from windlass.services.lambda_.vpc import VpcConnections
 from windlass.services.plane import Plane
 
 ENDED = ("stopped", "lost")
@@ -31,8 +34,11 @@ ENDED = ("stopped", "lost")
 class Environments:
     """All environments of this plane. `wake` is told the ids of units that the controller should look at."""
 
-    def __init__(self, plane: Plane, code: CodeStore, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, plane: Plane, code: CodeStore, vpc: VpcConnections, wake: Callable[[str], None]
+    ) -> None:
         self._plane = plane
+        self._vpc = vpc
         self._code = code
         self._wake = wake
         self._ids = Ids(plane.chance.stream("lambda.environment"))
@@ -60,12 +66,14 @@ class Environments:
         Raises Fault ServiceException when none could be had in START_WAIT.
         """
         unit_id = self._ids.hex(32)
-        role_id = await self._role_id(target)
         started: asyncio.Future[Unit] = asyncio.get_running_loop().create_future()
         self._starting[unit_id] = started
         try:
+            own, attached = await self._attach(target, unit_id)
+            role_id = await self._role_id(target)
             with self._plane.store.transact() as tx:
-                unit = self._put(tx, target, unit_id, role_id)
+                network = self._vpc.shared(tx, target) if own is None else Network("awsvpc", own)
+                unit = self._put(tx, target, unit_id, role_id, network)
             async with asyncio.timeout(START_WAIT / SECOND):
                 unit = await started
         except TimeoutError:
@@ -79,9 +87,27 @@ class Environments:
             del self._starting[unit_id]
         if unit.state in ENDED:
             raise _no_environment(unit.why or (unit.observed.reason if unit.observed else ""))
-        warm = Warm(unit_id, unit.node_id, target.generation, unit.created_at)
+        warm = Warm(unit_id, unit.node_id, target.generation, unit.created_at, attached)
         self.pool(target.pool).started(warm)
         return warm
+
+    def is_starting(self, unit_id: str) -> bool:
+        """Whether somebody waits for it, though it may have no unit yet."""
+        return unit_id in self._starting
+
+    async def _attach(self, target: Target, unit_id: str) -> tuple[Interface | None, Duration]:
+        """An interface of its own, where each environment has one, and how long that took.
+
+        It belongs to the environment's row, which is there before its unit, so that it is never forgotten.
+        """
+        if not self._vpc.attaches(target.settings):
+            return None, 0
+        began = self._plane.clock.now()
+        with self._plane.store.transact() as tx:
+            interface = self._vpc.own(tx, target, unit_id)
+            tx[ENVIRONMENTS].put(self._row(target, unit_id, interface.id))
+        await self._plane.clock.sleep(self._vpc.attach_delay())
+        return interface, self._plane.clock.now() - began
 
     async def connected(self, node_id: str) -> None:
         """Return when the node has a session; Retry when it stays away."""
@@ -128,29 +154,32 @@ class Environments:
             else:
                 self.unwanted.add(row.unit_id)
 
-    def _put(self, tx: Transaction, target: Target, unit_id: str, role_id: str) -> Unit:
-        now, endpoint = self._plane.clock.now(), self._plane.calls.endpoint
+    def _put(self, tx: Transaction, target: Target, unit_id: str, role_id: str, network: Network) -> Unit:
+        now = self._plane.clock.now()
         credentials = self._credentials(tx, target, role_id)
         unit = environment_unit(
             target,
             unit_id,
             credentials,
-            endpoint=endpoint,
+            network=network,
             path_of=self._code.file,
             now=now,
         )
-        tx[ENVIRONMENTS].put(
-            Environment(
-                unit_id,
-                target.function.uid,
-                target.generation,
-                endpoint,
-                created_at=now,
-                access_key=credentials.access_key,
-                version=target.version,
-            )
-        )
+        interface_id = "" if network.interface is None else network.interface.id
+        row = self._row(target, unit_id, interface_id)
+        tx[ENVIRONMENTS].put(replace(row, access_key=credentials.access_key))
         return tx[UNITS].put(unit)
+
+    def _row(self, target: Target, unit_id: str, interface_id: str) -> Environment:
+        return Environment(
+            unit_id,
+            target.function.uid,
+            target.generation,
+            self._plane.calls.endpoint,
+            created_at=self._plane.clock.now(),
+            version=target.version,
+            interface_id=interface_id,
+        )
 
     def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:
         """A session of the execution role, named like the function, as AWS does it."""

@@ -70,7 +70,7 @@ class Invoker:
         row = version or function
         if row.state == "Inactive":
             self._restore(row)
-            raise not_ready(row.state)
+            raise not_ready()
         return latest(function, qualifier) if version is None else published(function, version, qualifier)
 
     def _restore(self, row: Function | Version) -> None:

@@ -2,8 +2,8 @@
 
 Writers: handlers write `Function.wanted` and all that callers set; controller.py alone writes `served`
 and the states, of versions too; but idleness.py makes what nobody uses Inactive, and invoke.py that Pending.
-Environment rows are written with their Unit by environments.py and deleted with it by controller.py. Version
-and Alias rows go with their function.
+Environment rows are written with their Unit, or before it, by environments.py and deleted with it by
+controller.py. Version and Alias rows go with their function.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
 from windlass.services.lambda_.layer_model import LAYER_TABLES, LayerUse
+from windlass.services.lambda_.vpc_model import SHARED_INTERFACES, VpcConfig
 
 LATEST = "$LATEST"
 
@@ -52,6 +53,7 @@ class Settings:
     """Bytes that the package unpacks to; 0 in rows of before this was kept."""
     layers: tuple[LayerUse, ...] = ()
     """In the order that they go to /opt."""
+    vpc: VpcConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ class Function:
         """The last instant at which it is known to have been in use, or was changed."""
         return max(self.waits_since, self.active_at)
 
+    @property
+    def has_vpc(self) -> bool:
+        """Whether it is in a VPC, was, or is to be."""
+        return self.wanted.vpc is not None or (self.served is not None and self.served.vpc is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -172,6 +179,10 @@ class Version:
         """The last instant at which it is known to have been in use, or was changed."""
         return max(self.waits_since, self.active_at)
 
+    @property
+    def has_vpc(self) -> bool:
+        return self.settings.vpc is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Alias:
@@ -219,6 +230,8 @@ class Environment:
     access_key: str = ""
     """Of the execution role's session that was made for it; ends with it."""
     version: str = LATEST
+    interface_id: str = ""
+    """The network interface that it speaks through, its own or a shared one; "" in no VPC."""
 
     @property
     def pool(self) -> str:
@@ -226,7 +239,8 @@ class Environment:
 
 
 def _at_rest(row: Function | Version) -> bool | None:
-    return True if row.state == "Active" and not row.changing else None
+    """Active, and with something outside that can be taken back."""
+    return True if row.state == "Active" and not row.changing and row.has_vpc else None
 
 
 FUNCTIONS: Table[Function] = Table(
@@ -238,6 +252,7 @@ FUNCTIONS: Table[Function] = Table(
         "changing": Index(of=lambda f: True if f.changing else None),
         "idle": Index(of=_at_rest, order=lambda f: f.idle_since),
         "uid": Index(of=lambda f: f.uid),
+        "vpc": Index(of=lambda f: True if f.has_vpc else None),
         "reserved": Index(of=lambda f: (f.account, f.region) if f.reserved is not None else None),
     },
 )
@@ -250,6 +265,7 @@ VERSIONS: Table[Version] = Table(
         "scope": Index(of=lambda v: (v.account, v.region), order=lambda v: (v.function, v.number)),
         "changing": Index(of=lambda v: True if v.changing else None),
         "idle": Index(of=_at_rest, order=lambda v: v.idle_since),
+        "vpc": Index(of=lambda v: True if v.has_vpc else None),
     },
 )
 ALIASES: Table[Alias] = Table(
@@ -262,10 +278,13 @@ ENVIRONMENTS: Table[Environment] = Table(
     name="lambda.environment",
     row=Environment,
     key=lambda environment: environment.unit_id,
-    indexes={"uid": Index(of=lambda environment: environment.uid)},
+    indexes={
+        "uid": Index(of=lambda environment: environment.uid),
+        "interface": Index(of=lambda environment: environment.interface_id or None),
+    },
 )
 OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
 OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS,)
 """Tables with a row for (uid, qualifier), which goes with that version or alias."""
-TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *LAYER_TABLES, *EVENT_TABLES)
+TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *LAYER_TABLES, *EVENT_TABLES, SHARED_INTERFACES)

@@ -85,6 +85,11 @@ def not_active(state: str) -> Fault:
     return Fault("ResourceConflictException", _NOT_NOW.format(state))
 
 
-def not_ready(state: str) -> Fault:
-    """For an invocation of an Inactive function; the wording is unverified."""
-    return Fault("ResourceNotReadyException", _NOT_NOW.format(state), status=502)
+def not_ready() -> Fault:
+    """For an invocation of an Inactive function (Lambda API reference, Invoke)."""
+    return Fault(
+        "ResourceNotReadyException",
+        "The function is inactive and its VPC connection is no longer available. Wait for the VPC connection "
+        "to reestablish and try again.",
+        status=502,
+    )

@@ -16,12 +16,16 @@ from windlass.kernel.faults import Bug
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """An environment as the pool knows it: `generation` of the settings it was made from."""
+    """An environment as the pool knows it: `generation` of the settings it was made from.
+
+    `attached`: how long an interface of its own took, before the environment was created.
+    """
 
     unit_id: str
     node_id: str
     generation: int
     created_at: Instant
+    attached: Duration = 0
 
 
 class Pool:

@@ -26,7 +26,6 @@ from windlass.services.lambda_.model import Settings
 from windlass.services.lambda_.package import Package, invalid
 
 _ABSENT: Mapping[str, str] = {
-    "VpcConfig": "VPC configurations",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "KMSKeyArn": "customer keys",

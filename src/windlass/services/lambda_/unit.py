@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from windlass.aws.credentials import Credentials
 from windlass.fleet.messages import FunctionSpec, Layer, LogTarget, UnitSpec
 from windlass.fleet.model import Unit
+from windlass.fleet.networks import Network
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
 from windlass.services.lambda_.limits import INIT_S_MAX, MEMORY_MIB_PER_VCPU
@@ -25,8 +26,8 @@ def environment_unit(
     unit_id: str,
     credentials: Credentials,
     *,
-    endpoint: str,
     path_of: Callable[[str], str],
+    network: Network,
     now: Instant,
 ) -> Unit:
     """The unit that is one execution environment of the target.
@@ -48,7 +49,7 @@ def environment_unit(
         memory_mib=settings.memory_mib,
         timeout_s=settings.timeout_s,
         init_timeout_s=INIT_S_MAX,
-        environment=variables(target, credentials, endpoint, log),
+        environment=variables(target, credentials, log),
         log=log,
         layers=tuple(Layer(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
     )
@@ -57,7 +58,7 @@ def environment_unit(
         owner=OWNER,
         account=function.account,
         region=function.region,
-        spec=UnitSpec(unit_id=unit_id, kind="function", function=spec),
+        spec=UnitSpec(unit_id=unit_id, kind="function", function=spec, network=network),
         cpu_units=max(1, settings.memory_mib * _CPU_UNITS_PER_VCPU // MEMORY_MIB_PER_VCPU),
         memory_mib=settings.memory_mib,
         created_at=now,
@@ -69,10 +70,11 @@ def log_stream(unit_id: str, version: str, now: Instant) -> str:
     return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y/%m/%d}/[{version}]{unit_id}"
 
 
-def variables(
-    target: Target, credentials: Credentials, endpoint: str, log: LogTarget
-) -> tuple[tuple[str, str], ...]:
-    """The environment that the plane knows of; the node adds what only it knows (paths, the Runtime API)."""
+def variables(target: Target, credentials: Credentials, log: LogTarget) -> tuple[tuple[str, str], ...]:
+    """The environment that the plane knows of; the node adds what only it knows (paths, the Runtime API, and
+
+    where the plane is, as seen from the environment's network).
+    """
     function, settings = target.function, target.settings
     fixed = {
         "AWS_ACCESS_KEY_ID": credentials.access_key,
@@ -89,4 +91,4 @@ def variables(
     }
     if not settings.runtime.startswith("provided"):  # of OS-only runtimes AWS says nothing
         fixed["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{settings.runtime}"
-    return tuple({"AWS_ENDPOINT_URL": endpoint, **dict(settings.environment), **fixed}.items())
+    return tuple({**dict(settings.environment), **fixed}.items())

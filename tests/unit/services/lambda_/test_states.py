@@ -7,14 +7,28 @@ from typing import Any
 
 import pytest
 
+from tests.build import REGION, a_caller
 from tests.lambda_build import Lambda, a_lambda
 from windlass.kernel.clock import MILLISECOND, Instant
 from windlass.kernel.faults import Fault
+from windlass.services import ec2
 from windlass.services.lambda_.controller import Controller
 from windlass.services.lambda_.model import FUNCTIONS, VERSIONS, Function, Version
 from windlass.services.lambda_.transitions import Readiness, Ready, Reason, Unable, Wait
 
 REFUSED = Reason("InvalidSubnet", "The subnet is gone.")
+
+
+async def in_a_vpc(world: Lambda, name: str = "f") -> None:
+    """A function with something that can be taken back when it is idle, Active."""
+    ask = world.plane.calls.run
+    subnets = await ask("ec2", "DescribeSubnets", {}, caller=a_caller(), region=REGION)
+    groups = await ask("ec2", "DescribeSecurityGroups", {}, caller=a_caller(), region=REGION)
+    vpc = {
+        "SubnetIds": [subnets["Subnets"][0]["SubnetId"]],
+        "SecurityGroupIds": [groups["SecurityGroups"][0]["GroupId"]],
+    }
+    await world.function(name, VpcConfig=vpc)
 
 
 async def refused(world: Lambda, **params: Any) -> Fault:
@@ -57,8 +71,8 @@ def test_idle_functions_and_versions_become_inactive() -> None:
     """The setting says after how long; an invocation is refused once and brings it back."""
 
     async def story() -> None:
-        async with a_lambda(inactive_after_s=0.05, idle_reclaim_s=0.05) as world:
-            await world.function()
+        async with a_lambda(others=(ec2.SERVICE,), inactive_after_s=0.05, idle_reclaim_s=0.05) as world:
+            await in_a_vpc(world)
             await world.do("PublishVersion", FunctionName="f")
             await world.until(lambda store: store[VERSIONS].require((world.row().uid, 1)).state == "Inactive")
             await world.until(lambda store: world.row().state == "Inactive")
@@ -80,9 +94,9 @@ def test_what_has_an_environment_is_in_use() -> None:
     """It does not become Inactive, and the row says since when it is known to have been used."""
 
     async def story() -> None:
-        async with a_lambda(inactive_after_s=0.2) as world:
-            await world.function()
-            await world.function("g")
+        async with a_lambda(others=(ec2.SERVICE,), inactive_after_s=0.2) as world:
+            await in_a_vpc(world)
+            await in_a_vpc(world, "g")
             await world.invoke(1)
             await world.until(lambda store: world.row().active_at > 0 and world.row("g").state == "Inactive")
             assert world.row().state == "Active"

@@ -146,7 +146,7 @@ FILTERS: dict[str, Values[NetworkInterface]] = {
     "availability-zone-id": lambda row: (zones.zone_id(row.zone),),
     "description": lambda row: (row.description,),
     "group-id": lambda row: row.groups,
-    "interface-type": lambda row: ("interface",),
+    "interface-type": lambda row: (describe.KINDS.get(row.requester, "interface"),),
     "mac-address": lambda row: (row.mac,),
     "network-interface-id": lambda row: (row.id,),
     "owner-id": lambda row: (row.account,),

@@ -8,7 +8,7 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.lambda_ import describe, settings
+from windlass.services.lambda_ import describe, settings, vpc_config
 from windlass.services.lambda_.changes import match_revision, may_change
 from windlass.services.lambda_.code import CodeUsage
 from windlass.services.lambda_.downloads import Downloads
@@ -36,8 +36,10 @@ async def create_function(call: Call, params: Params) -> Result:
     check_tags(params.get("Tags", {}))
     if call.store[FUNCTIONS].get(named.key) is not None:
         raise _exists(named)
+    vpc = await vpc_config.checked(call, params)
     package = await take_package(call, params["Code"], NO_CODE)
     wanted = _with_layers(call, settings.created(params, package), params)
+    wanted = replace(wanted, vpc=vpc if vpc and vpc.subnets else None)
     call.part(CodeUsage).check(call.scope, package.size)
     with call.store.transact() as tx:
         if tx[FUNCTIONS].get(named.key) is not None:
@@ -78,14 +80,16 @@ async def update_function_code(call: Call, params: Params) -> Result:
         return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params)
 
 
-def update_function_configuration(call: Call, params: Params) -> Result:
+async def update_function_configuration(call: Call, params: Params) -> Result:
     """UpdateFunctionConfiguration: what the request leaves out stays."""
     settings.refuse_absent(params)
+    vpc = await vpc_config.checked(call, params)
     with call.store.transact() as tx:
         function = require(call, params)
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
         wanted = _with_layers(call, settings.updated(function.wanted, params), params)
+        wanted = wanted if vpc is None else replace(wanted, vpc=vpc)
         function = _change(call, tx, replace(function, wanted=wanted))
     return describe.configuration(function)
 
