@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import io
 import json
 import zipfile
@@ -144,6 +145,17 @@ def a_zip_of(files: Mapping[str, str]) -> bytes:
             member = zipfile.ZipInfo(name)
             member.external_attr = (0o755 if text.startswith("#!") else 0o644) << 16
             package.writestr(member, text)
+    return data.getvalue()
+
+
+def a_zip_with(source: str, *distributions: str) -> bytes:
+    """The same with installed Python distributions beside it, as `pip install --target` would put them."""
+    data = io.BytesIO(a_zip(source))
+    with zipfile.ZipFile(data, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as package:
+        for name in distributions:
+            for file in importlib.metadata.files(name) or ():
+                if file.suffix == ".py" and ".." not in file.parts:
+                    package.write(file.locate(), str(file))
     return data.getvalue()
 
 

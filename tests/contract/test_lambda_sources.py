@@ -242,3 +242,36 @@ def test_versions_lists_and_duplicates(aws: Any, sqs: Any, account: str) -> None
     assert listed(FunctionName="f", EventSourceArn=arns[1]) == {second["UUID"]}
     bad = code_of(aws.list_event_source_mappings, Marker="x")
     assert bad[:2] == (400, "InvalidParameterValueException")
+
+
+def test_an_alias_is_mapped(aws: Any, sqs: Any, account: str, tmp_path: Path) -> None:
+    """Messages go to the version that the alias points to, also after it was pointed elsewhere."""
+    notes = str(tmp_path / "notes")
+    source = f"def handler(e, c): open({notes!r}, 'a').write(f'[\"{{c.function_version}}\"]\\n')"
+    deploy(aws, account, source)
+    url, arn = make_queue(sqs)
+    aws.publish_version(FunctionName="f")
+    aws.update_function_configuration(FunctionName="f", Description="second")
+    aws.get_waiter("function_updated_v2").wait(FunctionName="f")
+    aws.publish_version(FunctionName="f")
+    aws.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    created = aws.create_event_source_mapping(EventSourceArn=arn, FunctionName="f:live")
+    assert created["FunctionArn"].endswith(":function:f:live")
+    for version in ("1", "2"):
+        aws.update_alias(FunctionName="f", Name="live", FunctionVersion=version)
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        until(lambda last=version: batches(tmp_path / "notes")[-1:] == [[last]], "its version ran")
+
+
+def test_what_no_filter_wants_is_deleted(aws: Any, sqs: Any, account: str, tmp_path: Path) -> None:
+    """The function sees the others only."""
+    deploy(aws, account, NOTES.format(path=str(tmp_path / "notes"), rest="pass"))
+    url, arn = make_queue(sqs)
+    for body in ('{"kind": "b"}', "plain", '{"kind": "a"}'):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    patterns = [{"Pattern": json.dumps({"body": {"kind": ["a"]}})}]
+    aws.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="f", FilterCriteria={"Filters": patterns}
+    )
+    until(lambda: is_empty(sqs, url), "all are gone")
+    assert batches(tmp_path / "notes") == [[{"kind": "a"}]]
