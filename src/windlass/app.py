@@ -53,6 +53,7 @@ from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.lambda_.downloads import PATH as DOWNLOADS
 from windlass.services.lambda_.downloads import Downloads
+from windlass.services.lambda_.urls.door import UrlDoor
 from windlass.services.logs.ingest import LogIngest
 from windlass.services.plane import Plane
 from windlass.services.ssm.registrar import Registrar
@@ -110,7 +111,8 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
         answer = _answer(settings, plane, endpoint, door)
         channels = DataChannelDoor(plane.calls.part(ExecSessions))
         doors: dict[str, Door] = {NODE_PATH: door, DATA_CHANNEL: channels}
-        servers = [make_server(answer, doors, site.tls) for site in sites]
+        hosts = UrlDoor(plane, settings.auth, settings.region).at
+        servers = [make_server(answer, doors, site.tls, hosts) for site in sites]
         serving = [
             plane.spawn.start(f"http {site.endpoint}", server.serve(sockets=[site.listener]))
             for site, server in zip(sites, servers, strict=True)

@@ -160,6 +160,13 @@ def authenticate(
     return caller(row), auth.region if auth.region != GLOBAL_SCOPE else DEFAULT_REGION
 
 
+def names_credentials(request: Request) -> bool:
+    """Whether the request says whose it is, signed well or badly."""
+    return bool(
+        _OPEN_SCOPE.search(request.headers.get("authorization", "")) or _OPEN_QUERY.search(request.query)
+    )
+
+
 def _believe(request: Request, store: Store, default_region: str) -> tuple[Caller, str]:
     """`--auth open`: the access key and the Region that are named, however badly the request is signed."""
     named = _OPEN_SCOPE.search(request.headers.get("authorization", "")) or _OPEN_QUERY.search(request.query)

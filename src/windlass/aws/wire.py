@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Request:
     """One HTTP request. `path` and `query` are as received, still percent-encoded; header names lower-case.
 
-    Repeated headers are joined with ",".
+    Repeated headers are joined with ",". `peer` is the client's address, "" when nobody knows.
     """
 
     method: str
@@ -19,6 +19,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     scheme: str = "http"
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

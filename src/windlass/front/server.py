@@ -39,6 +39,18 @@ class Door(Protocol):
 Doors: TypeAlias = Mapping[str, Door]
 """A path, or the beginning of one that ends with a slash → who takes WebSockets there."""
 NO_DOORS: Doors = {}
+Visited = Callable[[Request], Awaitable[Response]]
+Hosts: TypeAlias = Callable[[str], "Visited | None"]
+"""A Host header → who answers requests to that host; None: the plane itself. Such hosts are for everybody,
+
+foreign web pages too, and have nothing but what they answer: no admin endpoints, no WebSockets.
+"""
+
+
+def no_hosts(host: str) -> None:
+    """Only the plane itself is here."""
+
+
 TOO_LARGE = Response(413, (("content-type", "text/plain"),), b"request body too large\n")
 
 
@@ -46,17 +58,21 @@ class _ClientGone(Exception):
     """The client closed the connection before it had sent everything."""
 
 
-def asgi(answer: Answer, doors: Doors = NO_DOORS) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An ASGI app that gives each request to `answer`, and each WebSocket to the door of its path."""
+def asgi(
+    answer: Answer, doors: Doors = NO_DOORS, hosts: Hosts = no_hosts
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An ASGI app: requests go to `answer` or to their host's, WebSockets to the door of their path."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await _open(doors, scope, receive, send)
+            await _open(doors, hosts, scope, receive, send)
             return
         if scope["type"] != "http":
             return
         headers = _headers(scope)
-        if refusal := refused(scope["raw_path"].decode("latin-1"), headers, _peer(scope)):
+        visited = hosts(headers.get("host", ""))
+        refusal = refused(scope["raw_path"].decode("latin-1"), headers, _peer(scope))
+        if refusal and visited is None:
             await _send(send, Response(403, (("content-type", "text/plain"),), f"{refusal}\n".encode()))
             return
         try:
@@ -66,17 +82,24 @@ def asgi(answer: Answer, doors: Doors = NO_DOORS) -> Callable[[Scope, Receive, S
         if body is None:
             await _send(send, TOO_LARGE)
             return
-        await _send(send, await answer(_request(scope, headers, body), lambda: _gone(receive)))
+        request = _request(scope, headers, body)
+        if visited is not None:
+            await _send(send, await visited(request))
+            return
+        await _send(send, await answer(request, lambda: _gone(receive)))
 
     return app
 
 
-async def _open(doors: Doors, scope: Scope, receive: Receive, send: Send) -> None:
+async def _open(doors: Doors, hosts: Hosts, scope: Scope, receive: Receive, send: Send) -> None:
     """One WebSocket: nodes open them, and clients of ECS Exec."""
     path, headers = scope["raw_path"].decode("latin-1"), _headers(scope)
     await receive()  # "websocket.connect"
     if refusal := refused(path, headers, _peer(scope)):
         await refuse(send, 403, refusal)
+        return
+    if hosts(headers.get("host", "")) is not None:
+        await refuse(send, 404, "this host has no WebSockets")
         return
     for place, door in doors.items():
         if path == place or (place.endswith("/") and path.startswith(place)):
@@ -121,7 +144,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 def _request(scope: Scope, headers: Mapping[str, str], body: bytes) -> Request:
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], path, query, headers, body, scope["scheme"])
+    return Request(scope["method"], path, query, headers, body, scope["scheme"], _peer(scope))
 
 
 async def _gone(receive: Receive) -> None:
@@ -169,14 +192,16 @@ class Tls:
     key: Path
 
 
-def make_server(answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None) -> Server:
+def make_server(
+    answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None, hosts: Hosts = no_hosts
+) -> Server:
     """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`.
 
     Agents beat and answer the lease, so the server itself sends no pings; what nodes say is compact already.
     """
     logging.getLogger("uvicorn.error").addFilter(_FALSE_ALARMS)
     config = uvicorn.Config(
-        asgi(answer, doors),
+        asgi(answer, doors, hosts),
         http="httptools",
         loop="none",
         ws="websockets-sansio",

@@ -27,6 +27,7 @@ from windlass.services.lambda_.handlers import (
     policies,
     runtime_management,
     tags,
+    urls,
     versions,
 )
 from windlass.services.lambda_.idleness import Idleness
@@ -115,6 +116,11 @@ SERVICE = Service(
         "PutFunctionConcurrency": concurrency.put_function_concurrency,
         "GetFunctionConcurrency": concurrency.get_function_concurrency,
         "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+        "CreateFunctionUrlConfig": urls.create_function_url_config,
+        "UpdateFunctionUrlConfig": urls.update_function_url_config,
+        "GetFunctionUrlConfig": urls.get_function_url_config,
+        "DeleteFunctionUrlConfig": urls.delete_function_url_config,
+        "ListFunctionUrlConfigs": urls.list_function_url_configs,
         "PutFunctionEventInvokeConfig": event_invoke.put_function_event_invoke_config,
         "UpdateFunctionEventInvokeConfig": event_invoke.update_function_event_invoke_config,
         "GetFunctionEventInvokeConfig": event_invoke.get_function_event_invoke_config,
@@ -136,7 +142,7 @@ SERVICE = Service(
         "AddLayerVersionPermission": "an organization matches nobody: there are none",
         "PutRuntimeManagementConfig": "Manual is refused: functions run on what their machine has",
         "PutFunctionRecursionConfig": "stored and read back; loops are not detected",
-        "AddPermission": "stored and read back; nothing is authorized by it",
+        "AddPermission": "calls by function URLs are authorized by it; others are not",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
         "CreateEventSourceMapping": _QUEUES_ONLY,

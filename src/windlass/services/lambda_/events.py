@@ -193,8 +193,8 @@ class EventQueue:
                 tx[LETTERS].put(letter)
         if dropped:
             self._measuring.add(_subject(event), "AsyncEventsDropped")
-            where = " and ".join(letter.target for letter in written) or "nowhere"
-            why = f"{dropped}; what {event.function} left of it goes to {where}"
+            told = " and ".join(letter.target for letter in written) or "nobody"
+            why = f"{event.function}: {dropped}; told to {told}"
             self._plane.journal.note("lambda", event.id, "event dropped", why)
 
 
@@ -212,7 +212,7 @@ def _wanted(event: AsyncEvent) -> Event:
 
 def _origin(event: AsyncEvent, function: Function, target: Target | Fault) -> Origin:
     """Whose event it is; of a target that cannot run now only the function is known."""
-    arn = f"{function.arn}:{event.qualifier or LATEST}"
+    arn = function.qualified_arn(event.qualifier or LATEST)
     if isinstance(target, Fault):
         return Origin(arn, LATEST, function.wanted.role, function.wanted.dead_letter)
     return Origin(arn, target.version, target.settings.role, target.settings.dead_letter)

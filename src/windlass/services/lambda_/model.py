@@ -16,6 +16,7 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
 from windlass.services.lambda_.layer_model import LAYER_TABLES, LayerUse
+from windlass.services.lambda_.urls.model import FUNCTION_URLS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES, VpcConfig
 
 LATEST = "$LATEST"
@@ -283,8 +284,17 @@ ENVIRONMENTS: Table[Environment] = Table(
         "interface": Index(of=lambda environment: environment.interface_id or None),
     },
 )
-OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS)
+OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS, FUNCTION_URLS)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
-OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS,)
+OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS, FUNCTION_URLS)
 """Tables with a row for (uid, qualifier), which goes with that version or alias."""
-TABLES = (FUNCTIONS, VERSIONS, ALIASES, ENVIRONMENTS, *LAYER_TABLES, *EVENT_TABLES, SHARED_INTERFACES)
+TABLES = (
+    FUNCTIONS,
+    VERSIONS,
+    ALIASES,
+    ENVIRONMENTS,
+    *LAYER_TABLES,
+    *EVENT_TABLES,
+    SHARED_INTERFACES,
+    FUNCTION_URLS,
+)

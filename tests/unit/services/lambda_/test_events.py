@@ -78,7 +78,7 @@ def test_a_failing_function_is_tried_three_times() -> None:
             await world.until(lambda store: none_left(world))
             assert len(node.invoked) == 3 and len({invoke.request_id for invoke in node.invoked}) == 1
             [note] = [entry for entry in world.plane.journal.since(0) if entry.what == "event dropped"]
-            assert note.why.startswith("RetriesExhausted")
+            assert note.why == "f: RetriesExhausted: {}; told to nobody"
 
     asyncio.run(story())
 

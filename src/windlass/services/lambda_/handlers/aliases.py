@@ -77,7 +77,7 @@ def list_aliases(call: Call, params: Params) -> Result:
 
 
 def delete_alias(call: Call, params: Params) -> Result:
-    """DeleteAlias: one that is not there is gone already. The version stays; what was configured goes."""
+    """DeleteAlias, with its URL and what was configured. One that is not there is gone already."""
     with call.store.transact() as tx:
         function, name = require(call, params), params["Name"]
         drop_qualifier(tx, function, name)
