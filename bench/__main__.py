@@ -13,6 +13,7 @@ from bench.result import Result
 FILES = (
     "startup",
     "sqs",
+    "lambda_sqs",
     "run_task",
     "placement",
     "launch",
