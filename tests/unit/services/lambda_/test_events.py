@@ -11,7 +11,7 @@ from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import UNITS
 from windlass.kernel.durable import Write
 from windlass.services.lambda_.event_model import ASYNC_EVENTS
-from windlass.services.lambda_.model import FUNCTIONS
+from windlass.services.lambda_.model import FUNCTIONS, VERSIONS
 
 
 class KeptLog:
@@ -142,6 +142,27 @@ def test_a_restart_loses_no_event_and_keeps_warm_environments() -> None:
             await world.until(lambda store: none_left(world))
             assert [(i.payload, i.unit_id) for i in world.node.invoked] == [(b"1", before)]
             assert await world.invoke(2) == 2
+
+    asyncio.run(story())
+
+
+def test_a_restart_keeps_environments_of_versions() -> None:
+    """Each in the pool of its version; no event of one goes to another."""
+
+    async def story() -> None:
+        log = KeptLog()
+        async with a_lambda(log=log) as world:
+            await world.function()
+            await world.do("PublishVersion", FunctionName="f")
+            await world.until(lambda store: not store[VERSIONS].count("changing", True))
+            await world.invoke(1, Qualifier="1")
+            await world.invoke(2)
+            version, latest = (invoke.unit_id for invoke in world.node.invoked)
+            crashed = KeptLog(log.rows)
+        async with a_lambda(log=crashed, seed=2) as world:
+            await world.invoke(3)
+            await world.invoke(4, FunctionName="f:1")
+            assert [invoke.unit_id for invoke in world.node.invoked] == [latest, version]
 
     asyncio.run(story())
 
