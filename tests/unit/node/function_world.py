@@ -26,6 +26,7 @@ from windlass.kernel.clock import WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node.function_host import LambdaHost
 from windlass.node.function_spawn import SpawnLauncher
+from windlass.node.network.plain import PlainNetworks
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
 
@@ -171,7 +172,8 @@ async def a_world(directory: Path, endpoint: str = "http://127.0.0.1:1") -> Asyn
 
     spawn = Spawn(on_crash)
     code = directory / "code"
-    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, watch))
+    networks = PlainNetworks()
+    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, networks, watch))
     try:
         yield world
     finally:
