@@ -14,7 +14,12 @@ def may_change(function: Function) -> None:
     """Raise the fault of a function that is Pending or Failed, or has an update in progress."""
     if function.state in ("Pending", "Failed"):
         raise not_active(function.state)
-    if function.changing:
+    no_update(function)
+
+
+def no_update(function: Function) -> None:
+    """Raise the fault of a function that has an update in progress."""
+    if function.update_status == "InProgress":
         raise Fault(
             "ResourceConflictException",
             "The operation cannot be performed at this time. An update is in progress for resource: "

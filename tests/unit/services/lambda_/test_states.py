@@ -117,12 +117,21 @@ def test_a_need_that_is_met_later() -> None:
                 return Ready() if len(looks) > 9 else Wait(now + MILLISECOND)
 
             world.plane.calls.part(Controller).needs.append(needs)
-            await world.create(Publish=True)
+            arn = (await world.create(Publish=True))["FunctionArn"].removesuffix(":1")
             for qualifier in ("$LATEST", "1"):
                 assert (await refused(world, Qualifier=qualifier)).message.endswith("state: Pending")
             await world.until(
                 lambda store: world.row().state == "Active" and not store[VERSIONS].count("changing", True)
             )
             assert await world.invoke(1, Qualifier="1") == 1
+            looks.clear()
+            await world.do("UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+            for operation, params in (
+                ("TagResource", {"Resource": arn, "Tags": {"a": "b"}}),
+                ("PublishVersion", {"FunctionName": "f"}),
+                ("UpdateFunctionConfiguration", {"FunctionName": "f", "Timeout": 8}),
+            ):
+                with pytest.raises(Fault, match=f"An update is in progress for resource: {arn}"):
+                    await world.do(operation, **params)
 
     asyncio.run(story())

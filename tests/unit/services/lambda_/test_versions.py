@@ -177,6 +177,7 @@ def test_code_storage_has_a_limit() -> None:
                 ("CreateFunction", {"FunctionName": "g", "Runtime": "python3.11", "Role": ROLE,
                                     "Handler": "a.b", "Code": {"ZipFile": a_zip()}}),
                 ("UpdateFunctionCode", {"FunctionName": "f", "ZipFile": a_zip("x = 1\n" * 999)}),
+                ("UpdateFunctionCode", {"FunctionName": "f", "ZipFile": a_zip("x = 1"), "Publish": True}),
             ):  # fmt: skip
                 with pytest.raises(Fault, match="Code storage limit exceeded") as caught:
                     await world.do(operation, **params)

@@ -58,7 +58,7 @@ async def create_function(call: Call, params: Params) -> Result:
                 tags=tuple(sorted(params.get("Tags", {}).items())),
             )
         )
-        return _changed(call, tx, function, params)
+        return _changed(call, tx, function, params, package.size)
 
 
 async def update_function_code(call: Call, params: Params) -> Result:
@@ -76,8 +76,9 @@ async def update_function_code(call: Call, params: Params) -> Result:
         check_total(wanted.unpacked_size, wanted.layers)
         if params.get("DryRun"):
             return describe.configuration(replace(function, wanted=wanted))
-        call.part(CodeUsage).check(call.scope, package.size - function.wanted.code_size)
-        return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params)
+        growth = package.size - function.wanted.code_size
+        call.part(CodeUsage).check(call.scope, growth)
+        return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params, growth)
 
 
 async def update_function_configuration(call: Call, params: Params) -> Result:
@@ -186,10 +187,10 @@ def _change(call: Call, tx: Transaction, function: Function) -> Function:
     )
 
 
-def _changed(call: Call, tx: Transaction, function: Function, params: Params) -> Result:
-    """The answer to a change: the function, or with Publish the version that it makes."""
+def _changed(call: Call, tx: Transaction, function: Function, params: Params, growth: int) -> Result:
+    """The answer to a change by so many bytes: the function, or with Publish the version that it makes."""
     if params.get("Publish"):
-        return describe.version(publish(call, tx, function))
+        return describe.version(publish(call, tx, function, growth=growth))
     return describe.configuration(function)
 
 

@@ -9,6 +9,7 @@ from windlass.aws.arn import parse
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
+from windlass.services.lambda_.changes import no_update
 from windlass.services.lambda_.limits import TAGS_MAX
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.names import not_found, resolve
@@ -28,9 +29,12 @@ def check_tags(tags: collections.abc.Mapping[str, str]) -> None:
 
 
 def tag_resource(call: Call, params: Params) -> Result:
+    """TagResource: not while the function has an update in progress (Lambda developer guide, states)."""
     check_tags(params["Tags"])
     with call.store.transact() as tx:
         row = _tagged(call, params)
+        if isinstance(row, Function):
+            no_update(row)
         tags = {**dict(row.tags), **params["Tags"]}
         check_tags(tags)
         _put(tx, row, tags)

@@ -35,12 +35,17 @@ def publish_version(call: Call, params: Params) -> Result:
     return describe.version(version)
 
 
-def publish(call: Call, tx: Transaction, function: Function, description: str | None = None) -> Version:
-    """Publish the function as it is now; the last version again when nothing has changed since."""
+def publish(
+    call: Call, tx: Transaction, function: Function, description: str | None = None, growth: int = 0
+) -> Version:
+    """Publish the function as it is now; the last version again when nothing has changed since.
+
+    `growth`: bytes by which the function itself has grown in this transaction.
+    """
     last = tx[VERSIONS].last("function", function.uid)
     if last is not None and unchanged(function, last):
         return last
-    call.part(CodeUsage).check(call.scope, function.wanted.code_size)
+    call.part(CodeUsage).check(call.scope, function.wanted.code_size + growth)
     version = tx[VERSIONS].put(next_version(function, description, call.now, call.ids.uuid()))
     tx[FUNCTIONS].put(replace(function, last_version=version.number))
     return version
