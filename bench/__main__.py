@@ -17,6 +17,7 @@ FILES = (
     "run_task",
     "placement",
     "launch",
+    "lambda",
     "keeper",
     "agent",
     "network",

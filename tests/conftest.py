@@ -71,8 +71,8 @@ def own_plane(tmp_path: Path) -> Iterator[Callable[..., PlaneProcess]]:
     """Planes that a test may kill: `own_plane("--profile", "aws")`; stopped afterwards, agents too."""
     made: list[PlaneProcess] = []
 
-    def make(*options: str, data: Path | None = None) -> PlaneProcess:
-        made.append(PlaneProcess(data or tmp_path / f"plane{len(made)}", *options))
+    def make(*options: str, data: Path | None = None, isolated: bool = False) -> PlaneProcess:
+        made.append(PlaneProcess(data or tmp_path / f"plane{len(made)}", *options, isolated=isolated))
         return made[-1].start()
 
     yield make

@@ -13,17 +13,24 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from windlass.node.function_settings import ISOLATION
+
 READY = "windlass ready on "
 REGION = "eu-west-1"
 ENDS_WITHIN_S = 60
 
 
 class PlaneProcess:
-    """Start it, kill it, start it again on the same data."""
+    """Start it, kill it, start it again on the same data.
 
-    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = ()) -> None:
+    Its functions see the test's own files, to tell the test something and to wait for it, unless they are
+    `isolated` as a user's are (tests/contract/test_lambda_isolation.py).
+    """
+
+    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = (), isolated: bool = False) -> None:
         self.data = data
         self.prefix = prefix
+        self.isolated = isolated
         self.options = options
         self.process: subprocess.Popen[str] | None = None
         self.endpoint = ""
@@ -42,6 +49,7 @@ class PlaneProcess:
             str(self.data),
         ]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        environment[ISOLATION] = "on" if self.isolated else "off"
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
                 [*command, *self.options], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment

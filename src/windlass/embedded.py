@@ -52,9 +52,8 @@ async def embedded_agent(
         listening = await unix_transport.serve(socket, links, plane.spawn)
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen for the agent on {socket}: {error}") from error
-    if os.geteuid() == 0:
-        what = "tasks without `user`, and functions, run" if runner == "process" else "functions run"
-        log.warning("started as root: %s as root too", what)
+    if os.geteuid() == 0 and runner == "process":
+        log.warning("started as root: tasks without `user` run as root too")
     agent = _Agent(plane, data / "agent", socket, token, runner, starting)
     await agent.start()
     try:

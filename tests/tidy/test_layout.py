@@ -72,6 +72,8 @@ PURE = (
     "kernel/linear_regex.py",
     "kernel/machine.py",
     "node/function_lines.py",
+    "node/function_settings.py",
+    "node/function_users.py",
     "node/function_outcome.py",
     "node/function_records.py",
     "node/function_phases.py",
@@ -436,6 +438,7 @@ def test_nothing_is_left_half_done() -> None:
 def test_no_dead_modules() -> None:
     """Every module is imported by another, or is started as a process."""
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
+    started |= {"node.function_zygote"}
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
     used = {there for tree in TREES.values() for _, there in imports(tree)}

@@ -130,8 +130,7 @@ class Agent:
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
         self._functions = host
-        told = (self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint)
-        host.attach(Seat(*told, self._networks, watch))
+        host.attach(Seat(self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint, watch))
 
     @property
     def node_id(self) -> str:

@@ -33,6 +33,8 @@ class Hierarchies:
     missing: tuple[str, ...]
     unified: Path | None = None
     cpu: Path | None = None
+    pids: Path | None = None
+    freezer: Path | None = None
 
     @property
     def swap(self) -> bool:
@@ -106,11 +108,12 @@ def hierarchies(mountinfo: str, controllers_of_unified: str = "") -> Hierarchies
     if not found and unified is not None:
         there = set(controllers_of_unified.split())
         missing = tuple(c for c in NEEDED if c not in there)
-        return Hierarchies(2, (unified,), unified, missing, cpu=unified)
+        return Hierarchies(2, (unified,), unified, missing, cpu=unified, pids=unified, freezer=unified)
     there = set().union(*found.values())
     where = {name: path for path, names in found.items() for name in names}
     missing = tuple(c for c in NEEDED if c not in there)
-    return Hierarchies(1, tuple(sorted(found)), where.get("memory"), missing, unified, where.get("cpu"))
+    named = {name: where.get(name) for name in ("cpu", "pids", "freezer")}
+    return Hierarchies(1, tuple(sorted(found)), where.get("memory"), missing, unified, **named)
 
 
 def read_hierarchies() -> Hierarchies:
@@ -127,6 +130,11 @@ def parent_group(data: Path) -> str:
     """The cgroup of all containers of that directory's agent; a copied directory has another."""
     stat = data.stat()
     return f"/{PREFIX}{sha256(f'{stat.st_dev}:{stat.st_ino}'.encode()).hexdigest()[:12]}"
+
+
+def function_group(data: Path) -> str:
+    """The cgroup of all function environments of that directory's agent: a neighbour of its containers'."""
+    return f"{parent_group(data)}-functions"
 
 
 def abandoned(hierarchies: Hierarchies, living: Collection[str]) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from windlass.node import proc
-from windlass.node.cgroups import abandoned, parent_group, read_hierarchies
+from windlass.node.cgroups import abandoned, function_group, parent_group, read_hierarchies
 from windlass.node.ledger import load
 from windlass.node.network import leftovers, namespaces
 from windlass.node.network.opening import tag_of, why_not
@@ -93,12 +93,14 @@ def examine_networks(data: Path | None = None) -> list[Networks]:
 
 
 def examine_groups(data: Path | None = None) -> list[str]:
-    """cgroups of OCI containers that nobody is in any more, and whose agent does not run."""
-    living = {parent_group(place) for name in _agents() if (place := Path(name)).is_dir()}
+    """cgroups of OCI containers and functions that nobody is in any more, and whose agent does not run."""
+    places = [place for name in _agents() if (place := Path(name)).is_dir()]
+    living = {group(place) for place in places for group in (parent_group, function_group)}
     found = abandoned(read_hierarchies(), living)
     if data is None:
         return found
-    return [name for name in found if data.is_dir() and name == parent_group(data)]
+    own = {parent_group(data), function_group(data)} if data.is_dir() else set()
+    return [name for name in found if name in own]
 
 
 def remove_group(name: str) -> None:

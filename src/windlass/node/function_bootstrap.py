@@ -346,7 +346,10 @@ def main(libraries: list[str]) -> None:
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.path += [path for path in libraries if path not in sys.path]
     request = {"id": ""}
-    sys.meta_path.insert(0, LoggingOnImport(request))
+    if "logging" in sys.modules:  # a fork server has it
+        set_up_logging(sys.modules["logging"], request)
+    else:
+        sys.meta_path.insert(0, LoggingOnImport(request))
     try:
         client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
         serve(client, initialise(client, os.environ["_HANDLER"]), request)

@@ -5,6 +5,7 @@ Knows nothing of events, nor how a process is started (function_launcher.py).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -12,6 +13,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from windlass.node import proc
+
+_AGAIN_S, _TRIES = 0.01, 200
+"""How soon after killing processes it is looked for more that they left, and how often."""
 
 
 def kill_group(pid: int) -> None:
@@ -33,6 +37,14 @@ def kill_marked(unit_ids: Collection[str]) -> int:
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
     return killed
+
+
+async def clear_marked(unit_id: str) -> None:
+    """Kill what the unit left in other sessions: what such a process left is ours once it is dead."""
+    for _ in range(_TRIES):
+        if not kill_marked((unit_id,)):
+            return
+        await asyncio.sleep(_AGAIN_S)
 
 
 def memory_mib(pid: int, field: str = "VmHWM") -> int:

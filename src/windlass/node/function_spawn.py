@@ -7,23 +7,20 @@ path, and start-up files of virtual environments are not read.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import os
 import resource
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from windlass.node.function_launcher import Interpreter, Place, Process, Program
-from windlass.node.function_process import kill_marked
-from windlass.node.network.namespaces import inside_path
+from windlass.node.function_process import clear_marked
 
 OPEN_FILES_MAX = 1024
 """File descriptors of an environment; Lambda quotas, "File descriptors"."""
-_AGAIN_S, _TRIES = 0.01, 200
-"""How soon after killing processes it is looked for more that they left, and how often."""
 RUNTIME_ROOT = str(Path(__file__).parent)
 """Where the Python runtime's own files are."""
 
@@ -50,7 +47,6 @@ class SpawnSandbox:
 
     def __init__(self, place: Place) -> None:
         self._unit_id = place.unit_id
-        self._network = "" if place.network is None else str(place.network)
         self.task_root = str(place.code)
         self.opt = "" if place.layers is None else str(place.layers)
 
@@ -58,15 +54,10 @@ class SpawnSandbox:
         return self._start(program)
 
     def _start(self, program: Program) -> Process:
-        with inside_path(self._network):
-            return self._born(program)
-
-    def _born(self, program: Program) -> Process:
-        """In the network that this thread is in for a moment."""
         reader, writer = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         try:
             process = subprocess.Popen(
-                _command(program),
+                python_command(program.python, RUNTIME_ROOT) if program.python else program.argv,
                 cwd=program.directory or self.task_root,
                 env=dict(program.environment),
                 stdin=subprocess.DEVNULL,
@@ -84,31 +75,21 @@ class SpawnSandbox:
         return Process(process.pid, reader)
 
     async def clear(self) -> None:
-        """Kill what the unit left in other sessions: what such a process left is ours once it is dead."""
-        for _ in range(_TRIES):
-            if not kill_marked((self._unit_id,)):
-                return
-            await asyncio.sleep(_AGAIN_S)
+        await clear_marked(self._unit_id)
 
     def close(self) -> None:
         """What was started is its starter's to kill."""
 
 
+@cache
 def libraries() -> list[str]:
     """Directories with packages that every function finds: where boto3 is installed."""
     found = importlib.util.find_spec("boto3")
     return [] if found is None or found.origin is None else [str(Path(found.origin).parent.parent)]
 
 
-def _command(program: Program) -> list[str]:
-    python: Interpreter | None = program.python
-    if python is None:
-        return list(program.argv)
-    return python_command(python, RUNTIME_ROOT)
-
-
 def python_command(python: Interpreter, runtime_root: str) -> list[str]:
-    """The command line of the Python runtime, whose files are in `runtime_root`."""
+    """The Python runtime in a fresh interpreter; its own files are in `runtime_root`."""
     return [python.path, "-S", "-c", _START, runtime_root, *libraries()]
 
 

@@ -26,12 +26,13 @@ from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transpo
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
-from windlass.node import oci_host
+from windlass.node import function_settings, oci_host
 from windlass.node.agent import Agent, Surroundings
 from windlass.node.children import Children, become_subreaper
 from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.function_sandboxes import open_launcher
 from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.identity import Identity
 from windlass.node.images import settings as image_settings
@@ -193,7 +194,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_end.set)
     _raise_descriptor_limit()
-    _adopt_daemons()
+    adopts = _adopt_daemons()
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
@@ -209,7 +210,12 @@ async def _serve(
     if joined is None:
         functions = options.data / "functions"
         sweep(functions)
-        agent.host_functions(LambdaHost(SpawnLauncher()), spawn, functions, children.watch)
+        launcher = (
+            open_launcher(options.data, functions, children.watch, function_settings.read(os.environ))
+            if adopts
+            else SpawnLauncher()
+        )
+        agent.host_functions(LambdaHost(launcher), spawn, functions, children.watch)
     connect = joined.connect if joined else _connector(options, told_to_end.set)
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())
@@ -309,9 +315,11 @@ def _trusting(authority: str, endpoints: TaskEndpoints) -> Surroundings:
     return lambda held, container: {"AWS_CA_BUNDLE": authority, **endpoints.environment(held, container)}
 
 
-def _adopt_daemons() -> None:
-    if not become_subreaper():
-        log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
+def _adopt_daemons() -> bool:
+    if become_subreaper():
+        return True
+    log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
+    return False
 
 
 def _raise_descriptor_limit() -> None:

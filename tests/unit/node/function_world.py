@@ -24,9 +24,9 @@ from windlass.fleet.messages import (
 )
 from windlass.kernel.clock import WallClock
 from windlass.kernel.spawn import Spawn
+from windlass.node.children import become_subreaper
 from windlass.node.function_host import LambdaHost
-from windlass.node.function_spawn import SpawnLauncher
-from windlass.node.network.plain import PlainNetworks
+from windlass.node.function_sandboxes import ForkLauncher, Means
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
 
@@ -162,18 +162,20 @@ def watch(pid: int, on_exit: Callable[[int], None]) -> None:
 
 
 @asynccontextmanager
-async def a_world(directory: Path, endpoint: str = "http://127.0.0.1:1") -> AsyncIterator[World]:
-    """A host that is ready; at the end everything it started must be gone."""
-    host = LambdaHost(SpawnLauncher())
+async def a_world(
+    directory: Path, endpoint: str = "http://127.0.0.1:1", means: Means | None = None
+) -> AsyncIterator[World]:
+    """A host that is ready; at the end everything it started must be gone. Not isolated without `means`."""
+    become_subreaper()
+    code = directory / "code"
+    host = LambdaHost(ForkLauncher(code, watch, means or Means()))
     world = World(host, directory, Lines())
 
     def on_crash(name: str, error: BaseException) -> None:
         raise AssertionError(f"{name} crashed") from error
 
     spawn = Spawn(on_crash)
-    code = directory / "code"
-    networks = PlainNetworks()
-    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, networks, watch))
+    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, watch))
     try:
         yield world
     finally:
