@@ -168,10 +168,11 @@ async def a_lambda(
     seed: int = 1,
     endpoint: str = "http://127.0.0.1:4566",
     buckets: Mapping[str, Rate] | None = None,
+    delays: Mapping[str, float] | None = None,
     others: tuple[Service, ...] = (),
     **quotas: float,
 ) -> AsyncIterator[Lambda]:
-    """A plane with Lambda and `others`. Quotas and buckets by their names without the "lambda." in front."""
+    """A plane with Lambda and `others`. What its profile has goes by names without the "lambda." in front."""
     played = node or PlayedNode()
     crashed: list[BaseException] = []
     services = (lambda_.SERVICE, *others)
@@ -185,6 +186,7 @@ async def a_lambda(
             "test",
             quotas={f"lambda.{name}": value for name, value in quotas.items()},
             buckets={f"lambda.{name}": rate for name, rate in (buckets or {}).items()},
+            delays={f"lambda.{name}": value for name, value in (delays or {}).items()},
         ),
         endpoint=endpoint,
         blobs=None,

@@ -167,6 +167,7 @@ PURE = (
     "services/lambda_/names.py",
     "services/lambda_/package.py",
     "services/lambda_/pool.py",
+    "services/lambda_/provisioned.py",
     "services/lambda_/records.py",
     "services/lambda_/resource_policy.py",
     "services/lambda_/retries.py",

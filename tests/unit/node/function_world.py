@@ -76,6 +76,7 @@ class World:
     directory: Path
     log: Lines
     states: dict[str, UnitState] = field(default_factory=dict)
+    told: list[UnitState] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     count: int = 0
 
@@ -132,6 +133,7 @@ class World:
         return self.states[unit_id]
 
     def report(self, state: UnitState) -> None:
+        self.told.append(state)
         self.states[state.unit_id] = state
         self.changed.set()
 

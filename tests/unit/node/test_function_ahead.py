@@ -40,6 +40,7 @@ def test_one_that_fails_ends_and_says_why(tmp_path: Path, source: str, report: s
     async def story(world: World) -> None:
         unit = world.start(source, ahead=True, init_timeout_s=0.5 if report == "timeout" else 10)
         assert (await world.until(unit, "stopped")).reason == INIT_FAILURE
+        assert "running" not in [state.status for state in world.told]
         assert [line for line in world.log.lines if line.endswith(f"Phase: init\tStatus: {report}")]
 
     play(tmp_path, story)

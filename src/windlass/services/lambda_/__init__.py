@@ -25,6 +25,7 @@ from windlass.services.lambda_.handlers import (
     layer_policies,
     layers,
     policies,
+    provisioned,
     runtime_management,
     tags,
     urls,
@@ -35,6 +36,7 @@ from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import TABLES
+from windlass.services.lambda_.provisioning import Provisioning
 from windlass.services.lambda_.sources.controller import Sources
 from windlass.services.lambda_.sources.model import MAPPINGS
 from windlass.services.plane import Plane, Service
@@ -51,12 +53,14 @@ def start(plane: Plane) -> Sequence[object]:
     events = EventQueue(plane, invoker, measuring)
     sources = Sources(plane, invoker)
     letters = Letters(plane, measuring)
+    provisioning = Provisioning(plane, controller.environments)
     controller.start()
     sources.start()
     plane.spawn.start("lambda.inactive", Idleness(plane, controller.environments).run())
     plane.spawn.start("lambda.events", events.run())
     plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
+    plane.spawn.start("lambda.provisioned", provisioning.loop.run())
     usage = CodeUsage(plane.store, plane.quotas)
     return (controller, code, usage, Downloads(plane, code), invoker, events, sources, cold_starts, measuring)
 
@@ -121,6 +125,10 @@ SERVICE = Service(
         "GetFunctionUrlConfig": urls.get_function_url_config,
         "DeleteFunctionUrlConfig": urls.delete_function_url_config,
         "ListFunctionUrlConfigs": urls.list_function_url_configs,
+        "PutProvisionedConcurrencyConfig": provisioned.put_provisioned_concurrency_config,
+        "GetProvisionedConcurrencyConfig": provisioned.get_provisioned_concurrency_config,
+        "DeleteProvisionedConcurrencyConfig": provisioned.delete_provisioned_concurrency_config,
+        "ListProvisionedConcurrencyConfigs": provisioned.list_provisioned_concurrency_configs,
         "PutFunctionEventInvokeConfig": event_invoke.put_function_event_invoke_config,
         "UpdateFunctionEventInvokeConfig": event_invoke.update_function_event_invoke_config,
         "GetFunctionEventInvokeConfig": event_invoke.get_function_event_invoke_config,

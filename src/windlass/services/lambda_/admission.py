@@ -7,7 +7,7 @@ began may still be running on its node. One account's counts never touch another
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from windlass.aws.quotas import Scope
@@ -27,6 +27,7 @@ from windlass.services.lambda_.concurrency import (
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.metering import Subject
 from windlass.services.lambda_.model import FUNCTIONS, Function
+from windlass.services.lambda_.provisioned_model import PROVISIONED, Provisioned
 from windlass.services.plane import Plane
 
 FUNCTION_STARTS = "lambda.environment_starts"
@@ -37,25 +38,39 @@ ACCOUNT_STARTS = "lambda.account_environment_starts"
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One event that was let in; `unreserved` tells which pool it draws on, whatever is reserved later."""
+    """One event that was let in, and what it draws on, whatever is reserved later."""
 
     uid: str
     scope: Scope
+    provisioned: bool
     unreserved: bool
 
 
 @dataclass(slots=True)
 class _Running:
-    """Events of one function."""
+    """Events of one function: all of them, and those that are not in provisioned environments."""
 
     subject: Subject
     count: int = 0
+    on_demand: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """Provisioned environments of one account and Region: by the function's uid, and of all without a
+
+    reservation.
+    """
+
+    of: Mapping[str, int]
+    unreserved: int
 
 
 class Admission:
     """Of one plane."""
 
     def __init__(self, plane: Plane, measuring: Measuring) -> None:
+        self._store = plane.store
         self._quotas = plane.quotas
         self._clock = plane.clock
         self._measuring = measuring
@@ -64,32 +79,37 @@ class Admission:
         self._all: Counter[Scope] = Counter()
         self._unreserved: Counter[Scope] = Counter()
         self._reserved: Counter[Scope] = Counter()
+        self._aside: dict[Scope, _Aside] = {}
+        """As far as it was asked for since rows changed that it follows from."""
         self._rates: dict[str | Scope, Bucket] = {}
         """Of requests: by the uid of a function with a reservation, by account and Region for all others."""
         for function in plane.store[FUNCTIONS].all():
             self._reserved[_scope(function)] += function.reserved or 0
         plane.store.watch((FUNCTIONS,), self._on_function)
+        plane.store.watch((PROVISIONED,), self._on_provisioned)
         measuring.on_levels(self._levels)
 
-    def enter(self, function: Function, *, counts_as_request: bool) -> Slot:
+    def enter(self, function: Function, *, counts_as_request: bool, provisioned: bool = False) -> Slot:
         """Let one event in; `leave` follows. Raises Fault TooManyRequestsException.
 
-        Events of the asynchronous queue are no requests: only concurrency holds them back.
+        Events of the asynchronous queue are no requests: only concurrency holds them back. For one that a
+        provisioned environment is there for, concurrency was set aside.
         """
         scope = _scope(function)
         limit = account_limit(self._quotas, scope)
         running = self._running.get(function.uid)
-        count = 0 if running is None else running.count
-        usage = Usage(count, self._unreserved[scope], self._reserved[scope])
-        reason = admit(function.reserved, usage, limit)
-        if reason is not None:
-            raise throttled(reason)
+        if not provisioned:
+            reason = admit(function.reserved, self._usage(function.uid, scope, running), limit)
+            if reason is not None:
+                raise throttled(reason)
         if counts_as_request:
             self._take_request(function, scope, limit)
         if running is None:
             running = self._running[function.uid] = _Running(Subject(*scope, function.name))
-        slot = Slot(function.uid, scope, function.reserved is None)
+        unreserved = function.reserved is None and not provisioned
+        slot = Slot(function.uid, scope, provisioned, unreserved)
         running.count += 1
+        running.on_demand += not provisioned
         self._all[scope] += 1
         self._unreserved[scope] += slot.unreserved
         self._measure(running, slot)
@@ -101,8 +121,31 @@ class Admission:
         self._all[slot.scope] -= 1
         running = self._running[slot.uid]
         running.count -= 1
+        running.on_demand -= not slot.provisioned
         if not running.count:
             del self._running[slot.uid]
+
+    def _usage(self, uid: str, scope: Scope, running: _Running | None) -> Usage:
+        aside = self._set_aside(scope)
+        return Usage(
+            running=0 if running is None else running.on_demand,
+            unreserved=self._unreserved[scope],
+            reserved_total=self._reserved[scope],
+            set_aside=aside.of.get(uid, 0),
+            unreserved_set_aside=aside.unreserved,
+        )
+
+    def _set_aside(self, scope: Scope) -> _Aside:
+        found = self._aside.get(scope)
+        if found is None:
+            rows: list[Provisioned] = self._store[PROVISIONED].by("scope", scope)
+            of: Counter[str] = Counter()
+            for row in rows:
+                of[row.uid] += row.standing.allocated
+            functions = [(self._store[FUNCTIONS].first("uid", uid), count) for uid, count in of.items()]
+            shared = sum(count for f, count in functions if f is not None and f.reserved is None)
+            found = self._aside[scope] = _Aside(of, shared)
+        return found
 
     def _measure(self, running: _Running, slot: Slot) -> None:
         add, account = self._measuring.add, Subject(*slot.scope)
@@ -151,9 +194,13 @@ class Admission:
             if function is not None and function.reserved:
                 self._reserved[_scope(function)] += sign * function.reserved
         new: Function | None = change.new
+        self._aside.pop(_scope(change.old or change.new), None)
         if change.old is not None and (new is None or new.reserved is None):
             self._rates.pop(change.old.uid, None)
 
+    def _on_provisioned(self, change: Change) -> None:
+        self._aside.pop(_scope(change.old or change.new), None)
 
-def _scope(function: Function) -> Scope:
+
+def _scope(function: Function | Provisioned) -> Scope:
     return (function.account, function.region)

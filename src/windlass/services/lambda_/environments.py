@@ -44,6 +44,8 @@ class Environments:
         self._ids = Ids(plane.chance.stream("lambda.environment"))
         self._pools: dict[str, Pool] = {}
         self._starting: dict[str, asyncio.Future[Unit]] = {}
+        self._attaching: set[str] = set()
+        """Provisioned ones that wait for an interface of their own."""
         self._connecting: dict[str, list[asyncio.Future[None]]] = {}
         self.unwanted: set[str] = set()
         plane.store.watch((UNITS,), self._on_unit)
@@ -91,9 +93,50 @@ class Environments:
         self.pool(target.pool).started(warm)
         return warm
 
+    async def provision(self, target: Target, count: int) -> None:
+        """Start so many ahead of events. They take events once `Pool.adopt` has been told of them.
+
+        Raises Fault when the VPC has no interface for them.
+        """
+        role_id = await self._role_id(target)
+        unit_ids = [self._ids.hex(32) for _ in range(count)]
+        if not self._vpc.attaches(target.settings):
+            with self._plane.store.transact() as tx:
+                network = self._vpc.shared(tx, target)
+                for unit_id in unit_ids:
+                    self._put(tx, target, unit_id, role_id, network, provisioned=True)
+            return
+        for unit_id in unit_ids:
+            with self._plane.store.transact() as tx:
+                interface = self._vpc.own(tx, target, unit_id)
+                tx[ENVIRONMENTS].put(self._row(target, unit_id, interface.id, provisioned=True))
+            self._attaching.add(unit_id)
+            work = self._provision_attached(target, unit_id, role_id, interface)
+            self._plane.spawn.start(f"lambda attach {unit_id}", work)
+
+    async def _provision_attached(
+        self, target: Target, unit_id: str, role_id: str, interface: Interface
+    ) -> None:
+        try:
+            await self._plane.clock.sleep(self._vpc.attach_delay())
+            if unit_id not in self.unwanted:
+                with self._plane.store.transact() as tx:
+                    network = Network("awsvpc", interface)
+                    self._put(tx, target, unit_id, role_id, network, provisioned=True)
+        except Retry as error:  # the log takes no writes: without a unit the row is cleaned up
+            self._plane.journal.note("lambda", unit_id, "not provisioned", error.why)
+        finally:
+            self._attaching.discard(unit_id)
+            self._wake(unit_id)
+
+    def retire(self, row: Environment) -> None:
+        """Have it stopped, one with an event when that is over."""
+        if self.pool(row.pool).retire(row.unit_id):
+            self.unwant([row.unit_id])
+
     def is_starting(self, unit_id: str) -> bool:
-        """Whether somebody waits for it, though it may have no unit yet."""
-        return unit_id in self._starting
+        """Whether it is on its way, though it may have no unit yet."""
+        return unit_id in self._starting or unit_id in self._attaching
 
     async def _attach(self, target: Target, unit_id: str) -> tuple[Interface | None, Duration]:
         """An interface of its own, where each environment has one, and how long that took.
@@ -148,13 +191,25 @@ class Environments:
             unit = store[UNITS].get(row.unit_id)
             served = served_generation(store, row.pool)
             useful = row.endpoint == self._plane.calls.endpoint and served is not None
-            if unit is not None and unit.state == "running" and unit.desired == "run" and useful:
+            useful = useful and unit is not None and unit.state not in ENDED and unit.desired == "run"
+            if useful and row.provisioned:
+                continue  # provisioning.py takes it over
+            if useful and unit is not None and unit.state == "running":
                 warm = Warm(row.unit_id, unit.node_id, row.generation, row.created_at)
                 self.pool(row.pool).adopt(warm, now)
             else:
                 self.unwanted.add(row.unit_id)
 
-    def _put(self, tx: Transaction, target: Target, unit_id: str, role_id: str, network: Network) -> Unit:
+    def _put(
+        self,
+        tx: Transaction,
+        target: Target,
+        unit_id: str,
+        role_id: str,
+        network: Network,
+        *,
+        provisioned: bool = False,
+    ) -> Unit:
         now = self._plane.clock.now()
         credentials = self._credentials(tx, target, role_id)
         unit = environment_unit(
@@ -164,13 +219,16 @@ class Environments:
             network=network,
             path_of=self._code.file,
             now=now,
+            provisioned=provisioned,
         )
         interface_id = "" if network.interface is None else network.interface.id
-        row = self._row(target, unit_id, interface_id)
+        row = self._row(target, unit_id, interface_id, provisioned=provisioned)
         tx[ENVIRONMENTS].put(replace(row, access_key=credentials.access_key))
         return tx[UNITS].put(unit)
 
-    def _row(self, target: Target, unit_id: str, interface_id: str) -> Environment:
+    def _row(
+        self, target: Target, unit_id: str, interface_id: str, *, provisioned: bool = False
+    ) -> Environment:
         return Environment(
             unit_id,
             target.function.uid,
@@ -179,6 +237,7 @@ class Environments:
             created_at=self._plane.clock.now(),
             version=target.version,
             interface_id=interface_id,
+            provisioned=provisioned,
         )
 
     def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:

@@ -84,8 +84,13 @@ class Invoker:
         way: the event may have run then.
         """
         subject, add = subject_of(target), self._measuring.add
+        pool = self._environments.pool(target.pool)
+        provisioned = pool.provisioned_idle > 0
         try:
-            slot = self._admission.enter(target.function, counts_as_request=not event.queued)
+            slot = self._admission.enter(
+                target.function, counts_as_request=not event.queued, provisioned=provisioned
+            )
+            self._measuring.provisioned(subject, pool.provisioned_busy, pool.provisioned_idle)
             try:
                 result = await self._run(target, event)
             finally:

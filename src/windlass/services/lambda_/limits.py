@@ -44,6 +44,12 @@ UNRESERVED_CONCURRENCY_MIN = 100
 """What reservations must leave; Lambda developer guide, "Configuring reserved concurrency"."""
 INIT_S_MAX = 10
 """Initialisation on demand; Lambda developer guide, "Lambda execution environment"."""
+AHEAD_INIT_S_MIN = 130
+"""Initialisation ahead of events, or the function's timeout if that is longer; same page."""
+PROVISIONED_STARTING_MAX = 100
+"""Environments of one function that are initialised ahead at once. Ours: hosts are finite."""
+PROVISIONED_PAUSE: Duration = SECOND
+"""Before one that ended by itself is replaced. Ours: what ends as soon as it is ready must not spin."""
 MEMORY_MIB_PER_VCPU = 1_769
 """Lambda quotas: at 1,769 MB a function has one vCPU."""
 

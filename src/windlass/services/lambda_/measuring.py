@@ -38,6 +38,18 @@ class Measuring:
         """One value of a metric of metering.KINDS: an event counts 1, times are in milliseconds."""
         self._period.add(subject, name, value)
 
+    def provisioned(self, subject: Subject, busy: int, idle: int) -> None:
+        """An event of a version with so many provisioned environments begins; it may spill over."""
+        if idle:
+            self.add(subject, "ProvisionedConcurrencyInvocations")
+            busy += 1
+            idle -= 1
+        elif busy:
+            self.add(subject, "ProvisionedConcurrencySpilloverInvocations")
+        if busy:
+            self.add(subject, "ProvisionedConcurrentExecutions", busy)
+            self.add(subject, "ProvisionedConcurrencyUtilization", busy / (busy + idle))
+
     def on_levels(self, levels: Levels) -> None:
         """Have levels that outlast a period asked for there."""
         self._levels.append(levels)

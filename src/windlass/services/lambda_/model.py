@@ -16,6 +16,7 @@ from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EVENT_TABLES
 from windlass.services.lambda_.layer_model import LAYER_TABLES, LayerUse
+from windlass.services.lambda_.provisioned_model import PROVISIONED
 from windlass.services.lambda_.urls.model import FUNCTION_URLS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES, VpcConfig
 
@@ -233,6 +234,7 @@ class Environment:
     version: str = LATEST
     interface_id: str = ""
     """The network interface that it speaks through, its own or a shared one; "" in no VPC."""
+    provisioned: bool = False
 
     @property
     def pool(self) -> str:
@@ -282,11 +284,18 @@ ENVIRONMENTS: Table[Environment] = Table(
     indexes={
         "uid": Index(of=lambda environment: environment.uid),
         "interface": Index(of=lambda environment: environment.interface_id or None),
+        "provisioned": Index(of=lambda environment: environment.uid if environment.provisioned else None),
     },
 )
-OF_A_FUNCTION: tuple[Table[Any], ...] = (VERSIONS, ALIASES, EVENT_INVOKE_CONFIGS, FUNCTION_URLS)
+OF_A_FUNCTION: tuple[Table[Any], ...] = (
+    VERSIONS,
+    ALIASES,
+    EVENT_INVOKE_CONFIGS,
+    FUNCTION_URLS,
+    PROVISIONED,
+)
 """Tables whose rows go with their function: each has an index "function" by its uid."""
-OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS, FUNCTION_URLS)
+OF_A_QUALIFIER: tuple[Table[Any], ...] = (EVENT_INVOKE_CONFIGS, FUNCTION_URLS, PROVISIONED)
 """Tables with a row for (uid, qualifier), which goes with that version or alias."""
 TABLES = (
     FUNCTIONS,
@@ -297,4 +306,5 @@ TABLES = (
     *EVENT_TABLES,
     SHARED_INTERFACES,
     FUNCTION_URLS,
+    PROVISIONED,
 )

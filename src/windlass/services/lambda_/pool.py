@@ -26,6 +26,8 @@ class Warm:
     generation: int
     created_at: Instant
     attached: Duration = 0
+    provisioned: bool = False
+    """Made ahead of events, and kept however long there are none."""
 
 
 class Pool:
@@ -34,17 +36,41 @@ class Pool:
     def __init__(self) -> None:
         self._idle: dict[str, tuple[Warm, Instant]] = {}
         """By unit id, the one used last at the end, with the instant since when it is idle."""
+        self._ahead: dict[str, Warm] = {}
+        """Idle ones that are provisioned, the one used last at the end."""
         self._busy: dict[str, Warm] = {}
+        self._busy_ahead: set[str] = set()
+        """Those of the busy that are provisioned."""
+        self._retired: set[str] = set()
+        """Busy ones that are of no use once they `finished`."""
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._idle) + len(self._busy)
+        return len(self._idle) + len(self._ahead) + len(self._busy)
+
+    def __contains__(self, unit_id: str) -> bool:
+        return unit_id in self._idle or unit_id in self._ahead or unit_id in self._busy
+
+    @property
+    def provisioned_idle(self) -> int:
+        """Provisioned environments that take an event now."""
+        return len(self._ahead)
+
+    @property
+    def provisioned_busy(self) -> int:
+        return len(self._busy_ahead)
 
     def choose(self, generation: int, now: Instant, life: Duration) -> Warm | None:
         """Take the idle environment of that generation that was used last, not older than `life`.
 
-        Idle a (used first), b (used last) → b, which is busy from now on; None: start another.
+        Idle a (used first), b (used last) → b, which is busy from now on; None: start another. Provisioned
+        ones come first: they are paid for, and versions, which have them, have one generation only.
         """
+        if self._ahead:
+            unit_id, environment = self._ahead.popitem()
+            self._busy[unit_id] = environment
+            self._busy_ahead.add(unit_id)
+            return environment
         for unit_id in reversed(self._idle):
             environment, _ = self._idle[unit_id]
             if environment.generation == generation and now - environment.created_at < life:
@@ -60,26 +86,49 @@ class Pool:
         self._busy[environment.unit_id] = environment
 
     def adopt(self, environment: Warm, now: Instant) -> None:
-        """One that was there before this plane: idle as far as we know."""
-        self._idle[environment.unit_id] = (environment, now)
+        """One that was there before this plane, or was made ahead of events: idle as far as we know."""
+        if environment.provisioned:
+            self._ahead[environment.unit_id] = environment
+        else:
+            self._idle[environment.unit_id] = (environment, now)
 
     def finished(self, unit_id: str, now: Instant) -> bool:
         """Its event is done and it takes another; False: it is of no use any more.
 
         Nothing happens to one that is gone meanwhile.
         """
-        environment = self._busy.pop(unit_id, None)
-        if environment is not None and not self._closed:
-            self._idle[unit_id] = (environment, now)
-        return not self._closed
+        environment = self._busy.get(unit_id)
+        of_use = not self._closed and unit_id not in self._retired
+        self.drop(unit_id)
+        if environment is not None and of_use:
+            self.adopt(environment, now)
+        return of_use
 
     def drop(self, unit_id: str) -> None:
         """It is gone, or about to be."""
         self._idle.pop(unit_id, None)
+        self._ahead.pop(unit_id, None)
         self._busy.pop(unit_id, None)
+        self._busy_ahead.discard(unit_id)
+        self._retired.discard(unit_id)
+
+    def retire(self, unit_id: str) -> bool:
+        """It is of no more use: whether it can be stopped now. A busy one can once it `finished`."""
+        if unit_id in self._busy:
+            self._retired.add(unit_id)
+            return False
+        self.drop(unit_id)
+        return True
+
+    def is_leaving(self, unit_id: str) -> bool:
+        """Whether it was retired and has an event still."""
+        return unit_id in self._retired
 
     def spare(self, generation: int, now: Instant, idle: Duration, life: Duration) -> list[str]:
-        """Take out the idle environments that are of no use: idle too long, too old, or of old settings."""
+        """Take out the idle environments that are of no use: idle too long, too old, or of old settings.
+
+        Not the provisioned ones, which provisioned.py plans for.
+        """
         found = [
             unit_id
             for unit_id, (environment, since) in self._idle.items()
@@ -93,7 +142,7 @@ class Pool:
     def close(self) -> list[str]:
         """The function is gone: take out the idle ones. The others are of no use once they `finished`."""
         self._closed = True
-        found = list(self._idle)
+        found = [*self._idle, *self._ahead]
         self._forget(found)
         return found
 

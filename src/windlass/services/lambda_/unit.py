@@ -14,7 +14,7 @@ from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
-from windlass.services.lambda_.limits import INIT_S_MAX, MEMORY_MIB_PER_VCPU
+from windlass.services.lambda_.limits import AHEAD_INIT_S_MIN, INIT_S_MAX, MEMORY_MIB_PER_VCPU
 from windlass.services.lambda_.target import Target
 
 OWNER = "lambda"
@@ -29,8 +29,9 @@ def environment_unit(
     path_of: Callable[[str], str],
     network: Network,
     now: Instant,
+    provisioned: bool = False,
 ) -> Unit:
-    """The unit that is one execution environment of the target.
+    """The unit that is one environment of the target; a provisioned one is initialised ahead of events.
 
     `path_of` tells a package's file by its SHA-256.
     """
@@ -48,10 +49,11 @@ def environment_unit(
         runtime=settings.runtime,
         memory_mib=settings.memory_mib,
         timeout_s=settings.timeout_s,
-        init_timeout_s=INIT_S_MAX,
-        environment=variables(target, credentials, log),
+        init_timeout_s=max(AHEAD_INIT_S_MIN, settings.timeout_s) if provisioned else INIT_S_MAX,
+        environment=variables(target, credentials, log, provisioned=provisioned),
         log=log,
         layers=tuple(Layer(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
+        ahead=provisioned,
     )
     return Unit(
         id=unit_id,
@@ -70,7 +72,9 @@ def log_stream(unit_id: str, version: str, now: Instant) -> str:
     return f"{datetime.fromtimestamp(now // SECOND, UTC):%Y/%m/%d}/[{version}]{unit_id}"
 
 
-def variables(target: Target, credentials: Credentials, log: LogTarget) -> tuple[tuple[str, str], ...]:
+def variables(
+    target: Target, credentials: Credentials, log: LogTarget, *, provisioned: bool = False
+) -> tuple[tuple[str, str], ...]:
     """The environment that the plane knows of; the node adds what only it knows (paths, the Runtime API, and
 
     where the plane is, as seen from the environment's network).
@@ -85,7 +89,7 @@ def variables(target: Target, credentials: Credentials, log: LogTarget) -> tuple
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": target.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mib),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if provisioned else "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }

@@ -112,6 +112,12 @@ _RATES: tuple[tuple[str, str, str, str], ...] = (
         "per_minute",
         "{} rate of environments started by all functions",
     ),
+    (
+        "lambda",
+        "lambda.provisioned_starts",
+        "per_minute",
+        "{} rate of provisioned environments started by a function",
+    ),
     ("lambda", "lambda.control_plane", "per_second", "{} rate of control plane API requests"),
     ("lambda", "lambda.get_function", "per_second", "{} rate of GetFunction API requests"),
     ("lambda", "lambda.get_policy", "per_second", "{} rate of GetPolicy API requests"),

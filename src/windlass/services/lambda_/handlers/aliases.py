@@ -11,6 +11,7 @@ from windlass.kernel.faults import Fault
 from windlass.services.lambda_ import describe
 from windlass.services.lambda_.changes import match_revision
 from windlass.services.lambda_.find import alias_of, drop_qualifier, no_alias, require, require_version
+from windlass.services.lambda_.handlers.provisioned import move
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
 from windlass.services.lambda_.model import ALIASES, LATEST, Alias, Function
 from windlass.services.lambda_.package import invalid
@@ -46,8 +47,10 @@ def update_alias(call: Call, params: Params) -> Result:
                 "ResourceNotFoundException", f"Alias not found: {function.qualified_arn(params['Name'])}"
             )
         match_revision(params.get("RevisionId"), alias.revision_id, "GetAlias")
-        alias = tx[ALIASES].put(_pointed(call, function, alias, params))
-    return describe.alias(alias)
+        pointed = tx[ALIASES].put(_pointed(call, function, alias, params))
+        if (pointed.version, pointed.weights) != (alias.version, alias.weights):
+            move(call, tx, function, pointed)
+    return describe.alias(pointed)
 
 
 def get_alias(call: Call, params: Params) -> Result:
