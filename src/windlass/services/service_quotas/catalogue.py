@@ -80,6 +80,12 @@ _NUMBERS = (
     Quota("lambda", "L-2ACBD22F", "Function and layer storage", "lambda.code_storage_gb"),
     Quota(
         "lambda",
+        own_code("lambda.mapping_filters"),
+        "Filters of an event source mapping",
+        "lambda.mapping_filters",
+    ),
+    Quota(
+        "lambda",
         own_code("lambda.requests_per_concurrency_s"),
         "Invocation requests per second for each unit of concurrency",
         "lambda.requests_per_concurrency_s",
