@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from tests.sim import seeds
 from tests.sim.mapping_stories import Shop, play
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND
 from windlass.kernel.faults import Retry
+from windlass.services.lambda_.model import FUNCTIONS
+from windlass.services.lambda_.sources.model import MAPPINGS, Mapping
 from windlass.services.sqs.waiting import Waiting
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.world import ACCOUNT, REGION
@@ -231,6 +237,64 @@ def test_a_mapping_outlives_its_function_and_its_queue() -> None:
         assert shop.handled == ["1", "2"]
 
     play(story)
+
+
+def test_an_inactive_function_is_woken_by_a_message() -> None:
+    """Not by the mapping alone. The invocation that finds it so is refused, and tried again."""
+
+    async def story(shop: Shop) -> None:
+        await shop.open()
+        await shop.map()
+        store = shop.world.plane.store
+        with store.transact() as tx:
+            function = tx[FUNCTIONS].require((ACCOUNT, REGION, "f"))
+            tx[FUNCTIONS].put(replace(function, state="Inactive"))
+        await shop.world.pass_time(10 * MINUTE)
+        assert store[FUNCTIONS].require(function.key).state == "Inactive"
+        await shop.send("1")
+        await shop.until_empty(MINUTE)
+        assert store[FUNCTIONS].require(function.key).state == "Active" and shop.handled == ["1"]
+
+    play(story)
+
+
+async def change(shop: Shop, mapping: Mapping) -> None:
+    await shop.world.call("lambda", "UpdateEventSourceMapping", UUID=mapping.uuid, BatchSize=7)
+
+
+async def switch(shop: Shop, mapping: Mapping) -> None:
+    on = not mapping.enabled
+    await shop.world.call("lambda", "UpdateEventSourceMapping", UUID=mapping.uuid, Enabled=on)
+
+
+async def delete(shop: Shop, mapping: Mapping) -> None:
+    await shop.world.call("lambda", "DeleteEventSourceMapping", UUID=mapping.uuid)
+
+
+@pytest.mark.parametrize("deed", [change, switch, delete])
+def test_changes_outlive_the_plane(deed: Callable[[Shop, Mapping], Awaitable[None]]) -> None:
+    """Killed right after a call was answered: the next plane brings it to its end."""
+
+    async def story(shop: Shop) -> None:
+        await shop.open()
+        shop.takes = 2 * SECOND
+        uuid = await shop.map()
+        await shop.world.pass_time(SECOND)
+        await shop.send("1")
+        mapping = shop.world.plane.store[MAPPINGS].require(uuid)
+        await deed(shop, mapping)
+        shop.world.kill()
+        await shop.world.revive()
+        await shop.world.pass_time(MINUTE)
+        found = shop.world.plane.store[MAPPINGS].get(uuid)
+        if deed is delete:
+            assert found is None
+        else:
+            assert found is not None and found.state == ("Enabled" if found.enabled else "Disabled")
+            assert (found.enabled, found.rules.batch_size) == (deed is change, 7 if deed is change else 10)
+        assert shop.left() == (0 if deed is change else 1)
+
+    play(story, disk=SimulatedDisk())
 
 
 @seeds.each(8)

@@ -18,6 +18,7 @@ from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
+from windlass.services.lambda_ import roles
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.find import served_generation
 from windlass.services.lambda_.limits import CREDENTIALS_LIFE, START_WAIT
@@ -243,13 +244,13 @@ class Environments:
     def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:
         """A session of the execution role, named like the function, as AWS does it."""
         now, name = self._plane.clock.now(), target.function.name
-        account, role = _role(target.settings.role)
+        account, _ = roles.parts(target.settings.role)
         return issue(
             tx,
             self._ids,
             self._plane.chance,
             account=account,
-            arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+            arn=roles.session_arn(target.settings.role, name),
             user_id=f"{role_id}:{name}",
             now=now,
             expires_at=now + CREDENTIALS_LIFE,
@@ -257,7 +258,7 @@ class Environments:
 
     async def _role_id(self, target: Target) -> str:
         """The role's unique id (AROA…); its name when IAM does not know the role."""
-        account, role = _role(target.settings.role)
+        account, role = roles.parts(target.settings.role)
         principal = Principal(account, target.function.region, "lambda.amazonaws.com")
         try:
             answer = await self._plane.calls.call("iam", "GetRole", {"RoleName": role}, principal)
@@ -282,11 +283,6 @@ class Environments:
         for waiter in self._connecting.pop(node.id, ()):
             if not waiter.done():
                 waiter.set_result(None)
-
-
-def _role(role_arn: str) -> tuple[str, str]:
-    """(account, name) of a role's ARN; a path is not part of the name."""
-    return role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
 
 
 def _no_environment(why: str, waited_s: int = 0) -> Fault:

@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
-from windlass.aws.calls import Caller
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.entry import Entry
+from windlass.services.lambda_ import roles
 from windlass.services.lambda_.destinations import operation, refusal
 from windlass.services.lambda_.event_model import LETTERS, Letter, LetterKind
 from windlass.services.lambda_.limits import LETTER_AGE_MAX, LETTERS_AT_ONCE
@@ -64,7 +64,7 @@ class Letters:
     async def _hand_over(self, letter: Letter) -> Fault | Retry | None:
         """Call the target; None when it has taken the letter."""
         call = operation(letter)
-        caller = execution_caller(letter)
+        caller = roles.caller(letter.role, letter.function)
         try:
             answer = await self._entry.call(call.service, call.name, call.params, caller, call.region)
         except (Fault, Retry) as error:
@@ -101,10 +101,3 @@ def may_pass(refused: Fault | Retry, letter: Letter, now: Instant) -> bool:
     if isinstance(refused, Retry) or refused.code in PASSING_CODES:
         return True
     return refused.status is not None and refused.status >= 500 and refused.status != NOT_IMPLEMENTED
-
-
-def execution_caller(letter: Letter) -> Caller:
-    """The function's execution role, as the called service sees it: a session named like the function."""
-    role = letter.role.rsplit("/", 1)[-1]
-    session = f"arn:aws:sts::{letter.account}:assumed-role/{role}/{letter.function}"
-    return Caller(letter.account, session, f"{role}:{letter.function}")

@@ -15,7 +15,7 @@ from windlass.aws.quotas import Quotas
 from windlass.kernel.faults import Fault
 from windlass.kernel.machine import allows, move
 from windlass.kernel.store import Transaction
-from windlass.services.lambda_ import find
+from windlass.services.lambda_ import find, roles
 from windlass.services.lambda_.handlers.tags import check_tags
 from windlass.services.lambda_.model import FUNCTIONS, Settings
 from windlass.services.lambda_.names import Reference, resolve
@@ -165,7 +165,7 @@ def _check_single(tx: Transaction, mapping: Mapping) -> None:
 async def _check_pair(call: Call, queue: Arn, function: Reference) -> None:
     """Whether there are both, and messages stay hidden for as long as the function may take."""
     settings = _settings(call, function)
-    source = SourceQueue(call.calls, queue, settings.role, function.name)
+    source = SourceQueue(call.calls, queue, roles.caller(settings.role, function.name))
     try:
         visibility_s = await source.visibility_s()
     except Fault as fault:

@@ -50,36 +50,41 @@ class Sources:
         later: list[Instant] = []
         for uuid in dict.fromkeys(uuids):
             mapping = store.get(uuid)
-            event = self._bring(uuid, mapping)
-            if mapping is None or event is None:
-                continue
-            due = mapping.last_modified + self._after
-            if due <= now:
-                self._settle(mapping, event, now)
-            else:
+            due = 0 if mapping is None or mapping.state in SETTLED else mapping.last_modified + self._after
+            if now < due:
                 later.append(due)
+            if mapping is not None and mapping.enabled and mapping.state != "Deleting":
+                if now >= due:
+                    self._poll(mapping, now)
+            elif self._close(uuid) and mapping is not None and now >= due:
+                self._settle(mapping, "closed", now)
         return min(later, default=None)
 
-    def _bring(self, uuid: str, mapping: Mapping | None) -> str | None:
-        """Have it polled as its row says; the event of a row that waits for this, once it is so."""
+    def _poll(self, mapping: Mapping, now: Instant) -> None:
+        """Have it polled as its row says."""
+        group = self._groups.get(mapping.uuid)
+        if group is None or group.closed:
+            self._groups[mapping.uuid] = self._open(mapping)
+        else:
+            group.change(mapping)
+        self._settle(mapping, "opened", now)
+
+    def _close(self, uuid: str) -> bool:
+        """Have it not polled; whether its last batch is through."""
         group = self._groups.get(uuid)
-        if mapping is not None and mapping.enabled and mapping.state != "Deleting":
-            if group is None or group.closed:
-                self._groups[uuid] = self._open(mapping)
-            else:
-                group.change(mapping)
-            return None if mapping.state in SETTLED else "opened"
         if group is not None and group.running:
             group.close()
-            return None
+            return False
         self._groups.pop(uuid, None)
-        return None if mapping is None or mapping.state in SETTLED else "closed"
+        return True
 
     def _open(self, mapping: Mapping) -> PollerGroup:
         uuid = mapping.uuid
         return PollerGroup(self._plane, self._invoker, self._ids, mapping, lambda: self._loop.wake(uuid))
 
     def _settle(self, mapping: Mapping, event: str, now: Instant) -> None:
+        if mapping.state in SETTLED:
+            return
         with self._plane.store.transact() as tx:
             if tx[MAPPINGS].get(mapping.uuid) != mapping:
                 return  # changed meanwhile: that woke the loop again

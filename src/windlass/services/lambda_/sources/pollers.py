@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from windlass.fleet.messages import InvokeResult
 from windlass.kernel.alarm import Alarm
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
+from windlass.services.lambda_.find import version_at
 from windlass.services.lambda_.invoke import Event, Invoker
-from windlass.services.lambda_.model import FUNCTIONS
+from windlass.services.lambda_.model import FUNCTIONS, Settings
 from windlass.services.lambda_.sources import batch, limits, outcome, scaling
 from windlass.services.lambda_.sources.batch import Record
 from windlass.services.lambda_.sources.model import Mapping
 from windlass.services.lambda_.sources.outcome import Outcome
 from windlass.services.lambda_.sources.sqs import Gathered, SqsSource
 from windlass.services.lambda_.sources.waits import Waits
-from windlass.services.lambda_.target import Target
 from windlass.services.plane import Plane
 
+GONE = "ResourceNotFoundException"
+"""Of a function, version or alias that is not: trying again does not help."""
 OK = "OK"
 """EventSourceMappingConfiguration, LastProcessingResult, as streams show it; a problem says what it is."""
 
@@ -70,7 +73,7 @@ class PollerGroup:
 
     def wake(self) -> None:
         """The function came, went or changed: poll again, or no more."""
-        if self._stalled != (self._target() is None):
+        if self._stalled != (self._settings() is None):
             self._waits.recall()
 
     def close(self) -> None:
@@ -131,17 +134,20 @@ class PollerGroup:
 
     async def _round(self) -> bool:
         """Gather a batch and see it through. False when there was none."""
-        target = self._target()
-        self._stalled = target is None
-        now = self._plane.clock.now()
-        if target is None or now < self._not_before:
-            await self._waits.pause(None if target is None else self._not_before)
+        settings, now = self._settings(), self._plane.clock.now()
+        self._stalled = settings is None
+        if settings is None:
+            self._trouble("stalled", "There is no such function, or it is not Active")
+            await self._waits.pause(None)
+            return False
+        if now < self._not_before:
+            await self._waits.pause(self._not_before)
             return False
         try:
-            gathered = await self._source.gather(target)
+            gathered = await self._source.gather(settings)
         except (Fault, Retry) as error:
             self._unread += 1
-            self._trouble(f"The queue could not be read: {_why(error)}")
+            self._trouble("stalled", f"The queue could not be read: {_why(error)}")
             await self._waits.pause(now + scaling.retry_wait(self._unread, self._scaling))
             return False
         self._unread = 0
@@ -149,13 +155,20 @@ class PollerGroup:
             await self._see_through(gathered)
         return bool(gathered.records)
 
-    def _target(self) -> Target | None:
-        """What to invoke now; None while there is no such function, version or alias, or it is Pending."""
-        function = self._plane.store[FUNCTIONS].get(self._mapping.function_key)
+    def _settings(self) -> Settings | None:
+        """Of what would run now; None while there is no such function, version or alias, or it is Pending."""
+        store = self._plane.store
+        function = store[FUNCTIONS].get(self._mapping.function_key)
+        if function is None:
+            return None
         try:
-            return None if function is None else self._invoker.target(function, self._mapping.qualifier)
+            version = version_at(store, function, self._mapping.qualifier, lambda: 0.0)
         except Fault:
             return None
+        row = version or function
+        if row.state not in ("Active", "Inactive"):  # to invoke an Inactive one makes it Active
+            return None
+        return function.served if version is None else version.settings
 
     # one batch
 
@@ -179,23 +192,27 @@ class PollerGroup:
         event = Event(self._ids.uuid(), batch.event(records))
         item_failures = self._mapping.rules.item_failures
         refusals = 0
-        while (target := self._target()) is not None:
+        while True:
             try:
-                result = await self._invoker.invoke(target, event)
+                result = await self._invoke(event)
             except Retry as error:
                 return Outcome((), records, error.why, failed=True)
             except Fault as fault:
                 refusals += 1
-                why = fault.message
                 if refusals == 1:
                     self._slow_down()
                 again = self._plane.clock.now() + scaling.retry_wait(refusals, self._scaling)
-                if self.closed or again > await gathered.last_start(target.settings.timeout_s):
-                    return Outcome((), records, why)
+                if self.closed or fault.code == GONE or again > await gathered.last_start():
+                    return Outcome((), records, fault.message)
                 await self._waits.pause(again)
                 continue
             return outcome.decide(records, result.error, result.payload, item_failures)
-        return Outcome((), records, "Function not found")
+
+    async def _invoke(self, event: Event) -> InvokeResult:
+        function = self._plane.store[FUNCTIONS].get(self._mapping.function_key)
+        if function is None:
+            raise Fault(GONE, f"Function not found: {self._mapping.function_arn}")
+        return await self._invoker.invoke(self._invoker.target(function, self._mapping.qualifier), event)
 
     async def _apply(self, result: Outcome, gathered: Gathered) -> None:
         """Delete what is done, note what is not; slow down after a failure."""
@@ -203,13 +220,14 @@ class PollerGroup:
             self._slow_down()
         elif result.done:
             self._speed_up()
-        self.last_result = OK
         if result.why:
-            self._trouble(result.why)
+            self._trouble("batch failed", result.why)
+        else:
+            self.last_result = OK
         try:
             await gathered.queue.delete(result.done)
         except (Fault, Retry) as error:
-            self._trouble(f"Handled messages could not be deleted: {_why(error)}")
+            self._trouble("not deleted", f"Handled messages could not be deleted: {_why(error)}")
 
     def _slow_down(self) -> None:
         """A batch failed or was refused: fewer at once; if it is not the first in a row, a pause for all."""
@@ -226,9 +244,12 @@ class PollerGroup:
             self._not_before = 0
             self._waits.end("pause")
 
-    def _trouble(self, why: str) -> None:
-        self.last_result = f"PROBLEM: {why}"
-        self._plane.journal.note("lambda", self._mapping.arn, "event source mapping", why)
+    def _trouble(self, what: str, why: str) -> None:
+        """Tell it once, until something else comes of a batch."""
+        result = f"PROBLEM: {why}"
+        if result != self.last_result:
+            self.last_result = result
+            self._plane.journal.note("lambda", self._mapping.arn, f"event source mapping: {what}", why)
 
 
 def _why(error: Fault | Retry) -> str:

@@ -1,7 +1,6 @@
 """A mapping's queue, called in process on behalf of the function's execution role.
 
-An edge: the only place that names SQS operations. The role is who calls; that it may is not checked, as
-nothing checks policies. Errors come as SQS's faults.
+An edge: the only place that names SQS operations. Errors come as SQS's faults.
 """
 
 from __future__ import annotations
@@ -17,15 +16,13 @@ from windlass.services.lambda_.sources.limits import LONG_POLL_S, RECEIVE_MESSAG
 
 
 class SourceQueue:
-    """One queue. `role` is the execution role's ARN, `session` the name of its session."""
+    """One queue, for `caller`."""
 
-    def __init__(self, calls: Calls, queue: Arn, role: str, session: str) -> None:
+    def __init__(self, calls: Calls, queue: Arn, caller: Caller) -> None:
         self._calls = calls
         self._queue = queue
         self._url = f"{calls.endpoint}/{queue.account}/{queue.resource}"
-        account, name = role.split(":")[4], role.rsplit("/", 1)[-1]
-        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
-        self._caller = Caller(account, arn, f"{name}:{session}")
+        self._caller = caller
 
     async def visibility_s(self) -> int:
         """The queue's VisibilityTimeout."""

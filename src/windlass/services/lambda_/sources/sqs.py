@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from windlass.aws.calls import Waiting
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault, Retry
+from windlass.services.lambda_ import roles
+from windlass.services.lambda_.model import Settings
 from windlass.services.lambda_.sources import batch
 from windlass.services.lambda_.sources.batch import Record
 from windlass.services.lambda_.sources.model import Mapping
 from windlass.services.lambda_.sources.queue import SourceQueue
 from windlass.services.lambda_.sources.record import Filters, Message, fields_of, record_of
 from windlass.services.lambda_.sources.waits import Waits
-from windlass.services.lambda_.target import Target
 from windlass.services.plane import Plane
 
 
@@ -31,12 +32,14 @@ class Gathered:
     first_at: Instant
     visibility_s: int | None
     """None: as long as the queue says."""
+    function_s: int
+    """The function's time-out then."""
 
-    async def last_start(self, function_s: int) -> Instant:
-        """Until when the function may be started with these, if it may run so many seconds."""
+    async def last_start(self) -> Instant:
+        """Until when the function may be started with these."""
         own_s = self.visibility_s
         visibility_s = await self.queue.visibility_s() if own_s is None else own_s
-        return batch.last_start(self.first_at, visibility_s, function_s)
+        return batch.last_start(self.first_at, visibility_s, self.function_s)
 
 
 class SqsSource:
@@ -49,14 +52,14 @@ class SqsSource:
         self._arn = mapping.queue
         self._filters = Filters(mapping.rules.filters)
 
-    async def gather(self, target: Target) -> Gathered:
+    async def gather(self, settings: Settings) -> Gathered:
         """Receive until a batch can go or the wait is given up; nothing when one long poll found nothing.
 
         Raises Fault (no such queue, too much in flight) and Retry, and then has taken nothing.
         """
         rules, turn = self._mapping.rules, self._waits.turn
-        settings = target.settings
-        queue = SourceQueue(self._plane.calls, self._arn, settings.role, self._mapping.function)
+        caller = roles.caller(settings.role, self._mapping.function)
+        queue = SourceQueue(self._plane.calls, self._arn, caller)
         visibility_s = None
         if rules.window_s:
             visibility_s = batch.visibility(await queue.visibility_s(), rules.window_s, settings.timeout_s)
@@ -76,7 +79,7 @@ class SqsSource:
                 break
             first_at = first_at if records else self._plane.clock.now()
             records += await self._wanted(queue, messages)
-        return Gathered(queue, tuple(records), first_at, visibility_s)
+        return Gathered(queue, tuple(records), first_at, visibility_s, settings.timeout_s)
 
     def _parked(self, until: Instant | None) -> Callable[[Waiting], Waiting]:
         return lambda waiting: self._waits.receive(waiting, until)
