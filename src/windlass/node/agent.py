@@ -130,7 +130,8 @@ class Agent:
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
         self._functions = host
-        host.attach(Seat(self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint, watch))
+        told = (self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint)
+        host.attach(Seat(*told, self._networks, watch))
 
     @property
     def node_id(self) -> str:

@@ -42,6 +42,7 @@ from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_programs import INVALID_ENTRYPOINT, NoProgram, program, start_fault
 from windlass.node.runner import Seat
 from windlass.node.runtime_api import Event, RuntimeApi
+from windlass.node.sandbox import Sandbox as Network
 from windlass.node.sandbox_process import SandboxProcess
 
 State: TypeAlias = Literal["new", "init", "ready", "invoke", "broken", "over"]
@@ -91,17 +92,17 @@ class FunctionEnvironment:
         if self._phases is not None:
             self._phases.enter(phase, seconds(self._loop.time()))
 
-    async def begin(self, runtime: Runtime, files: Files, sandbox: Sandbox) -> None:
+    async def begin(self, runtime: Runtime, files: Files, sandbox: Sandbox, network: Network) -> None:
         """Open the Runtime API and initialise in that sandbox, which is ours to close from now on.
 
         Returns when the initialisation has begun. Raises OSError without a listener.
         """
         self._sandbox = sandbox
-        port = await self._api.listen()
+        port = await self._api.listen(network.netns)
         if self._state == "over":
             self._api.close()
             return
-        api, endpoint = f"127.0.0.1:{port}", self._seat.endpoint()
+        api, endpoint = f"127.0.0.1:{port}", network.endpoint or self._seat.endpoint()
         self._program = partial(program, self.spec, runtime, files, sandbox, api=api, endpoint=endpoint)
         self._runs = runtime
         self._seat.spawn.start(f"initialise {self.spec.unit_id}", self._begin())

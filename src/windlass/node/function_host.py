@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -20,10 +21,12 @@ from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
 from windlass.node.function_interpreters import Runtime, find
 from windlass.node.function_launcher import Launcher, Place
+from windlass.node.function_networks import FunctionNetworks
 from windlass.node.function_outcome import gone
 from windlass.node.function_packages import Packages
 from windlass.node.function_process import kill_marked
 from windlass.node.runner import Seat
+from windlass.node.sandbox import Sandbox as Network
 
 T = TypeVar("T")
 SWEEP_AFTER: Duration = 20 * MILLISECOND
@@ -40,12 +43,14 @@ class LambdaHost:
         self._states: dict[str, UnitState] = {}
         self._runtimes: dict[str, asyncio.Future[Runtime]] = {}
         self._packages: Packages | None = None
+        self._networks: FunctionNetworks | None = None
         self._ended_lately: set[str] = set()
         self._sweeping: asyncio.TimerHandle | None = None
 
     def attach(self, seat: Seat) -> None:
         self._seat = seat
         self._packages = Packages(seat.data, seat.clock.now)
+        self._networks = FunctionNetworks(seat.networks)
 
     def start(self, spec: UnitSpec) -> None:
         """Make the environment; a unit that is there already is left alone."""
@@ -92,12 +97,19 @@ class LambdaHost:
             files = await self._files.open(spec.unit_id, function)
             runtime = await self._runtime(function.runtime)
             self._note(spec.unit_id, pull_stopped_at=self._now())
+            network = await self._connect(environment)
             environment.enter("sandbox")
             sandbox = await self._launcher.open(
-                Place(spec.unit_id, files.task, files.layers, function.memory_mib)
+                Place(
+                    spec.unit_id,
+                    files.task,
+                    files.layers,
+                    function.memory_mib,
+                    network=Path(network.netns) if network.netns else None,
+                )
             )
             if spec.unit_id in self._environments:
-                await environment.begin(runtime, files, sandbox)
+                await environment.begin(runtime, files, sandbox, network)
                 if function.ahead:
                     await environment.initialised()
             else:
@@ -112,9 +124,18 @@ class LambdaHost:
             environment.end()
             self._files.close(spec.unit_id)
 
+    async def _connect(self, environment: FunctionEnvironment) -> Network:
+        """Its network. Raises OSError, also when it was stopped meanwhile."""
+        if environment.spec.unit_id not in self._environments:
+            raise OSError("it was stopped meanwhile")
+        if environment.spec.network.interface is not None:
+            environment.enter("network")
+        return await self._nets.connect(environment.spec)
+
     def _ended(self, unit_id: str, why: str) -> None:
         if self._environments.pop(unit_id, None) is None:
             return
+        self._nets.leave(unit_id)
         self._files.close(unit_id)
         self._note(unit_id, status="stopped", reason=why, stopped_at=self._now())
         self._here.report(self._states[unit_id])
@@ -160,6 +181,11 @@ class LambdaHost:
     def _files(self) -> Packages:
         assert self._packages is not None, "attach comes first"
         return self._packages
+
+    @property
+    def _nets(self) -> FunctionNetworks:
+        assert self._networks is not None, "attach comes first"
+        return self._networks
 
     def _now(self) -> int:
         return self._here.clock.now()

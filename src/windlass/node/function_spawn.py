@@ -18,6 +18,7 @@ from pathlib import Path
 
 from windlass.node.function_launcher import Interpreter, Place, Process, Program
 from windlass.node.function_process import clear_marked
+from windlass.node.network.namespaces import inside_path
 
 OPEN_FILES_MAX = 1024
 """File descriptors of an environment; Lambda quotas, "File descriptors"."""
@@ -47,6 +48,7 @@ class SpawnSandbox:
 
     def __init__(self, place: Place) -> None:
         self._unit_id = place.unit_id
+        self._network = "" if place.network is None else str(place.network)
         self.task_root = str(place.code)
         self.opt = "" if place.layers is None else str(place.layers)
 
@@ -54,6 +56,11 @@ class SpawnSandbox:
         return self._start(program)
 
     def _start(self, program: Program) -> Process:
+        with inside_path(self._network):
+            return self._born(program)
+
+    def _born(self, program: Program) -> Process:
+        """In the network that this thread is in for a moment."""
         reader, writer = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         try:
             process = subprocess.Popen(

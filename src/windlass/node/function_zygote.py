@@ -104,9 +104,7 @@ class Places:
         self._kept = function_root.enter(setup["data"], shown, setup["runtime"])
 
     def make(self, request: Request) -> int:
-        """Be in the environment's namespaces; returns the mount namespace's descriptor, if it is new."""
-        if request.network >= 0:
-            function_root.enter_network(request.network)
+        """Be in the environment's own file system; returns the mount namespace's descriptor, if it is new."""
         if request.namespace >= 0:
             function_root.enter_mounts(request.namespace)
             return -1
@@ -190,6 +188,8 @@ def fork(
     between = os.fork()
     if between == 0:
         try:
+            if request.network >= 0:
+                function_root.enter_network(request.network)
             namespace = -1 if places is None else places.make(request)
             pid = os.fork()
             if pid == 0:

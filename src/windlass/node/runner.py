@@ -271,7 +271,8 @@ class Seat:
     data: Path
     """A directory of its own, emptied at the agent's start."""
     endpoint: Callable[[], str]
-    """The plane's base URL now: for AWS_ENDPOINT_URL in environments."""
+    """The plane's base URL now, on the host: for AWS_ENDPOINT_URL in environments."""
+    networks: Networks
     watch: Watch
     """`watch(pid, on_exit)`: reap that child of this process and call with its exit code (128 + n for signal
 

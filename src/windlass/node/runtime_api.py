@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from dataclasses import dataclass
 from typing import Protocol
 
 from windlass.kernel.machine import Moves, allows
 from windlass.node.function_lines import sandbox_fault
 from windlass.node.http import Connection, Limits, Request
+from windlass.node.network.namespaces import inside_path
 
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 """Largest response of a function; Runtime API, facts of the sandbox agent (6 MiB and 100 bytes)."""
@@ -88,10 +90,12 @@ class RuntimeApi:
         self.dialled_at = 0.0
         """When the connection was opened on which the runtime ended its initialisation: loop time."""
 
-    async def listen(self) -> int:
-        """Open the listener; returns its port on 127.0.0.1."""
+    async def listen(self, netns: str = "") -> int:
+        """Open the listener, in that network namespace; returns its port on 127.0.0.1."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self, HEARD), "127.0.0.1", 0)
+        with inside_path(netns):
+            listener = socket.create_server(("127.0.0.1", 0))
+        self._server = await loop.create_server(lambda: Connection(self, HEARD), sock=listener)
         return int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from windlass.kernel.spawn import Spawn
 from windlass.node.children import become_subreaper
 from windlass.node.function_host import LambdaHost
 from windlass.node.function_sandboxes import ForkLauncher, Means
+from windlass.node.network.plain import PlainNetworks
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
 
@@ -177,7 +178,8 @@ async def a_world(
         raise AssertionError(f"{name} crashed") from error
 
     spawn = Spawn(on_crash)
-    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, watch))
+    networks = PlainNetworks()
+    host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, networks, watch))
     try:
         yield world
     finally:
