@@ -35,6 +35,19 @@ def test_a_service_is_rolled_out() -> None:
     assert int(rows["update"][3]) >= 30 and int(rows["update"][4]) <= 60
 
 
+def test_a_vpc_costs_a_cold_start_less_than_it_did() -> None:
+    """Both models, for real and with AWS's delays: interfaces, phases, and the time a function is Pending."""
+    rows = watch("cold-start", "--runner", "process", "--starts", "4")
+    runs = {name: row for name, row in rows.items() if "," in name}
+    assert {name: row[-2:] for name, row in runs.items()} == {
+        f"{where}, {model}": [interfaces, "yes"]
+        for where in ("this machine", "AWS's delays")
+        for model, interfaces in (("per-environment", "4"), ("hyperplane", "1"))
+    }
+    old, new = (float(runs[f"AWS's delays, {model}"][-3]) for model in ("per-environment", "hyperplane"))
+    assert old > 7_000 and new < 1_000
+
+
 def drain(runner: str) -> None:
     rows = watch("backlog", "--runner", runner)
     assert rows["act 1"][1:4] == ["25", "10", "10"]

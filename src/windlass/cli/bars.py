@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 FULL = "█"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_UPRIGHT = " ▁▂▃▄▅▆▇█"
 
 
 def bar(value: float, most: float, width: int) -> str:
@@ -35,3 +36,18 @@ def shares(parts: Sequence[float], most: float, width: int) -> list[int]:
     for at in sorted(range(len(parts)), key=lambda at: given[at] - exact[at])[: max(0, left)]:
         given[at] += 1
     return given
+
+
+def columns(values: Sequence[float], height: int) -> list[str]:
+    """A chart of columns, the highest as high as that: its lines from the top down.
+
+    >>> columns([1, 4, 2], 2)
+    [' █ ', '▄██']
+    """
+    most = max(values, default=0.0)
+    eighths = [round(value / most * height * 8) if most > 0 and value > 0 else 0 for value in values]
+    eighths = [max(1, one) if value > 0 else 0 for one, value in zip(eighths, values, strict=True)]
+    return [
+        "".join(_UPRIGHT[min(8, max(0, one - 8 * (height - 1 - line)))] for one in eighths)
+        for line in range(height)
+    ]

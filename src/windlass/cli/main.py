@@ -49,6 +49,7 @@ class LogFormat(StrEnum):
 class Demo(StrEnum):
     backlog = "backlog"
     rollout = "rollout"
+    cold_start = "cold-start"
 
 
 def _print_version(asked: bool) -> None:
@@ -119,11 +120,19 @@ def demo(
     name: Annotated[Demo, typer.Argument(help="Which story to run.")],
     runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
     tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
+    starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
-    from windlass.cli.demos import backlog, rollout
+    from windlass.cli.demos import backlog, cold_start, rollout
 
-    raise SystemExit(rollout.run(runner.value, tasks) if name is Demo.rollout else backlog.run(runner.value))
+    match name:
+        case Demo.rollout:
+            code = rollout.run(runner.value, tasks)
+        case Demo.cold_start:
+            code = cold_start.run(runner.value, starts)
+        case _:
+            code = backlog.run(runner.value)
+    raise SystemExit(code)
 
 
 @app.command()

@@ -214,7 +214,7 @@ class World:
         """
         intake.register(self.plane.store, node_id, "simulated", unbounded=not cpu_units, shared=shared)
 
-        node = SimulatedNode(node_id, "simulated", self.clock, self.spawn, course or self._course)
+        node = SimulatedNode(node_id, "simulated", self.clock, self.spawn, course or self.course)
         node.cpu_units, node.memory_mib = cpu_units, memory_mib
         self.nodes[node_id] = node
         self.connect(node_id)
@@ -241,7 +241,8 @@ class World:
     def links(self) -> NodeLinks:
         return self._life.links
 
-    def _course(self, spec: UnitSpec) -> Course:
+    def course(self, spec: UnitSpec) -> Course:
+        """How the life of a unit goes by the profile's delays."""
         delay = self.plane.quotas.delay_s
         if spec.kind == "function":
             return Course(

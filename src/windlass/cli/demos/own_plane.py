@@ -16,15 +16,15 @@ ENDS_WITHIN_S = 60
 
 
 @contextmanager
-def own_plane(runner: str, prepare: Callable[[Path], None]) -> Iterator[tuple[str, Path]]:
+def own_plane(runner: str, prepare: Callable[[Path], None], *options: str) -> Iterator[tuple[str, Path]]:
     """(endpoint URL, scratch directory) of a running plane; stopped and removed afterwards.
 
-    `prepare` is called with the data directory before the plane starts.
+    `prepare` is called with the data directory before the plane starts; `options` are further ones of `up`.
     """
     with tempfile.TemporaryDirectory(prefix="windlass-demo-") as scratch:
         prepare(Path(scratch) / "plane")
         command = [sys.executable, "-m", "windlass", "up", "--port", "0", "--runner", runner]
-        command += ["--data", str(Path(scratch) / "plane")]
+        command += ["--data", str(Path(scratch) / "plane"), *options]
         plane = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_clean_environment())
         try:
             assert plane.stdout is not None
