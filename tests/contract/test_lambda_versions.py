@@ -11,6 +11,7 @@ import pytest
 from tests.contract.test_lambda_functions import code_of, create
 from tests.contract.test_lambda_invoke import deploy, invoke
 from tests.lambda_build import a_zip
+from tests.process import PlaneProcess
 
 Client = Callable[..., Any]
 WHICH = "def handler(event, context): return [{}, context.function_version, context.invoked_function_arn]"
@@ -335,3 +336,37 @@ def test_code_signing_is_refused(aws: Any, account: str) -> None:
     config = f"arn:aws:lambda:eu-west-1:{account}:code-signing-config:csc-{'0' * 17}"
     refused = code_of(create, aws, account, "g", CodeSigningConfigArn=config)
     assert refused[2].startswith("Windlass does not have code signing")
+
+
+def test_other_accounts_by_policy(aws: Any, account: str, plane: PlaneProcess) -> None:
+    """What an alias's policy allows another account, on that alias only, until it is taken back."""
+    deploy(aws, account, WHICH.format(1), Publish=True)
+    arn = aws.create_alias(FunctionName="f", Name="open", FunctionVersion="1")["AliasArn"]
+    stranger = f"9{account[1:]}"
+    other = plane.client("lambda", stranger)
+    refusal = (
+        403,
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{stranger}:root is not authorized to perform: lambda:InvokeFunction on "
+        f"resource: {arn} because no resource-based policy allows the lambda:InvokeFunction action",
+    )
+    assert code_of(other.invoke, FunctionName=arn) == refusal
+    aws.add_permission(
+        FunctionName="f",
+        Qualifier="open",
+        StatementId="s",
+        Action="lambda:InvokeFunction",
+        Principal=stranger,
+    )
+    value, answer = invoke(other, FunctionName=arn)
+    assert (value, answer["ExecutedVersion"]) == ([1, "1", arn], "1")
+    assert other.invoke(FunctionName=arn, InvocationType="Event")["StatusCode"] == 202
+    for call in (
+        lambda: other.invoke(FunctionName=arn.removesuffix(":open")),
+        lambda: other.get_function(FunctionName=arn),
+        lambda: other.delete_function(FunctionName=arn.removesuffix(":open")),
+        lambda: other.invoke(FunctionName=f"arn:aws:lambda:{aws.meta.region_name}:{account}:function:none"),
+    ):
+        assert code_of(call)[:2] == (403, "AccessDeniedException")
+    aws.remove_permission(FunctionName="f", Qualifier="open", StatementId="s")
+    assert code_of(other.invoke, FunctionName=arn) == refusal

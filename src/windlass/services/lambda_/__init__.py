@@ -150,7 +150,7 @@ SERVICE = Service(
         "AddLayerVersionPermission": "an organization matches nobody: there are none",
         "PutRuntimeManagementConfig": "Manual is refused: functions run on what their machine has",
         "PutFunctionRecursionConfig": "stored and read back; loops are not detected",
-        "AddPermission": "calls by function URLs are authorized by it; others are not",
+        "AddPermission": "it lets other accounts in, and callers of function URLs; AWS services need no permission here",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
         "CreateEventSourceMapping": _QUEUES_ONLY,

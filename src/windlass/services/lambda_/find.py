@@ -8,6 +8,7 @@ from collections.abc import Callable
 from windlass.aws.calls import Call, Params
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
+from windlass.services.lambda_.grants import allows
 from windlass.services.lambda_.model import (
     ALIASES,
     FUNCTIONS,
@@ -18,7 +19,7 @@ from windlass.services.lambda_.model import (
     Function,
     Version,
 )
-from windlass.services.lambda_.names import Reference, not_found, resolve
+from windlass.services.lambda_.names import Reference, denied, not_found, reference_of, resolve
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.target import PUBLISHED_GENERATION, version_of
 
@@ -33,10 +34,28 @@ def reference(call: Call, params: Params) -> Reference:
     )
 
 
-def qualified(call: Call, params: Params) -> tuple[Function, str]:
-    """The function that the request names and its qualifier, of which nothing is known yet."""
-    named = reference(call, params)
-    return call.store[FUNCTIONS].require(named.key, lambda: not_found(named.arn)), named.qualifier
+def qualified(call: Call, params: Params, action: str = "") -> tuple[Function, str]:
+    """The function that the request names and its qualifier, of which nothing is known yet.
+
+    With an action ("lambda:InvokeFunction") a policy may let callers of other accounts have it.
+    """
+    named = reference_of(params["FunctionName"], params.get("Qualifier"), call.account, call.region)
+    function = call.store[FUNCTIONS].get(named.key)
+    if named.account != call.account:
+        policy = () if function is None else policy_of(call.store, function, named.qualifier)
+        if not action or not allows(policy, action, call.account, call.caller.arn):
+            raise denied(named, call.caller.arn, action)
+    if function is None:
+        raise not_found(named.arn)
+    return function, named.qualifier
+
+
+def policy_of(store: Store, function: Function, qualifier: str) -> tuple[tuple[str, str], ...]:
+    """The resource policy of the function, or of its version or alias; empty for one that is not there."""
+    if qualifier in ("", LATEST):
+        return function.policy
+    holder = alias_of(store, function, qualifier) or version_of_number(store, function, qualifier)
+    return () if holder is None else holder.policy
 
 
 def require(call: Call, params: Params) -> Function:

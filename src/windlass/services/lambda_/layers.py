@@ -7,7 +7,6 @@ listings, as on AWS.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from windlass.aws.arn import arn
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.describe import code_sha256, last_modified
+from windlass.services.lambda_.grants import allows
 from windlass.services.lambda_.layer_model import LayerUse, LayerVersion
 from windlass.services.lambda_.limits import LAYERS_MAX, UNZIPPED_BYTES_MAX
 from windlass.services.lambda_.package import invalid
@@ -108,15 +108,7 @@ def use_of(version: LayerVersion) -> LayerUse:
 
 def may_read(version: LayerVersion, account: str) -> bool:
     """Whether that account may get the version: its owner's, or one that the policy names."""
-    if version.account == account:
-        return True
-    return any(_grants(json.loads(statement), account) for _, statement in version.policy)
-
-
-def _grants(statement: Mapping[str, Any], account: str) -> bool:
-    principal = statement["Principal"]
-    named = principal == "*" or principal == {"AWS": f"arn:aws:iam::{account}:root"}
-    return named and "Condition" not in statement
+    return version.account == account or allows(version.policy, GET_LAYER_VERSION, account)
 
 
 def missing(reference: LayerReference) -> Fault:

@@ -42,11 +42,19 @@ class Reference:
 
 
 def resolve(text: str, qualifier: str | None, account: str, region: str, caller: str = "") -> Reference:
-    """What `FunctionName` and `Qualifier` mean for a caller in that account and Region.
+    """What `FunctionName` and `Qualifier` mean for a caller that may use its own account's functions only.
 
     "f", "123456789012:function:f:$LATEST" and whole ARNs → Reference. Faults: other Region, other account,
     two different qualifiers.
     """
+    found = reference_of(text, qualifier, account, region)
+    if found.account != account:
+        raise denied(found, caller)
+    return found
+
+
+def reference_of(text: str, qualifier: str | None, account: str, region: str) -> Reference:
+    """The same, of any account; whether the caller may is still to be found out."""
     form = _FORM.fullmatch(text)
     if form is None:
         raise Fault("InvalidParameterValueException", f"{text} is not a function name or ARN")
@@ -61,15 +69,18 @@ def resolve(text: str, qualifier: str | None, account: str, region: str, caller:
             "ResourceNotFoundException",
             f"Functions from '{form['region']}' are not reachable in this region ('{region}')",
         )
-    found = Reference(form["account"] or account, region, form["name"], inner or qualifier or "")
-    if found.account != account:
-        raise Fault(
-            "AccessDeniedException",
-            f"User: {caller} is not authorized to perform this action on resource: {found.arn} "
-            "because no resource-based policy allows it",
-            status=403,
-        )
-    return found
+    return Reference(form["account"] or account, region, form["name"], inner or qualifier or "")
+
+
+def denied(reference: Reference, caller: str, action: str = "") -> Fault:
+    """For a caller of another account; the same whether there is such a function or not."""
+    what, it = (action, f"the {action} action") if action else ("this action", "it")
+    return Fault(
+        "AccessDeniedException",
+        f"User: {caller} is not authorized to perform: {what} on resource: {reference.arn} "
+        f"because no resource-based policy allows {it}",
+        status=403,
+    )
 
 
 def not_found(arn: str) -> Fault:

@@ -97,7 +97,7 @@ async def update_function_configuration(call: Call, params: Params) -> Result:
 
 def get_function(call: Call, params: Params) -> Result:
     """GetFunction: configuration, and where the package can be fetched for ten minutes."""
-    function, qualifier = qualified(call, params)
+    function, qualifier = qualified(call, params, "lambda:GetFunction")
     row = version_at(call.store, function, qualifier, _first) or function
     location = call.part(Downloads).url(call.endpoint, row.shown.code_sha256)
     described: Result = {
@@ -112,7 +112,7 @@ def get_function(call: Call, params: Params) -> Result:
 
 
 def get_function_configuration(call: Call, params: Params) -> Result:
-    function, qualifier = qualified(call, params)
+    function, qualifier = qualified(call, params, "lambda:GetFunctionConfiguration")
     return describe.found(version_at(call.store, function, qualifier, _first) or function, qualifier)
 
 

@@ -27,7 +27,7 @@ from windlass.services.lambda_.tracing import trace_id
 
 async def invoke(call: Call, params: Params) -> Result:
     """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing."""
-    target = call.part(Invoker).target(*qualified(call, params))
+    target = call.part(Invoker).target(*qualified(call, params, "lambda:InvokeFunction"))
     if params.get("DurableExecutionName"):
         raise invalid("Windlass does not have durable functions yet: leave out DurableExecutionName")
     if params.get("TenantId"):
