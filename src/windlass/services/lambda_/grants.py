@@ -19,7 +19,7 @@ NO_FACTS: Mapping[str, str] = {}
 def allows(
     policy: Policy, action: str, account: str = "", arn: str = "", facts: Mapping[str, str] = NO_FACTS
 ) -> bool:
-    """Whether a statement allows that caller the action; without account and ARN, whether it does everybody."""
+    """Whether a statement allows that caller the action; without any, whether it does everybody."""
     return any(
         statement["Action"] in (action, "lambda:*", "*")
         and _means(statement["Principal"], account, arn)
