@@ -150,7 +150,7 @@ SERVICE = Service(
         "AddLayerVersionPermission": "an organization matches nobody: there are none",
         "PutRuntimeManagementConfig": "Manual is refused: functions run on what their machine has",
         "PutFunctionRecursionConfig": "stored and read back; loops are not detected",
-        "AddPermission": "lets other accounts and callers of function URLs in; AWS services need no permission",
+        "AddPermission": "lets in other accounts and callers of URLs; AWS services need no permission",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,
         "CreateEventSourceMapping": _QUEUES_ONLY,
