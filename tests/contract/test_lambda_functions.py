@@ -137,7 +137,7 @@ def test_listing_pages_by_name(aws: Any, account: str) -> None:
         ({"Runtime": "python3.7"}, "InvalidParameterValueException",
          "The runtime parameter of python3.7 is no longer supported"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
-         "InvalidParameterValueException", "Windlass does not have VPC"),
+         "InvalidParameterValueException", "Error occurred while DescribeSubnets."),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sns:eu-west-1:123456789012:q"}},
          "InvalidParameterValueException", "Windlass has no SNS topics"),
         ({"Timeout": 901}, "ValidationException", "1 validation error detected: Value '901' at 'timeout'"),
