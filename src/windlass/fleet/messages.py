@@ -333,9 +333,9 @@ ENVIRONMENT_GONE = "EnvironmentGone"
 
 
 class InvokeResult(Message, frozen=True, tag="result"):
-    """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable` says whether the
+    """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable`: another event may
 
-    environment takes another event. Durations in nanoseconds; `init_ns` is 0 on a warm start.
+    follow, `settling`: once its extensions are done. Durations in nanoseconds; `init_ns` 0: a warm start.
     """
 
     request_id: str
@@ -349,6 +349,7 @@ class InvokeResult(Message, frozen=True, tag="result"):
     usable: bool = True
     phases: StartPhases | None = None
     """Of the environment's start; with its first event only."""
+    settling: bool = False
 
 
 class CredentialsWanted(Message, frozen=True, tag="credentials_wanted"):
@@ -420,7 +421,7 @@ class Ack(Message, frozen=True, tag="ack"):
 
 
 class Invoke(Message, frozen=True, tag="invoke"):
-    """One event for one environment. `deadline_ns` is an instant; `tail` asks for the log tail."""
+    """One event for one environment; or `settles`: the question when it takes one, after `settling`."""
 
     request_id: str
     unit_id: str
@@ -430,7 +431,7 @@ class Invoke(Message, frozen=True, tag="invoke"):
     tail: bool = False
     client_context: str = ""
     trace_id: str = ""
-    """X-Amzn-Trace-Id of the invocation, as the function finds it in _X_AMZN_TRACE_ID."""
+    settles: bool = False
 
 
 class Credentials(Message, frozen=True, tag="credentials"):

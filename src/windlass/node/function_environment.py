@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,6 +22,8 @@ from windlass.fleet.function_messages import INIT_FAILURE
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_records as records
+from windlass.node.extensions_api import ExtensionsApi, invoke_event
+from windlass.node.function_extensions import Extensions, LaunchFailed, facts_of, found
 from windlass.node.function_interpreters import Runtime
 from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_log import FunctionLog
@@ -32,6 +36,7 @@ from windlass.node.function_outcome import (
     Responded,
     SandboxFailed,
     TimedOut,
+    Told,
     gone,
     told,
     verdict,
@@ -40,6 +45,7 @@ from windlass.node.function_output import Output
 from windlass.node.function_packages import Files
 from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_programs import INVALID_ENTRYPOINT, NoProgram, program, start_fault
+from windlass.node.function_shutdown import Occupants
 from windlass.node.runner import Seat
 from windlass.node.runtime_api import Event, RuntimeApi
 from windlass.node.sandbox import Sandbox as Network
@@ -47,6 +53,16 @@ from windlass.node.sandbox_process import SandboxProcess
 
 State: TypeAlias = Literal["new", "init", "ready", "invoke", "broken", "over"]
 """In "broken" nothing runs: the next event initialises again. In "over" nothing will ever run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One event, when it began and has to be over, and how long the initialisation for it took."""
+
+    invoke: Invoke
+    began: Instant
+    deadline: Instant
+    init: Duration
 
 
 class FunctionEnvironment:
@@ -64,17 +80,24 @@ class FunctionEnvironment:
             seat.logs.stream(self._function.log) if self._function.log else None, self._now
         )
         self._output = Output(self._log, "function")
-        self._api = RuntimeApi(self)
+        facts = facts_of(self._function)
+        self._version = facts.version
+        self._changed = asyncio.Event()
+        """Something was heard that may be waited for; see `_reach`."""
+        self._registered = ExtensionsApi(facts, self._changed.set)
+        self._api = RuntimeApi(self, {"/2020-01-01/": self._registered})
         self._runtime = SandboxProcess(seat, self._output, lambda: self._api.connected, self._runtime_ended)
-        self._version = dict(self._function.environment).get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        self._extensions = Extensions(seat, self._log, self._registered, self._process_ended)
+        self._occupants = Occupants(
+            self._runtime, self._extensions, self._registered, self._changed, self._now
+        )
+        self._layers: Path | None = None
         self._sandbox: Sandbox | None = None
         self._program: Callable[[], Program] = lambda: Program((), {})
         self._runs = Runtime("", "provided")
         self._phases: Stopwatch | None = Stopwatch()
         """Until the first event is told where the start's time went."""
         self._state: State = "new"
-        self._changed = asyncio.Event()
-        """Something was heard that may be waited for; see `_reach`."""
         self._failure: Failure | None = None
         """The first thing that went wrong in this initialisation or event."""
         self._answer: Responded | Failed | None = None
@@ -104,22 +127,24 @@ class FunctionEnvironment:
             return
         api, endpoint = f"127.0.0.1:{port}", network.endpoint or self._seat.endpoint()
         self._program = partial(program, self.spec, runtime, files, sandbox, api=api, endpoint=endpoint)
-        self._runs = runtime
+        self._runs, self._layers = runtime, files.layers
         self._seat.spawn.start(f"initialise {self.spec.unit_id}", self._begin())
 
     async def initialised(self) -> None:
         """Return when the initialisation is over, however it ended."""
-        await asyncio.shield(self._free)
+        await self._until_free()
 
-    def end(self, why: str = "") -> None:
-        """Kill everything; `ended` follows once the processes are gone, at once when there are none."""
+    def end(self, why: str = "", *, at_once: bool = False) -> None:
+        """End everything; `ended` follows once the processes are gone. An event that runs is killed.
+
+        Extensions are told and given their time, unless it has to be `at_once`.
+        """
         self._last, self._why = True, self._why or why
-        if self._runtime.pid:
-            self._runtime.kill()
-        elif self._state in ("init", "invoke"):
-            self._fail(Exited(128 + 9))
-        else:
+        self._fail(Exited(128 + 9))
+        if at_once or self._state == "new":
             self._over()
+        elif self._free.done() and self._state != "over":
+            self._recover()
 
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         """Run one event; a second one beside it is not taken.
@@ -127,16 +152,27 @@ class FunctionEnvironment:
         The plane gives an environment one event at a time. If another comes, the first was given by a session
         that broke: it runs to its end, for nobody, and the environment ends with it.
         """
+        if invoke.settles:
+            return await self._settled(invoke)
         if self._busy:
             self._last = True
             return gone(invoke)
         self._busy = True
         try:
-            while not self._free.done():
-                await asyncio.shield(self._free)
+            await self._until_free()
             return gone(invoke) if self._state == "over" else await self._run(invoke)
         finally:
             self._busy = False
+
+    async def _settled(self, invoke: Invoke) -> InvokeResult:
+        """No event: the answer comes when the environment takes the next one, or never will."""
+        await self._until_free()
+        over = self._last or self._state == "over"
+        return InvokeResult(invoke.request_id, invoke.unit_id, b"", usable=not over)
+
+    async def _until_free(self) -> None:
+        while not self._free.done():
+            await asyncio.shield(self._free)
 
     # what the runtime says
 
@@ -159,14 +195,14 @@ class FunctionEnvironment:
         self._runtime.heard_all()
 
     def _runtime_ended(self, code: int) -> None:
-        match self._state:
-            case "init" | "invoke":
-                self._fail(Exited(code))
-            case "ready" if self._last:
-                self._over()
-            case "ready":
-                self._fail(Exited(code))
-                self._recover()
+        self._process_ended(Exited(code))
+
+    def _process_ended(self, failure: Failure) -> None:
+        """A process has ended that should not have, unless this is the end."""
+        self._changed.set()
+        self._fail(failure)
+        if self._free.done() and self._state != "over":
+            self._recover()
 
     # INIT
 
@@ -184,26 +220,39 @@ class FunctionEnvironment:
     async def _initialise(self, phase: records.InitPhase) -> None:
         """Start the runtime, and wait until it asks for an event or something fails."""
         assert self._sandbox is not None, "begin comes first"
-        self._state, self._failure = "init", None
+        self._state = "init"
         kind = records.kind(self._function.ahead)
         self._log.platform(records.init_start(self._runs.shown, self._runs.notice, phase, kind))
         began = self._now()
         try:
-            self.enter("runtime")  # one that was forked may dial before we hear that it is there
-            await self._start_runtime(self._sandbox)
+            await self._start_processes(self._sandbox)
             await self._reach(lambda: self._api.state == "Ready")
         except NoProgram as error:
             self._fail(SandboxFailed(INVALID_ENTRYPOINT, str(error)))
+        except LaunchFailed as error:
+            self._fail(SandboxFailed("Extension.LaunchError", str(error)))
+        self._occupants.drain()
+        self._log.platform(records.init_runtime_done(phase, kind, verdict(self._failure)))
+        self._registered.close()
+        await self._reach(self._registered.settled)
         took, how = self._now() - began, verdict(self._failure)
         self._stop_watch()
-        self._output.drain()
+        self._occupants.drain()
         self._log.platform(
-            records.init_runtime_done(phase, kind, how), records.init_report(phase, kind, how, took)
+            *(
+                records.extension(one.name, one.state, one.events, one.error_type)
+                for one in self._registered.all
+            ),
+            records.init_report(phase, kind, how, took),
         )
 
-    async def _start_runtime(self, sandbox: Sandbox) -> None:
-        """Raises NoProgram."""
+    async def _start_processes(self, sandbox: Sandbox) -> None:
+        """External extensions, and the runtime once they have registered. Raises NoProgram, LaunchFailed."""
         program = self._program()
+        await self._extensions.start(found(self._layers), sandbox, program.environment)
+        if not await self._reach(self._registered.registered):
+            return
+        self.enter("runtime")  # one that was forked may dial before we hear that it is there
         try:
             await self._runtime.start(sandbox, program)
         except OSError as error:
@@ -219,47 +268,58 @@ class FunctionEnvironment:
 
     async def _run(self, invoke: Invoke) -> InvokeResult:
         """One event, with an initialisation before it if the environment is broken."""
+        self._free = self._loop.create_future()
         self._log.clear_tail()
         began, timeout = self._now(), seconds(self._function.timeout_s)
-        init = 0 if self._state == "broken" else self._init
+        turn = Turn(invoke, began, began + timeout, 0 if self._state == "broken" else self._init)
         self._failure = self._answer = None
         timer = self._after(timeout, self._fail, TimedOut())
         if self._state == "ready":
-            await self._await_runtime()
+            await self._await_runtime(turn)
         if self._state == "broken":
             await self._initialise("invoke")
         self._log.platform(records.start(invoke.request_id, self._version, invoke.trace_id))
         if self._failure is None:
-            await self._hand_in(invoke, began + timeout)
-        timer.cancel()
+            await self._hand_in(turn)
         outcome = self._answer or self._failure
         assert outcome is not None, "something ended the wait"
-        result = self._finish(invoke, outcome, self._now() - began, init)
-        if self._phases is not None:
-            result = msgspec.structs.replace(result, phases=self._phases.told())
-        self._init, self._phases = 0, None
+        said = told(invoke.request_id, outcome, self._function.timeout_s)
+        if self._failure is None and self._registered.all:
+            work = self._settle(turn, len(said.payload), timer)
+            self._seat.spawn.start(f"settle {self.spec.unit_id}", work)
+            return self._result(turn, said, settling=True)
+        timer.cancel()
+        self._runtime_done(turn, outcome, len(said.payload))
+        self._report(turn, outcome)
+        result = self._result(turn, said)
         if self._failure is None and not self._last:
             self._state = "ready"
-        else:
-            self._recover()
-        return result
+            self._free.set_result(None)
+            return result
+        self._seat.spawn.start(f"recover {self.spec.unit_id}", self._rest())
+        return msgspec.structs.replace(result, settling=bool(self._registered.all))
 
-    async def _await_runtime(self) -> None:
+    async def _await_runtime(self, turn: Turn) -> None:
         """The runtime has answered, but may not have asked for another event yet: perhaps it never will."""
         self._state = "invoke"
         await self._reach(lambda: self._api.state == "Ready")
         if isinstance(self._failure, Exited):
-            await self._reset()
+            await self._reset("failure")
+            self._failure = TimedOut() if self._now() >= turn.deadline else None
 
-    async def _hand_in(self, invoke: Invoke, deadline: Instant) -> None:
-        """Give the event to the runtime and wait for its answer, or for a failure."""
+    async def _hand_in(self, turn: Turn) -> None:
+        """Give the event to extensions and runtime, and wait for the runtime's answer, or for a failure."""
         self._state = "invoke"
         self._runtime.watch_memory(self._function.memory_mib)
+        invoke, deadline_ms = turn.invoke, turn.deadline // MILLISECOND
+        if self._registered.all:
+            event = invoke_event(invoke.request_id, invoke.function_arn, invoke.trace_id, deadline_ms)
+            self._registered.offer("INVOKE", event)
         self._api.offer(
             Event(
                 request_id=invoke.request_id,
                 payload=invoke.payload,
-                deadline_ms=deadline // MILLISECOND,
+                deadline_ms=deadline_ms,
                 function_arn=invoke.function_arn,
                 trace_id=invoke.trace_id,
                 client_context=invoke.client_context,
@@ -268,32 +328,54 @@ class FunctionEnvironment:
         await self._reach(lambda: self._answer is not None)
         self._runtime.unwatch_memory()
 
-    def _finish(self, invoke: Invoke, outcome: Outcome, duration: Duration, init: Duration) -> InvokeResult:
-        """Write the closing lines and make the result."""
-        self._output.drain()
-        memory = self._function.memory_mib
-        most = self._runtime.most_memory_mib()
-        if isinstance(outcome, TimedOut):
-            duration = seconds(self._function.timeout_s)
-        used = records.Used(duration, init, memory, memory if most is None else most)
-        said, how = told(invoke.request_id, outcome, self._function.timeout_s), verdict(outcome)
+    async def _settle(self, turn: Turn, produced_bytes: int, timer: asyncio.TimerHandle) -> None:
+        """The caller has its answer; wait, in the event's time, until extensions are done with it, too."""
+        await self._reach(lambda: self._api.state == "Ready")
+        self._runtime_done(turn, self._failure, produced_bytes)
+        await self._reach(self._registered.settled)
+        timer.cancel()
+        self._report(turn, self._failure)
+        await self._rest()
+
+    def _runtime_done(self, turn: Turn, outcome: Outcome | None, produced_bytes: int) -> None:
+        self._occupants.drain()
+        invoke, took = turn.invoke, self._now() - turn.began
         self._log.platform(
-            records.runtime_done(invoke.request_id, how, duration, len(said.payload), invoke.trace_id),
-            records.report(invoke.request_id, how, used, invoke.trace_id),
+            records.runtime_done(invoke.request_id, verdict(outcome), took, produced_bytes, invoke.trace_id)
         )
+
+    def _report(self, turn: Turn, outcome: Outcome | None) -> None:
+        """Write the closing lines."""
+        self._occupants.drain()
+        took = min(self._now(), turn.deadline) - turn.began
+        used = records.Used(took, turn.init, self._function.memory_mib, self._most_memory_mib())
+        self._log.platform(
+            records.report(turn.invoke.request_id, verdict(outcome), used, turn.invoke.trace_id)
+        )
+
+    def _most_memory_mib(self) -> int:
+        """All of it when the process is gone: most often that is why."""
+        most = self._runtime.most_memory_mib()
+        return self._function.memory_mib if most is None else most
+
+    def _result(self, turn: Turn, said: Told, *, settling: bool = False) -> InvokeResult:
+        """What the caller gets. `settling`: extensions are not done with the event yet."""
+        phases, self._phases, self._init = self._phases, None, 0
         return InvokeResult(
-            request_id=invoke.request_id,
+            request_id=turn.invoke.request_id,
             unit_id=self.spec.unit_id,
             payload=said.payload,
             error=said.error,
-            log_tail=self._log.tail() if invoke.tail else b"",
-            duration_ns=duration,
-            init_ns=init,
-            memory_used_mib=used.most_mib,
+            log_tail=self._log.tail() if turn.invoke.tail else b"",
+            duration_ns=min(self._now(), turn.deadline) - turn.began,
+            init_ns=turn.init,
+            memory_used_mib=self._most_memory_mib(),
             usable=not self._last,
+            phases=phases.told() if phases is not None else None,
+            settling=settling,
         )
 
-    # between events, and the end
+    # between events, and SHUTDOWN
 
     def _recover(self) -> None:
         """The next event has to wait until what failed was taken away."""
@@ -302,20 +384,23 @@ class FunctionEnvironment:
 
     async def _rest(self) -> None:
         """After an initialisation or an event: take away what failed; be free for an event, or end."""
-        if self._failure is not None:
-            await self._reset()
+        if self._last:
+            await self._reset("timeout" if isinstance(self._failure, TimedOut) else "spindown")
+            self._over()
+        elif self._failure is not None:
+            await self._reset("timeout" if isinstance(self._failure, TimedOut) else "failure")
         else:
             self._state = "ready"
-        if self._last:
-            self.end()
-        elif not self._free.done():
+        if not self._free.done():
             self._free.set_result(None)
 
-    async def _reset(self) -> None:
-        """Kill all processes; what they wrote to files stays."""
+    async def _reset(self, reason: str) -> None:
+        """End all processes; what they wrote to files stays."""
+        if self._state == "over":
+            return
         assert self._sandbox is not None
         self._state = "broken"
-        self._runtime.drop()
+        await self._occupants.shut_down(reason)
         await self._sandbox.clear()
         self._api.restart()
 
@@ -325,7 +410,7 @@ class FunctionEnvironment:
         self._state = "over"
         if not self._free.done():
             self._free.set_result(None)
-        self._runtime.drop()
+        self._occupants.drop()
         if self._sandbox is not None:
             self._sandbox.close()
         self._log.flush()
@@ -340,11 +425,12 @@ class FunctionEnvironment:
             self._failure = failure
             self._changed.set()
 
-    async def _reach(self, condition: Callable[[], bool]) -> None:
-        """Wait until that is so, or something failed. Whoever changes it sets `_changed`."""
+    async def _reach(self, condition: Callable[[], bool]) -> bool:
+        """Wait until that is so, or something failed: False. Whoever changes it sets `_changed`."""
         while self._failure is None and not condition():
             self._changed.clear()
             await self._changed.wait()
+        return self._failure is None
 
     def _after(self, wait: Duration, call: Callable[..., None], *arguments: object) -> asyncio.TimerHandle:
         return self._loop.call_later(wait / SECOND, call, *arguments)

@@ -63,7 +63,7 @@ class LambdaHost:
         self._here.spawn.start(f"function {spec.unit_id}", self._begin(environment))
 
     def stop(self, unit_id: str) -> None:
-        """End the environment at once: without extensions Lambda gives no time for a farewell."""
+        """End the environment; its extensions, if it has any, get their SHUTDOWN."""
         environment = self._environments.get(unit_id)
         if environment is not None:
             environment.end("stopped")
@@ -82,7 +82,7 @@ class LambdaHost:
     async def close(self) -> None:
         """Kill all environments and what they left."""
         for environment in list(self._environments.values()):
-            environment.end("the agent ends")
+            environment.end("the agent ends", at_once=True)
         if self._sweeping is not None:
             self._sweeping.cancel()
             kill_marked(self._ended_lately)

@@ -3,7 +3,7 @@
 One listener on loopback per environment, so that the port alone says which environment speaks (real runtimes
 know only host and port). Decides the order of calls by a table; knows nothing of processes, logs or time.
 Wording and status codes are those of the service's own agent; docs/aws/lambda.md section "Runtime API".
-Known gaps: a streamed response is collected and handed on whole; no Extensions, Telemetry or Restore API.
+Known gaps: a streamed response is collected and handed on whole; no Restore API.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import asyncio
 import json
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from windlass.kernel.machine import Moves, allows
+from windlass.node.extensions_api import HEADERS
 from windlass.node.function_lines import sandbox_fault
 from windlass.node.http import Connection, Limits, Request
 from windlass.node.network.namespaces import inside_path
@@ -37,7 +40,7 @@ RUNTIME_MOVES: Moves = {
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-HEARD = Limits(body_bytes=RESPONSE_BYTES_MAX, headers=frozenset((ERROR_TYPE, RESPONSE_MODE)))
+HEARD = Limits(body_bytes=RESPONSE_BYTES_MAX, headers=HEADERS | {ERROR_TYPE, RESPONSE_MODE})
 _PREFIX = "/2018-06-01"
 _INVOCATION = re.compile(_PREFIX + r"/runtime/invocation/([^/]+)/(response|error)")
 _RESPONSES = {"response": "InvocationResponse", "error": "InvocationErrorResponse"}
@@ -77,11 +80,24 @@ class Environment(Protocol):
         """No connection is open any more: nothing that was said is still on the way."""
 
 
-class RuntimeApi:
-    """The API of one environment. `offer` hands in an event; the environment hears of the outcome."""
+class Part(Protocol):
+    """Another API of the same environment, on the same address."""
 
-    def __init__(self, environment: Environment) -> None:
+    def answer(self, request: Request, connection: Connection) -> None:
+        """Answer one request with `connection.write`, now or later."""
+
+    def lost(self, connection: Connection) -> None: ...
+
+
+class RuntimeApi:
+    """The API of one environment. `offer` hands in an event; the environment hears of the outcome.
+
+    `parts` answer what is asked below their prefixes, such as "/2020-01-01/".
+    """
+
+    def __init__(self, environment: Environment, parts: Mapping[str, Part] = MappingProxyType({})) -> None:
         self._environment = environment
+        self._parts = parts
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
         self._parked: Connection | None = None
@@ -130,6 +146,8 @@ class RuntimeApi:
         self._connections.discard(connection)
         if self._parked is connection:
             self._parked = None
+        for part in self._parts.values():
+            part.lost(connection)
         if not self._connections:
             self._environment.disconnected()
 
@@ -144,6 +162,8 @@ class RuntimeApi:
                 connection.write(200, b"pong", content_type="text/plain")
             case ("POST", path) if match := _INVOCATION.fullmatch(path):
                 self._outcome(match[1], match[2], request, connection)
+            case (_, path) if (part := self._parts.get(path[: path.find("/", 1) + 1])) is not None:
+                part.answer(request, connection)
             case (_, path) if path in _METHODS or _INVOCATION.fullmatch(path):
                 connection.write(405, b"")
             case _:

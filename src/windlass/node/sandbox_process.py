@@ -59,6 +59,10 @@ class SandboxProcess:
         self.pid = process.pid
         self._output.attach(process.pipe)
 
+    def drain(self) -> None:
+        """Take what it has written so far."""
+        self._output.drain()
+
     def kill(self) -> None:
         """Kill it with all that it started; `ended` follows. Nothing happens without a process."""
         if self.pid:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, SECOND
-from windlass.kernel.faults import Fault
+from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.services.lambda_.admission import Admission
 from windlass.services.lambda_.cold_starts import ColdStarts
@@ -124,7 +124,6 @@ class Invoker:
 
     async def _hand_over(self, target: Target, environment: Warm, event: Event) -> InvokeResult:
         """Give it to the environment. One whose end is unknown gets no other event."""
-        pool = self._environments.pool(target.pool)
         invoke = Invoke(
             request_id=event.request_id,
             unit_id=environment.unit_id,
@@ -135,6 +134,23 @@ class Invoker:
             client_context=event.client_context,
             trace_id=trace_id(event.trace_id, self._plane.clock.now(), self._ids.hex(40)),
         )
+        result = await self._ask(target, environment, invoke)
+        if result.settling:
+            again = Invoke(self._ids.uuid(), environment.unit_id, b"", 0, target.arn, settles=True)
+            work = self._settle(target, environment, again)
+            self._plane.spawn.start(f"lambda extensions {environment.unit_id}", work)
+        return result
+
+    async def _settle(self, target: Target, environment: Warm, invoke: Invoke) -> None:
+        """The caller has its answer; the environment takes no other event until its extensions are done."""
+        try:
+            await self._ask(target, environment, invoke)
+        except Retry as error:
+            self._plane.journal.note("lambda", environment.unit_id, "extensions not heard", error.why)
+
+    async def _ask(self, target: Target, environment: Warm, invoke: Invoke) -> InvokeResult:
+        """Give that to the environment; afterwards it is free for another event, unless it says otherwise."""
+        pool = self._environments.pool(target.pool)
         try:
             await self._environments.connected(environment.node_id)
             result = await self._plane.links.invoke(environment.node_id, invoke)
@@ -144,6 +160,6 @@ class Invoker:
             raise
         if not result.usable:
             pool.drop(environment.unit_id)
-        elif not pool.finished(environment.unit_id, self._plane.clock.now()):
+        elif not result.settling and not pool.finished(environment.unit_id, self._plane.clock.now()):
             self._environments.unwant([environment.unit_id])
         return result
