@@ -333,9 +333,9 @@ ENVIRONMENT_GONE = "EnvironmentGone"
 
 
 class InvokeResult(Message, frozen=True, tag="result"):
-    """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable`: another event may
+    """The answer to `Invoke`. `error` is "" for success, else X-Amz-Function-Error; `usable`: another event
 
-    follow, `settling`: once its extensions are done. Durations in nanoseconds; `init_ns` 0: a warm start.
+    may follow, `settling`: once its extensions are done. Durations in nanoseconds; `init_ns` 0: a warm start.
     """
 
     request_id: str
