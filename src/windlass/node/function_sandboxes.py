@@ -292,7 +292,10 @@ async def _read_to_end(pipe: int) -> bytes:
         while True:
             await readable.wait()
             readable.clear()
-            part = os.read(pipe, 65536)
+            try:
+                part = os.read(pipe, 65536)
+            except BlockingIOError:  # it was readable when the loop looked, and has been read since
+                continue
             if not part:
                 return found
             found += part
