@@ -197,6 +197,7 @@ def test_what_is_refused(aws: Any, sqs: Any, account: str) -> None:
     filters = {"Filters": [{"Pattern": "{no"}]}
     assert refused(FilterCriteria=filters) == "Invalid filter pattern definition."
     assert "at most 5 filters" in refused(FilterCriteria={"Filters": [{"Pattern": '{"body": ["a"]}'}] * 6})
+    assert "KafkaMetrics" in refused(MetricsConfig={"Metrics": ["KafkaMetrics"]})
     assert "provisioned mode" in refused(ProvisionedPollerConfig={"MinimumPollers": 2})
     region = aws.meta.region_name
     stream = f"arn:aws:kinesis:{region}:{account}:stream/s"

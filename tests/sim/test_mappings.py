@@ -13,6 +13,7 @@ import pytest
 
 from tests.sim import seeds
 from tests.sim.mapping_stories import Shop, play
+from windlass.aws.metrics import Metrics
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND
 from windlass.kernel.faults import Retry
 from windlass.services.lambda_.model import FUNCTIONS
@@ -295,6 +296,44 @@ def test_changes_outlive_the_plane(deed: Callable[[Shop, Mapping], Awaitable[Non
         assert shop.left() == (0 if deed is change else 1)
 
     play(story, disk=SimulatedDisk())
+
+
+def test_metrics_of_a_mapping() -> None:
+    """EventCount: ten messages, two that no filter wants, one that fails once."""
+    failed = []
+
+    def answer(records: list[dict[str, Any]]) -> Any:
+        if failed:
+            return None
+        failed.append(records[-1]["messageId"])
+        return {"batchItemFailures": [{"itemIdentifier": failed[0]}]}
+
+    async def story(shop: Shop) -> None:
+        await shop.open(VisibilityTimeout="5")
+        shop.answer = answer
+        await shop.send(*(json.dumps({"n": n}) for n in range(10)))
+        uuid = await shop.map(
+            MetricsConfig={"Metrics": ["EventCount"]},
+            FunctionResponseTypes=["ReportBatchItemFailures"],
+            FilterCriteria={"Filters": [{"Pattern": '{"body": {"n": [{"numeric": ["<", 8]}]}}'}]},
+        )
+        await shop.until_empty()
+        await shop.world.pass_time(MINUTE)
+        latest = shop.world.plane.calls.part(Metrics).latest()
+        found = {
+            series.name: point.value
+            for series, _, point in latest
+            if series.dimensions == (("EventSourceMappingUUID", uuid),)
+        }
+        assert found == {
+            "PolledEventCount": 11,
+            "FilteredOutEventCount": 2,
+            "InvokedEventCount": 9,
+            "FailedInvokeEventCount": 1,
+            "DeletedEventCount": 10,
+        }
+
+    play(story)
 
 
 @seeds.each(8)

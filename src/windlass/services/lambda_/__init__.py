@@ -51,7 +51,7 @@ def start(plane: Plane) -> Sequence[object]:
     measuring = Measuring(plane)
     invoker = Invoker(plane, controller.environments, cold_starts, measuring)
     events = EventQueue(plane, invoker, measuring)
-    sources = Sources(plane, invoker)
+    sources = Sources(plane, invoker, measuring)
     letters = Letters(plane, measuring)
     provisioning = Provisioning(plane, controller.environments)
     controller.start()
@@ -65,10 +65,7 @@ def start(plane: Plane) -> Sequence[object]:
     return (controller, code, usage, Downloads(plane, code), invoker, events, sources, cold_starts, measuring)
 
 
-_QUEUES_ONLY = (
-    "SQS queues only; no provisioned mode, no customer keys; MetricsConfig is stored and shown, nothing is "
-    "published; what the role may do is not checked"
-)
+_QUEUES_ONLY = "SQS queues only; no provisioned mode, no customer keys; what the role may do is not checked"
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
     "images, IPv6 in VPCs, file systems, SnapStart, JSON logs"

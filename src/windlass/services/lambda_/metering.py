@@ -44,6 +44,11 @@ KINDS: Mapping[str, Kind] = {
     "DeadLetterErrors": _COUNT,
     "DestinationDeliveryFailures": _COUNT,
     "IteratorAge": _TIME,
+    "PolledEventCount": _COUNT,
+    "FilteredOutEventCount": _COUNT,
+    "InvokedEventCount": _COUNT,
+    "FailedInvokeEventCount": _COUNT,
+    "DeletedEventCount": _COUNT,
 }
 """All metrics that are published; nothing else is counted."""
 
@@ -58,12 +63,17 @@ class Subject(NamedTuple):
     """As the caller gave it: empty, $LATEST, a version or an alias."""
     executed: str = ""
     """The version that ran."""
+    mapping: str = ""
+    """The UUID of an event source mapping, whose values are nobody else's."""
 
     def dimensions(self) -> Iterator[tuple[tuple[str, str], ...]]:
         """The dimensions that its values are published under, the widest first.
 
         f:live that ran version 2 → FunctionName f; and Resource f:live; and ExecutedVersion 2.
         """
+        if self.mapping:
+            yield (("EventSourceMappingUUID", self.mapping),)
+            return
         if not self.function:
             yield ()
             return
@@ -138,7 +148,7 @@ class Period:
         joined: dict[tuple[str, str, tuple[tuple[str, str], ...], str], Tally] = {}
         for (subject, name), tally in self._tallies.items():
             dimensions = set(subject.dimensions())
-            if KINDS[name].statistic != "most":
+            if KINDS[name].statistic != "most" and not subject.mapping:
                 dimensions.add(())
             for one in dimensions:
                 joined.setdefault((subject.account, subject.region, one, name), Tally()).join(tally)

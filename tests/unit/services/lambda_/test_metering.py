@@ -25,6 +25,7 @@ NAME = ("FunctionName", "f")
     [
         (Subject("1", "r"), [()]),
         (F, [(NAME,)]),
+        (Subject("1", "r", mapping="m"), [(("EventSourceMappingUUID", "m"),)]),
         (F._replace(qualifier="$LATEST", executed="$LATEST"), [(NAME,), (NAME, ("Resource", "f:$LATEST"))]),
         (F._replace(qualifier="2", executed="2"), [(NAME,), (NAME, ("Resource", "f:2"))]),
         (
@@ -82,12 +83,16 @@ subjects = st.builds(
     st.sampled_from("fg"),
     st.sampled_from(["", "1", "live"]),
     st.sampled_from("12"),
+    st.sampled_from(["", "m"]),
 )
 
 
 @given(st.lists(st.tuples(subjects, names, st.integers(0, 100))))
 def test_nothing_is_lost_and_no_account_tells_of_another(values: list[tuple[Subject, str, int]]) -> None:
-    """The account's sums are those of what was counted for it; means and peaks lie among their values."""
+    """The account's sums are those of what was counted for it, but for mappings; means and peaks lie among
+
+    their values.
+    """
     period = Period()
     for subject, name, value in values:
         period.add(subject, name, value)
@@ -97,7 +102,8 @@ def test_nothing_is_lost_and_no_account_tells_of_another(values: list[tuple[Subj
         if KINDS[point.name].statistic != "sum":
             assert point.value <= max(mine)
         elif not point.dimensions:
-            assert point.value == sum(mine)
+            whole = [v for s, n, v in values if (s.account, n, s.mapping) == (point.account, point.name, "")]
+            assert point.value == sum(whole)
 
 
 def test_a_plane_publishes_each_minute() -> None:

@@ -7,6 +7,7 @@ switched off or deleted is so when its last batch is through; after a restart no
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from functools import partial
 
 from windlass.kernel.clock import MINUTE, Instant, seconds
 from windlass.kernel.ids import Ids
@@ -15,6 +16,7 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change
 from windlass.services.lambda_.invoke import Invoker
+from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import ALIASES, FUNCTIONS, VERSIONS
 from windlass.services.lambda_.sources.model import MAPPINGS, Mapping
 from windlass.services.lambda_.sources.pollers import PollerGroup
@@ -25,9 +27,10 @@ from windlass.services.plane import Plane
 class Sources:
     """All event source mappings of a plane; `start` runs them."""
 
-    def __init__(self, plane: Plane, invoker: Invoker) -> None:
+    def __init__(self, plane: Plane, invoker: Invoker, measuring: Measuring) -> None:
         self._plane = plane
         self._invoker = invoker
+        self._measuring = measuring
         self._ids = Ids(plane.chance.stream("lambda.mapping"))
         self._groups: dict[str, PollerGroup] = {}
         self._after = seconds(plane.quotas.delay_s("lambda.mapping_change"))
@@ -79,8 +82,8 @@ class Sources:
         return True
 
     def _open(self, mapping: Mapping) -> PollerGroup:
-        uuid = mapping.uuid
-        return PollerGroup(self._plane, self._invoker, self._ids, mapping, lambda: self._loop.wake(uuid))
+        ended = partial(self._loop.wake, mapping.uuid)
+        return PollerGroup(self._plane, self._invoker, self._measuring, self._ids, mapping, ended)
 
     def _settle(self, mapping: Mapping, event: str, now: Instant) -> None:
         if mapping.state in SETTLED:

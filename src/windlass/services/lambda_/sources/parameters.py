@@ -6,6 +6,7 @@ AWS has for SQS and Windlass does not is refused with a sentence that says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from windlass.aws.arn import Arn, parse
@@ -13,6 +14,7 @@ from windlass.aws.calls import Params
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.settings import asks
+from windlass.services.lambda_.sources.counting import EVENT_COUNT
 from windlass.services.lambda_.sources.limits import BATCH_SIZE_SHORT_MAX
 from windlass.services.lambda_.sources.model import Rules
 from windlass.services.lambda_.sources.record import are_valid
@@ -79,7 +81,7 @@ def updated(rules: Rules, params: Params, *, fifo: bool, filters_max: int) -> Ru
     if "FunctionResponseTypes" in params:
         rules = replace(rules, item_failures="ReportBatchItemFailures" in params["FunctionResponseTypes"])
     if "MetricsConfig" in params:
-        rules = replace(rules, metrics=tuple(params["MetricsConfig"].get("Metrics", ())))
+        rules = replace(rules, metrics=_metrics(params["MetricsConfig"].get("Metrics", ())))
     if "FilterCriteria" in params:
         rules = replace(rules, filters=_filters(params["FilterCriteria"], filters_max))
     _check_batch(rules, fifo=fifo)
@@ -114,6 +116,13 @@ def _check_batch(rules: Rules, *, fifo: bool) -> None:
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than "
             f"{BATCH_SIZE_SHORT_MAX}"
         )
+
+
+def _metrics(asked: Sequence[str]) -> tuple[str, ...]:
+    for metric in asked:
+        if metric != EVENT_COUNT:  # AWS's wording is not known
+            raise invalid(f"Unsupported metric {metric} for given event source mapping type.")
+    return tuple(asked)
 
 
 def _filters(criteria: Params, most: int) -> tuple[str, ...]:

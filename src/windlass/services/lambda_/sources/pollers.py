@@ -17,9 +17,11 @@ from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.services.lambda_.find import version_at
 from windlass.services.lambda_.invoke import Event, Invoker
+from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import FUNCTIONS, Settings
 from windlass.services.lambda_.sources import batch, limits, outcome, scaling
 from windlass.services.lambda_.sources.batch import Record
+from windlass.services.lambda_.sources.counting import Counting
 from windlass.services.lambda_.sources.model import Mapping
 from windlass.services.lambda_.sources.outcome import Outcome
 from windlass.services.lambda_.sources.sqs import Gathered, SqsSource
@@ -36,10 +38,17 @@ class PollerGroup:
     """`change` it with the mapping's row, `close` it to end; `ended` is called when nothing runs any more."""
 
     def __init__(
-        self, plane: Plane, invoker: Invoker, ids: Ids, mapping: Mapping, ended: Callable[[], None]
+        self,
+        plane: Plane,
+        invoker: Invoker,
+        measuring: Measuring,
+        ids: Ids,
+        mapping: Mapping,
+        ended: Callable[[], None],
     ) -> None:
         self._plane = plane
         self._invoker = invoker
+        self._measuring = measuring
         self._ids = ids
         self._ended = ended
         self._waits = Waits(plane.clock)
@@ -84,7 +93,8 @@ class PollerGroup:
 
     def _take_over(self, mapping: Mapping) -> None:
         self._mapping = mapping
-        self._source = SqsSource(self._plane, mapping, self._waits)
+        self._counting = Counting(self._measuring, mapping)
+        self._source = SqsSource(self._plane, mapping, self._waits, self._counting)
         scope = (mapping.account, mapping.region)
         self._scaling = limits.scaling(self._plane.quotas, scope, mapping.rules.concurrency_max)
 
@@ -193,6 +203,7 @@ class PollerGroup:
         item_failures = self._mapping.rules.item_failures
         refusals = 0
         while True:
+            self._counting.add("InvokedEventCount", len(records))
             try:
                 result = await self._invoke(event)
             except Retry as error:
@@ -204,6 +215,7 @@ class PollerGroup:
                 again = self._plane.clock.now() + scaling.retry_wait(refusals, self._scaling)
                 if self.closed or fault.code == GONE or again > await gathered.last_start():
                     return Outcome((), records, fault.message)
+                self._counting.add("FailedInvokeEventCount", len(records))
                 await self._waits.pause(again)
                 continue
             return outcome.decide(records, result.error, result.payload, item_failures)
@@ -216,6 +228,7 @@ class PollerGroup:
 
     async def _apply(self, result: Outcome, gathered: Gathered) -> None:
         """Delete what is done, note what is not; slow down after a failure."""
+        self._counting.add("FailedInvokeEventCount", len(result.left))
         if result.failed:
             self._slow_down()
         elif result.done:
@@ -225,7 +238,7 @@ class PollerGroup:
         else:
             self.last_result = OK
         try:
-            await gathered.queue.delete(result.done)
+            self._counting.add("DeletedEventCount", await gathered.queue.delete(result.done))
         except (Fault, Retry) as error:
             self._trouble("not deleted", f"Handled messages could not be deleted: {_why(error)}")
 

@@ -48,13 +48,13 @@ class SourceQueue:
         return list(answer.get("Messages", ()))
 
     async def delete(self, records: Sequence[Record]) -> int:
-        """Delete them, ten in a call; how many could not be (a FIFO message that was hidden too short)."""
+        """Delete them, ten in a call; how many were (not a FIFO message that was hidden too short)."""
         calls = []
         for first in range(0, len(records), RECEIVE_MESSAGES):
             some = records[first : first + RECEIVE_MESSAGES]
             entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(some)]
             calls.append(self._call("DeleteMessageBatch", {"Entries": entries}))
-        return sum(len(answer["Failed"]) for answer in await asyncio.gather(*calls))
+        return sum(len(answer["Successful"]) for answer in await asyncio.gather(*calls))
 
     async def _call(
         self, operation: str, params: Params, parked: Callable[[Waiting], Waiting] | None = None

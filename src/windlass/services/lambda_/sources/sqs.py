@@ -7,6 +7,7 @@ becomes of a batch, is pollers.py's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from windlass.aws.calls import Waiting
@@ -16,6 +17,7 @@ from windlass.services.lambda_ import roles
 from windlass.services.lambda_.model import Settings
 from windlass.services.lambda_.sources import batch
 from windlass.services.lambda_.sources.batch import Record
+from windlass.services.lambda_.sources.counting import Counting
 from windlass.services.lambda_.sources.model import Mapping
 from windlass.services.lambda_.sources.queue import SourceQueue
 from windlass.services.lambda_.sources.record import Filters, Message, fields_of, record_of
@@ -45,8 +47,9 @@ class Gathered:
 class SqsSource:
     """Reads for one mapping, by the rules that it has now. `waits` are given up early when these change."""
 
-    def __init__(self, plane: Plane, mapping: Mapping, waits: Waits) -> None:
+    def __init__(self, plane: Plane, mapping: Mapping, waits: Waits, counting: Counting) -> None:
         self._plane = plane
+        self._counting = counting
         self._mapping = mapping
         self._waits = waits
         self._arn = mapping.queue
@@ -91,5 +94,8 @@ class SqsSource:
         for message in messages:
             fields = fields_of(message, self._mapping.queue_arn, self._arn.region)
             (wanted if self._filters.want(fields) else dropped).append(record_of(fields))
-        await queue.delete(dropped)
+        self._counting.add("PolledEventCount", len(messages))
+        self._counting.add("FilteredOutEventCount", len(dropped))
+        with suppress(Fault, Retry):  # those come back, and are not wanted then either
+            self._counting.add("DeletedEventCount", await queue.delete(dropped))
         return wanted
