@@ -1,7 +1,7 @@
-"""The agent's side of a fork server (function_zygote.py): starts it, asks it for processes, notices its end.
+"""The agent's side of a fork server (function_zygote.py): starts it, asks it for children, notices its end.
 
 One server per interpreter. Knows descriptors and datagrams; no sandbox, no function. When the server ends,
-what was asked of it fails with ServerGone and may be asked of the next one: no child of those runs.
+what was asked of it fails with ServerGone and may be asked of the next one. Children outlive their server.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from windlass.kernel.priority import go_first
 from windlass.node.function_launcher import Interpreter
 from windlass.node.runner import Watch
 
@@ -110,7 +111,7 @@ class ForkServer:
         return server
 
     async def ask(self, fields: Mapping[str, Any], descriptors: Sequence[int]) -> Forked:
-        """Have a process forked. Descriptors are copied. Raises ServerGone."""
+        """Have a child forked; see function_zygote.Place. Descriptors are copied. Raises ServerGone."""
         async with self._room:
             if self.ended:
                 raise ServerGone("the fork server ended")
@@ -184,4 +185,5 @@ def _spawn(command: Sequence[str], end: socket.socket) -> int:
         start_new_session=True,
     )
     process.returncode = 0  # its starter reaps it; subprocess must never wait for it
+    go_first(Path(f"/proc/{process.pid}/autogroup"))  # its children leave it for sessions of their own
     return process.pid

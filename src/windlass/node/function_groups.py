@@ -1,6 +1,6 @@
 """The control groups of execution environments: what each may use, and all in it frozen or killed at once.
 
-    /windlass-<agent>-functions/<unit>
+    /windlass-<agent>-functions/<number>
 
 Version 1 has one such directory in each of the hierarchies memory, cpu, pids and freezer; version 2 one.
 Settings as values are `limits`; the rest are a few short writes each, done on the loop. Nothing is kept in
@@ -67,15 +67,12 @@ class FunctionGroups:
             for path in (root, self._all(root)):
                 (path / "cgroup.subtree_control").write_text("+memory +cpu +pids")
 
-    def make(self, name: str, memory_mib: int, ephemeral_mib: int) -> Group:
-        """A new environment's group. Raises OSError: its limits would not hold."""
-        group = Group(self, name)
+    def make(self, name: str) -> Group:
+        """A new environment's group, without limits yet. Raises OSError."""
         for root in self._roots():
             (self._all(root) / name).mkdir(exist_ok=True)
         self._weigh(1)
-        for controller, file, value in limits(memory_mib, ephemeral_mib, self._hierarchies.version):
-            _write(self.directory(controller, name) / file, value)
-        return group
+        return Group(self, name)
 
     def close(self) -> None:
         """Remove the group of all."""
@@ -120,6 +117,11 @@ class Group:
     def __init__(self, groups: FunctionGroups, name: str) -> None:
         self._groups = groups
         self._name = name
+
+    def limit(self, memory_mib: int, ephemeral_mib: int) -> None:
+        """What all in it may use together. Raises OSError: the limits would not hold."""
+        for controller, file, value in limits(memory_mib, ephemeral_mib, self._groups.version):
+            _write(self._groups.directory(controller, self._name) / file, value)
 
     def open(self) -> list[int]:
         """Descriptors: who writes "0" to all of them is in the group, with all that it starts."""

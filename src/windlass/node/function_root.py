@@ -30,6 +30,7 @@ _LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "f
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
 _DETACH = 2
+_TMP = _NOSUID | _NODEV
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 
@@ -70,18 +71,23 @@ def enter(data: str, shown: Sequence[str], runtime: Sequence[str]) -> list[tuple
     return kept
 
 
-def furnish(code: str, opt: str, ephemeral_mib: int, kept: Sequence[tuple[str, str]] = ()) -> None:
-    """Make this process's own copy of the root, with code, layers and an empty /tmp.
-
-    `code` and `opt` are relative to the data directory; "" is no layers. `kept` is what `enter` returned.
-    """
+def leave_server(kept: Sequence[tuple[str, str]]) -> None:
+    """Have an own copy of the root, with an empty /tmp. `kept` is what `enter` returned."""
     _check(_libc.unshare(_CLONE_NEWNS), "mount namespace")
+    _mount("tmpfs", "/tmp", _TMP, "tmpfs", "mode=1777")
+    for source, path in kept:
+        _bind(Path(source), Path(path))
+
+
+def furnish(code: str, opt: str, ephemeral_mib: int) -> None:
+    """Show a function's code and layers, and let /tmp be so large, in the copy that this process is in.
+
+    `code` and `opt` are relative to the data directory; "" is no layers.
+    """
     _bind_at(f"{HIDDEN}/data/{code}", "/var/task")
     if opt:
         _bind_at(f"{HIDDEN}/data/{opt}", "/opt")
-    _mount("tmpfs", "/tmp", _NOSUID | _NODEV, "tmpfs", f"size={ephemeral_mib}m,mode=1777")
-    for source, path in kept:
-        _bind(Path(source), Path(path))
+    _mount("tmpfs", "/tmp", _REMOUNT | _TMP, "tmpfs", f"size={ephemeral_mib}m")
 
 
 def enter_mounts(descriptor: int) -> None:

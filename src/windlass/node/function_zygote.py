@@ -1,14 +1,14 @@
-"""A fork server: a warmed interpreter that becomes one process of an execution environment after another.
+"""A fork server: a warmed interpreter whose children become the processes of execution environments.
 
 Started by the agent (function_forks.py) under the interpreter of a function's runtime (3.8 and later, so no
-newer syntax), with a socket and how to set up. It has imported what the Python
-runtime needs and nothing of Windlass, has no threads, and knows no function: what a child may know comes with
-the request for it. One request, one process: it forks twice, so that the child is the agent's (a child
-subreaper), which reaps it and sees its true exit status. Between the forks the child's place is made: its
-mount namespace, its network. It ends when the agent does: its end of the socket closes.
+newer syntax), with a socket and how to set up. It has imported what the Python runtime needs and nothing of
+Windlass, has no threads, and knows no function. Asked for a child, it forks twice, so that the child is the
+agent's (a child subreaper), which reaps it and sees its true exit status. The child makes its place first:
+its mount namespace, its control groups. That takes longer than all else, so it may be done ahead; then it
+waits on a socket of its own for what to be. It ends when that is closed, and the server when its own is.
 
-Talks in datagrams of JSON on a Unix socket (SOCK_SEQPACKET): {"id", ...} in, {"id", "pid"} back; see
-`Request`. What goes wrong in a child before it is what it should be is a sentence in its status pipe.
+Both sockets carry datagrams of JSON with descriptors (SOCK_SEQPACKET); see `Place` and `Request`. What goes
+wrong in a child before it is what it should be is what it says on its socket; else it just closes that.
 Known gaps: all environments of one server have its hash seed (PYTHONHASHSEED); root and Linux for isolation.
 """
 
@@ -38,6 +38,8 @@ LIKE_THE_RUNTIME = ("datetime", "decimal", "http.client", "logging", "traceback"
 """What AWS's own Python runtime has imported before it imports the handler, as far as it costs time."""
 REQUEST_BYTES_MAX = 256 * 1024
 DESCRIPTORS_MAX = 16
+DESCRIPTOR_MAX = 256
+"""A server and its children have no higher ones: each is closed as soon as it is used."""
 NOT_STARTED = 127
 
 _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 4, 15, 38
@@ -45,35 +47,40 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
-class Request:
-    """What to become. `descriptors`: output, status, then the groups to join, a namespace, a network.
+class Place:
+    """What a child is to be given before it knows what to be. Descriptors: its socket, the control groups to
 
-    Descriptors are by place: `groups` says how many control groups there are; then, if `entered`, the mount
-    namespace to be in (made otherwise, if the server isolates), and if `networked` the network namespace.
+    join, and, if `entered`, the mount namespace to be in; else one is made, if the server isolates.
     """
 
     def __init__(self, fields: dict[str, Any], descriptors: list[int]) -> None:
         self.id: int = fields["id"]
+        self.user: int = fields["user"]
+        """-1: stay who we are."""
+        self.socket, *rest = descriptors
+        self.namespace = rest.pop() if fields["entered"] else -1
+        self.groups = rest
+        self.descriptors = descriptors
+
+
+class Request:
+    """What to be. Descriptors: the output, and perhaps a network namespace to be in."""
+
+    def __init__(self, fields: dict[str, Any], descriptors: list[int]) -> None:
         self.argv: list[str] = fields["argv"]
         """To be executed; empty: be the Python runtime."""
         self.environment: dict[str, str] = fields["environment"]
         self.directory: str = fields["directory"]
         self.title: str = fields["title"]
         self.libraries: list[str] = fields["libraries"]
-        self.user: int = fields["user"]
-        """-1: stay who we are."""
         self.limits: dict[str, int] = fields["limits"]
         """rlimits: "NOFILE": 1024."""
         self.code: str = fields["code"]
+        """Of the data directory; "" when it is in its place already, or there is no place."""
         self.opt: str = fields["opt"]
         self.ephemeral_mib: int = fields["ephemeral_mib"]
-        groups = fields["groups"]
-        self.output, self.status = descriptors[:2]
-        self.groups = descriptors[2 : 2 + groups]
-        rest = descriptors[2 + groups :]
-        self.namespace = rest.pop(0) if fields["entered"] else -1
-        self.network = rest.pop(0) if fields["networked"] else -1
-        self.descriptors = descriptors
+        self.output, *rest = descriptors
+        self.network = rest[0] if rest else -1
 
 
 class Region:
@@ -103,12 +110,12 @@ class Places:
         shown = [*setup["shown"], sys.prefix, sys.base_prefix]
         self._kept = function_root.enter(setup["data"], shown, setup["runtime"])
 
-    def make(self, request: Request) -> int:
-        """Be in the environment's own file system; returns the mount namespace's descriptor, if it is new."""
-        if request.namespace >= 0:
-            function_root.enter_mounts(request.namespace)
+    def make(self, place: Place) -> int:
+        """Be in the environment's mount namespace; returns its descriptor if it is new, else -1."""
+        if place.namespace >= 0:
+            function_root.enter_mounts(place.namespace)
             return -1
-        function_root.furnish(request.code, request.opt, request.ephemeral_mib, self._kept)
+        function_root.leave_server(self._kept)
         return os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
 
@@ -124,6 +131,7 @@ def regions() -> tuple[Region, Region]:
 def main(arguments: list[str]) -> NoReturn:
     """Serve until the agent is gone. `arguments`: the socket's descriptor, and how to set up, as JSON."""
     control = socket.socket(fileno=int(arguments[0]))
+    control.set_inheritable(False)
     setup = json.loads(arguments[1])
     warm()
     told = regions()
@@ -139,15 +147,14 @@ def main(arguments: list[str]) -> NoReturn:
     gc.freeze()
     control.send(json.dumps({"ready": True, "why": why}).encode())
     while True:
-        request = receive(control)
-        if request is None:
-            os._exit(0)
-        answer, descriptor = fork(request, places, own, child_end, told)
-        for number in request.descriptors:
+        fields, descriptors = receive(control)
+        place = Place(fields, descriptors)
+        pid, namespace = fork(place, places, own, child_end, told)
+        for number in place.descriptors:
             os.close(number)
-        send(control, {"id": request.id, "pid": answer}, descriptor)
-        if descriptor >= 0:
-            os.close(descriptor)
+        send(control, {"id": place.id, "pid": pid}, namespace)
+        if namespace >= 0:
+            os.close(namespace)
 
 
 def warm() -> None:
@@ -156,16 +163,16 @@ def warm() -> None:
             __import__(name)
 
 
-def receive(control: socket.socket) -> Request | None:
-    """The next request; None when there will be none."""
+def receive(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """The next message and its descriptors; ends the process when there will be none."""
     numbers = array.array("i")
     room = socket.CMSG_SPACE(DESCRIPTORS_MAX * numbers.itemsize)
-    data, ancillary, _, _ = control.recvmsg(REQUEST_BYTES_MAX, room, socket.MSG_CMSG_CLOEXEC)
+    data, ancillary, _, _ = end.recvmsg(REQUEST_BYTES_MAX, room, socket.MSG_CMSG_CLOEXEC)
     if not data:
-        return None
+        os._exit(0)
     for _, _, payload in ancillary:
         numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
-    return Request(json.loads(data), list(numbers))
+    return json.loads(data), list(numbers)
 
 
 def send(control: socket.socket, answer: dict[str, Any], descriptor: int) -> None:
@@ -178,26 +185,24 @@ def send(control: socket.socket, answer: dict[str, Any], descriptor: int) -> Non
 
 
 def fork(
-    request: Request,
+    place: Place,
     places: Places | None,
     own: socket.socket,
     child_end: socket.socket,
     told: tuple[Region, Region],
 ) -> tuple[int, int]:
-    """(pid, its mount namespace or -1) of the child; pid 0 when there is none, and its status says why."""
+    """(pid, its mount namespace or -1) of the child; pid 0 when there is none, and its socket says why."""
     between = os.fork()
     if between == 0:
         try:
-            if request.network >= 0:
-                function_root.enter_network(request.network)
-            namespace = -1 if places is None else places.make(request)
+            namespace = -1 if places is None else places.make(place)
             pid = os.fork()
             if pid == 0:
-                become(request, told)
+                wait(place, told)
             send(child_end, {"pid": pid}, namespace)
             os._exit(0)
         except OSError as error:
-            fail(request, error)
+            fail(place, error)
     _, status = os.waitpid(between, 0)
     if status:
         return 0, -1
@@ -208,39 +213,29 @@ def fork(
     return json.loads(data)["pid"], numbers[0] if numbers else -1
 
 
-def fail(request: Request, error: BaseException) -> NoReturn:
+def fail(place: Place, error: BaseException) -> NoReturn:
     """Say why, and end."""
     number = error.errno if isinstance(error, OSError) else 0
     name = getattr(error, "filename", None) or ""
     try:
-        os.write(request.status, json.dumps([number or 0, str(error), str(name)]).encode())
+        os.write(place.socket, json.dumps([number or 0, str(error), str(name)]).encode())
     finally:
         os._exit(NOT_STARTED)
 
 
-def become(request: Request, told: tuple[Region, Region]) -> NoReturn:
-    """Be the process that was asked for: groups, limits, rights, environment, and then its program."""
+def wait(place: Place, told: tuple[Region, Region]) -> NoReturn:
+    """Be in the environment's groups, wait for what to be, and be that."""
+    close_all_but([place.socket, *place.groups])
     try:
         os.setsid()
-        for group in request.groups:
+        for group in place.groups:
             os.write(group, b"0")
-        for name, value in request.limits.items():
-            resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
-        if request.user >= 0:
-            give_up_rights(request.user)
-        for number in (1, 2):
-            os.dup2(request.output, number)
-        os.chdir(request.directory)
-        if request.argv:
-            os.execvpe(request.argv[0], request.argv, request.environment)
-        open_streams()
-        os.environ.clear()
-        os.environ.update(request.environment)
-        time.tzset()
-        show(request, told)
+        close_all_but([place.socket])
+        request = Request(*receive(socket.socket(fileno=place.socket)))
+        become(place, request, told)
     except Exception as error:
-        fail(request, error)
-    os.closerange(3, max(request.descriptors) + 64)
+        fail(place, error)
+    close_all_but([])
     try:
         function_bootstrap.main(request.libraries)
     except SystemExit as ending:
@@ -249,6 +244,36 @@ def become(request: Request, told: tuple[Region, Region]) -> NoReturn:
         sys.excepthook(*sys.exc_info())
         leave(1)
     leave(0)
+
+
+def close_all_but(kept: list[int]) -> None:
+    """Let go of every descriptor but these and the standard ones: the server's own among them."""
+    first = 3
+    for number in [*sorted(kept), DESCRIPTOR_MAX]:
+        os.closerange(first, number)
+        first = number + 1
+
+
+def become(place: Place, request: Request, told: tuple[Region, Region]) -> None:
+    """Take on network, files, limits, rights and environment; returns if it is the Python runtime's."""
+    if request.network >= 0:
+        function_root.enter_network(request.network)
+    if request.code:
+        function_root.furnish(request.code, request.opt, request.ephemeral_mib)
+    for name, value in request.limits.items():
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
+    if place.user >= 0:
+        give_up_rights(place.user)
+    for number in (1, 2):
+        os.dup2(request.output, number)
+    os.chdir(request.directory)
+    if request.argv:
+        os.execvpe(request.argv[0], request.argv, request.environment)
+    open_streams()
+    os.environ.clear()
+    os.environ.update(request.environment)
+    time.tzset()
+    show(request, told)
 
 
 def open_streams() -> None:

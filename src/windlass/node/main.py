@@ -211,7 +211,7 @@ async def _serve(
         functions = options.data / "functions"
         sweep(functions)
         launcher = (
-            open_launcher(options.data, functions, children.watch, function_settings.read(os.environ))
+            open_launcher(options.data, functions, children.watch, spawn, function_settings.read(os.environ))
             if adopts
             else SpawnLauncher()
         )

@@ -26,7 +26,8 @@ from windlass.kernel.clock import WallClock
 from windlass.kernel.spawn import Spawn
 from windlass.node.children import become_subreaper
 from windlass.node.function_host import LambdaHost
-from windlass.node.function_sandboxes import ForkLauncher, Means
+from windlass.node.function_nests import Means
+from windlass.node.function_sandboxes import ForkLauncher
 from windlass.node.network.plain import PlainNetworks
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
@@ -171,13 +172,13 @@ async def a_world(
     """A host that is ready; at the end everything it started must be gone. Not isolated without `means`."""
     become_subreaper()
     code = directory / "code"
-    host = LambdaHost(ForkLauncher(code, watch, means or Means()))
-    world = World(host, directory, Lines())
 
     def on_crash(name: str, error: BaseException) -> None:
         raise AssertionError(f"{name} crashed") from error
 
     spawn = Spawn(on_crash)
+    host = LambdaHost(ForkLauncher(code, watch, spawn, means or Means()))
+    world = World(host, directory, Lines())
     networks = PlainNetworks()
     host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, networks, watch))
     try:

@@ -1,0 +1,248 @@
+"""Children of fork servers that wait for what to be, each in a place of its own: made ahead where that helps.
+
+To make a place takes the kernel several times as long as all the rest of a cold start (a process that joins a
+control group waits for the other processors), so a few are always ready, per interpreter that is in use. One
+that is used is replaced a moment later, when the start that needed it is over. More starts at a time than
+there are spares make their own.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import itertools
+import json
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from windlass.kernel.clock import MILLISECOND, SECOND, Duration
+from windlass.kernel.spawn import Spawn
+from windlass.node.function_forks import ForkServer, NoServer, ServerGone, Setup
+from windlass.node.function_groups import FunctionGroups, Group
+from windlass.node.function_launcher import Interpreter
+from windlass.node.function_users import Users
+from windlass.node.runner import Watch
+
+SPARES = 4
+"""Ready at a time for each interpreter: about 1 MB each."""
+REFILL_AFTER: Duration = 50 * MILLISECOND
+REMOVE_AGAIN: Duration = 20 * MILLISECOND
+"""How soon a group is looked at again in which something was still dying."""
+
+log = logging.getLogger("windlass.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What this agent may give environments. None: it may not, or is told not to."""
+
+    users: Users | None = None
+    groups: FunctionGroups | None = None
+
+    @property
+    def isolated(self) -> bool:
+        """Own users come with own mounts: another user could not read the host's directories."""
+        return self.users is not None
+
+
+@dataclass(slots=True)
+class Place:
+    """Where processes of one environment are: a user (-1: ours), a control group, a mount namespace (-1)."""
+
+    user: int = -1
+    group: Group | None = None
+    namespace: int = -1
+    furnished: bool = False
+    """Its code is shown."""
+
+
+@dataclass(slots=True)
+class Nest:
+    """A child that waits. `end` is ours to close; that ends it if it still waits."""
+
+    pid: int
+    end: socket.socket
+    place: Place = field(default_factory=Place)
+
+    def lives(self) -> bool:
+        """Whether it has not ended meanwhile."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
+
+    def tell(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        """Say what to be; see function_zygote.Request. Descriptors are copied. Raises OSError."""
+        passed = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+        self.end.sendmsg([json.dumps(request).encode()], [passed])
+
+
+class Nests:
+    """Makes them and keeps spares. One per function host."""
+
+    def __init__(self, setup: Setup, means: Means, watch: Watch, spawn: Spawn) -> None:
+        self._setup = setup
+        self.means = means
+        self.watch = watch
+        self._spawn = spawn
+        self._servers: dict[str, asyncio.Future[ForkServer]] = {}
+        self._spares: dict[str, deque[Nest]] = {}
+        self._refilling: dict[str, asyncio.TimerHandle] = {}
+        self._leaving: dict[Group, asyncio.TimerHandle] = {}
+        self._numbers = itertools.count(1)
+        self._closed = False
+
+    async def take(self, interpreter: Interpreter, place: Place | None) -> Nest:
+        """A child of that interpreter's server: in that place, or in a new one. Raises OSError."""
+        if place is not None:
+            return await self._make(interpreter, place)
+        self._refill_later(interpreter)
+        spares = self._spares.get(interpreter.path, deque())
+        while spares:
+            nest = spares.popleft()
+            if nest.lives():
+                return nest
+            self._discard(nest)
+        return await self._make_anew(interpreter)
+
+    def leave(self, place: Place) -> None:
+        """Kill all that is there; the user and the group are free again once that is dead."""
+        if place.namespace >= 0:
+            os.close(place.namespace)
+            place.namespace = -1
+        if place.group is not None:
+            self._remove(place.group)
+        if self.means.users is not None:
+            self.means.users.give_back(place.user)
+
+    async def prove(self, interpreter: Interpreter) -> None:
+        """Start that interpreter's server, to see whether it can be. Raises NoServer."""
+        await self._server(interpreter)
+
+    def give_up_isolation(self) -> None:
+        """This host does not let us, as `prove` found."""
+        self.means = Means(None, self.means.groups)
+        self._setup = Setup(False, self._setup.data, self._setup.shown)
+
+    def close(self) -> None:
+        """End servers and spares, and take away all groups."""
+        self._closed = True
+        for timer in (*self._refilling.values(), *self._leaving.values()):
+            timer.cancel()
+        for server in self._servers.values():
+            if server.done() and server.exception() is None:
+                server.result().close()
+        for nest in [nest for spares in self._spares.values() for nest in spares]:
+            self._discard(nest)
+        for group in list(self._leaving):
+            group.kill()
+            group.remove()
+        if self.means.groups is not None:
+            self.means.groups.close()
+
+    async def _make_anew(self, interpreter: Interpreter) -> Nest:
+        """One in a place of its own."""
+        users, groups = self.means.users, self.means.groups
+        place = Place(-1 if users is None else users.take())
+        try:
+            place.group = None if groups is None else groups.make(f"e{next(self._numbers)}")
+            return await self._make(interpreter, place)
+        except BaseException:
+            self.leave(place)
+            raise
+
+    async def _make(self, interpreter: Interpreter, place: Place) -> Nest:
+        """Have a child forked into that place. Of a dead server, ask the next."""
+        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own.setblocking(False)
+        groups = [] if place.group is None else place.group.open()
+        entered = [] if place.namespace < 0 else [place.namespace]
+        fields = {"user": place.user, "entered": bool(entered)}
+        descriptors = [other.fileno(), *groups, *entered]
+        try:
+            try:
+                forked = await (await self._server(interpreter)).ask(fields, descriptors)
+            except ServerGone:
+                log.warning("the fork server of %s ended; another takes its place", interpreter.path)
+                forked = await (await self._server(interpreter)).ask(fields, descriptors)
+        except BaseException:
+            own.close()
+            raise
+        finally:
+            other.close()
+            for group in groups:
+                os.close(group)
+        if forked.namespace >= 0:
+            place.namespace = forked.namespace
+        return Nest(forked.pid, own, place)
+
+    def _discard(self, nest: Nest) -> None:
+        """It was never used."""
+        nest.end.close()
+        if nest.pid:
+            self.watch(nest.pid, lambda code: None)
+        self.leave(nest.place)
+
+    def _refill_later(self, interpreter: Interpreter) -> None:
+        """Once the starts that are under way are over: each further one puts it off again."""
+        timer = self._refilling.pop(interpreter.path, None)
+        if timer is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._refilling[interpreter.path] = loop.call_later(
+            REFILL_AFTER / SECOND,
+            lambda: self._spawn.start("function spares", self._refill(interpreter)),
+        )
+
+    async def _refill(self, interpreter: Interpreter) -> None:
+        spares = self._spares.setdefault(interpreter.path, deque())
+        while len(spares) < SPARES and not self._closed:
+            try:
+                nest = await self._make_anew(interpreter)
+            except OSError as error:
+                log.warning("no spare environment with %s: %s", interpreter.path, error)
+                return
+            if self._closed or not nest.pid:
+                self._discard(nest)
+                return
+            spares.append(nest)
+
+    def _remove(self, group: Group) -> None:
+        self._leaving.pop(group, None)
+        group.kill()
+        if not group.remove():
+            again = asyncio.get_running_loop().call_later(REMOVE_AGAIN / SECOND, self._remove, group)
+            self._leaving[group] = again
+
+    async def _server(self, interpreter: Interpreter) -> ForkServer:
+        """The running one, or a new one however many ask for it. Raises NoServer."""
+        found = self._servers.get(interpreter.path)
+        if found is not None and not (found.done() and (found.exception() or found.result().ended)):
+            return await asyncio.shield(found)
+        started: asyncio.Future[ForkServer] = asyncio.get_running_loop().create_future()
+        self._servers[interpreter.path] = started
+        try:
+            server = await ForkServer.start(interpreter, self._setup, self.watch)
+        except BaseException as error:
+            started.set_exception(error if isinstance(error, OSError) else NoServer("not started"))
+            started.exception()  # nobody else may have waited
+            raise
+        started.set_result(server)
+        return server
+
+
+async def said(end: socket.socket) -> bytes:
+    """What a child says of its failure, b"" when it became what it was told to; closes the socket."""
+    loop = asyncio.get_running_loop()
+    try:
+        with suppress(ConnectionError):
+            return await loop.sock_recv(end, 65536)
+        return b""
+    finally:
+        end.close()
