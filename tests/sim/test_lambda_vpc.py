@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +12,12 @@ import pytest
 
 from tests.lambda_build import a_zip
 from windlass.aws.quotas import Profile, load_profile
-from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration
-from windlass.kernel.faults import Fault
+from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, seconds
+from windlass.kernel.faults import Fault, Retry
 from windlass.services import ec2, iam, lambda_
 from windlass.services.lambda_.cold_starts import PHASES, ColdStarts
 from windlass.services.lambda_.model import FUNCTIONS
+from windlass.sim.disk import SimulatedDisk
 from windlass.sim.world import ACCOUNT, REGION, World
 
 AWS = load_profile("aws")
@@ -71,8 +74,11 @@ class Lambda:
         return [dict(zip(PHASES, (took / SECOND for took in one.phases), strict=True)) for one in kept]
 
 
-def play(profile: Profile, story: Callable[[Lambda], Awaitable[None]], seed: int = 1) -> None:
-    world = World((ec2.SERVICE, iam.SERVICE, lambda_.SERVICE), profile, seed, check_every=MINUTE)
+def play(
+    profile: Profile, story: Callable[[Lambda], Awaitable[None]], disk: SimulatedDisk | None = None
+) -> None:
+    services = (ec2.SERVICE, iam.SERVICE, lambda_.SERVICE)
+    world = World(services, profile, 1, check_every=MINUTE, disk=disk)
 
     async def go(world: World) -> None:
         world.add_node("n1")
@@ -212,3 +218,48 @@ def test_an_idle_function_loses_its_interface_and_wakes_up() -> None:
         await aws.do("Invoke", FunctionName="f")
 
     play(replace(AWS, quotas={**AWS.quotas, "lambda.inactive_after_s": 14 * 3600}), story)
+
+
+async def lost(work: Awaitable[Any]) -> None:
+    """A call whose plane dies under it."""
+    with suppress(Fault, Retry, asyncio.CancelledError):
+        await work
+
+
+@pytest.mark.parametrize("after_s", [1, 8.9, 9.3])
+def test_a_plane_that_dies_over_an_interface_leaves_none(after_s: float) -> None:
+    """Killed while an environment's interface is attached, or just after: the next plane gives it back or
+
+    uses it, and the function runs.
+    """
+
+    async def story(aws: Lambda) -> None:
+        await aws.create("f")
+        await aws.active_after("f")
+        aws.world.begin("event", lost(aws.do("Invoke", FunctionName="f")))
+        await aws.world.pass_time(seconds(after_s))
+        assert len(await aws.interfaces()) == 1
+        aws.world.kill()
+        await aws.world.revive()
+        await aws.world.pass_time(2 * MINUTE)
+        assert (await aws.do("Invoke", FunctionName="f"))["StatusCode"] == 200
+        assert len(await aws.interfaces()) == 1
+        await aws.world.pass_time(7 * MINUTE)
+        assert await aws.interfaces() == []
+
+    play(EACH, story, SimulatedDisk())
+
+
+@pytest.mark.parametrize("after_s", [0.01, 1, 60, 89.99])
+def test_a_plane_that_dies_over_a_shared_interface_goes_on_with_it(after_s: float) -> None:
+    """The setup is not begun anew, and no second interface made."""
+
+    async def story(aws: Lambda) -> None:
+        await aws.create("f")
+        await aws.world.pass_time(seconds(after_s))
+        aws.world.kill()
+        await aws.world.revive()
+        assert await aws.active_after("f") <= seconds(92 - after_s)
+        assert len(await aws.interfaces()) == 1
+
+    play(AWS, story, SimulatedDisk())
