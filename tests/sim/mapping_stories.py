@@ -109,10 +109,10 @@ def play(
     seed: int = 1,
     shuffle: bool = False,
     disk: SimulatedDisk | None = None,
-    **quotas: float,
+    profile: Profile | None = None,
 ) -> Shop:
-    """Play it in a world of its own. Quotas by their names without "lambda." in front."""
-    profile = Profile("test", quotas={f"lambda.{name}": value for name, value in quotas.items()})
+    """Play it in a world of its own."""
+    profile = profile or Profile("test")
     services = (iam.SERVICE, lambda_.SERVICE, sqs.SERVICE)
     shop = Shop(World(services, profile, seed, shuffle=shuffle, disk=disk))
 

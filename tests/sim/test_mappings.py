@@ -14,6 +14,7 @@ import pytest
 from tests.sim import seeds
 from tests.sim.mapping_stories import Shop, play
 from windlass.aws.metrics import Metrics
+from windlass.aws.quotas import Profile
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND
 from windlass.kernel.faults import Retry
 from windlass.services.lambda_.model import FUNCTIONS
@@ -49,6 +50,28 @@ def test_batches_at_once_grow_by_300_a_minute() -> None:
         await shop.until_empty()
 
     assert Counter(play(story).handled) == Counter(bodies(120))
+
+
+def test_the_profile_says_how_long_a_change_takes() -> None:
+    """Five seconds each; what takes no messages yet, or no more, takes none meanwhile."""
+
+    async def story(shop: Shop) -> None:
+        await shop.open()
+        await shop.send("1")
+        uuid = await shop.map()
+        await shop.world.pass_time(4 * SECOND)
+        assert ((await told(shop, uuid))["State"], shop.batches) == ("Creating", [])
+        await shop.world.pass_time(2 * SECOND)
+        assert ((await told(shop, uuid))["State"], shop.batches) == ("Enabled", [["1"]])
+        await shop.world.call("lambda", "UpdateEventSourceMapping", UUID=uuid, Enabled=False)
+        await shop.world.pass_time(SECOND)
+        await shop.send("2")
+        await shop.world.pass_time(3 * SECOND)
+        assert (await told(shop, uuid))["State"] == "Disabling"
+        await shop.world.pass_time(2 * SECOND)
+        assert ((await told(shop, uuid))["State"], shop.handled) == ("Disabled", ["1"])
+
+    play(story, profile=Profile("test", delays={"lambda.mapping_change": 5.0}))
 
 
 def test_maximum_concurrency() -> None:
@@ -121,6 +144,28 @@ def test_reserved_concurrency_0_leaves_the_messages() -> None:
         await shop.until_empty(3 * MINUTE)
 
     assert play(story).handled == ["1"]
+
+
+def test_the_queue_goes_while_its_message_waits_for_the_function() -> None:
+    """It is given up; the mapping stays, and goes on with a queue of that name."""
+
+    async def story(shop: Shop) -> None:
+        await shop.open()
+        zero = {"FunctionName": "f", "ReservedConcurrentExecutions": 0}
+        await shop.world.call("lambda", "PutFunctionConcurrency", **zero)
+        await shop.send("1")
+        await shop.map()
+        await shop.world.pass_time(2 * SECOND)
+        assert await shop.hidden() == 1
+        await shop.world.call("sqs", "DeleteQueue", QueueUrl=shop.url)
+        await shop.world.pass_time(MINUTE)
+        await shop.world.call("lambda", "DeleteFunctionConcurrency", FunctionName="f")
+        await shop.world.call("sqs", "CreateQueue", QueueName="q")
+        await shop.send("2")
+        await shop.until_empty(2 * MINUTE)
+        assert shop.handled == ["2"]
+
+    play(story)
 
 
 def test_a_failing_mapping_pauses_and_recovers() -> None:

@@ -144,13 +144,13 @@ class PollerGroup:
 
     async def _round(self) -> bool:
         """Gather a batch and see it through. False when there was none."""
-        settings, now = self._settings(), self._plane.clock.now()
+        settings = self._settings()
         self._stalled = settings is None
         if settings is None:
             self._trouble("stalled", "There is no such function, or it is not Active")
             await self._waits.pause(None)
             return False
-        if now < self._not_before:
+        if self._plane.clock.now() < self._not_before:
             await self._waits.pause(self._not_before)
             return False
         try:
@@ -158,7 +158,8 @@ class PollerGroup:
         except (Fault, Retry) as error:
             self._unread += 1
             self._trouble("stalled", f"The queue could not be read: {_why(error)}")
-            await self._waits.pause(now + scaling.retry_wait(self._unread, self._scaling))
+            again = self._plane.clock.now() + scaling.retry_wait(self._unread, self._scaling)
+            await self._waits.pause(again)
             return False
         self._unread = 0
         if gathered.records:

@@ -38,9 +38,12 @@ class Gathered:
     """The function's time-out then."""
 
     async def last_start(self) -> Instant:
-        """Until when the function may be started with these."""
-        own_s = self.visibility_s
-        visibility_s = await self.queue.visibility_s() if own_s is None else own_s
+        """Until when the function may be started with these; without their queue no more."""
+        try:
+            own_s = self.visibility_s
+            visibility_s = await self.queue.visibility_s() if own_s is None else own_s
+        except (Fault, Retry):
+            return self.first_at
         return batch.last_start(self.first_at, visibility_s, self.function_s)
 
 

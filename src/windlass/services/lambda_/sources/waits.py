@@ -38,7 +38,8 @@ class Waits:
         for timeout, of in list(self._open.items()):
             if of == kind:
                 del self._open[timeout]
-                timeout.reschedule(now)
+                if not timeout.expired():  # else it ends by itself in this turn of the loop
+                    timeout.reschedule(now)
 
     def recall(self) -> None:
         """End every wait; part of a batch goes as it is."""
