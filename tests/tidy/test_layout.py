@@ -163,6 +163,7 @@ PURE = (
     "services/lambda_/destinations.py",
     "services/lambda_/event_invoke.py",
     "services/lambda_/grants.py",
+    "services/lambda_/images.py",
     "services/lambda_/layers.py",
     "services/lambda_/metering.py",
     "services/lambda_/names.py",

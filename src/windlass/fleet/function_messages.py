@@ -1,4 +1,4 @@
-"""What a node tells of the making of a function's environment. node/ may import it."""
+"""What plane and nodes tell each other of the making of functions' environments. Part of messages.py."""
 
 from __future__ import annotations
 
@@ -32,3 +32,34 @@ class StartPhases(msgspec.Struct, frozen=True, omit_defaults=True):
     def total(self) -> int:
         """All of them."""
         return self.code + self.network + self.sandbox + self.runtime + self.init
+
+
+class FetchImage(msgspec.Struct, frozen=True, tag="fetch_image"):
+    """Plane → node: have this image there, for functions to come. Answered by `ImageFetched`."""
+
+    request_id: str
+    reference: str
+
+
+class ImageFetched(msgspec.Struct, frozen=True, tag="image_fetched", omit_defaults=True):
+    """Node → plane: the image is there, under that digest; or `error` says why it cannot be."""
+
+    request_id: str
+    digest: str = ""
+    error: str = ""
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer's zip file, by its SHA-256 in the plane's blob directory."""
+
+    sha256: str
+    path: str
+
+
+class FunctionImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a function of a container image runs; what is empty is as the image says (Lambda ImageConfig)."""
+
+    reference: str
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str = ""

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
-from windlass.fleet.function_messages import StartPhases
+from windlass.fleet.function_messages import FetchImage, FunctionImage, ImageFetched, Layer, StartPhases
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
 from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
 
@@ -186,13 +186,6 @@ class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The service that it belongs to."""
 
 
-class Layer(msgspec.Struct, frozen=True):
-    """A layer's zip file, by its SHA-256 in the plane's blob directory."""
-
-    sha256: str
-    path: str
-
-
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """A Lambda execution environment. `code` is a file (zip) by its SHA-256 in the plane's blob directory."""
 
@@ -209,6 +202,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """In the order that they go to /opt: of two files of one path the later layer's counts."""
     ahead: bool = False
     """Initialise it before any event comes: it runs once that has succeeded, and ends if it fails."""
+    image: FunctionImage | None = None
+    """In place of `code` and a runtime, which are empty then."""
 
 
 class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -477,6 +472,7 @@ FromNode: TypeAlias = (
     | LogLines
     | Accepted
     | InvokeResult
+    | ImageFetched
     | CredentialsWanted
     | ProtectionWanted
     | SecretKept
@@ -491,6 +487,7 @@ FromPlane: TypeAlias = (
     | SecurityGroups
     | Ack
     | Invoke
+    | FetchImage
     | Credentials
     | Protection
     | SecretGiven

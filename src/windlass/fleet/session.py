@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from windlass.fleet import intake
 from windlass.fleet.desired import Difference, difference, whole
 from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
 from windlass.fleet.frames import Transport, decode_from_node, encode
+from windlass.fleet.function_messages import FetchImage, ImageFetched
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -45,6 +46,7 @@ from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Store
 
+A = TypeVar("A", InvokeResult, ImageFetched)
 INVOKES_PENDING_MAX = 10_000
 """Invokes in flight on one session; one more is refused with Retry."""
 INBOX_MESSAGES_MAX = 10_000
@@ -129,6 +131,7 @@ class Session:
         self._taken = asyncio.Event()
         self._closed = False
         self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
+        self._fetches: dict[str, asyncio.Future[ImageFetched]] = {}
 
     # out
 
@@ -230,15 +233,22 @@ class Session:
             raise Retry(f"node {self.node_id} has {INVOKES_PENDING_MAX} invokes in flight")
         if invoke.request_id in self._invokes:
             raise Bug("two invokes in flight have one request id", invoke.request_id)
-        result: asyncio.Future[InvokeResult] = asyncio.get_running_loop().create_future()
-        self._invokes[invoke.request_id] = result
+        return await self._ask(self._invokes, invoke)
+
+    async def fetch_image(self, fetch: FetchImage) -> ImageFetched:
+        """Have the node fetch an image, however long it takes. Raises Retry when the session ends before."""
+        return await self._ask(self._fetches, fetch)
+
+    async def _ask(self, waiting: dict[str, asyncio.Future[A]], question: Invoke | FetchImage) -> A:
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        waiting[question.request_id] = answer
         try:
-            await self.send(invoke)
-            return await result
+            await self.send(question)
+            return await answer
         except ConnectionError as error:
             raise Retry(f"the session with node {self.node_id} broke") from error
         finally:
-            del self._invokes[invoke.request_id]
+            del waiting[question.request_id]
 
     async def send(self, message: FromPlane) -> None:
         """Send once all that was written so far is durable."""
@@ -255,9 +265,10 @@ class Session:
         self._closed = True
         self._taken.set()
         self._transport.close()
-        for result in self._invokes.values():
-            if not result.done():
-                result.set_exception(Retry(f"node {self.node_id}: {why}"))
+        waiting: list[asyncio.Future[Any]] = [*self._invokes.values(), *self._fetches.values()]
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(Retry(f"node {self.node_id}: {why}"))
 
     # in
 
@@ -279,7 +290,9 @@ class Session:
                 case Usage(units):
                     self.usage = {used.unit_id: used for used in units}
                 case InvokeResult() as result:
-                    self._resolve(result)
+                    _resolve(self._invokes, result)
+                case ImageFetched() as fetched:
+                    _resolve(self._fetches, fetched)
                 case Accepted() as accepted:
                     self._note_accepted(accepted.generation)
                     self._put_in(accepted)
@@ -298,11 +311,6 @@ class Session:
             while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:
                 self._taken.clear()
                 await self._taken.wait()
-
-    def _resolve(self, result: InvokeResult) -> None:
-        waiter = self._invokes.get(result.request_id)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(result)
 
     def _note_accepted(self, generation: int) -> None:
         if self._awaited is not None and generation >= self._awaited:
@@ -369,3 +377,10 @@ class Session:
             except Retry as error:
                 self._journal.note("fleet", self.node_id, "retry", error.why)
                 await self._clock.sleep_until(error.at or self._clock.now() + BACK_OFF)
+
+
+def _resolve(waiting: Mapping[str, asyncio.Future[A]], answer: A) -> None:
+    """Whoever asked has the answer now, if anybody still waits."""
+    waiter = waiting.get(answer.request_id)
+    if waiter is not None and not waiter.done():
+        waiter.set_result(answer)

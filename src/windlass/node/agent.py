@@ -89,7 +89,7 @@ class Agent:
         self._jumps = Jumps(clock.now(), self._loop.time())
         self._runner = runner
         self._networks: Networks = PlainNetworks() if networks is None else networks
-        self._functions: FunctionHost | None = None
+        self.functions: FunctionHost | None = None
         self._ledger = ledger
         self._step = step
         self.outbox = Outbox()
@@ -129,7 +129,7 @@ class Agent:
 
     def host_functions(self, host: FunctionHost, spawn: Spawn, data: Path, watch: Watch) -> None:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
-        self._functions = host
+        self.functions = host
         told = (self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint)
         host.attach(Seat(*told, self._networks, watch))
 
@@ -183,10 +183,10 @@ class Agent:
 
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         """Hand an event to its environment."""
-        if self._functions is None:
+        if self.functions is None:
             payload = b'{"errorMessage":"this node runs no functions"}'
             return InvokeResult(invoke.request_id, invoke.unit_id, payload, "Unhandled", usable=False)
-        return await self._functions.invoke(invoke)
+        return await self.functions.invoke(invoke)
 
     def recover(self, states: Iterable[UnitState]) -> None:
         """Hold what an agent before this one ran, as it ended. Before the first session, after `adopt`."""
@@ -245,8 +245,8 @@ class Agent:
         self.execs.hang_up()
         if self._turn is not None:
             self._turn.cancel()
-        if self._functions is not None:
-            await self._functions.close()
+        if self.functions is not None:
+            await self.functions.close()
         await self._runner.close()
         await self._networks.close()
         self.logs.close()
@@ -421,20 +421,20 @@ class Agent:
     def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
         """Functions are their host's; without one the unit ends with a reason."""
         unit_id = action.unit_id
-        if self._functions is None:
+        if self.functions is None:
             self._held[unit_id] = moves.refused(held, "this node runs no functions", now)
         elif isinstance(action, StartFunction):
             self._held[unit_id] = moves.asked(held, "")
-            self._functions.start(held.spec)
+            self.functions.start(held.spec)
         else:
             self._held[unit_id] = moves.terminated(held, "", now)
-            self._functions.stop(unit_id)
+            self.functions.stop(unit_id)
 
     def _forget(self, held: Held) -> None:
         unit_id = held.spec.unit_id
         last = self._reported.pop(unit_id, None)
-        if held.spec.kind == "function" and self._functions is not None:
-            self._functions.remove(unit_id)
+        if held.spec.kind == "function" and self.functions is not None:
+            self.functions.remove(unit_id)
         elif last is None or last.status != "stopped":  # else its files are gone already
             self._end_task(unit_id)
         del self._held[unit_id]

@@ -1,8 +1,7 @@
 """The function host of a node: makes environments for units, hands events to them, ends them.
 
-Asks once per runtime which interpreter runs it. Reports each unit's state to
-the agent. Knows nothing of functions as such: a unit's spec is all it gets.
-Known gaps: only Python; /tmp is the host's, shared; environments end with their agent.
+Asks once per runtime which interpreter runs it. Reports each unit's state to the agent. Knows nothing of
+functions as such: a unit's spec is all it gets. Known gap: environments end with their agent.
 """
 
 from __future__ import annotations
@@ -11,24 +10,28 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec, UnitState
+from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
-from windlass.node.function_interpreters import Runtime, find
-from windlass.node.function_launcher import Launcher, Place
+from windlass.node.function_images import FunctionImages
+from windlass.node.function_interpreters import IMAGE, Runtime, find
+from windlass.node.function_launcher import Launcher, Place, Sandbox
 from windlass.node.function_networks import FunctionNetworks
 from windlass.node.function_outcome import gone
-from windlass.node.function_packages import Packages
+from windlass.node.function_packages import Files, Packages
 from windlass.node.function_process import kill_marked
 from windlass.node.runner import Seat
 from windlass.node.sandbox import Sandbox as Network
 
 T = TypeVar("T")
+_Made: TypeAlias = tuple[Runtime, Files, Sandbox, Network]
+NO_IMAGES = "this node runs no functions of container images: start Windlass with --runner oci"
 SWEEP_AFTER: Duration = 20 * MILLISECOND
 """How soon after an environment's end its leftovers in other sessions are killed."""
 
@@ -36,8 +39,10 @@ SWEEP_AFTER: Duration = 20 * MILLISECOND
 class LambdaHost:
     """Implements `FunctionHost` with one process per environment."""
 
-    def __init__(self, launcher: Launcher) -> None:
+    def __init__(self, launcher: Launcher, images: FunctionImages | None = None) -> None:
+        """`images` makes environments of container images; None where this node cannot."""
         self._launcher = launcher
+        self._images = images
         self._seat: Seat | None = None
         self._environments: dict[str, FunctionEnvironment] = {}
         self._states: dict[str, UnitState] = {}
@@ -79,6 +84,16 @@ class LambdaHost:
         environment = self._environments.get(invoke.unit_id)
         return gone(invoke) if environment is None else await environment.invoke(invoke)
 
+    async def fetch_image(self, fetch: FetchImage) -> ImageFetched:
+        """Have the image here: (its manifest's digest, of an imported one its id)."""
+        if self._images is None:
+            return ImageFetched(fetch.request_id, error=NO_IMAGES)
+        try:
+            image = await self._images.fetch(fetch.reference)
+        except BadCode as error:
+            return ImageFetched(fetch.request_id, error=str(error))
+        return ImageFetched(fetch.request_id, digest=image.digest or image.id)
+
     async def close(self) -> None:
         """Kill all environments and what they left."""
         for environment in list(self._environments.values()):
@@ -87,6 +102,8 @@ class LambdaHost:
             self._sweeping.cancel()
             kill_marked(self._ended_lately)
         await self._launcher.close()
+        if self._images is not None:
+            await self._images.close()
 
     async def _begin(self, environment: FunctionEnvironment) -> None:
         spec = environment.spec
@@ -94,20 +111,8 @@ class LambdaHost:
         assert function is not None
         environment.enter("code")
         try:
-            files = await self._files.open(spec.unit_id, function)
-            runtime = await self._runtime(function.runtime)
-            self._note(spec.unit_id, pull_stopped_at=self._now())
-            network = await self._connect(environment)
-            environment.enter("sandbox")
-            sandbox = await self._launcher.open(
-                Place(
-                    spec.unit_id,
-                    files.task,
-                    files.layers,
-                    function.memory_mib,
-                    network=Path(network.netns) if network.netns else None,
-                )
-            )
+            made = self._of_package if function.image is None else self._of_image
+            runtime, files, sandbox, network = await made(environment, function)
             if spec.unit_id in self._environments:
                 await environment.begin(runtime, files, sandbox, network)
                 if function.ahead:
@@ -131,6 +136,30 @@ class LambdaHost:
         if environment.spec.network.interface is not None:
             environment.enter("network")
         return await self._nets.connect(environment.spec)
+
+    async def _of_package(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:
+        """What an environment of a zip file and a runtime needs. Raises OSError, BadCode."""
+        unit_id = environment.spec.unit_id
+        files = await self._files.open(unit_id, function)
+        runtime = await self._runtime(function.runtime)
+        self._note(unit_id, pull_stopped_at=self._now())
+        network = await self._connect(environment)
+        environment.enter("sandbox")
+        netns = Path(network.netns) if network.netns else None
+        place = Place(unit_id, files.task, files.layers, function.memory_mib, network=netns)
+        return runtime, files, await self._launcher.open(place), network
+
+    async def _of_image(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:
+        """What an environment of a container image needs. Raises OSError, BadCode."""
+        unit_id = environment.spec.unit_id
+        if self._images is None or function.image is None:
+            raise BadCode(NO_IMAGES)
+        image = await self._images.fetch(function.image.reference)
+        self._note(unit_id, pull_stopped_at=self._now())
+        network = await self._connect(environment)
+        environment.enter("sandbox")
+        sandbox = self._images.open(unit_id, function, image, network)
+        return IMAGE, Files(Path(sandbox.task_root)), sandbox, network
 
     def _ended(self, unit_id: str, why: str) -> None:
         if self._environments.pop(unit_id, None) is None:

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Family: TypeAlias = Literal["python", "nodejs", "provided"]
+Family: TypeAlias = Literal["python", "nodejs", "provided", "image"]
 ANSWER_WITHIN_S = 10
 _NODEJS = re.compile(r"nodejs(\d+)\.x")
 _NODEJS_VERSION = re.compile(r"v(\d+)\.(\d+)\.(\d+)\s*")
@@ -36,7 +36,7 @@ class Runtime:
 
     @property
     def shown(self) -> str:
-        """As the INIT_START line names it: "nodejs:22.1.0", "provided:al2023"."""
+        """As the INIT_START line names it: "nodejs:22.1.0", "provided:al2023"; an image has no such line."""
         return f"{self.family}:{self.version}" if self.version else self.name.replace(".", ":", 1)
 
     @property
@@ -46,6 +46,10 @@ class Runtime:
         if not self.version or self.version.startswith(wanted):
             return ""
         return f"Windlass: {self.name} is not installed, running under {self.family}{self.version}"
+
+
+IMAGE = Runtime("", "image")
+"""A container image brings all that it needs."""
 
 
 def find(name: str) -> Runtime:

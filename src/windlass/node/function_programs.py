@@ -45,7 +45,7 @@ def program(
     environment = variables(spec, runtime, sandbox, api, endpoint)
     argv, python = _command(function, runtime, files, sandbox)
     wrapper = dict(function.environment).get(WRAPPER, "")
-    if not wrapper or runtime.family == "provided":
+    if not wrapper or runtime.family in ("provided", "image"):
         return Program(tuple(argv), environment, python=python)
     if python is not None:
         argv = python_command(python, sandbox.runtime_root)
@@ -58,6 +58,8 @@ def _command(
     """The command line, or the Python that needs none."""
     if runtime.family == "python":
         return [], Interpreter(runtime.path, runtime.version)
+    if runtime.family == "image":
+        return [], None
     if runtime.family == "provided":
         return [_bootstrap(files, sandbox)], None
     if not runtime.path:
@@ -110,11 +112,14 @@ def variables(spec: UnitSpec, runtime: Runtime, sandbox: Sandbox, api: str, endp
         "_HANDLER": function.handler,
         **_python_path(function, runtime, sandbox, given),
     }
-    defaults = {
-        "AWS_ENDPOINT_URL": endpoint,
+    paths = {
         "PATH": _joined(os.environ.get("PATH", os.defpath), _in(sandbox.opt, "bin")),
         "LD_LIBRARY_PATH": _joined(sandbox.task_root, f"{sandbox.task_root}/lib", _in(sandbox.opt, "lib")),
         "NODE_PATH": _node_path(runtime, sandbox),
+    }
+    defaults = {
+        "AWS_ENDPOINT_URL": endpoint,
+        **({} if runtime.family == "image" else paths),
         "LANG": "en_US.UTF-8",
         "LC_CTYPE": "C.UTF-8",
         "TZ": ":UTC",

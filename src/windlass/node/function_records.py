@@ -64,14 +64,17 @@ def kind(ahead: bool) -> InitKind:
 
 
 def init_start(runtime: str, notice: str, phase: InitPhase, kind: InitKind) -> PlatformEvent:
-    """`runtime` is what runs, `notice` what is to be said of that. Text only for the first initialisation."""
+    """`runtime` is what runs, `notice` what is to be said of that. Text only for the first initialisation,
+
+    and not for a container image (`runtime` ""), whose version is its owner's business.
+    """
     record = {
         "initializationType": kind,
         "phase": phase,
         "runtimeVersion": runtime,
         "runtimeVersionArn": f"windlass:{runtime}",
     }
-    text = (lines.init_start(runtime, notice),) if phase == "init" else ()
+    text = (lines.init_start(runtime, notice),) if runtime and phase == "init" else ()
     return PlatformEvent("platform.initStart", record, text)
 
 

@@ -32,6 +32,7 @@ from windlass.node.children import Children, become_subreaper
 from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
+from windlass.node.function_images import FunctionImages
 from windlass.node.function_sandboxes import open_launcher
 from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.identity import Identity
@@ -198,7 +199,7 @@ async def _serve(
     spawn = Spawn(on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
-    runner = await _runner(options, clock, children, spawn, host, images, step)
+    runner, function_images = await _runner(options, clock, children, spawn, host, images, step)
     networks = _networks(options, spawn, mounts)
     spool = _spool(options.data / "spool", at_home)
     agent = Agent(joined.identity if joined else _identity(options), clock, runner, ledger, networks, step)
@@ -215,7 +216,7 @@ async def _serve(
             if adopts
             else SpawnLauncher()
         )
-        agent.host_functions(LambdaHost(launcher), spawn, functions, children.watch)
+        agent.host_functions(LambdaHost(launcher, function_images), spawn, functions, children.watch)
     connect = joined.connect if joined else _connector(options, told_to_end.set)
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())
@@ -247,21 +248,21 @@ async def _runner(
     host: OciHost | None,
     images: ImageSettings,
     step: Step,
-) -> Runner:
-    """What runs tasks. Raises NotCapable."""
+) -> tuple[Runner, FunctionImages | None]:
+    """What runs tasks, and functions of images where it can. Raises NotCapable."""
     loop = asyncio.get_running_loop()
     if host is not None:
         store = store_of_agent(options.data)
         pulls = Pulls(loop, clock, children, spawn, options.data, images)
         oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host, step)
         pulls.begin_collecting()
-        return oci
+        return oci, FunctionImages(options.data, host, store, pulls, clock, spawn, children.watch)
     if options.runner == "docker":
         from windlass.node.docker_start import open_runner
 
-        return await open_runner(loop, clock, spawn, options.data, images, os.environ, step)
+        return await open_runner(loop, clock, spawn, options.data, images, os.environ, step), None
     path = os.environ.get("PATH", os.defpath)
-    return ProcessRunner(loop, clock, children, options.data, path, step)
+    return ProcessRunner(loop, clock, children, options.data, path, step), None
 
 
 def _networks(options: Options, spawn: Spawn, mounts: int) -> Networks:

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecEnd, ExecInput, ExecOutput, ExecRoom, ExecSize, ExecStart
 from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
+from windlass.fleet.function_messages import FetchImage, ImageFetched
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -172,6 +173,8 @@ class Sessions:
                 self._agent.outbox.acknowledge(number)
             case Invoke() as invoke:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
+            case FetchImage() as fetch:
+                self._spawn.start(f"fetch {fetch.reference}", self._fetch(fetch, prompt))
             case Credentials() as credentials:
                 self._agent.questions.credentials.take(credentials)
             case Protection() as protection:
@@ -194,6 +197,11 @@ class Sessions:
     async def _invoke(self, invoke: Invoke, prompt: deque[FromNode]) -> None:
         """The result goes out on the session that the event came in on, or nowhere: who asked is gone."""
         self._prompt(prompt, await self._agent.invoke(invoke))
+
+    async def _fetch(self, fetch: FetchImage, prompt: deque[FromNode]) -> None:
+        host, request_id = self._agent.functions, fetch.request_id
+        nowhere = ImageFetched(request_id, error="this node runs no functions")
+        self._prompt(prompt, await host.fetch_image(fetch) if host is not None else nowhere)
 
     def _prompt(self, prompt: deque[FromNode], message: FromNode) -> None:
         """Send this before what waits in the outbox."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from windlass.fleet.function_messages import Layer
 from windlass.fleet.messages import (
     FunctionSpec,
     Invoke,
     InvokeResult,
-    Layer,
     LogTarget,
     UnitSpec,
     UnitState,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.node.function_world import a_package
-from windlass.fleet.messages import FunctionSpec, Layer
+from windlass.fleet.function_messages import Layer
+from windlass.fleet.messages import FunctionSpec
 from windlass.node.function_code import BadCode
 from windlass.node.function_packages import UNUSED_LIFE, Packages
 

@@ -32,6 +32,7 @@ from windlass.services.lambda_.handlers import (
     versions,
 )
 from windlass.services.lambda_.idleness import Idleness
+from windlass.services.lambda_.image_fetching import ImageFetching
 from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
@@ -54,6 +55,7 @@ def start(plane: Plane) -> Sequence[object]:
     sources = Sources(plane, invoker, measuring)
     letters = Letters(plane, measuring)
     provisioning = Provisioning(plane, controller.environments)
+    controller.needs.append(ImageFetching(plane, controller.look).needs)
     controller.start()
     sources.start()
     plane.spawn.start("lambda.inactive", Idleness(plane, controller.environments).run())
@@ -68,7 +70,7 @@ def start(plane: Plane) -> Sequence[object]:
 _QUEUES_ONLY = "SQS queues only; no provisioned mode, no customer keys; what the role may do is not checked"
 _CONFIGURATION = (
     "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "images, IPv6 in VPCs, file systems, SnapStart, JSON logs"
+    "IPv6 in VPCs, file systems, SnapStart, JSON logs"
 )
 _DESTINATIONS = (
     "destinations are SQS queues, Lambda functions and event buses; SNS topics and S3 buckets are refused; "
@@ -140,8 +142,8 @@ SERVICE = Service(
     tables=(*TABLES, MAPPINGS),
     start=start,
     partial={
-        "CreateFunction": f"no S3, images; not java, dotnet, ruby; {_CONFIGURATION}",
-        "UpdateFunctionCode": "packages in the request only; no S3, images",
+        "CreateFunction": f"no S3; not java, dotnet, ruby; {_CONFIGURATION}",
+        "UpdateFunctionCode": "no S3",
         "UpdateFunctionConfiguration": _CONFIGURATION,
         "PublishLayerVersion": "content in the request only; no S3, no customer keys",
         "AddLayerVersionPermission": "an organization matches nobody: there are none",

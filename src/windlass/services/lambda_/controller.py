@@ -74,6 +74,11 @@ class Controller:
         if keys:
             self._loop.wake(*keys)
 
+    def look(self, row: Function | Version) -> None:
+        """Something changed of what that row waits for."""
+        kind = "function" if isinstance(row, Function) else "version"
+        self._loop.wake((kind, row.key))
+
     def _on_function(self, change: Change) -> None:
         old: Function | None = change.old
         new: Function | None = change.new

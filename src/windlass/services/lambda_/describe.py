@@ -8,6 +8,7 @@ from typing import Any
 
 from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant
+from windlass.services.lambda_ import images
 from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version
 from windlass.services.lambda_.names import Reference
 from windlass.services.lambda_.transitions import CREATING, Reason
@@ -100,16 +101,12 @@ def last_modified(at: Instant) -> str:
 
 def _settings(name: str, settings: Settings) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "Runtime": settings.runtime,
         "Role": settings.role,
-        "Handler": settings.handler,
         "CodeSize": settings.code_size,
-        "CodeSha256": code_sha256(settings.code_sha256),
         "Description": settings.description,
         "Timeout": settings.timeout_s,
         "MemorySize": settings.memory_mib,
         "TracingConfig": {"Mode": settings.tracing},
-        "PackageType": "Zip",
         "Architectures": [settings.architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
@@ -122,6 +119,15 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
             "VpcId": settings.vpc.vpc_id,
             "Ipv6AllowedForDualStack": False,
         }
+    if settings.image is None:
+        described |= {
+            "PackageType": "Zip",
+            "Runtime": settings.runtime,
+            "Handler": settings.handler,
+            "CodeSha256": code_sha256(settings.code_sha256),
+        }
+    else:
+        described |= images.described(settings.image)
     if settings.environment:
         described["Environment"] = {"Variables": dict(settings.environment)}
     if settings.layers:

@@ -31,6 +31,18 @@ RuntimeUpdate = Literal["Auto", "FunctionUpdate"]
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A container image that a function runs, and what it has in place of the image's own settings."""
+
+    uri: str
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str = ""
+    resolved: str = ""
+    """The URI with the digest that the tag had; written by image_fetching.py, empty until it is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Code and configuration: of $LATEST what an update replaces as a whole, of a version for good."""
 
@@ -56,6 +68,8 @@ class Settings:
     layers: tuple[LayerUse, ...] = ()
     """In the order that they go to /opt."""
     vpc: VpcConfig | None = None
+    image: Image | None = None
+    """In place of a package, a handler and a runtime, which are empty then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from windlass.services.lambda_.package import Package, invalid
 
 _ABSENT: Mapping[str, str] = {
     "FileSystemConfigs": "file systems",
-    "ImageConfig": "container images",
     "KMSKeyArn": "customer keys",
     "SourceKMSKeyArn": "customer keys",
     "CodeSigningConfigArn": "code signing",
@@ -48,14 +47,10 @@ def refuse_absent(params: Params) -> None:
         raise invalid("Windlass does not have SnapStart yet: leave it out, or use ApplyOn None")
     if params.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
         raise invalid("Windlass writes function logs as text only: LogFormat must be Text")
-    if params.get("PackageType", "Zip") != "Zip":
-        raise invalid("Windlass runs .zip packages only, no container images yet: PackageType must be Zip")
 
 
 def refuse_foreign_code(code: Params) -> None:
     """Raise the fault for code that is not in the request."""
-    if code.get("ImageUri"):
-        raise invalid("Windlass runs .zip packages only, no container images yet: use ZipFile")
     if any(code.get(member) for member in ("S3Bucket", "S3Key", "S3ObjectVersion")):
         raise invalid("Windlass does not take function code from S3 yet: send it as ZipFile")
 
@@ -66,7 +61,11 @@ def asks(value: Any) -> bool:
 
 
 def created(params: Params, package: Package) -> Settings:
-    """The settings of a new function."""
+    """The settings of a new function of a package."""
+    if asks(params.get("ImageConfig")):
+        raise invalid(
+            "ImageConfig is for functions of container images: leave it out, or use PackageType Image"
+        )
     if not params.get("Runtime") or not params.get("Handler"):
         raise invalid(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
@@ -95,7 +94,8 @@ def with_package(settings: Settings, package: Package) -> Settings:
 def updated(settings: Settings, params: Params) -> Settings:
     """The settings with those of the request in place; each member of a request replaces the whole value."""
     runtime = params.get("Runtime", settings.runtime)
-    check_runtime(runtime)
+    if settings.image is None:
+        check_runtime(runtime)
     environment = settings.environment
     if "Environment" in params:
         given: Mapping[str, str] = params["Environment"].get("Variables") or {}

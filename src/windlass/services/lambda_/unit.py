@@ -9,12 +9,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from windlass.aws.credentials import Credentials
-from windlass.fleet.messages import FunctionSpec, Layer, LogTarget, UnitSpec
+from windlass.fleet.function_messages import FunctionImage, Layer
+from windlass.fleet.messages import FunctionSpec, LogTarget, UnitSpec
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
 from windlass.services.lambda_.limits import AHEAD_INIT_S_MIN, INIT_S_MAX, MEMORY_MIB_PER_VCPU
+from windlass.services.lambda_.model import Settings
 from windlass.services.lambda_.target import Target
 
 OWNER = "lambda"
@@ -52,6 +54,7 @@ def environment_unit(
         init_timeout_s=max(AHEAD_INIT_S_MIN, settings.timeout_s) if provisioned else INIT_S_MAX,
         environment=variables(target, credentials, log, provisioned=provisioned),
         log=log,
+        image=_image(settings),
         layers=tuple(Layer(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
         ahead=provisioned,
     )
@@ -64,6 +67,15 @@ def environment_unit(
         cpu_units=max(1, settings.memory_mib * _CPU_UNITS_PER_VCPU // MEMORY_MIB_PER_VCPU),
         memory_mib=settings.memory_mib,
         created_at=now,
+    )
+
+
+def _image(settings: Settings) -> FunctionImage | None:
+    image = settings.image
+    if image is None:
+        return None
+    return FunctionImage(
+        image.resolved or image.uri, image.entry_point, image.command, image.working_directory
     )
 
 
@@ -93,6 +105,8 @@ def variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }
-    if not settings.runtime.startswith("provided"):  # of OS-only runtimes AWS says nothing
+    if settings.runtime and not settings.runtime.startswith(
+        "provided"
+    ):  # of OS-only runtimes AWS says nothing
         fixed["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{settings.runtime}"
     return tuple({**dict(settings.environment), **fixed}.items())

@@ -8,7 +8,7 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.lambda_ import describe, settings, vpc_config
+from windlass.services.lambda_ import describe, images, settings, vpc_config
 from windlass.services.lambda_.changes import match_revision, may_change
 from windlass.services.lambda_.code import CodeUsage
 from windlass.services.lambda_.downloads import Downloads
@@ -37,10 +37,13 @@ async def create_function(call: Call, params: Params) -> Result:
     if call.store[FUNCTIONS].get(named.key) is not None:
         raise _exists(named)
     vpc = await vpc_config.checked(call, params)
-    package = await take_package(call, params["Code"], NO_CODE)
-    wanted = _with_layers(call, settings.created(params, package), params)
+    if images.is_image(params):
+        wanted, size = settings.updated(images.created(params), params), 0
+    else:
+        package = await take_package(call, params["Code"], NO_CODE)
+        wanted, size = _with_layers(call, settings.created(params, package), params), package.size
     wanted = replace(wanted, vpc=vpc if vpc and vpc.subnets else None)
-    call.part(CodeUsage).check(call.scope, package.size)
+    call.part(CodeUsage).check(call.scope, size)
     with call.store.transact() as tx:
         if tx[FUNCTIONS].get(named.key) is not None:
             raise _exists(named)
@@ -58,7 +61,7 @@ async def create_function(call: Call, params: Params) -> Result:
                 tags=tuple(sorted(params.get("Tags", {}).items())),
             )
         )
-        return _changed(call, tx, function, params, package.size)
+        return _changed(call, tx, function, params, size)
 
 
 async def update_function_code(call: Call, params: Params) -> Result:
@@ -66,17 +69,23 @@ async def update_function_code(call: Call, params: Params) -> Result:
     function = require(call, params)
     settings.refuse_absent(params)
     may_change(function)
-    package = await take_package(call, params, NO_CODE)
+    package = None
+    if images.with_code(function.wanted, params) is None:
+        package = await take_package(call, params, NO_CODE)
     with call.store.transact() as tx:
         function = tx[FUNCTIONS].require(function.key, lambda: not_found(function.arn))
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
         architecture = (params.get("Architectures") or [function.wanted.architecture])[0]
-        wanted = replace(settings.with_package(function.wanted, package), architecture=architecture)
-        check_total(wanted.unpacked_size, wanted.layers)
+        wanted = images.with_code(function.wanted, params)
+        if wanted is None:
+            assert package is not None, "a function never changes its package type"
+            wanted = settings.with_package(function.wanted, package)
+            check_total(wanted.unpacked_size, wanted.layers)
+        wanted = replace(wanted, architecture=architecture)
         if params.get("DryRun"):
             return describe.configuration(replace(function, wanted=wanted))
-        growth = package.size - function.wanted.code_size
+        growth = wanted.code_size - function.wanted.code_size
         call.part(CodeUsage).check(call.scope, growth)
         return _changed(call, tx, _change(call, tx, replace(function, wanted=wanted)), params, growth)
 
@@ -89,7 +98,8 @@ async def update_function_configuration(call: Call, params: Params) -> Result:
         function = require(call, params)
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
-        wanted = _with_layers(call, settings.updated(function.wanted, params), params)
+        wanted = images.reconfigured(settings.updated(function.wanted, params), params)
+        wanted = _with_layers(call, wanted, params)
         wanted = wanted if vpc is None else replace(wanted, vpc=vpc)
         function = _change(call, tx, replace(function, wanted=wanted))
     return describe.configuration(function)
@@ -99,16 +109,22 @@ def get_function(call: Call, params: Params) -> Result:
     """GetFunction: configuration, and where the package can be fetched for ten minutes."""
     function, qualifier = qualified(call, params, "lambda:GetFunction")
     row = version_at(call.store, function, qualifier, _first) or function
-    location = call.part(Downloads).url(call.endpoint, row.shown.code_sha256)
     described: Result = {
         "Configuration": describe.found(row, qualifier),
-        "Code": {"RepositoryType": "S3", "Location": location},
+        "Code": _code(call, row.shown),
     }
     if function.tags:
         described["Tags"] = dict(function.tags)
     if function.reserved is not None:
         described["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
     return described
+
+
+def _code(call: Call, shown: Settings) -> Result:
+    if shown.image is not None:
+        return images.code_location(shown.image)
+    location = call.part(Downloads).url(call.endpoint, shown.code_sha256)
+    return {"RepositoryType": "S3", "Location": location}
 
 
 def get_function_configuration(call: Call, params: Params) -> Result:
@@ -168,6 +184,8 @@ def delete_function(call: Call, params: Params) -> Result:
 
 def _with_layers(call: Call, wanted: Settings, params: Params) -> Settings:
     """The settings with the layers of the request, if it has any; all that is unpacked together must fit."""
+    if wanted.image is not None and params.get("Layers"):
+        raise invalid("Layers are not for functions with packageType Image: leave them out.")
     if "Layers" in params:
         wanted = replace(wanted, layers=uses(call, params["Layers"]))
     check_total(wanted.unpacked_size, wanted.layers)
