@@ -16,6 +16,9 @@ from botocore.model import OperationModel, ServiceModel
 from windlass.aws.protocols.shapes import location, members_of, wire_name
 from windlass.aws.wire import Request
 
+FOUND_MAX, FOUND_CHARS_MAX = 1_024, 256
+"""Matches that a table remembers, and the longest path and query of one: a few hundred KB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -65,6 +68,8 @@ class RestTable:
 
     def __init__(self, operations: Iterator[OperationModel]) -> None:
         self._root = _Node()
+        self._found: dict[tuple[str, str, str], Match] = {}
+        """Matches of requests made lately, where headers have no say: one path is invoked again and again."""
         for operation in operations:
             self._add(operation.http["method"], pattern_of(operation))
 
@@ -83,6 +88,10 @@ class RestTable:
 
     def match(self, request: Request) -> Match | None:
         """The operation for a request's method, path, query string and headers."""
+        asked = (request.method, request.path, request.query)
+        known = self._found.get(asked)
+        if known is not None:
+            return known
         segments = request.path.lstrip("/").split("/")
         pairs = dict(pair.partition("=")[::2] for pair in request.query.split("&") if pair)
         names = frozenset(pairs)
@@ -94,7 +103,12 @@ class RestTable:
         if not fitting:
             return None
         best = max(fitting, key=lambda pattern: pattern.weight(names, request.headers))
-        return Match(best.operation, _labels(best, segments))
+        match = Match(best.operation, _labels(best, segments))
+        if len(fitting) == 1 and len(request.path) + len(request.query) <= FOUND_CHARS_MAX:
+            if len(self._found) >= FOUND_MAX:
+                self._found.clear()
+            self._found[asked] = match
+        return match
 
 
 def _walk(node: _Node, segments: list[str], at: int, method: str) -> Iterator[Pattern]:

@@ -17,6 +17,7 @@ import uvicorn
 from windlass.aws.wire import Request, Response
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX
 from windlass.front.admit import refused
+from windlass.front.corked import CorkedHttp
 from windlass.front.nodes import refuse
 
 BODY_BYTES_MAX = 70_167_211 + 65_536
@@ -202,7 +203,7 @@ def make_server(
     logging.getLogger("uvicorn.error").addFilter(_FALSE_ALARMS)
     config = uvicorn.Config(
         asgi(answer, doors, hosts),
-        http="httptools",
+        http=CorkedHttp,
         loop="none",
         ws="websockets-sansio",
         ws_max_size=FROM_NODE_BYTES_MAX,

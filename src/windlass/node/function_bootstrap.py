@@ -83,7 +83,7 @@ class RuntimeClient:
         return int(lines[0].split(" ")[1]), headers, b"".join(parts)
 
     def _receive(self) -> bytes:
-        data = self._socket.recv(262144)
+        data = self._socket.recv(65536)  # more would be mapped and unmapped each time
         if not data:
             raise Lost
         return data

@@ -10,10 +10,11 @@ import contextlib
 import os
 import signal
 from collections.abc import Collection
-from pathlib import Path
 
 from windlass.node import proc
 
+_STATUS_BYTES_MAX = 16 * 1024
+"""More than /proc/PID/status ever says."""
 _AGAIN_S, _TRIES = 0.01, 200
 """How soon after killing processes it is looked for more that they left, and how often."""
 
@@ -50,8 +51,12 @@ async def clear_marked(unit_id: str) -> None:
 def memory_mib(pid: int, field: str = "VmHWM") -> int:
     """Resident memory in MiB, rounded up: "VmHWM" the most so far, "VmRSS" now. 0 where /proc has none."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        file = os.open(f"/proc/{pid}/status", os.O_RDONLY)
+        try:
+            text = os.read(file, _STATUS_BYTES_MAX)  # each event's REPORT asks: no more calls than needed
+        finally:
+            os.close(file)
     except OSError:
         return 0
-    _, found, rest = text.partition(field + ":")
+    _, found, rest = text.partition(field.encode() + b":")
     return -(-int(rest.split(None, 1)[0]) // 1024) if found else 0
