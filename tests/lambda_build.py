@@ -99,8 +99,10 @@ class Lambda:
     plane: Plane
     node: PlayedNode
 
-    async def do(self, operation: str, **params: Any) -> Result:
-        return await self.plane.calls.run("lambda", operation, params, caller=a_caller(), region=REGION)
+    async def do(self, operation: str, *, traced: str = "", **params: Any) -> Result:
+        """Call it; `traced` is the request's X-Amzn-Trace-Id."""
+        run = self.plane.calls.run
+        return await run("lambda", operation, params, caller=a_caller(), region=REGION, trace_id=traced)
 
     async def create(self, name: str = "f", **params: Any) -> Result:
         """Create a function: Pending."""

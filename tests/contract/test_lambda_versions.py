@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.test_lambda_functions import code_of, create
 from tests.contract.test_lambda_invoke import deploy, invoke
+from tests.fault.waiting import until
 from tests.lambda_build import a_zip
 from tests.process import PlaneProcess
 
@@ -370,3 +371,38 @@ def test_other_accounts_by_policy(aws: Any, account: str, plane: PlaneProcess) -
         assert code_of(call)[:2] == (403, "AccessDeniedException")
     aws.remove_permission(FunctionName="f", Qualifier="open", StatementId="s")
     assert code_of(other.invoke, FunctionName=arn) == refusal
+
+
+LOOP = """
+import boto3
+sqs = boto3.client("sqs")
+def handler(event, context):
+    [record] = event["Records"]
+    url, count = record["body"].split()
+    sqs.send_message(QueueUrl=url, MessageBody=f"{url} {int(count) + 1}")
+"""
+
+
+def test_a_loop_through_a_queue_is_stopped(aws: Any, account: str, client: Client) -> None:
+    """A function that feeds its own queue, with nothing but boto3: the 17th message runs nothing."""
+    sqs, logs = client("sqs"), client("logs")
+    url = sqs.create_queue(QueueName="loop", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    deploy(aws, account, LOOP, Timeout=60)
+    mapping = aws.create_event_source_mapping(
+        FunctionName="f", EventSourceArn=f"arn:aws:sqs:{aws.meta.region_name}:{account}:loop", BatchSize=1
+    )["UUID"]
+    sqs.send_message(QueueUrl=url, MessageBody=f"{url} 1")
+
+    def stopped() -> bool:
+        result = aws.get_event_source_mapping(UUID=mapping).get("LastProcessingResult", "")
+        return "the loop is stopped" in result
+
+    def runs() -> int:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName="/aws/lambda/f", filterPattern="START"
+        )
+        return sum(event["message"].startswith("START") for page in pages for event in page["events"])
+
+    until(stopped, "the loop is stopped")
+    until(lambda: runs() == 16, "all that ran is in the log")
+    aws.delete_event_source_mapping(UUID=mapping)

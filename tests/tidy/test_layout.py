@@ -172,6 +172,7 @@ PURE = (
     "services/lambda_/provisioned.py",
     "services/lambda_/records.py",
     "services/lambda_/resource_policy.py",
+    "services/lambda_/recursion.py",
     "services/lambda_/retries.py",
     "services/lambda_/vpc_faults.py",
     "services/lambda_/vpc_plan.py",

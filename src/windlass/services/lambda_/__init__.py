@@ -148,7 +148,6 @@ SERVICE = Service(
         "PublishLayerVersion": "content in the request only; no S3, no customer keys",
         "AddLayerVersionPermission": "an organization matches nobody: there are none",
         "PutRuntimeManagementConfig": "Manual is refused: functions run on what their machine has",
-        "PutFunctionRecursionConfig": "stored and read back; loops are not detected",
         "AddPermission": "lets in other accounts and callers of URLs; AWS services need no permission",
         "PutFunctionEventInvokeConfig": _DESTINATIONS,
         "UpdateFunctionEventInvokeConfig": _DESTINATIONS,

@@ -29,6 +29,7 @@ from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.metering import Subject
 from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
 from windlass.services.lambda_.records import Condition, Origin, Outcome, error_message, letters
+from windlass.services.lambda_.recursion import RECURSIVE
 from windlass.services.lambda_.retries import Again, Attempt, Done, Drop, decide, rules, too_old
 from windlass.services.lambda_.target import Target
 from windlass.services.plane import Plane
@@ -219,7 +220,8 @@ def _origin(event: AsyncEvent, function: Function, target: Target | Fault) -> Or
 
 
 def _refused(fault: Fault) -> Tried:
-    return Tried("throttled", Outcome(fault.status or SYSTEM_ERROR, message=fault.message))
+    attempt: Attempt = "loop" if fault.code == RECURSIVE else "throttled"
+    return Tried(attempt, Outcome(fault.status or SYSTEM_ERROR, message=fault.message))
 
 
 def _setting(plane: Plane, name: str, default: int) -> int:

@@ -22,6 +22,7 @@ from windlass.services.lambda_.measuring import Measuring, subject_of
 from windlass.services.lambda_.model import Function, Version
 from windlass.services.lambda_.names import not_ready
 from windlass.services.lambda_.pool import Warm
+from windlass.services.lambda_.recursion import RUNS_MAX, mark_of, one_more, runs, stopped
 from windlass.services.lambda_.target import Target, latest, published
 from windlass.services.lambda_.tracing import trace_id
 from windlass.services.lambda_.transitions import invoked
@@ -80,10 +81,13 @@ class Invoker:
     async def invoke(self, target: Target, event: Event) -> InvokeResult:
         """Run the event; its result may be a function error.
 
-        Raises Fault (TooManyRequestsException, ServiceException) and Retry when the node was lost on the
-        way: the event may have run then.
+        Raises Fault (TooManyRequestsException, ServiceException, RecursiveInvocationException) and Retry
+        when the node was lost on the way: the event may have run then.
         """
         subject, add = subject_of(target), self._measuring.add
+        if self._loops(target.function, event):
+            add(subject, "RecursiveInvocationsDropped")
+            raise stopped(target.function.arn)
         pool = self._environments.pool(target.pool)
         provisioned = pool.provisioned_idle > 0
         try:
@@ -103,6 +107,11 @@ class Invoker:
         add(subject, "Errors", 1 if result.error else 0)
         add(subject, "Duration", result.duration_ns / MILLISECOND)
         return result
+
+    def _loops(self, function: Function, event: Event) -> bool:
+        if function.recursive_loop == "Allow" or not event.trace_id:
+            return False
+        return runs(event.trace_id, mark_of(function.arn)) >= RUNS_MAX
 
     async def _run(self, target: Target, event: Event) -> InvokeResult:
         started, began = 0, self._plane.clock.now()
@@ -124,6 +133,7 @@ class Invoker:
 
     async def _hand_over(self, target: Target, environment: Warm, event: Event) -> InvokeResult:
         """Give it to the environment. One whose end is unknown gets no other event."""
+        trace = trace_id(event.trace_id, self._plane.clock.now(), self._ids.hex(40))
         invoke = Invoke(
             request_id=event.request_id,
             unit_id=environment.unit_id,
@@ -132,7 +142,7 @@ class Invoker:
             function_arn=target.arn,
             tail=event.tail,
             client_context=event.client_context,
-            trace_id=trace_id(event.trace_id, self._plane.clock.now(), self._ids.hex(40)),
+            trace_id=one_more(trace, mark_of(target.function.arn)),
         )
         result = await self._ask(target, environment, invoke)
         if result.settling:

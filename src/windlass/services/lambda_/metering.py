@@ -31,6 +31,7 @@ KINDS: Mapping[str, Kind] = {
     "Invocations": _COUNT,
     "Errors": _COUNT,
     "Throttles": _COUNT,
+    "RecursiveInvocationsDropped": _COUNT,
     "Duration": _TIME,
     "ConcurrentExecutions": _LEVEL,
     "UnreservedConcurrentExecutions": _LEVEL,

@@ -20,8 +20,11 @@ from windlass.services.lambda_.limits import (
     ASYNC_RETRIES_MAX,
 )
 
-Attempt = Literal["success", "function_error", "throttled", "reserved_none"]
-"""How it went; "throttled" also stands for system errors, "reserved_none" for reserved concurrency 0."""
+Attempt = Literal["success", "function_error", "throttled", "reserved_none", "loop"]
+"""How it went; "throttled" also stands for system errors, "reserved_none" for reserved concurrency 0,
+
+"loop" for a loop of invocations that is stopped.
+"""
 Given = Literal["RetriesExhausted", "EventAgeExceeded"]
 """Why an event was given up: `condition` in a destination's record."""
 
@@ -83,7 +86,7 @@ def decide(event: AsyncEvent, attempt: Attempt, rules: Rules, now: Instant) -> V
     match attempt:
         case "success":
             return Done()
-        case "reserved_none":
+        case "reserved_none" | "loop":
             return Drop("RetriesExhausted")
         case "function_error":
             if event.errors >= rules.retries:

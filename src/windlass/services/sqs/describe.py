@@ -159,14 +159,14 @@ def _system_attributes(queue: Queue, row: Message) -> dict[str, str]:
     return shown
 
 
-def sent(content: Content, body_md5: str) -> dict[str, Any]:
-    """SendMessage's answer, but for the sequence number."""
+def sent(content: Content, body_md5: str, trace: str) -> dict[str, Any]:
+    """SendMessage's answer, but for the sequence number. `trace`: what was sent as a system attribute."""
     shown = {"MessageId": content.id, "MD5OfMessageBody": body_md5}
     if content.attributes:
         shown["MD5OfMessageAttributes"] = md5.of_attributes(content.attributes)
-    if content.trace:
-        trace = Attribute("AWSTraceHeader", "String", content.trace)
-        shown["MD5OfMessageSystemAttributes"] = md5.of_attributes([trace])
+    if trace:
+        attribute = Attribute("AWSTraceHeader", "String", trace)
+        shown["MD5OfMessageSystemAttributes"] = md5.of_attributes([attribute])
     return shown
 
 

@@ -26,6 +26,8 @@ from windlass.services.sqs.model import Attribute, Queue
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0B\x0C\x0E-\x1F\uD800-\uDFFF\uFFFE\uFFFF]")
 # What XML 1.0 has not (API SendMessage). The other way round, ranges up to U+10FFFF, takes 10 ms to compile.
 _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_TRACE = re.compile(r"[\x20-\x7e]{0,512}")
+"""What a trace header looks like; longer than AWS's own are, by far."""
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _ATTRIBUTE_TYPE = re.compile(r"(String|Number|Binary)(\..*)?", re.DOTALL)
 _NUMBER_DIGITS_MAX = 38
@@ -160,6 +162,14 @@ def _trace(given: Mapping[str, Mapping[str, Any]]) -> str:
                 "Message system attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'."
             )
     return str(given["AWSTraceHeader"]["StringValue"])
+
+
+def passed_on(header: str) -> str:
+    """The trace header of the request itself, which counts when the message has none of its own.
+
+    SQS developer guide, "Tracing Amazon SQS queues with AWS X-Ray". What is no such header is dropped.
+    """
+    return header if _TRACE.fullmatch(header) else ""
 
 
 def _attribute(name: str, value: Mapping[str, Any]) -> Attribute:

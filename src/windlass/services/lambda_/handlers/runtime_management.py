@@ -1,7 +1,7 @@
-"""When the runtime of a function is updated, and what happens to loops of invocations: kept settings.
+"""When the runtime of a function is updated, and whether loops of invocations are stopped (recursion.py).
 
-Known gaps: a function runs on what its machine has, so no version of a runtime can be held on to (Manual is
-refused); loops are not detected, so what PutFunctionRecursionConfig says changes nothing.
+Known gap: a function runs on what its machine has, so no version of a runtime can be held on to (Manual is
+refused).
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ class Record:
     group: str
     """Message group; empty on standard queues."""
     json: bytes
+    trace: str = ""
+    """AWSTraceHeader, as its sender had it."""
 
 
 @dataclass(frozen=True, slots=True)

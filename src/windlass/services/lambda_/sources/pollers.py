@@ -19,6 +19,7 @@ from windlass.services.lambda_.find import version_at
 from windlass.services.lambda_.invoke import Event, Invoker
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import FUNCTIONS, Settings
+from windlass.services.lambda_.recursion import RECURSIVE, deepest
 from windlass.services.lambda_.sources import batch, limits, outcome, scaling
 from windlass.services.lambda_.sources.batch import Record
 from windlass.services.lambda_.sources.counting import Counting
@@ -200,7 +201,8 @@ class PollerGroup:
 
     async def _run(self, records: tuple[Record, ...], gathered: Gathered) -> Outcome:
         """Invoke once; an invocation that was refused is tried again while the messages stay hidden."""
-        event = Event(self._ids.uuid(), batch.event(records))
+        trace = deepest(record.trace for record in records)
+        event = Event(self._ids.uuid(), batch.event(records), trace_id=trace)
         item_failures = self._mapping.rules.item_failures
         refusals = 0
         while True:
@@ -214,7 +216,7 @@ class PollerGroup:
                 if refusals == 1:
                     self._slow_down()
                 again = self._plane.clock.now() + scaling.retry_wait(refusals, self._scaling)
-                if self.closed or fault.code == GONE or again > await gathered.last_start():
+                if self.closed or fault.code in (GONE, RECURSIVE) or again > await gathered.last_start():
                     return Outcome((), records, fault.message)
                 self._counting.add("FailedInvokeEventCount", len(records))
                 await self._waits.pause(again)

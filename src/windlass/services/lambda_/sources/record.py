@@ -72,6 +72,7 @@ def record_of(fields: Mapping[str, Any]) -> Record:
         receipt=fields["receiptHandle"],
         group=fields["attributes"].get("MessageGroupId", "") if _is_fifo(fields) else "",
         json=msgspec.json.encode(fields),
+        trace=fields["attributes"].get("AWSTraceHeader", ""),
     )
 
 

@@ -126,11 +126,11 @@ def _send(tx: Transaction, call: Call, queue: Queue, asked: entry.Entry) -> Resu
         now,
         call.caller.user_id,
         asked.attributes,
-        asked.trace,
+        asked.trace or entry.passed_on(call.trace_id),
         asked.group_id,
         asked.dedup_id,
     )
-    answer = describe.sent(content, md5.of_bytes(asked.data))
+    answer = describe.sent(content, md5.of_bytes(asked.data), asked.trace)
     if not queue.fifo:
         contents.append(
             tx, arrival(queue, call.part(Sequences).next(queue.id, now), content, asked.delay_s, now)
