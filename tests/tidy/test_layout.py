@@ -76,6 +76,7 @@ PURE = (
     "node/function_users.py",
     "node/function_outcome.py",
     "node/function_records.py",
+    "node/function_subscriptions.py",
     "node/function_phases.py",
     "node/health.py",
     "node/docker_spec.py",

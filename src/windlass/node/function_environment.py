@@ -46,10 +46,12 @@ from windlass.node.function_packages import Files
 from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_programs import INVALID_ENTRYPOINT, NoProgram, program, start_fault
 from windlass.node.function_shutdown import Occupants
+from windlass.node.function_telemetry import Telemetry
 from windlass.node.runner import Seat
-from windlass.node.runtime_api import Event, RuntimeApi
+from windlass.node.runtime_api import Event, Part, RuntimeApi
 from windlass.node.sandbox import Sandbox as Network
 from windlass.node.sandbox_process import SandboxProcess
+from windlass.node.telemetry_api import PREFIXES, TelemetryApi
 
 State: TypeAlias = Literal["new", "init", "ready", "invoke", "broken", "over"]
 """In "broken" nothing runs: the next event initialises again. In "over" nothing will ever run."""
@@ -85,11 +87,16 @@ class FunctionEnvironment:
         self._changed = asyncio.Event()
         """Something was heard that may be waited for; see `_reach`."""
         self._registered = ExtensionsApi(facts, self._changed.set)
-        self._api = RuntimeApi(self, {"/2020-01-01/": self._registered})
+        self._telemetry = Telemetry(seat, self._log)
+        parts: dict[str, Part] = {
+            prefix: TelemetryApi(api, self._registered, self._telemetry, self._log)
+            for prefix, api in PREFIXES.items()
+        }
+        self._api = RuntimeApi(self, {"/2020-01-01/": self._registered, **parts})
         self._runtime = SandboxProcess(seat, self._output, lambda: self._api.connected, self._runtime_ended)
         self._extensions = Extensions(seat, self._log, self._registered, self._process_ended)
         self._occupants = Occupants(
-            self._runtime, self._extensions, self._registered, self._changed, self._now
+            self._runtime, self._extensions, self._registered, self._telemetry, self._changed, self._now
         )
         self._layers: Path | None = None
         self._sandbox: Sandbox | None = None
@@ -121,6 +128,7 @@ class FunctionEnvironment:
         Returns when the initialisation has begun. Raises OSError without a listener.
         """
         self._sandbox = sandbox
+        self._telemetry.netns = network.netns
         port = await self._api.listen(network.netns)
         if self._state == "over":
             self._api.close()
@@ -221,6 +229,7 @@ class FunctionEnvironment:
         """Start the runtime, and wait until it asks for an event or something fails."""
         assert self._sandbox is not None, "begin comes first"
         self._state = "init"
+        self._telemetry.open()
         kind = records.kind(self._function.ahead)
         self._log.platform(records.init_start(self._runs.shown, self._runs.notice, phase, kind))
         began = self._now()
@@ -235,6 +244,7 @@ class FunctionEnvironment:
         self._log.platform(records.init_runtime_done(phase, kind, verdict(self._failure)))
         self._registered.close()
         await self._reach(self._registered.settled)
+        self._telemetry.close()
         took, how = self._now() - began, verdict(self._failure)
         self._stop_watch()
         self._occupants.drain()

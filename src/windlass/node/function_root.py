@@ -61,6 +61,7 @@ def enter(data: str, shown: Sequence[str], runtime: Sequence[str]) -> list[tuple
     (hidden / "data").mkdir(parents=True)
     hidden.chmod(0o700)
     _mount(data, hidden / "data", _BIND)
+    _show_hosts(root, hidden / "hosts")
     kept = _keep([Path(name).resolve() for name in shown], root)
     _mount_proc(root / "proc")
     os.chdir(root)
@@ -142,6 +143,14 @@ def _show_name_servers(root: Path) -> None:
     real = Path("/etc/resolv.conf").resolve()
     if real.parts[1] == "run" and real.is_file():
         _bind(real.parent, _in(root, real.parent))
+
+
+def _show_hosts(root: Path, own: Path) -> None:
+    """The host's names, and those that AWS has for the environment itself: extensions listen there."""
+    hosts = Path("/etc/hosts")
+    if hosts.is_file():
+        own.write_bytes(hosts.read_bytes() + b"\n127.0.0.1\tsandbox.localdomain sandbox\n")
+        _bind_at(own, _in(root, hosts), _BIND)
 
 
 def _make_devices(directory: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant
 from windlass.node.extensions_api import ExtensionsApi
 from windlass.node.function_extensions import Extensions
+from windlass.node.function_telemetry import Telemetry
 from windlass.node.sandbox_process import SandboxProcess
 
 INTERNAL: Duration = 500 * MILLISECOND
@@ -30,6 +31,7 @@ class Occupants:
     runtime: SandboxProcess
     extensions: Extensions
     registered: ExtensionsApi
+    telemetry: Telemetry
     changed: asyncio.Event
     now: Callable[[], Instant]
 
@@ -48,6 +50,8 @@ class Occupants:
             self.runtime.terminate()
             await self._until(lambda: not self.runtime.pid, budget * _RUNTIME_SHARE_PERCENT // 100)
             self.runtime.kill()
+            self.drain()
+            self.telemetry.flush()
             self.extensions.say_goodbye(reason, deadline // MILLISECOND)
             await self._until(lambda: not self.extensions.running, deadline - self.now())
         self.runtime.kill()
@@ -59,6 +63,7 @@ class Occupants:
         """Kill everything at once, and hear no more of it."""
         self.runtime.drop()
         self.extensions.drop()
+        self.telemetry.drop()
 
     def drain(self) -> None:
         """Take what they have written so far."""
