@@ -231,7 +231,9 @@ def wait(place: Place, told: tuple[Region, Region]) -> NoReturn:
         for group in place.groups:
             os.write(group, b"0")
         close_all_but([place.socket])
-        request = Request(*receive(socket.socket(fileno=place.socket)))
+        control = socket.socket(fileno=place.socket)
+        request = Request(*receive(control))
+        control.detach()  # open until there is nothing left to fail
         become(place, request, told)
     except Exception as error:
         fail(place, error)
