@@ -48,6 +48,19 @@ def test_a_vpc_costs_a_cold_start_less_than_it_did() -> None:
     assert old > 7_000 and new < 1_000
 
 
+def test_a_burst_finds_one_environment_for_each_request() -> None:
+    """Cold, warm, in turn, reserved, provisioned: environments, cold starts and throttles as promised."""
+    rows = watch("concurrency", "--runner", "process", "--requests", "14")
+    counts = {name: [*map(int, row[1:6]), row[-1]] for name, row in rows.items() if row[-1] in ("yes", "no")}
+    assert counts == {
+        "cold": [14, 14, 0, 14, 14, "yes"],
+        "warm": [14, 14, 0, 14, 0, "yes"],
+        "in turn": [14, 14, 0, 1, 0, "yes"],
+        "reserved": [14, 10, 4, 10, 0, "yes"],
+        "provisioned": [14, 14, 0, 14, 4, "yes"],
+    }
+
+
 def drain(runner: str) -> None:
     rows = watch("backlog", "--runner", runner)
     assert rows["act 1"][1:4] == ["25", "10", "10"]

@@ -53,12 +53,18 @@ class AdminClient:
             ) from None
 
 
-def aws_client(service: str, endpoint: str, account: str, region: str) -> BaseClient:
-    """A boto3 client for that account of that plane, whatever the user's own AWS settings are."""
+def aws_client(service: str, endpoint: str, account: str, region: str, **config: Any) -> BaseClient:
+    """A boto3 client for that account of that plane, whatever the user's own AWS settings are.
+
+    `config` is botocore's.
+    """
     import boto3  # slow to import, and few commands need it
+    from botocore.config import Config
 
     session = boto3.session.Session(aws_access_key_id=account, aws_secret_access_key="windlass")
-    client: BaseClient = session.client(service, endpoint_url=endpoint, region_name=region)  # type: ignore[call-overload]
+    client: BaseClient = session.client(  # type: ignore[call-overload]
+        service, endpoint_url=endpoint, region_name=region, config=Config(**config)
+    )
     return client
 
 

@@ -50,6 +50,7 @@ class Demo(StrEnum):
     backlog = "backlog"
     rollout = "rollout"
     cold_start = "cold-start"
+    concurrency = "concurrency"
 
 
 def _print_version(asked: bool) -> None:
@@ -121,15 +122,18 @@ def demo(
     runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
     tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
     starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
+    requests: Annotated[int, typer.Option(min=11, max=200, help="concurrency: how many at once.")] = 50,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
-    from windlass.cli.demos import backlog, cold_start, rollout
+    from windlass.cli.demos import backlog, cold_start, concurrency, rollout
 
     match name:
         case Demo.rollout:
             code = rollout.run(runner.value, tasks)
         case Demo.cold_start:
             code = cold_start.run(runner.value, starts)
+        case Demo.concurrency:
+            code = concurrency.run(runner.value, requests)
         case _:
             code = backlog.run(runner.value)
     raise SystemExit(code)
