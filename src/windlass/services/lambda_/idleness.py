@@ -2,8 +2,8 @@
 
 Uses are not written down: that would put a write into every invocation. Whoever has an environment is in use,
 and that is noted now and then, at most so late that a restart of the plane changes nothing that matters.
-Only what has something outside to take back becomes Inactive: here those in a VPC (Lambda developer guide,
-"Lambda function states"). Known gaps: images, snapshots.
+Only what has something outside to take back becomes Inactive: what is in a VPC, or of an image (Lambda
+developer guide, "Lambda function states").
 """
 
 from __future__ import annotations

@@ -256,8 +256,9 @@ class Environment:
 
 
 def _at_rest(row: Function | Version) -> bool | None:
-    """Active, and with something outside that can be taken back."""
-    return True if row.state == "Active" and not row.changing and row.has_vpc else None
+    """Active, and with something outside that can be taken back: a VPC's interfaces, an image's copies."""
+    outside = row.has_vpc or row.shown.image is not None
+    return True if row.state == "Active" and not row.changing and outside else None
 
 
 FUNCTIONS: Table[Function] = Table(

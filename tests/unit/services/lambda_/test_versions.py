@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.lambda_build import ROLE, Lambda, a_lambda, a_zip
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.event_model import ASYNC_EVENTS
-from windlass.services.lambda_.model import ALIASES, VERSIONS, Alias, Version
+from windlass.services.lambda_.model import ALIASES, FUNCTIONS, VERSIONS, Alias, Image, Version
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 
@@ -188,5 +189,27 @@ def test_code_storage_has_a_limit() -> None:
                 await world.do("PublishVersion", FunctionName="f")
             await world.do("DeleteFunction", FunctionName="f:1")
             assert (await world.do("PublishVersion", FunctionName="f"))["Version"] == "2"
+
+    asyncio.run(story())
+
+
+def test_publishing_a_function_of_an_image() -> None:
+    """CodeSha256 is the image's digest then; another version is published only for another digest."""
+
+    async def story() -> None:
+        async with a_lambda() as world:
+            await world.function()
+
+            def runs(digest: str) -> None:
+                row = world.row()
+                image = Image("app:1", resolved=f"app@sha256:{digest}")
+                wanted = replace(row.wanted, code_sha256="", code_size=0, image=image)
+                with world.plane.store.transact() as tx:
+                    tx[FUNCTIONS].put(replace(row, wanted=wanted, served=wanted))
+
+            for number, digest in (("1", "a" * 64), ("1", "a" * 64), ("2", "b" * 64)):
+                runs(digest)
+                made = await world.do("PublishVersion", FunctionName="f", CodeSha256=digest)
+                assert (made["Version"], made["CodeSha256"]) == (number, digest)
 
     asyncio.run(story())

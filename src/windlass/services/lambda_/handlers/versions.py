@@ -24,7 +24,7 @@ def publish_version(call: Call, params: Params) -> Result:
         function = require(call, params)
         may_change(function)
         match_revision(params.get("RevisionId"), function.revision_id)
-        actual = describe.code_sha256(function.wanted.code_sha256)
+        actual = describe.configuration(function)["CodeSha256"]
         expected = params.get("CodeSha256") or actual
         if expected != actual:
             raise invalid(
