@@ -215,3 +215,48 @@ def test_kill_of_the_agent(function: Function) -> None:
     until(lambda: status(task["taskArn"]) == "STOPPED", "the task is stopped by the next agent")
     [stopped] = ecs.describe_tasks(tasks=[task["taskArn"]])["tasks"]
     assert (stopped["containers"][0]["exitCode"], stopped["stopCode"]) == (143, "UserInitiated")
+
+
+class Publisher:
+    """Changes and publishes the function in a thread until the plane is gone; `numbers` were answered."""
+
+    def __init__(self, function: Function) -> None:
+        self.numbers: list[str] = []
+        self._aws = function.aws()
+        self._thread = threading.Thread(target=self._publish)
+        self._thread.start()
+
+    def _publish(self) -> None:
+        try:
+            for timeout in range(61, 900):
+                self._aws.update_function_configuration(FunctionName="f", Timeout=timeout)
+                self._aws.get_waiter("function_updated_v2").wait(FunctionName="f")
+                self.numbers.append(self._aws.publish_version(FunctionName="f")["Version"])
+        except BotoCoreError:
+            return
+
+    def wait(self) -> None:
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "it publishes on"
+
+
+def test_versions_outlive_the_plane_and_keep_their_environments(function: Function) -> None:
+    """Killed while it publishes: what was answered is there, numbers go on, version 1 runs where it ran."""
+    aws, plane = function.aws(), function.plane
+    aws.publish_version(FunctionName="f")
+    aws.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    aws.get_waiter("published_version_active").wait(
+        FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 1}
+    )
+    pid = function.invoke(1, Qualifier="live")["Payload"]
+    publisher = Publisher(function)
+    until(lambda: len(publisher.numbers) > 1, "versions are published")
+    port = plane.port
+    plane.kill()
+    publisher.wait()
+    plane.start(port)
+    pages = function.aws().get_paginator("list_versions_by_function").paginate(FunctionName="f")
+    there = [version["Version"] for page in pages for version in page["Versions"]]
+    assert there[0] == "$LATEST" and set(there) >= {"1", *publisher.numbers}
+    assert [int(number) for number in there[1:]] == list(range(1, len(there)))
+    assert function.invoke(2, Qualifier="live")["Payload"] == pid
