@@ -165,6 +165,25 @@ def test_the_subnets_addresses_are_used_up() -> None:
     play(EACH, story)
 
 
+@pytest.mark.parametrize(("profile", "error"), [(EACH, "ENILimitReachedException"), (AWS, "")])
+def test_a_vpc_has_room_for_so_many_interfaces(profile: Profile, error: str) -> None:
+    """With a quota of one, a second environment of the old model is refused; in the new one it shares."""
+
+    async def story(aws: Lambda) -> None:
+        await aws.create("f", Timeout=60)
+        await aws.active_after("f")
+        event = aws.world.begin("event", aws.do("Invoke", FunctionName="f"))
+        if error:
+            await aws.world.pass_time(SECOND)
+            assert await aws.refused("f") == error
+        else:
+            await aws.do("Invoke", FunctionName="f")
+        await event
+        assert len(await aws.interfaces()) == 1
+
+    play(replace(profile, quotas={**profile.quotas, "lambda.interfaces_per_vpc": 1}), story)
+
+
 def test_a_function_that_cannot_be_connected_fails() -> None:
     """No address left: a new function is Failed; an update fails and the old configuration serves on."""
 

@@ -230,6 +230,7 @@ class Environments:
     def _row(
         self, target: Target, unit_id: str, interface_id: str, *, provisioned: bool = False
     ) -> Environment:
+        vpc = target.settings.vpc
         return Environment(
             unit_id,
             target.function.uid,
@@ -239,6 +240,7 @@ class Environments:
             version=target.version,
             interface_id=interface_id,
             provisioned=provisioned,
+            own_vpc=vpc.vpc_id if vpc is not None and self._vpc.attaches(target.settings) else "",
         )
 
     def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:

@@ -249,6 +249,8 @@ class Environment:
     interface_id: str = ""
     """The network interface that it speaks through, its own or a shared one; "" in no VPC."""
     provisioned: bool = False
+    own_vpc: str = ""
+    """The VPC in which that interface is its own; "" when it is shared."""
 
     @property
     def pool(self) -> str:
@@ -299,6 +301,7 @@ ENVIRONMENTS: Table[Environment] = Table(
     indexes={
         "uid": Index(of=lambda environment: environment.uid),
         "interface": Index(of=lambda environment: environment.interface_id or None),
+        "own_vpc": Index(of=lambda environment: environment.own_vpc or None),
         "provisioned": Index(of=lambda environment: environment.uid if environment.provisioned else None),
     },
 )

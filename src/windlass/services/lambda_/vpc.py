@@ -42,6 +42,8 @@ from windlass.services.plane import Plane
 
 MODEL = "lambda.vpc_model"
 SETUP, ATTACH, FREED = "lambda.hyperplane_setup", "lambda.interface_attach", "lambda.interface_freed"
+IN_VPC = "lambda.interfaces_per_vpc"
+"""Quota of Lambda's interfaces in one VPC; Lambda quotas, "Elastic network interfaces per VPC"."""
 REQUESTER = "lambda"
 GONE_STATES = ("Inactive", "Failed")
 """A function or version in these holds no interface."""
@@ -107,7 +109,7 @@ class VpcConnections:
         assert vpc is not None
         wish = Wish(function.account, function.region, REQUESTER, vpc.subnets, vpc.groups)
         try:
-            return self._make(tx, wish, function.name)
+            return self._make(tx, wish, vpc.vpc_id, function.name)
         except (NoInterface, Fault) as error:
             raise trouble(error.code).fault() from error
 
@@ -153,7 +155,7 @@ class VpcConnections:
                 for action in actions:
                     match action:
                         case Make(combination):
-                            self._share(tx, combination, wanted[combination], now)
+                            self._share(tx, combination, *wanted[combination], now)
                         case Keep(row):
                             tx[SHARED_INTERFACES].put(replace(row, free_at=0))
                         case Leave(row, free_at):
@@ -165,9 +167,9 @@ class VpcConnections:
         self._changed()
         return next_look(self._store[SHARED_INTERFACES].all(), now)
 
-    def _wanted(self) -> dict[Combination, str]:
-        """Every combination that is in use, with the name of a function that uses it."""
-        found: dict[Combination, str] = {}
+    def _wanted(self) -> dict[Combination, tuple[str, str]]:
+        """Every combination that is in use, with its VPC and the name of a function that uses it."""
+        found: dict[Combination, tuple[str, str]] = {}
         if not self.shares:
             return found
         for function in self._store[FUNCTIONS].by("vpc", True):
@@ -175,18 +177,19 @@ class VpcConnections:
             used = (serves, function.wanted if function.changing else None)
             for settings in filter(None, used):
                 for one in combinations(function.account, function.region, settings.vpc):
-                    found.setdefault(one, function.name)
+                    found.setdefault(one, (_vpc_id(settings), function.name))
         for version in self._store[VERSIONS].by("vpc", True):
             if version.state not in GONE_STATES:
                 for one in combinations(version.account, version.region, version.settings.vpc):
-                    found.setdefault(one, version.function)
+                    found.setdefault(one, (_vpc_id(version.settings), version.function))
         return found
 
-    def _share(self, tx: Transaction, combination: Combination, name: str, now: Instant) -> None:
+    def _share(self, tx: Transaction, combination: Combination, vpc_id: str, name: str, now: Instant) -> None:
         """Make the interface of a combination, or take down why there is none."""
         account, region, subnet_id, groups = combination
         try:
-            interface = self._make(tx, Wish(account, region, REQUESTER, (subnet_id,), groups), name)
+            wish = Wish(account, region, REQUESTER, (subnet_id,), groups)
+            interface = self._make(tx, wish, vpc_id, name)
         except (NoInterface, Fault) as error:
             self._refused[combination] = Refused(now, trouble(error.code))
             self._plane.journal.note("lambda", name, "no interface", f"{subnet_id}: {error.code}")
@@ -196,7 +199,12 @@ class VpcConnections:
         tx[SHARED_INTERFACES].put(row)
         self._note(row, "interface made", f"for {name} and whoever else is in {subnet_id} with its groups")
 
-    def _make(self, tx: Transaction, wish: Wish, name: str) -> Interface:
+    def _make(self, tx: Transaction, wish: Wish, vpc_id: str, name: str) -> Interface:
+        """Raises NoInterface and Fault with EC2's codes."""
+        most = self._plane.quotas.value(IN_VPC, (wish.account, wish.region))
+        there = tx[SHARED_INTERFACES].count("vpc", vpc_id) + tx[ENVIRONMENTS].count("own_vpc", vpc_id)
+        if most is not None and there >= most:
+            raise NoInterface(wish.subnets[0], "NetworkInterfaceLimitExceeded")
         making = self._interfaces.begin(tx, wish, self._plane.clock.now(), self._ids)
         return making.make(f"AWS Lambda VPC ENI-{name}-{self._ids.uuid()}", "")
 
@@ -206,3 +214,7 @@ class VpcConnections:
     @property
     def _interfaces(self) -> Interfaces:
         return self._plane.calls.part(Interfaces)
+
+
+def _vpc_id(settings: Settings) -> str:
+    return settings.vpc.vpc_id if settings.vpc is not None else ""

@@ -65,5 +65,8 @@ SHARED_INTERFACES: Table[SharedInterface] = Table(
     name="lambda.shared_interface",
     row=SharedInterface,
     key=attrgetter("combination"),
-    indexes={"interface": Index(of=lambda row: row.interface.id)},
+    indexes={
+        "interface": Index(of=lambda row: row.interface.id),
+        "vpc": Index(of=lambda row: row.interface.vpc_id),
+    },
 )

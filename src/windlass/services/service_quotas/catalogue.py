@@ -80,6 +80,12 @@ _NUMBERS = (
     Quota("lambda", "L-2ACBD22F", "Function and layer storage", "lambda.code_storage_gb"),
     Quota(
         "lambda",
+        own_code("lambda.interfaces_per_vpc"),
+        "Elastic network interfaces per VPC",
+        "lambda.interfaces_per_vpc",
+    ),
+    Quota(
+        "lambda",
         own_code("lambda.mapping_filters"),
         "Filters of an event source mapping",
         "lambda.mapping_filters",
