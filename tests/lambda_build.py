@@ -15,6 +15,7 @@ from typing import Any
 from tests.build import ACCOUNT, REGION, a_caller
 from windlass.aws.calls import Result
 from windlass.aws.quotas import Profile
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import NODES, UNITS, Node, Unit
 from windlass.kernel.bucket import Rate
@@ -66,6 +67,13 @@ class PlayedNode:
 
     def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
         """As little."""
+
+    def connected(self) -> list[str]:
+        return ["n"]
+
+    async def prepare(self, node_id: str, question: Prepare) -> Prepared:
+        """Have everything there, and nothing to say of it."""
+        return Prepared(question.request_id)
 
     def dismiss(self, node_id: str, why: str) -> None:
         raise AssertionError("nothing of Lambda dismisses a node")

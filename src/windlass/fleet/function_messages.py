@@ -34,26 +34,35 @@ class StartPhases(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.code + self.network + self.sandbox + self.runtime + self.init
 
 
-class FetchImage(msgspec.Struct, frozen=True, tag="fetch_image"):
-    """Plane → node: have this image there, for functions to come. Answered by `ImageFetched`."""
+class Package(msgspec.Struct, frozen=True):
+    """The zip file of a function or of a layer, by its SHA-256 in the plane's blob directory."""
+
+    sha256: str
+    path: str
+
+
+class Prepare(msgspec.Struct, frozen=True, tag="prepare", omit_defaults=True):
+    """Plane → node: have there what environments of a function will need. Answered by `Prepared`.
+
+    Either an `image`, or a `runtime` and the packages: the function's own, then its layers in their order.
+    """
 
     request_id: str
-    reference: str
+    image: str = ""
+    runtime: str = ""
+    packages: tuple[Package, ...] = ()
 
 
-class ImageFetched(msgspec.Struct, frozen=True, tag="image_fetched", omit_defaults=True):
-    """Node → plane: the image is there, under that digest; or `error` says why it cannot be."""
+class Prepared(msgspec.Struct, frozen=True, tag="prepared", omit_defaults=True):
+    """Node → plane: it is there; or `error` says why it cannot be.
+
+    `digest` is the image's. `notice` says what the function's owner should know of what will run it.
+    """
 
     request_id: str
     digest: str = ""
     error: str = ""
-
-
-class Layer(msgspec.Struct, frozen=True):
-    """A layer's zip file, by its SHA-256 in the plane's blob directory."""
-
-    sha256: str
-    path: str
+    notice: str = ""
 
 
 class FunctionImage(msgspec.Struct, frozen=True, omit_defaults=True):

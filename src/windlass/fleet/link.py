@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 from windlass.fleet import intake
 from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
-from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     Credentials,
     Hello,
@@ -61,8 +61,8 @@ class Links(Protocol):
         Raises Retry when the node's session is lost before the result came.
         """
 
-    async def fetch_image(self, node_id: str, fetch: FetchImage) -> ImageFetched:
-        """Have the node fetch an image for functions; raises Retry as `invoke` does."""
+    async def prepare(self, node_id: str, question: Prepare) -> Prepared:
+        """Have the node get ready for a function's environments; raises Retry as `invoke` does."""
 
     def dismiss(self, node_id: str, why: str) -> None:
         """End the node's session and tell it why, once what was decided about it is durable."""
@@ -176,11 +176,11 @@ class NodeLinks:
             raise Retry(f"node {node_id} is not connected")
         return await session.invoke(invoke)
 
-    async def fetch_image(self, node_id: str, fetch: FetchImage) -> ImageFetched:
+    async def prepare(self, node_id: str, question: Prepare) -> Prepared:
         session = self._sessions.get(node_id)
         if session is None:
             raise Retry(f"node {node_id} is not connected")
-        return await session.fetch_image(fetch)
+        return await session.prepare(question)
 
     def on_exec(self, told: ExecTold, lost: Callable[[str], None]) -> None:
         self._exec_told, self._exec_lost = told, lost

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
-from windlass.fleet.function_messages import FetchImage, FunctionImage, ImageFetched, Layer, StartPhases
+from windlass.fleet.function_messages import FunctionImage, Package, Prepare, Prepared, StartPhases
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
 from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
 
@@ -198,7 +198,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     init_timeout_s: float
     environment: tuple[tuple[str, str], ...] = ()
     log: LogTarget | None = None
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[Package, ...] = ()
     """In the order that they go to /opt: of two files of one path the later layer's counts."""
     ahead: bool = False
     """Initialise it before any event comes: it runs once that has succeeded, and ends if it fails."""
@@ -472,7 +472,7 @@ FromNode: TypeAlias = (
     | LogLines
     | Accepted
     | InvokeResult
-    | ImageFetched
+    | Prepared
     | CredentialsWanted
     | ProtectionWanted
     | SecretKept
@@ -487,7 +487,7 @@ FromPlane: TypeAlias = (
     | SecurityGroups
     | Ack
     | Invoke
-    | FetchImage
+    | Prepare
     | Credentials
     | Protection
     | SecretGiven

@@ -19,7 +19,7 @@ from windlass.fleet import intake
 from windlass.fleet.desired import Difference, difference, whole
 from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
 from windlass.fleet.frames import Transport, decode_from_node, encode
-from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -46,7 +46,7 @@ from windlass.kernel.faults import Bug, Fault, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Store
 
-A = TypeVar("A", InvokeResult, ImageFetched)
+A = TypeVar("A", InvokeResult, Prepared)
 INVOKES_PENDING_MAX = 10_000
 """Invokes in flight on one session; one more is refused with Retry."""
 INBOX_MESSAGES_MAX = 10_000
@@ -131,7 +131,7 @@ class Session:
         self._taken = asyncio.Event()
         self._closed = False
         self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
-        self._fetches: dict[str, asyncio.Future[ImageFetched]] = {}
+        self._preparing: dict[str, asyncio.Future[Prepared]] = {}
 
     # out
 
@@ -235,11 +235,11 @@ class Session:
             raise Bug("two invokes in flight have one request id", invoke.request_id)
         return await self._ask(self._invokes, invoke)
 
-    async def fetch_image(self, fetch: FetchImage) -> ImageFetched:
-        """Have the node fetch an image, however long it takes. Raises Retry when the session ends before."""
-        return await self._ask(self._fetches, fetch)
+    async def prepare(self, question: Prepare) -> Prepared:
+        """Have the node get ready, however long it takes. Raises Retry when the session ends before."""
+        return await self._ask(self._preparing, question)
 
-    async def _ask(self, waiting: dict[str, asyncio.Future[A]], question: Invoke | FetchImage) -> A:
+    async def _ask(self, waiting: dict[str, asyncio.Future[A]], question: Invoke | Prepare) -> A:
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         waiting[question.request_id] = answer
         try:
@@ -265,7 +265,7 @@ class Session:
         self._closed = True
         self._taken.set()
         self._transport.close()
-        waiting: list[asyncio.Future[Any]] = [*self._invokes.values(), *self._fetches.values()]
+        waiting: list[asyncio.Future[Any]] = [*self._invokes.values(), *self._preparing.values()]
         for answer in waiting:
             if not answer.done():
                 answer.set_exception(Retry(f"node {self.node_id}: {why}"))
@@ -291,8 +291,8 @@ class Session:
                     self.usage = {used.unit_id: used for used in units}
                 case InvokeResult() as result:
                     _resolve(self._invokes, result)
-                case ImageFetched() as fetched:
-                    _resolve(self._fetches, fetched)
+                case Prepared() as prepared:
+                    _resolve(self._preparing, prepared)
                 case Accepted() as accepted:
                     self._note_accepted(accepted.generation)
                     self._put_in(accepted)

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode
@@ -24,8 +24,9 @@ from windlass.node.function_interpreters import IMAGE, Runtime, find
 from windlass.node.function_launcher import Launcher, Place, Sandbox
 from windlass.node.function_networks import FunctionNetworks
 from windlass.node.function_outcome import gone
-from windlass.node.function_packages import Files, Packages
+from windlass.node.function_packages import Files, Packages, packages_of
 from windlass.node.function_process import kill_marked
+from windlass.node.images.store import Image
 from windlass.node.runner import Seat
 from windlass.node.sandbox import Sandbox as Network
 
@@ -84,15 +85,18 @@ class LambdaHost:
         environment = self._environments.get(invoke.unit_id)
         return gone(invoke) if environment is None else await environment.invoke(invoke)
 
-    async def fetch_image(self, fetch: FetchImage) -> ImageFetched:
-        """Have the image here: (its manifest's digest, of an imported one its id)."""
-        if self._images is None:
-            return ImageFetched(fetch.request_id, error=NO_IMAGES)
+    async def prepare(self, question: Prepare) -> Prepared:
+        """Have the image here, or packages unpacked and their runtime found, before anybody waits."""
         try:
-            image = await self._images.fetch(fetch.reference)
+            if question.image:
+                image = await self._image(question.image)
+                return Prepared(question.request_id, digest=image.digest or image.id)
+            await self._files.open(question.request_id, question.packages)
+            self._files.close(question.request_id)
+            runtime = await self._runtime(question.runtime)
         except BadCode as error:
-            return ImageFetched(fetch.request_id, error=str(error))
-        return ImageFetched(fetch.request_id, digest=image.digest or image.id)
+            return Prepared(question.request_id, error=str(error))
+        return Prepared(question.request_id, notice=runtime.notice)
 
     async def close(self) -> None:
         """Kill all environments and what they left."""
@@ -140,7 +144,7 @@ class LambdaHost:
     async def _of_package(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:
         """What an environment of a zip file and a runtime needs. Raises OSError, BadCode."""
         unit_id = environment.spec.unit_id
-        files = await self._files.open(unit_id, function)
+        files = await self._files.open(unit_id, packages_of(function))
         runtime = await self._runtime(function.runtime)
         self._note(unit_id, pull_stopped_at=self._now())
         network = await self._connect(environment)
@@ -152,14 +156,20 @@ class LambdaHost:
     async def _of_image(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:
         """What an environment of a container image needs. Raises OSError, BadCode."""
         unit_id = environment.spec.unit_id
-        if self._images is None or function.image is None:
-            raise BadCode(NO_IMAGES)
-        image = await self._images.fetch(function.image.reference)
+        assert function.image is not None
+        image = await self._image(function.image.reference)
+        assert self._images is not None
         self._note(unit_id, pull_stopped_at=self._now())
         network = await self._connect(environment)
         environment.enter("sandbox")
         sandbox = self._images.open(unit_id, function, image, network)
         return IMAGE, Files(Path(sandbox.task_root)), sandbox, network
+
+    async def _image(self, reference: str) -> Image:
+        """Raises BadCode."""
+        if self._images is None:
+            raise BadCode(NO_IMAGES)
+        return await self._images.fetch(reference)
 
     def _ended(self, unit_id: str, why: str) -> None:
         if self._environments.pop(unit_id, None) is None:
@@ -185,7 +195,11 @@ class LambdaHost:
             self._ended_lately.clear()
 
     async def _runtime(self, name: str) -> Runtime:
-        return await self._once(self._runtimes, name, partial(find, name))
+        """What runs functions of that runtime; what is missing is looked for each time."""
+        found = await self._once(self._runtimes, name, partial(find, name))
+        if found.family == "nodejs" and not found.path:
+            self._runtimes.pop(name, None)
+        return found
 
     async def _once(self, answers: dict[str, asyncio.Future[T]], key: str, work: Callable[[], T]) -> T:
         """Do the blocking work once however many ask; a failure is not kept."""

@@ -42,6 +42,11 @@ class Runtime:
     @property
     def notice(self) -> str:
         """What the owner of a function should know of it; empty when all is as asked."""
+        if self.family == "nodejs" and not self.path:
+            return (
+                f"Windlass runs {self.name} functions with the Node.js of the machine, and this one has "
+                "none: install it (on Debian and Ubuntu the package is called nodejs)"
+            )
         wanted = self.name.removeprefix(self.family).removesuffix("x").rstrip(".") + "."
         if not self.version or self.version.startswith(wanted):
             return ""

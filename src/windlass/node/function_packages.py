@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from windlass.fleet.function_messages import Package
 from windlass.fleet.messages import FunctionSpec
 from windlass.kernel.clock import HOUR, Duration, Instant
 from windlass.node.function_code import BadCode, Unpacked, merged, unpacked
@@ -31,6 +32,11 @@ class Files:
 
     task: Path
     layers: Path | None = None
+
+
+def packages_of(function: FunctionSpec) -> tuple[Package, ...]:
+    """The function's own package, then its layers in their order."""
+    return (Package(function.code_sha256, function.code_path), *function.layers)
 
 
 @dataclass(slots=True)
@@ -58,11 +64,13 @@ class Packages:
         self._room = room_bytes
         self._kept: dict[str, _Kept] = {}
 
-    async def open(self, unit_id: str, function: FunctionSpec) -> Files:
-        """Have the function's files there until `close`. Raises BadCode; then nothing is held."""
+    async def open(self, unit_id: str, packages: Sequence[Package]) -> Files:
+        """Have the files of a function and of its layers there until `close`.
+
+        Raises BadCode; then nothing is held.
+        """
         try:
-            task = await self._have(unit_id, function.code_sha256, function.code_path)
-            layers = [await self._have(unit_id, layer.sha256, layer.path) for layer in function.layers]
+            task, *layers = [await self._have(unit_id, package) for package in packages]
             if not layers:
                 return Files(task)
             return Files(task, layers[0] if len(layers) == 1 else await self._merge(unit_id, layers))
@@ -79,8 +87,9 @@ class Packages:
                 kept.users.discard(unit_id)
                 kept.used_at = self._now()
 
-    async def _have(self, unit_id: str, sha256: str, archive: str) -> Path:
-        return await self._once(unit_id, sha256, partial(unpacked, self._directory, sha256, Path(archive)))
+    async def _have(self, unit_id: str, package: Package) -> Path:
+        work = partial(unpacked, self._directory, package.sha256, Path(package.path))
+        return await self._once(unit_id, package.sha256, work)
 
     async def _merge(self, unit_id: str, layers: list[Path]) -> Path:
         name = hashlib.sha256("/".join(layer.name for layer in layers).encode()).hexdigest()

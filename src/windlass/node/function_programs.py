@@ -63,10 +63,7 @@ def _command(
     if runtime.family == "provided":
         return [_bootstrap(files, sandbox)], None
     if not runtime.path:
-        raise NoProgram(
-            f"Windlass runs {runtime.name} functions with the Node.js of the machine, and this one has none: "
-            "install it (on Debian and Ubuntu the package is called nodejs) and start Windlass again"
-        )
+        raise NoProgram(runtime.notice)
     flags = [
         f"--max-semi-space-size={max(1, function.memory_mib // _SEMI_SPACE_SHARE)}",
         f"--max-old-space-size={function.memory_mib - function.memory_mib // _OLD_SPACE_SHARE}",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from windlass.fleet.exec_messages import ExecStart
-from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     ContainerSpec,
     Invoke,
@@ -285,8 +285,8 @@ class Seat:
 class FunctionHost(Protocol):
     """Runs function environments (units of kind "function"). Implemented by node/function_host.py."""
 
-    async def fetch_image(self, fetch: FetchImage) -> ImageFetched:
-        """Have a function's image here; what cannot be is an answer, too."""
+    async def prepare(self, question: Prepare) -> Prepared:
+        """Have here what a function's environments will need; what cannot be is an answer, too."""
 
     def attach(self, seat: Seat) -> None:
         """Called once on the running loop, before anything else."""

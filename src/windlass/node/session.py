@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecEnd, ExecInput, ExecOutput, ExecRoom, ExecSize, ExecStart
 from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
-from windlass.fleet.function_messages import FetchImage, ImageFetched
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -173,8 +173,8 @@ class Sessions:
                 self._agent.outbox.acknowledge(number)
             case Invoke() as invoke:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
-            case FetchImage() as fetch:
-                self._spawn.start(f"fetch {fetch.reference}", self._fetch(fetch, prompt))
+            case Prepare() as question:
+                self._spawn.start(f"prepare {question.request_id}", self._prepare(question, prompt))
             case Credentials() as credentials:
                 self._agent.questions.credentials.take(credentials)
             case Protection() as protection:
@@ -198,10 +198,10 @@ class Sessions:
         """The result goes out on the session that the event came in on, or nowhere: who asked is gone."""
         self._prompt(prompt, await self._agent.invoke(invoke))
 
-    async def _fetch(self, fetch: FetchImage, prompt: deque[FromNode]) -> None:
-        host, request_id = self._agent.functions, fetch.request_id
-        nowhere = ImageFetched(request_id, error="this node runs no functions")
-        self._prompt(prompt, await host.fetch_image(fetch) if host is not None else nowhere)
+    async def _prepare(self, question: Prepare, prompt: deque[FromNode]) -> None:
+        host, request_id = self._agent.functions, question.request_id
+        nowhere = Prepared(request_id, error="this node runs no functions")
+        self._prompt(prompt, await host.prepare(question) if host is not None else nowhere)
 
     def _prompt(self, prompt: deque[FromNode], message: FromNode) -> None:
         """Send this before what waits in the outbox."""

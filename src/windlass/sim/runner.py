@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from windlass.fleet.frames import Transport, decode_from_plane, encode
-from windlass.fleet.function_messages import StartPhases
+from windlass.fleet.function_messages import Prepare, Prepared, StartPhases
 from windlass.fleet.messages import (
     ENVIRONMENT_GONE,
     Accepted,
@@ -181,6 +181,8 @@ class SimulatedNode:
                 self.groups = {group.id: group for group in groups}
             case Ack(number):
                 self._acknowledge(number)
+            case Prepare(request_id, image):
+                await transport.send(encode(Prepared(request_id, f"sha256:{image}" if image else "")))
             case Invoke():
                 self._spawn.start(f"{self.node_id} event", self._run_event(message, transport))
             case Shutdown():

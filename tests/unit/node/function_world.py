@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from windlass.fleet.function_messages import Layer
+from windlass.fleet.function_messages import Package
 from windlass.fleet.messages import (
     FunctionSpec,
     Invoke,
@@ -115,9 +115,9 @@ class World:
         self.host.start(UnitSpec(unit_id=unit_id, kind="function", function=function))
         return unit_id
 
-    def _layer(self, name: str, files: Mapping[str, str]) -> Layer:
+    def _layer(self, name: str, files: Mapping[str, str]) -> Package:
         archive = a_package(self.directory / f"{name}.zip", files)
-        return Layer(hashlib.sha256(archive.read_bytes()).hexdigest(), str(archive))
+        return Package(hashlib.sha256(archive.read_bytes()).hexdigest(), str(archive))
 
     async def invoke(self, unit_id: str, event: Any = None, *, request_id: str = "r1") -> InvokeResult:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()

@@ -9,20 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.unit.node.function_world import a_package
-from windlass.fleet.function_messages import Layer
-from windlass.fleet.messages import FunctionSpec
+from windlass.fleet.function_messages import Package
 from windlass.node.function_code import BadCode
 from windlass.node.function_packages import UNUSED_LIFE, Packages
 
 
-def a_layer(directory: Path, name: str, files: dict[str, str]) -> Layer:
+def a_layer(directory: Path, name: str, files: dict[str, str]) -> Package:
     archive = a_package(directory / name, files)
-    return Layer(hashlib.sha256(archive.read_bytes()).hexdigest(), str(archive))
+    return Package(hashlib.sha256(archive.read_bytes()).hexdigest(), str(archive))
 
 
-def a_function(directory: Path, text: str, *layers: Layer) -> FunctionSpec:
-    code = a_layer(directory, "code.zip", {"app.py": text})
-    return FunctionSpec(code.sha256, code.path, "app.handler", "python3.11", 128, 3, 10, layers=layers)
+def a_function(directory: Path, text: str, *layers: Package) -> tuple[Package, ...]:
+    return (a_layer(directory, "code.zip", {"app.py": text}), *layers)
 
 
 def test_unpacked_once_however_many_ask(tmp_path: Path) -> None:
@@ -75,11 +73,11 @@ def test_a_failure_is_not_kept(tmp_path: Path) -> None:
     async def story() -> None:
         packages = Packages(tmp_path / "code", lambda: 0)
         function = a_function(tmp_path, "x")
-        content = Path(function.code_path).read_bytes()
-        Path(function.code_path).unlink()
+        content = Path(function[0].path).read_bytes()
+        Path(function[0].path).unlink()
         with pytest.raises(BadCode):
             await packages.open("u1", function)
-        Path(function.code_path).write_bytes(content)
+        Path(function[0].path).write_bytes(content)
         assert (await packages.open("u2", function)).task.is_dir()
 
     asyncio.run(story())

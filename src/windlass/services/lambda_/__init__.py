@@ -32,11 +32,11 @@ from windlass.services.lambda_.handlers import (
     versions,
 )
 from windlass.services.lambda_.idleness import Idleness
-from windlass.services.lambda_.image_fetching import ImageFetching
 from windlass.services.lambda_.invoke import Invoker
 from windlass.services.lambda_.letters import Letters
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import TABLES
+from windlass.services.lambda_.preparing import Preparing
 from windlass.services.lambda_.provisioning import Provisioning
 from windlass.services.lambda_.sources.controller import Sources
 from windlass.services.lambda_.sources.model import MAPPINGS
@@ -55,7 +55,7 @@ def start(plane: Plane) -> Sequence[object]:
     sources = Sources(plane, invoker, measuring)
     letters = Letters(plane, measuring)
     provisioning = Provisioning(plane, controller.environments)
-    controller.needs.append(ImageFetching(plane, controller.look).needs)
+    controller.needs.append(Preparing(plane, code, controller.look).needs)
     controller.start()
     sources.start()
     plane.spawn.start("lambda.inactive", Idleness(plane, controller.environments).run())

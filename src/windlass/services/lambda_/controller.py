@@ -1,7 +1,7 @@
 """Lambda's loops: take over what callers want, clean up after environments, let idle ones go.
 
 Writes `Function.served` and the states of functions and versions, `Unit.desired` of Lambda's units, and
-deletes units that ended. Known gap: a function becomes Active without its code being on a node.
+deletes units that ended.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Image:
     command: tuple[str, ...] = ()
     working_directory: str = ""
     resolved: str = ""
-    """The URI with the digest that the tag had; written by image_fetching.py, empty until it is known."""
+    """The URI with the digest that the tag had; written by preparing.py, empty until it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from windlass.aws.credentials import Credentials
-from windlass.fleet.function_messages import FunctionImage, Layer
+from windlass.fleet.function_messages import FunctionImage, Package
 from windlass.fleet.messages import FunctionSpec, LogTarget, UnitSpec
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network
@@ -55,7 +55,7 @@ def environment_unit(
         environment=variables(target, credentials, log, provisioned=provisioned),
         log=log,
         image=_image(settings),
-        layers=tuple(Layer(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
+        layers=tuple(Package(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
         ahead=provisioned,
     )
     return Unit(

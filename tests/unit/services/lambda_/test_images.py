@@ -1,15 +1,12 @@
-"""Functions of images: what may be asked, how it is shown, and their images on their way."""
+"""Functions of images: what may be asked, and how it is shown."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from tests.lambda_build import PlayedNode, a_lambda, a_zip
-from windlass.fleet.function_messages import FetchImage, ImageFetched
-from windlass.kernel.faults import Fault, Retry
+from windlass.kernel.faults import Fault
 from windlass.services.lambda_.images import (
     code_location,
     configured,
@@ -80,61 +77,3 @@ def test_how_images_are_shown() -> None:
 )
 def test_a_tag_gives_way_to_a_digest(uri: str, expected: str) -> None:
     assert resolved(uri, "sha256:1") == expected
-
-
-class Fetching(PlayedNode):
-    """A node that answers what the test says, in that order."""
-
-    def __init__(self, *answers: str | Exception) -> None:
-        super().__init__()
-        self.answers = list(answers)
-
-    def connected(self) -> list[str]:
-        return ["n"]
-
-    async def fetch_image(self, node_id: str, fetch: FetchImage) -> ImageFetched:
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        found, _, error = answer.partition("!")
-        return ImageFetched(fetch.request_id, found, error)
-
-
-def test_a_function_waits_for_its_image() -> None:
-    """Pending until the node has it, over a broken session; its environments run what the tag meant then."""
-
-    async def story() -> None:
-        async with a_lambda(Fetching(Retry("broke"), "sha256:ab")) as world:
-            params = {**ASKED, "Role": "arn:aws:iam::123456789012:role/r", "FunctionName": "f"}
-            made = await world.do("CreateFunction", **params, Publish=False)
-            assert (made["State"], made["CodeSha256"]) == ("Pending", "")
-            await world.until(lambda store: world.row().state == "Active")
-            await world.invoke({})
-            function = world.node.units()[0].spec.function
-            assert function is not None and function.image is not None
-            assert function.image.reference == "app@sha256:ab"
-            names = dict(function.environment)
-            assert "AWS_EXECUTION_ENV" not in names and names["AWS_LAMBDA_FUNCTION_NAME"] == "f"
-
-    asyncio.run(story())
-
-
-def test_an_image_that_cannot_be_had() -> None:
-    """A new function is Failed with the node's reason; an update fails and the old image serves."""
-
-    async def story() -> None:
-        async with a_lambda(Fetching("!no such image", "sha256:ab", "!gone")) as world:
-            params = {**ASKED, "Role": "arn:aws:iam::123456789012:role/r"}
-            await world.do("CreateFunction", **params, FunctionName="bad")
-            await world.until(lambda store: world.row("bad").state == "Failed")
-            shown = await world.do("GetFunctionConfiguration", FunctionName="bad")
-            assert (shown["StateReasonCode"], shown["StateReason"]) == ("InvalidImage", "no such image")
-            await world.do("CreateFunction", **params, FunctionName="f")
-            await world.until(lambda store: world.row().state == "Active")
-            await world.do("UpdateFunctionCode", FunctionName="f", ImageUri="app:2")
-            await world.until(lambda store: world.row().update_status == "Failed")
-            assert world.row().served.image.uri == "app:1"
-            with pytest.raises(Fault, match="Please provide ImageUri when updating"):
-                await world.do("UpdateFunctionCode", FunctionName="f", ZipFile=a_zip())
-
-    asyncio.run(story())
