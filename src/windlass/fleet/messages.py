@@ -204,6 +204,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """Initialise it before any event comes: it runs once that has succeeded, and ends if it fails."""
     image: FunctionImage | None = None
     """In place of `code` and a runtime, which are empty then."""
+    ephemeral_mib: int = 512
+    """Room in /tmp."""
 
 
 class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -126,6 +126,17 @@ def read_hierarchies() -> Hierarchies:
     return hierarchies(mountinfo, controllers)
 
 
+def thaw(pid: int, found: Hierarchies) -> None:
+    """Let that process run if its group is frozen (version 1): it does not even die before."""
+    if found.version == 2 or found.freezer is None:
+        return
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, group = line.split(":", 2)
+            if controllers == "freezer" and group.startswith(f"/{PREFIX}"):
+                (found.freezer / group.lstrip("/") / "freezer.state").write_text("THAWED")
+
+
 def parent_group(data: Path) -> str:
     """The cgroup of all containers of that directory's agent; a copied directory has another."""
     stat = data.stat()

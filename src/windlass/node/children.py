@@ -13,7 +13,7 @@ import asyncio
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from windlass.node import proc
 
@@ -61,13 +61,14 @@ class Children:
                 found.append(pid)
         return found
 
-    def reap_orphans(self) -> None:
+    def reap_orphans(self, but: Collection[int] = ()) -> None:
         """Reap dead children that nobody watches: what is ours since its parent died, as a container is whose
 
-        monitor was killed. It must not stay: the kernel ends no pid namespace before all its dead are reaped.
+        monitor was killed; but for these, which somebody will watch soon.
+        None must not stay: the kernel ends no pid namespace before all its dead are reaped.
         """
         for pid in proc.children():
-            if pid not in self._watched:
+            if pid not in self._watched and pid not in but:
                 _reap(pid)
 
     def close(self) -> None:

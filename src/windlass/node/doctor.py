@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from windlass.node import proc
-from windlass.node.cgroups import abandoned, function_group, parent_group, read_hierarchies
+from windlass.node.cgroups import abandoned, function_group, parent_group, read_hierarchies, thaw
 from windlass.node.ledger import load
 from windlass.node.network import leftovers, namespaces
 from windlass.node.network.opening import tag_of, why_not
@@ -138,6 +138,7 @@ def remove(processes: Iterable[Leftover]) -> list[Leftover]:
         if _look(leftover.process.pid) == leftover.process:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(leftover.process.pid, signal.SIGKILL)
+                thaw(leftover.process.pid, read_hierarchies())
                 killed.append(leftover)
     return killed
 

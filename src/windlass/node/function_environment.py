@@ -24,6 +24,7 @@ from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, second
 from windlass.node import function_records as records
 from windlass.node.extensions_api import ExtensionsApi, invoke_event
 from windlass.node.function_extensions import Extensions, LaunchFailed, facts_of, found
+from windlass.node.function_freezer import Freezer
 from windlass.node.function_interpreters import Runtime
 from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_log import FunctionLog
@@ -98,6 +99,7 @@ class FunctionEnvironment:
         self._occupants = Occupants(
             self._runtime, self._extensions, self._registered, self._telemetry, self._changed, self._now
         )
+        self._freezer = Freezer(lambda: self._state == "ready" and self._api.state == "Ready")
         self._layers: Path | None = None
         self._sandbox: Sandbox | None = None
         self._program: Callable[[], Program] = lambda: Program((), {})
@@ -127,7 +129,7 @@ class FunctionEnvironment:
 
         Returns when the initialisation has begun. Raises OSError without a listener.
         """
-        self._sandbox = sandbox
+        self._sandbox = self._freezer.sandbox = sandbox
         self._telemetry.netns = network.netns
         port = await self._api.listen(network.netns)
         if self._state == "over":
@@ -283,6 +285,8 @@ class FunctionEnvironment:
         began, timeout = self._now(), seconds(self._function.timeout_s)
         turn = Turn(invoke, began, began + timeout, 0 if self._state == "broken" else self._init)
         self._failure = self._answer = None
+        if self._freezer.wake() and self._runtime.is_doomed():
+            self._fail(Exited(128 + 9))
         timer = self._after(timeout, self._fail, TimedOut())
         if self._state == "ready":
             await self._await_runtime(turn)
@@ -304,6 +308,7 @@ class FunctionEnvironment:
         result = self._result(turn, said)
         if self._failure is None and not self._last:
             self._state = "ready"
+            self._freezer.rest()
             self._free.set_result(None)
             return result
         self._seat.spawn.start(f"recover {self.spec.unit_id}", self._rest())
@@ -401,6 +406,7 @@ class FunctionEnvironment:
             await self._reset("timeout" if isinstance(self._failure, TimedOut) else "failure")
         else:
             self._state = "ready"
+            self._freezer.rest()
         if not self._free.done():
             self._free.set_result(None)
 
@@ -410,6 +416,7 @@ class FunctionEnvironment:
             return
         assert self._sandbox is not None
         self._state = "broken"
+        self._freezer.wake()
         await self._occupants.shut_down(reason)
         await self._sandbox.clear()
         self._api.restart()
@@ -418,6 +425,7 @@ class FunctionEnvironment:
         if self._state == "over":
             return
         self._state = "over"
+        self._freezer.wake()
         if not self._free.done():
             self._free.set_result(None)
         self._occupants.drop()

@@ -12,6 +12,7 @@ itself is looked after by function_runtime.py, a few times a second.
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,6 @@ PROCESSES_MAX = 1024
 """Processes and threads of an environment; Lambda quotas, "Processes/threads"."""
 MEMORY_MIB_PER_VCPU = 1_769
 """Lambda developer guide, "Configure Lambda function memory"."""
-_KILL = 9
 
 
 def limits(memory_mib: int, ephemeral_mib: int, version: int) -> list[tuple[str, str, str]]:
@@ -152,16 +152,13 @@ class Group:
             _write(self._groups.directory("memory", self._name) / "cgroup.freeze", "0")
 
     def kill(self) -> None:
-        """SIGKILL to all in it. Frozen meanwhile, nothing in it can fork away from that (version 1)."""
+        """SIGKILL to all in it. Frozen meanwhile, nothing in it can fork away from that."""
         with suppress(OSError):
-            if self._groups.version == 2:
-                _write(self._groups.directory("memory", self._name) / "cgroup.kill", "1")
-                return
             self.freeze()
-            directory = self._groups.directory("freezer", self._name)
-            for pid in map(int, (directory / "cgroup.procs").read_text().split()):
+            procs = self._groups.directory("freezer", self._name) / "cgroup.procs"
+            for pid in map(int, procs.read_text().split()):
                 with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, _KILL)
+                    os.kill(pid, signal.SIGKILL)
         with suppress(OSError):
             self.thaw()
 

@@ -150,7 +150,8 @@ class LambdaHost:
         network = await self._connect(environment)
         environment.enter("sandbox")
         netns = Path(network.netns) if network.netns else None
-        place = Place(unit_id, files.task, files.layers, function.memory_mib, network=netns)
+        sizes = function.memory_mib, function.ephemeral_mib
+        place = Place(unit_id, files.task, files.layers, *sizes, network=netns)
         return runtime, files, await self._launcher.open(place), network
 
     async def _of_image(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:

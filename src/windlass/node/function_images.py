@@ -163,6 +163,13 @@ class ImageSandbox:
         for bundle in self._bundles:
             await self._empty(bundle)
 
+    def freeze(self) -> bool:
+        """Not yet: a container goes on between events."""
+        return False
+
+    def thaw(self) -> None:
+        """It was never frozen."""
+
     def close(self) -> None:
         """Kill it now; its files go as soon as it is gone."""
         self._kill()

@@ -92,6 +92,12 @@ class Sandbox(Protocol):
     async def clear(self) -> None:
         """Kill everything in it; its files stay, and programs may be started in it again."""
 
+    def freeze(self) -> bool:
+        """Let nothing in it run until `thaw`. False where that cannot be, or is not wanted."""
+
+    def thaw(self) -> None:
+        """Let it run again. What was killed while it was frozen may die only now."""
+
     def close(self) -> None:
         """Kill everything in it and take it away. To be called once, also when nothing was ever started."""
 

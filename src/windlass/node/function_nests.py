@@ -16,10 +16,10 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.spawn import Spawn
@@ -32,8 +32,14 @@ from windlass.node.runner import Watch
 SPARES = 4
 """Ready at a time for each interpreter: about 1 MB each."""
 REFILL_AFTER: Duration = 50 * MILLISECOND
-REMOVE_AGAIN: Duration = 20 * MILLISECOND
+LOOK_AGAIN: Duration = 20 * MILLISECOND
 """How soon a group is looked at again in which something was still dying."""
+CLOSED_TRIES = 100
+"""How often at the end."""
+REAPS = 10
+"""How often after a kill it is looked for orphans to reap."""
+Reap: TypeAlias = Callable[[Collection[int]], None]
+"""Reap dead children that nobody watches, but for these."""
 
 log = logging.getLogger("windlass.agent")
 
@@ -44,6 +50,8 @@ class Means:
 
     users: Users | None = None
     groups: FunctionGroups | None = None
+    freeze: bool = True
+    """Between events; needs groups."""
 
     @property
     def isolated(self) -> bool:
@@ -86,15 +94,21 @@ class Nest:
 class Nests:
     """Makes them and keeps spares. One per function host."""
 
-    def __init__(self, setup: Setup, means: Means, watch: Watch, spawn: Spawn) -> None:
+    def __init__(self, setup: Setup, means: Means, watch: Watch, spawn: Spawn, reap_orphans: Reap) -> None:
         self._setup = setup
         self.means = means
         self.watch = watch
         self._spawn = spawn
+        self._reap_orphans = reap_orphans
         self._servers: dict[str, asyncio.Future[ForkServer]] = {}
         self._spares: dict[str, deque[Nest]] = {}
         self._refilling: dict[str, asyncio.TimerHandle] = {}
-        self._leaving: dict[Group, asyncio.TimerHandle] = {}
+        self._leaving: dict[int, tuple[Place, asyncio.TimerHandle]] = {}
+        """By the identity of the place: what something still dies in."""
+        self.unwatched: set[int] = set()
+        """Children that nobody watches yet."""
+        self._reaps = 0
+        self._reaping: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._closed = False
 
@@ -117,9 +131,13 @@ class Nests:
             os.close(place.namespace)
             place.namespace = -1
         if place.group is not None:
-            self._remove(place.group)
+            self._remove(place)
         if self.means.users is not None:
             self.means.users.give_back(place.user)
+
+    def hand_over(self, nest: Nest) -> None:
+        """Whoever asked for it watches it from now on."""
+        self.unwatched.discard(nest.pid)
 
     async def prove(self, interpreter: Interpreter) -> None:
         """Start that interpreter's server, to see whether it can be. Raises NoServer."""
@@ -127,22 +145,27 @@ class Nests:
 
     def give_up_isolation(self) -> None:
         """This host does not let us, as `prove` found."""
-        self.means = Means(None, self.means.groups)
+        self.means = replace(self.means, users=None)
         self._setup = Setup(False, self._setup.data, self._setup.shown)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End servers and spares, and take away all groups."""
         self._closed = True
-        for timer in (*self._refilling.values(), *self._leaving.values()):
+        for timer in self._refilling.values():
             timer.cancel()
         for server in self._servers.values():
             if server.done() and server.exception() is None:
                 server.result().close()
         for nest in [nest for spares in self._spares.values() for nest in spares]:
             self._discard(nest)
-        for group in list(self._leaving):
-            group.kill()
-            group.remove()
+        for _ in range(CLOSED_TRIES):
+            if not self._leaving:
+                break
+            await asyncio.sleep(LOOK_AGAIN / SECOND)
+        for _, timer in self._leaving.values():
+            timer.cancel()
+        if self._reaping is not None:
+            self._reaping.cancel()
         if self.means.groups is not None:
             self.means.groups.close()
 
@@ -180,11 +203,14 @@ class Nests:
                 os.close(group)
         if forked.namespace >= 0:
             place.namespace = forked.namespace
+        if forked.pid:
+            self.unwatched.add(forked.pid)
         return Nest(forked.pid, own, place)
 
     def _discard(self, nest: Nest) -> None:
         """It was never used."""
         nest.end.close()
+        self.hand_over(nest)
         if nest.pid:
             self.watch(nest.pid, lambda code: None)
         self.leave(nest.place)
@@ -213,12 +239,28 @@ class Nests:
                 return
             spares.append(nest)
 
-    def _remove(self, group: Group) -> None:
-        self._leaving.pop(group, None)
-        group.kill()
-        if not group.remove():
-            again = asyncio.get_running_loop().call_later(REMOVE_AGAIN / SECOND, self._remove, group)
-            self._leaving[group] = again
+    def kill(self, place: Place) -> None:
+        """Kill all that is in its group, and see to it that nobody stays dead and unburied."""
+        if place.group is not None:
+            place.group.kill()
+        self._reaps = REAPS
+        if self._reaping is None:
+            self._reaping = self._soon(self._reap)
+
+    def _reap(self) -> None:
+        """What the dead had started is ours since then; what waits or begins is its starter's to reap."""
+        self._reaps -= 1
+        self._reap_orphans(self.unwatched)
+        self._reaping = self._soon(self._reap) if self._reaps > 0 else None
+
+    def _remove(self, place: Place) -> None:
+        self._leaving.pop(id(place), None)
+        self.kill(place)
+        if place.group is not None and not place.group.remove():
+            self._leaving[id(place)] = place, self._soon(self._remove, place)
+
+    def _soon(self, call: Callable[..., None], *arguments: object) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(LOOK_AGAIN / SECOND, call, *arguments)
 
     async def _server(self, interpreter: Interpreter) -> ForkServer:
         """The running one, or a new one however many ask for it. Raises NoServer."""

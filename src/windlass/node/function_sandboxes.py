@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from windlass.node.cgroups import function_group, read_hierarchies
 from windlass.node.function_forks import SOURCES, NoServer, Setup
 from windlass.node.function_groups import PROCESSES_MAX, FunctionGroups, usable
 from windlass.node.function_launcher import Interpreter, Process, Program
-from windlass.node.function_nests import REMOVE_AGAIN, Means, Nest, Nests, Place, said
+from windlass.node.function_nests import LOOK_AGAIN, Means, Nest, Nests, Place, Reap, said
 from windlass.node.function_process import clear_marked, kill_group
 from windlass.node.function_root import RUNTIME_ROOT
 from windlass.node.function_settings import FunctionSettings
@@ -49,9 +50,9 @@ log = logging.getLogger("windlass.agent")
 class ForkLauncher:
     """Implements `Launcher`. `data` is the function host's directory (Seat.data)."""
 
-    def __init__(self, data: Path, watch: Watch, spawn: Spawn, means: Means) -> None:
+    def __init__(self, data: Path, watch: Watch, spawn: Spawn, reap: Reap, means: Means) -> None:
         self.data = data
-        self.nests = Nests(Setup(means.isolated, data, _shown()), means, watch, spawn)
+        self.nests = Nests(Setup(means.isolated, data, _shown()), means, watch, spawn, reap)
         self._proved = False
         self._sandboxes: set[ForkSandbox] = set()
 
@@ -64,7 +65,7 @@ class ForkLauncher:
     async def close(self) -> None:
         for sandbox in list(self._sandboxes):
             sandbox.close()
-        self.nests.close()
+        await self.nests.close()
 
     async def _prove(self) -> None:
         """Find out whether this host lets us isolate: only doing it tells."""
@@ -107,6 +108,7 @@ class ForkSandbox:
         finally:
             os.close(writer)
         why = await said(nest.end)
+        self._nests.hand_over(nest)
         if nest.pid and not why:
             if self._closed:
                 kill_group(nest.pid)
@@ -121,10 +123,24 @@ class ForkSandbox:
             await clear_marked(self._asked.unit_id)
             return
         for _ in range(CLEARED_TRIES):
-            self._place.group.kill()
+            self._nests.kill(self._place)
             if self._place.group.is_empty():
                 return
-            await asyncio.sleep(REMOVE_AGAIN / SECOND)
+            await asyncio.sleep(LOOK_AGAIN / SECOND)
+
+    def freeze(self) -> bool:
+        if not self._nests.means.freeze or self._place is None or self._place.group is None:
+            return False
+        try:
+            self._place.group.freeze()
+        except OSError as error:
+            log.warning("environment %s cannot be frozen: %s", self._asked.unit_id, error)
+            return False
+        return True
+
+    def thaw(self) -> None:
+        if self._place is not None and self._place.group is not None:
+            self._place.group.thaw()
 
     def close(self) -> None:
         if self._closed:
@@ -209,23 +225,25 @@ def _error(why: bytes) -> OSError:
 
 
 def open_launcher(
-    agent: Path, data: Path, watch: Watch, spawn: Spawn, settings: FunctionSettings
+    agent: Path, data: Path, watch: Watch, spawn: Spawn, reap: Reap, settings: FunctionSettings
 ) -> ForkLauncher:
     """What the agent in that directory may do on this host, and is told to. Linux, a child subreaper."""
     if os.geteuid() != 0 or is_alone() or not settings.isolated:
-        return ForkLauncher(data, watch, spawn, Means())
+        return ForkLauncher(data, watch, spawn, reap, Means())
     ids = choose(Path("/proc/self/uid_map").read_text(), settings.users)
     if ids is None:
         log.warning("functions are not isolated: their user ids do not exist here (%s)", settings.users)
-    means = Means(None if ids is None else Users(ids), _groups(agent))
-    return ForkLauncher(data, watch, spawn, means)
+    group = function_group(agent)
+    start = int.from_bytes(sha256(group.encode()).digest()[:8])
+    means = Means(None if ids is None else Users(ids, start), _groups(group), settings.freeze)
+    return ForkLauncher(data, watch, spawn, reap, means)
 
 
-def _groups(agent: Path) -> FunctionGroups | None:
+def _groups(group: str) -> FunctionGroups | None:
     hierarchies = read_hierarchies()
     if not usable(hierarchies):
         return None
-    groups = FunctionGroups(hierarchies, function_group(agent))
+    groups = FunctionGroups(hierarchies, group)
     try:
         groups.sweep()
     except OSError as error:

@@ -84,6 +84,12 @@ class SpawnSandbox:
     async def clear(self) -> None:
         await clear_marked(self._unit_id)
 
+    def freeze(self) -> bool:
+        return False
+
+    def thaw(self) -> None:
+        """It was never frozen."""
+
     def close(self) -> None:
         """What was started is its starter's to kill."""
 

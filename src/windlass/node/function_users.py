@@ -30,9 +30,10 @@ class Range:
 class Users:
     """Hands out ids."""
 
-    def __init__(self, ids: Range) -> None:
+    def __init__(self, ids: Range, start: int = 0) -> None:
+        """`start`: any number; agents of one host that begin at different ones hardly ever meet."""
         self._ids = ids
-        self._next = ids.first
+        self._next = ids.first + start % (ids.last - ids.first + 1)
         self._taken: set[int] = set()
 
     def take(self) -> int:

@@ -226,6 +226,7 @@ def fail(place: Place, error: BaseException) -> NoReturn:
 def wait(place: Place, told: tuple[Region, Region]) -> NoReturn:
     """Be in the environment's groups, wait for what to be, and be that."""
     close_all_but([place.socket, *place.groups])
+    told[0].write([os.fsencode(sys.executable), b"windlass spare environment"])
     try:
         os.setsid()
         for group in place.groups:

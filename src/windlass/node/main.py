@@ -33,7 +33,7 @@ from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.function_images import FunctionImages
-from windlass.node.function_sandboxes import open_launcher
+from windlass.node.function_sandboxes import ForkLauncher, open_launcher
 from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.identity import Identity
 from windlass.node.images import settings as image_settings
@@ -211,11 +211,7 @@ async def _serve(
     if joined is None:
         functions = options.data / "functions"
         sweep(functions)
-        launcher = (
-            open_launcher(options.data, functions, children.watch, spawn, function_settings.read(os.environ))
-            if adopts
-            else SpawnLauncher()
-        )
+        launcher = _launcher(options.data, functions, children, spawn) if adopts else SpawnLauncher()
         agent.host_functions(LambdaHost(launcher, function_images), spawn, functions, children.watch)
     connect = joined.connect if joined else _connector(options, told_to_end.set)
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
@@ -231,6 +227,12 @@ async def _serve(
     ledger.close()
     spool.close()
     return 1 if crashed else 0
+
+
+def _launcher(agent: Path, functions: Path, children: Children, spawn: Spawn) -> ForkLauncher:
+    """What starts functions. Raises BadSetting."""
+    settings = function_settings.read(os.environ)
+    return open_launcher(agent, functions, children.watch, spawn, children.reap_orphans, settings)
 
 
 def _spool(path: Path, at_home: bool) -> FileSpool:

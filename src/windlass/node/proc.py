@@ -8,6 +8,7 @@ Where there is no /proc (macOS) the answers are None and empty: nothing is found
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,6 +60,15 @@ def stat(pid: int) -> Stat | None:
         user_ticks=int(fields[11]) + int(fields[13]),
         kernel_ticks=int(fields[12]) + int(fields[14]),
     )
+
+
+def is_killed(pid: int) -> bool:
+    """Whether a SIGKILL waits for the process to run (proc(5), status: SigPnd, ShdPnd)."""
+    for line in _read(f"/proc/{pid}/status").splitlines():
+        name, _, mask = line.partition(b":")
+        if name in (b"SigPnd", b"ShdPnd") and int(mask, 16) & 1 << signal.SIGKILL - 1:
+            return True
+    return False
 
 
 def host_ticks() -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
+from windlass.node import proc
 from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_output import Output
 from windlass.node.function_process import kill_group, memory_mib
@@ -82,6 +83,10 @@ class SandboxProcess:
         if pid:
             kill_group(pid)
         self._output.detach()
+
+    def is_doomed(self) -> bool:
+        """Whether it was killed while nothing in its sandbox ran, and will die now."""
+        return bool(self.pid) and proc.is_killed(self.pid)
 
     def heard_all(self) -> None:
         """The last connection is closed: of a dead process, all that it said has been heard."""

@@ -177,7 +177,7 @@ async def a_world(
         raise AssertionError(f"{name} crashed") from error
 
     spawn = Spawn(on_crash)
-    host = LambdaHost(ForkLauncher(code, watch, spawn, means or Means()))
+    host = LambdaHost(ForkLauncher(code, watch, spawn, lambda but: None, means or Means()))
     world = World(host, directory, Lines())
     networks = PlainNetworks()
     host.attach(Seat(world.report, world.log, WallClock(), spawn, code, lambda: endpoint, networks, watch))

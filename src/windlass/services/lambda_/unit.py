@@ -57,6 +57,7 @@ def environment_unit(
         image=_image(settings),
         layers=tuple(Package(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
         ahead=provisioned,
+        ephemeral_mib=settings.ephemeral_mib,
     )
     return Unit(
         id=unit_id,
