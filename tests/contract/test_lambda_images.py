@@ -137,7 +137,7 @@ def test_updates_of_images(aws: Any, account: str) -> None:
 
 
 def test_images_that_cannot_run(aws: Any, account: str) -> None:
-    """No such image: Failed, with the reason. No such program: Runtime.InvalidEntrypoint for the caller."""
+    """No such image: Failed, with the reason. No such program or directory: the caller hears it."""
     deploy(aws, account, "", wait=False, Code={"ImageUri": "127.0.0.1:9/none:1"})
 
     def shown() -> dict[str, Any]:
@@ -150,6 +150,11 @@ def test_images_that_cannot_run(aws: Any, account: str) -> None:
     value, answer = invoke(aws)
     assert (answer["FunctionError"], value["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
     assert "/no/such/program" in value["errorMessage"]
+    config = {"EntryPoint": ["sh"], "WorkingDirectory": "/no/such/place"}
+    aws.update_function_configuration(FunctionName="f", ImageConfig=config)
+    aws.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    value, answer = invoke(aws)
+    assert (answer["FunctionError"], value["errorType"]) == ("Unhandled", "Runtime.InvalidWorkingDir")
 
 
 def test_a_killed_agent_leaves_no_container(plane: PlaneProcess, aws: Any, account: str) -> None:

@@ -45,7 +45,7 @@ from windlass.node.function_outcome import (
 from windlass.node.function_output import Output
 from windlass.node.function_packages import Files
 from windlass.node.function_phases import Phase, Stopwatch
-from windlass.node.function_programs import INVALID_ENTRYPOINT, NoProgram, program, start_fault
+from windlass.node.function_programs import NoProgram, program, start_fault
 from windlass.node.function_shutdown import Occupants
 from windlass.node.function_telemetry import Telemetry
 from windlass.node.runner import Seat
@@ -239,7 +239,7 @@ class FunctionEnvironment:
             await self._start_processes(self._sandbox)
             await self._reach(lambda: self._api.state == "Ready")
         except NoProgram as error:
-            self._fail(SandboxFailed(INVALID_ENTRYPOINT, str(error)))
+            self._fail(SandboxFailed(error.error_type, str(error)))
         except LaunchFailed as error:
             self._fail(SandboxFailed("Extension.LaunchError", str(error)))
         self._occupants.drain()

@@ -15,7 +15,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -29,13 +28,15 @@ from windlass.node import mounts, oci_monitor
 from windlass.node.cgroups import parent_group
 from windlass.node.function_code import BadCode
 from windlass.node.function_launcher import Process, Program
+from windlass.node.function_programs import NoProgram
 from windlass.node.images.faults import BadImage, CannotPull, Withdrawn
 from windlass.node.images.pulls import Pulls
 from windlass.node.images.store import Image, ImageStore
-from windlass.node.oci_bundle import Bundle, bundle_of, lay_out
+from windlass.node.oci_bundle import Bundle, bundle_of, inside, lay_out
+from windlass.node.oci_command import OciCommand
 from windlass.node.oci_host import OciHost
 from windlass.node.oci_reason import EXPECTED, reason
-from windlass.node.oci_spec import Limits
+from windlass.node.oci_spec import Limits, working_directory
 from windlass.node.runner import Watch
 from windlass.node.sandbox import Sandbox as Network
 from windlass.node.task_groups import TaskGroups
@@ -46,6 +47,7 @@ USER = "993:990"
 """The user of functions, sbx_user1051 on AWS; its number is ours."""
 MEMORY_MIB_PER_VCPU = 1_769
 """Lambda quotas: at 1,769 MB a function has one vCPU."""
+INVALID_DIRECTORY = "Runtime.InvalidWorkingDir"
 GONE_WITHIN = 5 * SECOND
 """How long a killed container is waited for."""
 _LOOK = 10 * MILLISECOND
@@ -69,12 +71,12 @@ class FunctionImages:
         self.clock = clock
         self.units = data / "oci" / "units"
         self.state = data / "oci" / "state"
+        self.commands = OciCommand(host, self.state, watch)
         self.limits = Limits(host.cgroups.swap, host.init, host.capabilities, host.rootless)
         self.groups = TaskGroups(host.cgroups, parent_group(data))
         self._ending: set[asyncio.Task[None]] = set()
         self._pulls = pulls
         self._spawn = spawn
-        self._watch = watch
 
     async def fetch(self, reference: str) -> Image:
         """The image: one that is here, or one from a registry. Raises BadCode."""
@@ -98,21 +100,6 @@ class FunctionImages:
         ending = self._spawn.start(f"end of function {unit_id}", course)
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-
-    def run(self, *words: str, output: int = subprocess.DEVNULL) -> asyncio.Future[int]:
-        """Run the OCI runtime; its exit code to be. Raises OSError."""
-        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        popen = subprocess.Popen(
-            [*self.host.command, "--root", str(self.state), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={"PATH": os.defpath},
-            start_new_session=True,
-        )
-        popen.returncode = 0  # the agent reaps it
-        self._watch(popen.pid, lambda code: None if ended.cancelled() else ended.set_result(code))
-        return ended
 
 
 class ImageSandbox:
@@ -138,7 +125,10 @@ class ImageSandbox:
         """A pidfd of the container's first process: whoever has its number later is not meant."""
 
     async def start(self, program: Program) -> Process:
-        """Make the container and let it run. A second start makes another, with the same /tmp."""
+        """Make the container and let it run. A second start makes another, with the same /tmp.
+
+        Raises OSError, and NoProgram for a working directory that the image does not have.
+        """
         if program.argv:
             raise OSError("extensions of container images do not run on Windlass")
         group = self._images.groups.group([self._level])
@@ -149,10 +139,13 @@ class ImageSandbox:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             await self._aside(partial(self._lay_out, bundle, spec))
-            await self._create(bundle, writer)
+            await self._create(bundle, spec, writer)
         except EXPECTED as error:
             os.close(reader)
             raise OSError(reason(error)) from error
+        except BaseException:
+            os.close(reader)
+            raise
         finally:
             os.close(writer)
         return Process(self._pid, reader)
@@ -205,19 +198,26 @@ class ImageSandbox:
         claim = partial(images.store.claim, self._image)
         lay_out(bundle, self._unit_id, spec, self._image, claim, {}, images.limits, self._network)
 
-    async def _create(self, bundle: Bundle, output: int) -> None:
+    def _check_directory(self, bundle: Bundle, spec: ContainerSpec) -> None:
+        """The OCI runtime would make one that is not there; AWS's agent does not."""
+        directory = working_directory(spec, self._image.config)
+        if not inside(bundle.root, directory).is_dir():
+            raise NoProgram(f"chdir {directory}: no such file or directory", INVALID_DIRECTORY)
+
+    async def _create(self, bundle: Bundle, spec: ContainerSpec, output: int) -> None:
         """Have it made with that output, then started."""
         options = ("--log", str(bundle.log), "--log-format", "json")
         words = ("create", "--bundle", str(bundle.directory), "--pid-file", str(bundle.pid_file), bundle.id)
         try:
-            made = await self._images.run(*options, *words, output=output)
+            await self._aside(partial(self._check_directory, bundle, spec))
+            made = await self._images.commands.run(*options, *words, output=output)
         finally:
             await self._aside(partial(mounts.detach, bundle.root))
         if made == 0:
             self._pid = int(bundle.pid_file.read_text())
             self._forget_process()
             self._process = os.pidfd_open(self._pid)
-            if await self._images.run(*options, "start", bundle.id) == 0:
+            if await self._images.commands.run(*options, "start", bundle.id) == 0:
                 return
         raise OSError(await self._aside(lambda: oci_monitor.complaint(bundle.log)))
 
@@ -243,7 +243,7 @@ class ImageSandbox:
         for bundle in self._bundles:
             await self._empty(bundle)
             with suppress(OSError):
-                await images.run("delete", "--force", bundle.id)
+                await images.commands.run("delete", "--force", bundle.id)
             await self._aside(partial(shutil.rmtree, images.state / bundle.id, ignore_errors=True))
         await self._aside(partial(images.groups.remove, images.groups.group([self._level])))
         await self._aside(partial(shutil.rmtree, images.units / self._unit_id, ignore_errors=True))

@@ -32,6 +32,10 @@ it is killed. The shares are AWS's (unverified).
 class NoProgram(Exception):
     """The runtime cannot be started; the message is AWS's where it has one."""
 
+    def __init__(self, why: str, error_type: str = INVALID_ENTRYPOINT) -> None:
+        super().__init__(why)
+        self.error_type = error_type
+
 
 def program(
     spec: UnitSpec, runtime: Runtime, files: Files, sandbox: Sandbox, *, api: str, endpoint: str

@@ -15,7 +15,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -39,6 +38,7 @@ from windlass.node.images.pulls import Pulls, Wanted
 from windlass.node.images.store import Image, ImageStore
 from windlass.node.keeper import Kept, open_pipes
 from windlass.node.oci_bundle import Bundle, bundle_of, bundles_in, found_bundle, lay_out
+from windlass.node.oci_command import OciCommand
 from windlass.node.oci_host import OciHost
 from windlass.node.oci_monitor import Found, Monitors
 from windlass.node.oci_spec import Limits, stop_signal
@@ -121,6 +121,7 @@ class OciRunner:
         """Of each unit that is here."""
         for directory in (self._units, self._state):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._commands = OciCommand(host, self._state, children.watch)
         self._monitors = Monitors(data / "monitors", self._state, host)
         self._limits = Limits(host.cgroups.swap, host.init, host.capabilities, host.rootless)
         self._starting: dict[Key, _Container] = {}
@@ -165,7 +166,7 @@ class OciRunner:
         await self._aside(partial(self._monitors.kill, bundle))
         await self._empty(bundle)
         with suppress(OSError):
-            await self._runtime("delete", "--force", bundle.id)
+            await self._commands.run("delete", "--force", bundle.id)
         if detached is not None:
             await detached
         self._host.cgroups.remove(bundle.group)
@@ -410,7 +411,7 @@ class OciRunner:
         self._starting.pop(container.key, None)
         code = 1
         with suppress(OSError):  # other starts that fail end the container, and with it this life
-            code = await self._runtime("start", bundle.id)
+            code = await self._commands.run("start", bundle.id)
         self._step("after start")
         return not code or not self._monitors.waits(bundle)
 
@@ -433,7 +434,7 @@ class OciRunner:
                 await self._end(container.bundle, container.detached)
                 return
             with suppress(OSError):
-                await self._runtime("delete", "--force", container.bundle.id)
+                await self._commands.run("delete", "--force", container.bundle.id)
             if container.detached is not None:
                 await container.detached
             self._monitors.forget(container.bundle)
@@ -459,19 +460,6 @@ class OciRunner:
         self._sweeping = self._loop.call_later(SWEEP_S, self._sweep) if self._running else None
 
     # tools
-
-    def _runtime(self, *words: str) -> asyncio.Future[int]:
-        """Run the OCI runtime; its exit code to be."""
-        popen = subprocess.Popen(
-            [*self._host.command, "--root", str(self._state), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.defpath},
-            start_new_session=True,
-        )
-        popen.returncode = 0  # Children reaps it
-        return self._exit_of(popen.pid)
 
     def _exit_of(self, pid: int) -> asyncio.Future[int]:
         future: asyncio.Future[int] = self._loop.create_future()
