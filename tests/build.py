@@ -7,6 +7,7 @@ from typing import Any
 
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
+from windlass.fleet.chunks import Chunks
 from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.session import ExecTold, GroupSource
@@ -47,7 +48,7 @@ class NoLinks:
     def offer_groups(self, node_id: str, *, at_once: bool = False) -> None:
         """Nobody listens."""
 
-    async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
+    async def invoke(self, node_id: str, invoke: Invoke, chunks: Chunks | None = None) -> InvokeResult:
         raise AssertionError("no node in this test")
 
     def dismiss(self, node_id: str, why: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from tests.build import ACCOUNT, REGION, a_caller
 from windlass.aws.calls import Result
 from windlass.aws.quotas import Profile
+from windlass.fleet.chunks import Chunks
 from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import NODES, UNITS, Node, Unit
@@ -50,6 +51,8 @@ class PlayedNode:
     starts: bool = True
     invoked: list[Invoke] = field(default_factory=list)
     store: Store | None = None
+    chunks: dict[str, Chunks] = field(default_factory=dict)
+    """Where responses go that may be streamed, by request id."""
 
     def links(self, store: Store, *_: object) -> PlayedNode:
         self.store = store
@@ -58,8 +61,10 @@ class PlayedNode:
         store.watch((UNITS,), self._on_unit)
         return self
 
-    async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
+    async def invoke(self, node_id: str, invoke: Invoke, chunks: Chunks | None = None) -> InvokeResult:
         self.invoked.append(invoke)
+        if chunks is not None:
+            self.chunks[invoke.request_id] = chunks
         return await self.runs(invoke)
 
     def on_groups_wanted(self, source: object) -> None:

@@ -22,9 +22,16 @@ class Request:
     peer: str = ""
 
 
+class Broken(Exception):
+    """Raised by a response's stream that ends before its end: the client's connection is cut, so that it
+
+    cannot take what came for all.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response; `stream` replaces `body` for event streams."""
+    """One HTTP response; `stream` replaces `body` for what goes on for a while."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()

@@ -1,9 +1,16 @@
-"""What plane and nodes tell each other of the making of functions' environments. Part of messages.py."""
+"""What plane and nodes tell each other of functions: how they are made, and responses in pieces.
+
+Part of messages.py, which has the unions. A streamed response goes to the plane piece by piece, while the
+function runs. It is bounded: the node has STREAM_WINDOW_BYTES of a response on their way, and gets back what
+the plane's reader has taken. Nothing of it is durable; what is left when the session ends is thrown away.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
+STREAM_WINDOW_BYTES = 256 * 1024
+"""Bytes of one response that are sent and not yet taken."""
 INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 """Why an environment ended that was to be initialised ahead of events, and could not be.
 
@@ -63,6 +70,30 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared", omit_defaults=True):
     digest: str = ""
     error: str = ""
     notice: str = ""
+
+
+class InvokeChunk(msgspec.Struct, frozen=True, tag="invoke_chunk", omit_defaults=True):
+    """Node → plane: a piece of the response of an event that runs. `content_type` is with the first one."""
+
+    request_id: str
+    data: bytes
+    content_type: str = ""
+
+
+class LastPiece(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In the result of an event whose response came in pieces: the last of them.
+
+    The result's payload is then only what is said of an error.
+    """
+
+    data: bytes = b""
+
+
+class InvokeRoom(msgspec.Struct, frozen=True, tag="invoke_room", omit_defaults=True):
+    """Plane → node: so many bytes were taken, as many more may come; 0: nobody reads the rest any more."""
+
+    request_id: str
+    size: int = 0
 
 
 class FunctionImage(msgspec.Struct, frozen=True, omit_defaults=True):

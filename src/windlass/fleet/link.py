@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from windlass.fleet import intake
+from windlass.fleet.chunks import Chunks
 from windlass.fleet.exec_messages import ExecToNode
 from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
 from windlass.fleet.function_messages import Prepare, Prepared
@@ -21,12 +22,12 @@ from windlass.fleet.messages import (
     Invoke,
     InvokeResult,
     LogTarget,
-    PoolCounts,
     Refused,
     SecurityGroups,
     Shutdown,
     Welcome,
 )
+from windlass.fleet.networks import PoolCounts
 from windlass.fleet.session import (
     CredentialSource,
     ExecTold,
@@ -55,8 +56,8 @@ Part: TypeAlias = Callable[[], Awaitable[None]]
 class Links(Protocol):
     """What services may ask of node sessions: what cannot be a row."""
 
-    async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
-        """Hand one event to an environment and wait for its result.
+    async def invoke(self, node_id: str, invoke: Invoke, chunks: Chunks | None = None) -> InvokeResult:
+        """Hand one event to an environment and wait for its result; a streamed response goes into `chunks`.
 
         Raises Retry when the node's session is lost before the result came.
         """
@@ -170,11 +171,11 @@ class NodeLinks:
         if session is not None:
             session.offer(unit_ids)
 
-    async def invoke(self, node_id: str, invoke: Invoke) -> InvokeResult:
+    async def invoke(self, node_id: str, invoke: Invoke, chunks: Chunks | None = None) -> InvokeResult:
         session = self._sessions.get(node_id)
         if session is None:
             raise Retry(f"node {node_id} is not connected")
-        return await session.invoke(invoke)
+        return await session.invoke(invoke, chunks)
 
     async def prepare(self, node_id: str, question: Prepare) -> Prepared:
         session = self._sessions.get(node_id)

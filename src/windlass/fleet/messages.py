@@ -13,9 +13,18 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from windlass.fleet.exec_messages import ExecToNode, ExecToPlane
-from windlass.fleet.function_messages import FunctionImage, Package, Prepare, Prepared, StartPhases
-from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping, SecurityGroup
-from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage
+from windlass.fleet.function_messages import (
+    FunctionImage,
+    InvokeChunk,
+    InvokeRoom,
+    LastPiece,
+    Package,
+    Prepare,
+    Prepared,
+    StartPhases,
+)
+from windlass.fleet.networks import Binding, Network, NetworkState, PoolCounts, PortMapping, SecurityGroup
+from windlass.fleet.task_messages import InstanceRoom, Protection, ProtectionWanted, Usage
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
@@ -208,17 +217,6 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """Room in /tmp."""
 
 
-class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The instance on whose room a unit runs, where one node stands for several machines: all its units
-
-    together get no more CPU (1,024 units a vCPU) and memory than this, if the node can see to that.
-    """
-
-    id: str
-    cpu_units: int
-    memory_mib: int
-
-
 class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What to run as one unit: an ECS task's containers, or one function environment."""
 
@@ -347,6 +345,7 @@ class InvokeResult(Message, frozen=True, tag="result"):
     phases: StartPhases | None = None
     """Of the environment's start; with its first event only."""
     settling: bool = False
+    streamed: LastPiece | None = None
 
 
 class CredentialsWanted(Message, frozen=True, tag="credentials_wanted"):
@@ -359,17 +358,6 @@ class SecretKept(Message, frozen=True, tag="secret_kept"):
     """The node has the secret of that digest (tokens.py) on its disk: older ones are needed no more."""
 
     digest: str
-
-
-class PoolCounts(Message, frozen=True, tag="pool"):
-    """What the node's pool of sandboxes did since its agent started; sent again when it has changed.
-
-    Each of `classes` is a size of task ("256/512": CPU units, MiB; "other" without one), how many of its
-    launches found a sandbox made ahead, and how many had to wait for one. `spare`: how many are ready.
-    """
-
-    spare: int
-    classes: tuple[tuple[str, int, int], ...] = ()
 
 
 class Beat(Message, frozen=True, tag="beat"):
@@ -429,6 +417,7 @@ class Invoke(Message, frozen=True, tag="invoke"):
     client_context: str = ""
     trace_id: str = ""
     settles: bool = False
+    stream: bool = False  # its response may come in pieces: function_messages.py
 
 
 class Credentials(Message, frozen=True, tag="credentials"):
@@ -475,6 +464,7 @@ FromNode: TypeAlias = (
     | Accepted
     | InvokeResult
     | Prepared
+    | InvokeChunk
     | CredentialsWanted
     | ProtectionWanted
     | SecretKept
@@ -490,6 +480,7 @@ FromPlane: TypeAlias = (
     | Ack
     | Invoke
     | Prepare
+    | InvokeRoom
     | Credentials
     | Protection
     | SecretGiven

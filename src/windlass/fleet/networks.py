@@ -96,3 +96,14 @@ class SecurityGroup(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     rules: tuple[Rule, ...] = ()
     members: tuple[str, ...] = ()
+
+
+class PoolCounts(msgspec.Struct, frozen=True, tag="pool"):
+    """What the node's pool of sandboxes did since its agent started; sent again when it has changed.
+
+    Each of `classes` is a size of task ("256/512": CPU units, MiB; "other" without one), how many of its
+    launches found a sandbox made ahead, and how many had to wait for one. `spare`: how many are ready.
+    """
+
+    spare: int
+    classes: tuple[tuple[str, int, int], ...] = ()

@@ -13,13 +13,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from windlass.fleet import intake
+from windlass.fleet.chunks import Chunks
 from windlass.fleet.desired import Difference, difference, whole
 from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
 from windlass.fleet.frames import Transport, decode_from_node, encode
-from windlass.fleet.function_messages import Prepare, Prepared
+from windlass.fleet.function_messages import InvokeChunk, InvokeRoom, Prepare, Prepared
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -34,12 +36,12 @@ from windlass.fleet.messages import (
     LogLines,
     LogTarget,
     Observed,
-    PoolCounts,
     SecretGiven,
     SecretKept,
     SecurityGroups,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.fleet.networks import PoolCounts
 from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage, Used
 from windlass.kernel.clock import HOUR, MILLISECOND, SECOND, Clock, Duration
 from windlass.kernel.faults import Bug, Fault, Retry
@@ -132,6 +134,8 @@ class Session:
         self._closed = False
         self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
         self._preparing: dict[str, asyncio.Future[Prepared]] = {}
+        self._chunks: dict[str, Chunks] = {}
+        """Of those invokes whose response may come in pieces."""
 
     # out
 
@@ -227,23 +231,50 @@ class Session:
         intake.give_secret(self._store, self.node_id, secret)
         await self.send(SecretGiven(secret))
 
-    async def invoke(self, invoke: Invoke) -> InvokeResult:
-        """Send one event and wait for its result. Raises Retry when the session ends before."""
+    async def invoke(self, invoke: Invoke, chunks: Chunks | None = None) -> InvokeResult:
+        """Send one event and wait for its result; pieces of a streamed response go into `chunks` meanwhile.
+
+        Raises Retry when the session ends before.
+        """
         if len(self._invokes) >= INVOKES_PENDING_MAX:
             raise Retry(f"node {self.node_id} has {INVOKES_PENDING_MAX} invokes in flight")
         if invoke.request_id in self._invokes:
             raise Bug("two invokes in flight have one request id", invoke.request_id)
-        return await self._ask(self._invokes, invoke)
+        if chunks is None:
+            return await self._ask(self._invokes, invoke)
+        self._chunks[invoke.request_id] = chunks
+        try:
+            return await self._ask(self._invokes, invoke, partial(self._carry, invoke.request_id, chunks))
+        finally:
+            del self._chunks[invoke.request_id]
+
+    async def _carry(self, request_id: str, chunks: Chunks, result: asyncio.Future[InvokeResult]) -> None:
+        """Tell the node of the room that its pieces leave when they are taken, until there is a result."""
+        result.add_done_callback(lambda _: chunks.room.set())
+        while True:
+            await chunks.room.wait()
+            chunks.room.clear()
+            if result.done():
+                return
+            if (size := chunks.collect()) is not None:
+                await self.send_now(InvokeRoom(request_id, size))
 
     async def prepare(self, question: Prepare) -> Prepared:
         """Have the node get ready, however long it takes. Raises Retry when the session ends before."""
         return await self._ask(self._preparing, question)
 
-    async def _ask(self, waiting: dict[str, asyncio.Future[A]], question: Invoke | Prepare) -> A:
+    async def _ask(
+        self,
+        waiting: dict[str, asyncio.Future[A]],
+        question: Invoke | Prepare,
+        meanwhile: Callable[[asyncio.Future[A]], Awaitable[None]] | None = None,
+    ) -> A:
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         waiting[question.request_id] = answer
         try:
             await self.send(question)
+            if meanwhile is not None:
+                await meanwhile(answer)
             return await answer
         except ConnectionError as error:
             raise Retry(f"the session with node {self.node_id} broke") from error
@@ -291,6 +322,10 @@ class Session:
                     self.usage = {used.unit_id: used for used in units}
                 case InvokeResult() as result:
                     _resolve(self._invokes, result)
+                case InvokeChunk() as chunk if chunk.request_id in self._chunks:
+                    self._chunks[chunk.request_id].put(chunk)
+                case InvokeChunk():
+                    pass  # of an invoke that nobody waits for any more
                 case Prepared() as prepared:
                     _resolve(self._preparing, prepared)
                 case Accepted() as accepted:

@@ -1,4 +1,4 @@
-"""What a task asks the plane through its node, beside its role's credentials, and what tasks use.
+"""What a task asks the plane through its node, beside credentials; what tasks use, and on whose room.
 
 Part of messages.py, which has the unions. A question is answered once on the session that it came by, or not
 at all: who asked gives up.
@@ -50,3 +50,14 @@ class Usage(msgspec.Struct, frozen=True, tag="usage"):
     """What all tasks of a node use: sent each period that the plane asks for, and kept in its memory only."""
 
     units: tuple[Used, ...]
+
+
+class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The instance on whose room a unit runs, where one node stands for several machines: all its units
+
+    together get no more CPU (1,024 units a vCPU) and memory than this, if the node can see to that.
+    """
+
+    id: str
+    cpu_units: int
+    memory_mib: int

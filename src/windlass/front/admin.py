@@ -17,8 +17,8 @@ import msgspec
 from windlass import __version__
 from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
-from windlass.fleet.messages import PoolCounts
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
+from windlass.fleet.networks import PoolCounts
 from windlass.front import chaos, fleet_view, functions, machines
 from windlass.front.coverage import coverage
 from windlass.front.shapes import bucket_levels, journal_entry

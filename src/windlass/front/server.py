@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import uvicorn
 
-from windlass.aws.wire import Request, Response
+from windlass.aws.wire import Broken, Request, Response
 from windlass.fleet.frames import FROM_NODE_BYTES_MAX
 from windlass.front.admit import refused
 from windlass.front.corked import CorkedHttp
@@ -162,16 +162,21 @@ async def _send(send: Send, response: Response) -> None:
     if response.stream is None:
         await send({"type": "http.response.body", "body": response.body})
         return
-    async for piece in response.stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    with contextlib.suppress(Broken):
+        async for piece in response.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _FalseAlarms(logging.Filter):
-    """uvicorn takes a handshake that was answered with an HTTP response for one that was not answered."""
+    """uvicorn takes a handshake that was answered with an HTTP response for one that was not answered, and
+
+    complains of responses that are cut on purpose (wire.Broken), which is the way to have it cut them.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return "without completing handshake" not in record.getMessage()
+        said = record.getMessage()
+        return "without completing handshake" not in said and "without completing response" not in said
 
 
 class Server(uvicorn.Server):

@@ -22,12 +22,11 @@ from windlass.fleet.messages import (
     Hello,
     Invoke,
     InvokeResult,
-    PoolCounts,
     UnitSpec,
     UnitState,
     Want,
 )
-from windlass.fleet.networks import SecurityGroup
+from windlass.fleet.networks import PoolCounts, SecurityGroup
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, Jumps, seconds
 from windlass.kernel.spawn import Spawn
 from windlass.node import held as moves
@@ -52,6 +51,7 @@ from windlass.node.plan import (
     plan,
     restarts,
 )
+from windlass.node.response_streams import ResponseStreams
 from windlass.node.runner import FunctionHost, Networks, Runner, Seat, Step, Watch, no_step
 from windlass.node.sandbox import Connected, NotConnected
 from windlass.node.task_metadata import labelled
@@ -110,6 +110,7 @@ class Agent:
         self.surroundings: Surroundings = lambda held, container: {}
         self.questions = TaskQuestions(self._loop, clock)
         self.execs = ExecSessions(runner, self._to_exec)
+        self.streams = ResponseStreams()
         self._told = True
         """False while adopted units wait for the plane to say what it wants: nothing new is started then."""
         runner.attach(self, self.logs)
@@ -131,7 +132,7 @@ class Agent:
         """Let that host run functions. `data` is its own directory, `watch` is Children.watch."""
         self.functions = host
         told = (self.reported, self.logs, self._clock, spawn, data, lambda: self.endpoint)
-        host.attach(Seat(*told, self._networks, watch))
+        host.attach(Seat(*told, self._networks, watch, self.streams))
 
     @property
     def node_id(self) -> str:

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from windlass.fleet.function_messages import INIT_FAILURE
+from windlass.fleet.function_messages import INIT_FAILURE, LastPiece
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
 from windlass.node import function_records as records
@@ -48,12 +48,15 @@ from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_programs import NoProgram, program, start_fault
 from windlass.node.function_shutdown import Occupants
 from windlass.node.function_telemetry import Telemetry
+from windlass.node.response_streams import ResponseStream
 from windlass.node.runner import Seat
 from windlass.node.runtime_api import Event, Part, RuntimeApi
 from windlass.node.sandbox import Sandbox as Network
 from windlass.node.sandbox_process import SandboxProcess
 from windlass.node.telemetry_api import PREFIXES, TelemetryApi
 
+LAST_WORDS: Duration = 100 * MILLISECOND
+"""How long after the end of a connection that of its process may become known."""
 State: TypeAlias = Literal["new", "init", "ready", "invoke", "broken", "over"]
 """In "broken" nothing runs: the next event initialises again. In "over" nothing will ever run."""
 
@@ -110,6 +113,8 @@ class FunctionEnvironment:
         self._failure: Failure | None = None
         """The first thing that went wrong in this initialisation or event."""
         self._answer: Responded | Failed | None = None
+        self._stream: ResponseStream | None = None
+        """Of the event at hand, if its caller wants the response in pieces."""
         self._init: Duration = 0
         """How long the first initialisation took, until an event is told."""
         self._busy = False
@@ -199,6 +204,17 @@ class FunctionEnvironment:
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self._fail(InitFailed(payload, error_type))
+
+    def stream(self) -> ResponseStream | None:
+        return self._stream
+
+    def broke_off(self) -> None:
+        """If its process has ended, that is what counts; it is known soon."""
+        self._after(LAST_WORDS, self._truncated, self._stream)
+
+    def _truncated(self, stream: ResponseStream | None) -> None:
+        if stream is not None and stream is self._stream:
+            self._fail(SandboxFailed("Runtime.TruncatedResponse", "Runtime broke off its response"))
 
     def disconnected(self) -> None:
         """The runtime's last connection is closed: of a dead process, all that it said has been heard."""
@@ -298,12 +314,13 @@ class FunctionEnvironment:
         outcome = self._answer or self._failure
         assert outcome is not None, "something ended the wait"
         said = told(invoke.request_id, outcome, self._function.timeout_s)
+        produced_bytes = len(said.payload) + (self._stream.size if self._stream is not None else 0)
         if self._failure is None and self._registered.all:
-            work = self._settle(turn, len(said.payload), timer)
+            work = self._settle(turn, produced_bytes, timer)
             self._seat.spawn.start(f"settle {self.spec.unit_id}", work)
             return self._result(turn, said, settling=True)
         timer.cancel()
-        self._runtime_done(turn, outcome, len(said.payload))
+        self._runtime_done(turn, outcome, produced_bytes)
         self._report(turn, outcome)
         result = self._result(turn, said)
         if self._failure is None and not self._last:
@@ -327,6 +344,7 @@ class FunctionEnvironment:
         self._state = "invoke"
         self._runtime.watch_memory(self._function.memory_mib)
         invoke, deadline_ms = turn.invoke, turn.deadline // MILLISECOND
+        self._stream = self._seat.streams.open(invoke.request_id) if invoke.stream else None
         if self._registered.all:
             event = invoke_event(invoke.request_id, invoke.function_arn, invoke.trace_id, deadline_ms)
             self._registered.offer("INVOKE", event)
@@ -376,7 +394,7 @@ class FunctionEnvironment:
     def _result(self, turn: Turn, said: Told, *, settling: bool = False) -> InvokeResult:
         """What the caller gets. `settling`: extensions are not done with the event yet."""
         phases, self._phases, self._init = self._phases, None, 0
-        return InvokeResult(
+        result = InvokeResult(
             request_id=turn.invoke.request_id,
             unit_id=self.spec.unit_id,
             payload=said.payload,
@@ -389,6 +407,15 @@ class FunctionEnvironment:
             phases=phases.told() if phases is not None else None,
             settling=settling,
         )
+        return self._streamed(result)
+
+    def _streamed(self, result: InvokeResult) -> InvokeResult:
+        """The result of a response that may have gone out in pieces: its last piece, and the error if any."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return result
+        self._seat.streams.close(result.request_id)
+        return msgspec.structs.replace(result, streamed=LastPiece(stream.rest())) if stream.begun else result
 
     # between events, and SHUTDOWN
 

@@ -2,16 +2,17 @@
 
 Bytes to requests and back, on one connection; what is asked and answered is the site's business. A site may
 answer later (a request that is parked), one request of a connection at a time. Knows no paths and no AWS.
+A site may also take a body piece by piece, as it comes, and have the rest of it wait.
 Known gaps: no TLS, no chunked answers, no pipelining past a parked request.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import httptools
 
@@ -38,6 +39,8 @@ class Request:
     target: str = ""
     headers: dict[bytes, str] = field(default_factory=dict)
     body: bytearray | None = field(default_factory=bytearray)
+    streamed: bool = False
+    """The body went to a sink, piece by piece."""
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, "")
@@ -58,13 +61,21 @@ class Site(Protocol):
         """Answer with `connection.write`, now or later."""
 
 
+Sink: TypeAlias = Callable[[bytes], None]
+"""Takes a body, piece by piece."""
+Streams: TypeAlias = Callable[[Request, "Connection"], "Sink | None"]
+"""Asked when a head is complete: where its body goes as it comes; None: it is kept, and answered whole."""
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection. Bodies past the limit are counted, not kept.
 
     `origin` says which door it came in by, in the site's own words.
     """
 
-    def __init__(self, site: Site, limits: Limits, origin: str = "") -> None:
+    def __init__(
+        self, site: Site, limits: Limits, origin: str = "", streams: Streams = lambda *_: None
+    ) -> None:
         self.origin = origin
         self.peer = ""
         """The address of whoever asks."""
@@ -73,6 +84,8 @@ class Connection(asyncio.Protocol):
         self._site = site
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
+        self._streams = streams
+        self._sink: Sink | None = None
         self._request = Request()
         self._transport: asyncio.Transport | None = None
         self._head_bytes: int | None = 0
@@ -120,11 +133,17 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Ask for a body that its sender (curl, above 1 MB) holds back until it is asked for."""
         self._head_bytes = None
+        self._request.method = self._parser.get_method().decode()
+        self._sink = self._streams(self._request, self)
+        self._request.streamed = self._sink is not None
         if self._expects and self._transport is not None:
             self._transport.write(_CONTINUE)
         self._expects = False
 
     def on_body(self, body: bytes) -> None:
+        if self._sink is not None:
+            self._sink(body)
+            return
         kept = self._request.body
         if kept is None or len(kept) + len(body) > self._limits.body_bytes:
             self._request.body = None
@@ -132,9 +151,8 @@ class Connection(asyncio.Protocol):
             kept += body
 
     def on_message_complete(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes, self._sink = 0, None
         self._keeps_alive = self._parser.should_keep_alive()
-        self._request.method = self._parser.get_method().decode()
         if self._transport is not None:
             self._site.answer(self._request, self)
 
@@ -158,6 +176,14 @@ class Connection(asyncio.Protocol):
         self._transport.write("\r\n".join([*lines, "\r\n"]).encode("utf-8") + body)
         if not self._keeps_alive:
             self._transport.close()
+
+    def listen(self, listens: bool) -> None:
+        """Hear what the client sends; or not, until told to again: the client waits when it has filled what
+
+        lies between.
+        """
+        if self._transport is not None and listens != self._transport.is_reading():
+            (self._transport.resume_reading if listens else self._transport.pause_reading)()
 
     def abort(self) -> None:
         if self._transport is not None:

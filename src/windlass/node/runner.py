@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -22,13 +22,13 @@ from windlass.fleet.messages import (
     InvokeResult,
     LogOptions,
     LogTarget,
-    PoolCounts,
     UnitSpec,
     UnitState,
 )
-from windlass.fleet.networks import SecurityGroup
+from windlass.fleet.networks import PoolCounts, SecurityGroup
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.spawn import Spawn
+from windlass.node.response_streams import ResponseStreams
 from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
 from windlass.node.spool_format import Taken
 
@@ -280,6 +280,8 @@ class Seat:
     n). Processes started by a function host must be watched here, because the agent is a child subreaper
     and reaps whatever else becomes its child.
     """
+    streams: ResponseStreams = field(default_factory=ResponseStreams)
+    """Where responses go that are streamed."""
 
 
 class FunctionHost(Protocol):

@@ -3,12 +3,14 @@
 One listener on loopback per environment, so that the port alone says which environment speaks (real runtimes
 know only host and port). Decides the order of calls by a table; knows nothing of processes, logs or time.
 Wording and status codes are those of the service's own agent; docs/aws/lambda.md section "Runtime API".
-Known gaps: a streamed response is collected and handed on whole; no Restore API.
+A streamed response goes on as it comes if its caller wants that (response_streams.py), else it is collected.
+Known gap: no Restore API.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import socket
@@ -20,8 +22,9 @@ from typing import Protocol
 from windlass.kernel.machine import Moves, allows
 from windlass.node.extensions_api import HEADERS
 from windlass.node.function_lines import sandbox_fault
-from windlass.node.http import Connection, Limits, Request
+from windlass.node.http import Connection, Limits, Request, Sink
 from windlass.node.network.namespaces import inside_path
+from windlass.node.response_streams import ResponseStream
 
 RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100
 """Largest response of a function; Runtime API, facts of the sandbox agent (6 MiB and 100 bytes)."""
@@ -40,7 +43,15 @@ RUNTIME_MOVES: Moves = {
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
-HEARD = Limits(body_bytes=RESPONSE_BYTES_MAX, headers=HEADERS | {ERROR_TYPE, RESPONSE_MODE})
+ERROR_BODY = b"lambda-runtime-function-error-body"
+"""Trailer of a streamed response: base64 JSON, with ERROR_TYPE, of an error in mid-stream."""
+CONTENT_TYPE = b"content-type"
+OCTETS = "application/octet-stream"
+STREAMING = "streaming"
+HEARD = Limits(
+    body_bytes=RESPONSE_BYTES_MAX,
+    headers=HEADERS | {ERROR_TYPE, RESPONSE_MODE, ERROR_BODY, CONTENT_TYPE},
+)
 _PREFIX = "/2018-06-01"
 _INVOCATION = re.compile(_PREFIX + r"/runtime/invocation/([^/]+)/(response|error)")
 _RESPONSES = {"response": "InvocationResponse", "error": "InvocationErrorResponse"}
@@ -76,6 +87,12 @@ class Environment(Protocol):
 
     def init_failed(self, payload: bytes, error_type: str) -> None: ...
 
+    def stream(self) -> ResponseStream | None:
+        """Where the response of the event at hand goes piece by piece; None: its caller wants it whole."""
+
+    def broke_off(self) -> None:
+        """The connection ended amid a response that was streamed."""
+
     def disconnected(self) -> None:
         """No connection is open any more: nothing that was said is still on the way."""
 
@@ -102,6 +119,8 @@ class RuntimeApi:
         self._connections: set[Connection] = set()
         self._parked: Connection | None = None
         self._event: Event | None = None
+        self._streaming: Connection | None = None
+        """On which a response comes in pieces now."""
         self.state = "Started"
         self.dialled_at = 0.0
         """When the connection was opened on which the runtime ended its initialisation: loop time."""
@@ -111,8 +130,11 @@ class RuntimeApi:
         loop = asyncio.get_running_loop()
         with inside_path(netns):
             listener = socket.create_server(("127.0.0.1", 0))
-        self._server = await loop.create_server(lambda: Connection(self, HEARD), sock=listener)
+        self._server = await loop.create_server(self._connection, sock=listener)
         return int(self._server.sockets[0].getsockname()[1])
+
+    def _connection(self) -> Connection:
+        return Connection(self, HEARD, streams=self._stream)
 
     def close(self) -> None:
         """Drop the listener and every connection."""
@@ -125,7 +147,7 @@ class RuntimeApi:
         """A new process takes the place of the one that spoke so far."""
         for connection in list(self._connections):
             connection.abort()
-        self._parked = self._event = None
+        self._parked = self._event = self._streaming = None
         self.state = "Started"
 
     def offer(self, event: Event) -> None:
@@ -148,6 +170,10 @@ class RuntimeApi:
             self._parked = None
         for part in self._parts.values():
             part.lost(connection)
+        if self._streaming is connection:
+            self._streaming = self._event = None
+            self.state = RUNTIME_MOVES[self.state, "InvocationResponse"]
+            self._environment.broke_off()
         if not self._connections:
             self._environment.disconnected()
 
@@ -197,6 +223,21 @@ class RuntimeApi:
         ]
         connection.write(200, event.payload, [pair for pair in headers if pair[1]])
 
+    def _stream(self, request: Request, connection: Connection) -> Sink | None:
+        """Where the body of this request goes as it comes: only a streamed response that is in order."""
+        match = _INVOCATION.fullmatch(request.path)
+        streams = request.header(RESPONSE_MODE).lower() == STREAMING and request.method == "POST"
+        if match is None or match[2] != "response" or not streams or self._streaming is not None:
+            return None
+        if self._event is None or self._event.request_id != match[1] or self.state != "Running":
+            return None
+        stream = self._environment.stream()
+        if stream is None:
+            return None
+        self._streaming = connection
+        stream.begin(request.header(CONTENT_TYPE) or OCTETS, connection.listen)
+        return stream.write
+
     def _outcome(self, request_id: str, kind: str, request: Request, connection: Connection) -> None:
         event = self._event
         if event is None or event.request_id != request_id:
@@ -204,7 +245,7 @@ class RuntimeApi:
             return
         if not self._moves(_RESPONSES[kind], connection):
             return
-        self._event = None
+        self._event = self._streaming = None
         if request.body is None:
             _fault(connection, 413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size "
                              f"({RESPONSE_BYTES_MAX} bytes).")  # fmt: skip
@@ -212,10 +253,14 @@ class RuntimeApi:
         elif kind == "error":
             connection.write(202, OK)
             self._environment.failed(request_id, bytes(request.body), error_type(request.header(ERROR_TYPE)))
-        elif request.header(RESPONSE_MODE).lower() not in ("", "streaming"):
+        elif request.header(RESPONSE_MODE).lower() not in ("", STREAMING):
             _fault(connection, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             fault = sandbox_fault("Runtime.InvalidResponseModeHeader", "Invalid function response mode")
             self._environment.failed(request_id, fault, "Runtime.InvalidResponseModeHeader")
+        elif request.streamed and request.header(ERROR_TYPE):
+            connection.write(202, OK)
+            error = error_body(request.header(ERROR_BODY))
+            self._environment.failed(request_id, error, error_type(request.header(ERROR_TYPE)))
         else:
             connection.write(202, OK)
             self._environment.responded(request_id, bytes(request.body))
@@ -255,6 +300,18 @@ def error_type(header: str) -> str:
     if _ERROR_TYPE.fullmatch(header):
         return header
     return "Function.Unknown" if header.startswith("Function.") else "Runtime.Unknown"
+
+
+def error_body(header: str) -> bytes:
+    """What a trailer says of an error; as it stands when it is not base64.
+
+    >>> error_body("eyJlcnJvclR5cGUiOiAiRSJ9"), error_body("oh")
+    (b'{"errorType": "E"}', b'oh')
+    """
+    try:
+        return base64.b64decode(header, validate=True)
+    except ValueError:
+        return header.encode()
 
 
 def too_large() -> bytes:

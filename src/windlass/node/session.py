@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecEnd, ExecInput, ExecOutput, ExecRoom, ExecSize, ExecStart
 from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
-from windlass.fleet.function_messages import Prepare, Prepared
+from windlass.fleet.function_messages import InvokeChunk, InvokeRoom, Prepare, Prepared
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -82,6 +82,7 @@ class Sessions:
         self.connected = False
         agent.questions.ask_with(self._ask)
         agent.execs.send_with(self._ask)
+        agent.streams.send_with(self._ask)
 
     async def run(self) -> None:
         """For ever."""
@@ -128,6 +129,7 @@ class Sessions:
         finally:
             self._open = None
             self._agent.execs.hang_up()
+            self._agent.streams.hang_up()
             transport.close()
 
     def _ask(self, message: FromNode) -> bool:
@@ -175,6 +177,8 @@ class Sessions:
                 self._spawn.start(f"invoke {invoke.request_id}", self._invoke(invoke, prompt))
             case Prepare() as question:
                 self._spawn.start(f"prepare {question.request_id}", self._prepare(question, prompt))
+            case InvokeRoom() as room:
+                self._agent.streams.take(room)
             case Credentials() as credentials:
                 self._agent.questions.credentials.take(credentials)
             case Protection() as protection:
@@ -214,7 +218,7 @@ class Sessions:
         message: FromNode | None = None
         try:
             while True:
-                flooded = isinstance(message, ExecOutput)  # which must not hold back reports
+                flooded = isinstance(message, ExecOutput | InvokeChunk)  # which must not hold back reports
                 message = (flooded and outbox.take()) or (prompt.popleft() if prompt else outbox.take())
                 if message is None:
                     outbox.woken.clear()

@@ -12,7 +12,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.fleet.function_messages import STREAM_WINDOW_BYTES, InvokeChunk
 from windlass.node.http import HEAD_BYTES_MAX, Connection, Request
+from windlass.node.response_streams import ResponseStream, ResponseStreams
 from windlass.node.runtime_api import HEARD, RESPONSE_BYTES_MAX, Event, RuntimeApi, error_type
 
 NEXT = "/2018-06-01/runtime/invocation/next"
@@ -63,8 +65,18 @@ class Heard:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self.told.append(("init_failed", payload, error_type))
 
+    streams: ResponseStream | None = None
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stream(self) -> ResponseStream | None:
+        return self.streams
+
+    def broke_off(self) -> None:
+        self.told.append(("broke off",))
+
     def disconnected(self) -> None:
         self.told.append(("disconnected",))
+        self.left.set()
 
 
 @dataclass
@@ -176,6 +188,111 @@ def test_too_large_and_odd_modes() -> None:
         mode = "Lambda-Runtime-Function-Response-Mode: odd"
         assert (await runtime.call("POST", path.format("c"), b"1", mode))[0] == 400
         assert heard.told[-1][0::3] == ("failed", "Runtime.InvalidResponseModeHeader")
+
+    play(story)
+
+
+STREAMING = "Lambda-Runtime-Function-Response-Mode: streaming"
+
+
+def chunked(request_id: str, *headers: str) -> bytes:
+    """The head of a response that comes in pieces."""
+    path = f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1"
+    return "\r\n".join([path, STREAMING, "Transfer-Encoding: chunked", *headers, "", ""]).encode()
+
+
+class Taken:
+    """A plane that takes pieces."""
+
+    def __init__(self, heard: Heard) -> None:
+        self.data = bytearray()
+        self.came = asyncio.Event()
+        streams = ResponseStreams()
+        streams.send_with(self.take)
+        heard.streams = self.stream = streams.open("r1")
+
+    def take(self, chunk: InvokeChunk) -> bool:
+        self.data += chunk.data
+        self.came.set()
+        return True
+
+    async def until(self, size: int) -> None:
+        while len(self.data) < size:
+            self.came.clear()
+            await self.came.wait()
+
+
+def test_a_response_in_pieces() -> None:
+    """Each goes on before the next is said; trailers are an error amid it."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        taken = Taken(heard)
+        api.offer(an_event())
+        await runtime.call("GET", NEXT)
+        runtime.writer.write(chunked("r1", "Content-Type: text/plain"))
+        runtime.writer.write(b"3\r\nabc\r\n")
+        await taken.until(3)
+        assert (bytes(taken.data), taken.stream.content_type) == (b"abc", "text/plain")
+        runtime.writer.write(b"1\r\nd\r\n0\r\nLambda-Runtime-Function-Error-Type: Function.Odd\r\n")
+        runtime.writer.write(b"Lambda-Runtime-Function-Error-Body: eyJhIjogMX0=\r\n\r\n")
+        assert (await runtime.answer())[0] == 202
+        assert bytes(taken.data) == b"abcd"
+        assert heard.told[-1] == ("failed", "r1", b'{"a": 1}', "Function.Odd")
+        api.offer(an_event("r2"))
+        assert (await runtime.call("GET", NEXT))[0] == 200
+
+    play(story)
+
+
+def test_a_runtime_waits_while_nobody_takes() -> None:
+    """More than the window and all buffers between: it is heard when there is room, and loses nothing."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        taken, size = Taken(heard), 16 * 2**20
+        api.offer(an_event())
+        await runtime.call("GET", NEXT)
+        runtime.writer.write(chunked("r1") + b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size))
+        await taken.until(STREAM_WINDOW_BYTES)
+        said = asyncio.ensure_future(runtime.answer())
+        while taken.stream.size < size:
+            assert len(taken.data) < size and not said.done()
+            had = len(taken.data)
+            taken.stream.more_room(STREAM_WINDOW_BYTES)
+            await taken.until(had + 1)
+        taken.stream.more_room(size)
+        assert (await said)[0] == 202 and len(taken.data) == size
+        assert heard.told[-1] == ("responded", "r1", b"")
+
+    play(story)
+
+
+def test_a_response_that_breaks_off() -> None:
+    """The environment is told; another runtime may go on."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        taken = Taken(heard)
+        api.offer(an_event())
+        await runtime.call("GET", NEXT)
+        runtime.writer.write(chunked("r1") + b"3\r\nabc\r\n")
+        await taken.until(3)
+        runtime.writer.close()
+        await heard.left.wait()
+        assert [told[0] for told in heard.told] == ["next", "broke off", "disconnected"]
+
+    play(story)
+
+
+def test_a_response_in_pieces_that_is_wanted_whole() -> None:
+    """It is collected; with trailers, too, it counts as a response."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        trailers = (b"", b"Lambda-Runtime-Function-Error-Type: odd\r\n")
+        for request_id, trailer in zip("ab", trailers, strict=True):
+            api.offer(an_event(request_id))
+            await runtime.call("GET", NEXT)
+            runtime.writer.write(chunked(request_id) + b"3\r\nabc\r\n0\r\n" + trailer + b"\r\n")
+            assert (await runtime.answer())[0] == 202
+        assert heard.told[1::2] == [("responded", "a", b"abc"), ("responded", "b", b"abc")]
 
     play(story)
 

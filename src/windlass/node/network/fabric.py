@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from windlass.fleet.messages import PoolCounts
 from windlass.fleet.networks import (
     Binding,
     Interface,
     NetworkState,
+    PoolCounts,
     PortMapping,
     SecurityGroup,
 )

@@ -40,6 +40,7 @@ from windlass.services.lambda_.preparing import Preparing
 from windlass.services.lambda_.provisioning import Provisioning
 from windlass.services.lambda_.sources.controller import Sources
 from windlass.services.lambda_.sources.model import MAPPINGS
+from windlass.services.lambda_.streaming import Streams
 from windlass.services.plane import Plane, Service
 
 
@@ -64,7 +65,8 @@ def start(plane: Plane) -> Sequence[object]:
     plane.spawn.start("lambda.metrics", measuring.loop.run())
     plane.spawn.start("lambda.provisioned", provisioning.loop.run())
     usage = CodeUsage(plane.store, plane.quotas)
-    return (controller, code, usage, Downloads(plane, code), invoker, events, sources, cold_starts, measuring)
+    running = (controller, invoker, events, sources, cold_starts, measuring)
+    return (*running, code, usage, Downloads(plane, code), Streams(plane, invoker))
 
 
 _QUEUES_ONLY = "SQS queues only; no provisioned mode, no customer keys; what the role may do is not checked"
@@ -109,6 +111,7 @@ SERVICE = Service(
         "PutFunctionRecursionConfig": runtime_management.put_function_recursion_config,
         "GetFunctionRecursionConfig": runtime_management.get_function_recursion_config,
         "Invoke": invocations.invoke,
+        "InvokeWithResponseStream": invocations.invoke_with_response_stream,
         "InvokeAsync": invocations.invoke_async,
         "AddPermission": policies.add_permission,
         "GetPolicy": policies.get_policy,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from windlass.fleet.chunks import Chunks
 from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Fault, Retry
@@ -43,6 +44,8 @@ class Event:
     queued: bool = False
     trace_id: str = ""
     """X-Amzn-Trace-Id as the caller gave it."""
+    chunks: Chunks | None = None
+    """Where the response goes in pieces, if the function streams it; None: it is wanted whole."""
 
 
 class Invoker:
@@ -143,8 +146,9 @@ class Invoker:
             tail=event.tail,
             client_context=event.client_context,
             trace_id=one_more(trace, mark_of(target.function.arn)),
+            stream=event.chunks is not None,
         )
-        result = await self._ask(target, environment, invoke)
+        result = await self._ask(target, environment, invoke, event.chunks)
         if result.settling:
             again = Invoke(self._ids.uuid(), environment.unit_id, b"", 0, target.arn, settles=True)
             work = self._settle(target, environment, again)
@@ -158,12 +162,14 @@ class Invoker:
         except Retry as error:
             self._plane.journal.note("lambda", environment.unit_id, "extensions not heard", error.why)
 
-    async def _ask(self, target: Target, environment: Warm, invoke: Invoke) -> InvokeResult:
+    async def _ask(
+        self, target: Target, environment: Warm, invoke: Invoke, chunks: Chunks | None = None
+    ) -> InvokeResult:
         """Give that to the environment; afterwards it is free for another event, unless it says otherwise."""
         pool = self._environments.pool(target.pool)
         try:
             await self._environments.connected(environment.node_id)
-            result = await self._plane.links.invoke(environment.node_id, invoke)
+            result = await self._plane.links.invoke(environment.node_id, invoke, chunks)
         except BaseException:
             pool.drop(environment.unit_id)
             self._environments.unwant([environment.unit_id])

@@ -79,6 +79,8 @@ LETTER_AGE_MAX: Duration = HOUR
 """How long a destination that cannot take a record is tried. Ours: AWS names none."""
 LETTERS_AT_ONCE = 100
 """Records and dead letters handed over at a time. Ours."""
+STREAM_BYTES_MAX = 209_715_200
+"""Streamed response; Lambda quotas (200 MB since mid-2025); profile: "lambda.stream_bytes_max"."""
 INVOKE_ASYNC_BYTES_MAX = 262_144
 """InvokeAsync: what an event could have when there was only that."""
 

@@ -15,8 +15,7 @@ from pyroute2 import IPRoute
 
 from tests.fault.waiting import until
 from tests.network_build import DENIED_S, a_group, an_interface, at, free_port, listening, seen_from
-from windlass.fleet.messages import PoolCounts
-from windlass.fleet.networks import Binding, PortMapping, Rule
+from windlass.fleet.networks import Binding, PoolCounts, PortMapping, Rule
 from windlass.kernel.spawn import Spawn
 from windlass.node import doctor
 from windlass.node.network import leftovers, names, namespaces, nft

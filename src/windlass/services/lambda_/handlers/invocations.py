@@ -1,9 +1,11 @@
-"""Invoke, and InvokeAsync, which was there before it could."""
+"""Invoke, InvokeWithResponseStream, and InvokeAsync, which was there before Invoke could."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import msgspec
 
@@ -21,34 +23,84 @@ from windlass.services.lambda_.limits import (
     SYNC_PAYLOAD_BYTES_MAX,
 )
 from windlass.services.lambda_.package import invalid
+from windlass.services.lambda_.streaming import Streamed, Streams
 from windlass.services.lambda_.target import Target
 from windlass.services.lambda_.tracing import trace_id
 
 
 async def invoke(call: Call, params: Params) -> Result:
     """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing."""
+    kind = params.get("InvocationType", "RequestResponse")
+    most = ASYNC_PAYLOAD_BYTES_MAX if kind == "Event" else SYNC_PAYLOAD_BYTES_MAX
+    target, event = _read(call, params, most)
+    match kind:
+        case "DryRun":
+            return {"StatusCode": 204, "Payload": b""}
+        case "Event":
+            _queue(call, target, event.payload, event.client_context)
+            return {"StatusCode": 202, "Payload": b""}
+    try:
+        result = await call.part(Invoker).invoke(target, event)
+    except Retry as error:
+        raise _lost(error) from error
+    return describe_result(result, target.version, tail=event.tail)
+
+
+async def invoke_with_response_stream(call: Call, params: Params) -> Result:
+    """InvokeWithResponseStream: answers as soon as there is something to read."""
+    target, event = _read(call, params, SYNC_PAYLOAD_BYTES_MAX)
+    if params.get("InvocationType") == "DryRun":
+        return {"StatusCode": 204, "EventStream": _nothing()}
+    streamed = call.part(Streams).open(target, event)
+    try:
+        await streamed.begin()
+    except Retry as error:
+        raise _lost(error) from error
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": target.version,
+        "EventStream": _stream_events(streamed, event),
+    }
+
+
+async def _stream_events(streamed: Streamed, event: Event) -> AsyncIterator[Result]:
+    """PayloadChunks, then InvokeComplete."""
+    async with aclosing(streamed.pieces()) as pieces:
+        async for piece in pieces:
+            if piece:
+                yield {"PayloadChunk": {"Payload": piece}}
+    try:
+        ending = streamed.ending()
+    except Retry as error:
+        raise _lost(error) from error
+    said = {"ErrorCode": ending.code, "ErrorDetails": ending.details}
+    if event.tail:
+        said["LogResult"] = base64.b64encode(ending.log_tail).decode()
+    yield {"InvokeComplete": {name: value for name, value in said.items() if value}}
+
+
+async def _nothing() -> AsyncIterator[Result]:
+    nothing: tuple[Result, ...] = ()
+    for event in nothing:
+        yield event
+
+
+def _read(call: Call, params: Params, most: int) -> tuple[Target, Event]:
+    """What to run, and with what; an event has at most so many bytes."""
     target = call.part(Invoker).target(*qualified(call, params, "lambda:InvokeFunction"))
     if params.get("DurableExecutionName"):
         raise invalid("Windlass does not have durable functions yet: leave out DurableExecutionName")
     if params.get("TenantId"):
         raise invalid("Windlass does not have tenant isolation yet: leave out TenantId")
-    kind = params.get("InvocationType", "RequestResponse")
     payload = bytes(params.get("Payload") or b"")
-    check_payload(payload, ASYNC_PAYLOAD_BYTES_MAX if kind == "Event" else SYNC_PAYLOAD_BYTES_MAX)
+    check_payload(payload, most)
     context = decode_client_context(params.get("ClientContext", ""))
-    match kind:
-        case "DryRun":
-            return {"StatusCode": 204, "Payload": b""}
-        case "Event":
-            _queue(call, target, payload, context)
-            return {"StatusCode": 202, "Payload": b""}
     tail = params.get("LogType") == "Tail"
-    event = Event(call.request_id, payload or b"{}", context, tail, trace_id=call.trace_id)
-    try:
-        result = await call.part(Invoker).invoke(target, event)
-    except Retry as error:
-        raise Fault("ServiceException", f"The execution environment was lost: {error.why}") from error
-    return describe_result(result, target.version, tail=event.tail)
+    return target, Event(call.request_id, payload or b"{}", context, tail, trace_id=call.trace_id)
+
+
+def _lost(error: Retry) -> Fault:
+    return Fault("ServiceException", f"The execution environment was lost: {error.why}")
 
 
 def invoke_async(call: Call, params: Params) -> Result:

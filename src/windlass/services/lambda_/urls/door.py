@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 from windlass.aws.auth import Mode, authenticate, names_credentials
 from windlass.aws.calls import Caller
-from windlass.aws.wire import Request, Response
+from windlass.aws.wire import Broken, Request, Response
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.services.entry import Entry
@@ -23,9 +23,10 @@ from windlass.services.lambda_.find import alias_of
 from windlass.services.lambda_.invoke import Event, Invoker
 from windlass.services.lambda_.limits import SYNC_PAYLOAD_BYTES_MAX
 from windlass.services.lambda_.model import FUNCTIONS, Function
+from windlass.services.lambda_.streaming import Streamed, Streams
 from windlass.services.lambda_.tracing import trace_id
 from windlass.services.lambda_.urls import cors
-from windlass.services.lambda_.urls.answer import Answer, BadAnswer, read
+from windlass.services.lambda_.urls.answer import PRELUDE_TYPE, Answer, BadAnswer, Prelude, plain, read
 from windlass.services.lambda_.urls.event import Arrival, event
 from windlass.services.lambda_.urls.model import FUNCTION_URLS, FunctionUrl, read_host
 from windlass.services.lambda_.urls.policy import missing
@@ -47,6 +48,7 @@ class UrlDoor:
         self._mode = mode
         self._region = region
         self._invoker = plane.calls.part(Invoker)
+        self._streams = plane.calls.part(Streams)
         self._entry = plane.calls.part(Entry)
         self._ids = Ids(plane.chance.stream("lambda.url"))
 
@@ -123,17 +125,57 @@ class UrlDoor:
         return caller
 
     async def _invoke(self, function: Function, url: FunctionUrl, wanted: Event) -> Response:
-        result = await self._invoker.invoke(self._invoker.target(function, url.qualifier), wanted)
-        if result.error:
-            return self._broken(url, "the function failed")
+        target = self._invoker.target(function, url.qualifier)
         try:
+            if url.invoke_mode == "RESPONSE_STREAM":
+                return await self._stream(url, self._streams.open(target, wanted))
+            result = await self._invoker.invoke(target, wanted)
+            if result.error:
+                return self._broken(url, "the function failed")
             return _response(read(result.payload))
         except BadAnswer as bad:
             return self._broken(url, f"the function's result is no answer: {bad}")
 
+    async def _stream(self, url: FunctionUrl, streamed: Streamed) -> Response:
+        """The head as soon as it is known; the rest as it comes. Raises BadAnswer for a head that is none."""
+        await streamed.begin()
+        if streamed.failed:
+            return self._broken(url, "the function failed")
+        pieces = streamed.pieces()
+        if streamed.content_type != PRELUDE_TYPE:
+            head, first = plain(streamed.content_type), b""
+        else:
+            head, first = await _after_head(pieces)
+        return replace(_response(head), stream=self._rest(url, streamed, first, pieces))
+
+    async def _rest(
+        self, url: FunctionUrl, streamed: Streamed, first: bytes, pieces: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        if first:
+            yield first
+        async for piece in pieces:
+            if piece:
+                yield piece
+        try:
+            code = streamed.ending().code
+        except Exception as error:
+            code = str(error)
+        if code:
+            self._plane.journal.note("lambda", url.function, "function URL broke off", code)
+            raise Broken(code)
+
     def _broken(self, url: FunctionUrl, why: str) -> Response:
         self._plane.journal.note("lambda", url.function, "function URL answered 502", why)
         return Response(502, (("content-type", "application/json"),), b"Internal Server Error")
+
+
+async def _after_head(pieces: AsyncIterator[bytes]) -> tuple[Answer, bytes]:
+    """The head of a stream, and what came behind it."""
+    prelude = Prelude()
+    async for piece in pieces:
+        if (found := prelude.feed(piece)) is not None:
+            return found
+    raise BadAnswer("the stream ends within its head")
 
 
 def _response(answer: Answer) -> Response:
