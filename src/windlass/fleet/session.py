@@ -280,6 +280,8 @@ class Session:
             raise Retry(f"the session with node {self.node_id} broke") from error
         finally:
             del waiting[question.request_id]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # the session may have ended while it was being sent: then nobody asks why
 
     async def send(self, message: FromPlane) -> None:
         """Send once all that was written so far is durable."""

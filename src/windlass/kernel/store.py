@@ -11,7 +11,7 @@ Rows are frozen dataclasses; a key is a string or a tuple of strings and integer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -351,6 +351,17 @@ class Store:
                     tx[table].delete(table.key(row))
                     count += 1
         return count
+
+    def fill(self, table: Table[R], rows: Iterable[R]) -> None:
+        """Rows of a table that the log does not keep, made of rows that it does: at start, told to nobody.
+
+        In a transaction they would be undone with it, should the disk be full just then.
+        """
+        if table.name in self._durable:
+            raise Bug(f"table {table.name} is the log's", table)
+        view = self.view(table)
+        for row in rows:
+            view._set(table.key(row), row)
 
     def view(self, table: Table[R]) -> View[R]:
         found = self._views.get(table.name)

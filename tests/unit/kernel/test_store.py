@@ -133,3 +133,22 @@ def test_indexes_agree_with_a_walk(steps: list[tuple[str, str | None, int, bool]
         )
         assert store[BOATS].by("by_length", harbour) == walked
         assert set(store[BOATS].by("harbour", harbour)) == set(walked)
+
+
+def test_derived_rows_are_filled_in() -> None:
+    """At a start, into a table that the log does not keep: indexed, told to nobody, in no commit."""
+    afloat = Table(
+        name="afloat",
+        row=Boat,
+        key=lambda boat: boat.name,
+        indexes={"harbour": Index(of=lambda boat: boat.harbour)},
+        durable=False,
+    )
+    store = Store((BOATS, afloat), DurableLog(MemoryLog()))
+    told: list[Change] = []
+    store.watch((afloat,), told.append)
+    anna = Boat("Anna", "Kiel", 9)
+    store.fill(afloat, [anna])
+    assert store[afloat].by("harbour", "Kiel") == [anna] and (told, store.revision) == ([], 0)
+    with pytest.raises(Bug, match="boat is the log's"):
+        store.fill(BOATS, [anna])

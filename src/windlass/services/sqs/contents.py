@@ -54,13 +54,14 @@ class Counts:
 
 def load(store: Store, sequences: Sequences) -> None:
     """At start: find the highest numbers, and make the group rows that the log does not keep."""
-    groups: set[tuple[str, str]] = set()
+    heads: dict[tuple[str, str], Message] = {}
     for message in store[MESSAGES].all():
         sequences.seen(message.queue, message.number)
         if message.group:
-            groups.add((message.queue, message.group))
-    with store.transact() as tx:
-        refresh(tx, sorted(groups))
+            head = heads.setdefault((message.queue, message.group), message)
+            if message.number < head.number:
+                heads[message.queue, message.group] = message
+    store.fill(GROUPS, (Group(*name, head.visible_at, head.number) for name, head in sorted(heads.items())))
 
 
 def counts(messages: View[Message], queue_id: str, now: Instant) -> Counts:
