@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -104,7 +105,7 @@ def _here(story: Story, model: str, runner: str, starts: int) -> Run:
             [function] = AdminClient(endpoint).get("cold-starts", function=NAME)["functions"]
     found = sorted(function["cold_starts"], key=lambda start: start["at"])
     phases = [[start["phases_s"][phase] for phase in PHASES] for start in found]
-    done = Run("this machine", model, pending, phases, interfaces, apart)
+    done = Run("here", model, pending, phases, interfaces, apart)
     middle, way = median(done.totals) * 1000, done.middle("network") * 1000
     story.say(f"here, {model}: {middle:.1f} ms a cold start, {way:.2f} ms of it for the way into the VPC")
     return done
@@ -164,7 +165,7 @@ def _profile(directory: Path, model: str) -> Path:
 
 def _in_virtual_time(story: Story, model: str, starts: int) -> Run:
     played = scale_out(with_model(load_profile("aws"), model), starts=starts, every_s=1.0, seed=SEED)
-    done = Run("AWS's delays", model, played.pending, played.starts, played.interfaces)
+    done = Run("AWS", model, played.pending, played.starts, played.interfaces)
     middle = median(done.totals)
     story.say(f"AWS's delays, {model}: Pending for {done.pending:.0f} s, {middle:.2f} s a cold start")
     return done
@@ -202,22 +203,22 @@ def _span(took: float) -> str:
 
 
 def _report(runs: Sequence[Run]) -> int:
-    """The table that the story ends with: medians; returns the exit code."""
-    names = ("", "Pending", *PHASES, "cold start", "interfaces", "as promised")
-    rows = [
-        [
-            one.name,
-            _span(one.pending),
-            *(_took(one.middle(phase)) for phase in PHASES),
-            _took(median(one.totals)),
-            str(one.interfaces),
-            "no" if one.problems else "yes",
-        ]
-        for one in runs
+    """The table that the story ends with, a column for each run: medians; returns the exit code."""
+    lines: list[tuple[str, Callable[[Run], str]]] = [("Pending", lambda one: f"{one.pending * 1000:.0f}")]
+    lines += [(phase, partial(_middle, phase)) for phase in PHASES]
+    lines += [
+        ("cold start", lambda one: _took(median(one.totals))),
+        ("interfaces", lambda one: str(one.interfaces)),
+        ("as promised", lambda one: "no" if one.problems else "yes"),
     ]
-    print("\nmedians in milliseconds")
+    print()
+    rows = [[name, *(show(one) for one in runs)] for name, show in lines]
     problems: Mapping[str, Sequence[str]] = {one.name: one.problems for one in runs}
-    return verdict(names, rows, problems)
+    return verdict(("medians, ms", *(one.name for one in runs)), rows, problems)
+
+
+def _middle(phase: str, one: Run) -> str:
+    return _took(one.middle(phase))
 
 
 def _took(seconds: float) -> str:
