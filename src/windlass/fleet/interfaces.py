@@ -30,6 +30,8 @@ class Wish:
     """Security groups; the VPC's default one when empty."""
     public: bool = False
     """Whether each gets a public address too."""
+    shared: bool = False
+    """Whether any number of units may speak through each, on whatever nodes."""
 
 
 class NoInterface(Exception):

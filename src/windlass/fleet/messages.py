@@ -23,7 +23,15 @@ from windlass.fleet.function_messages import (
     Prepared,
     StartPhases,
 )
-from windlass.fleet.networks import Binding, Network, NetworkState, PoolCounts, PortMapping, SecurityGroup
+from windlass.fleet.networks import (
+    Binding,
+    Interface,
+    Network,
+    NetworkState,
+    PoolCounts,
+    PortMapping,
+    SecurityGroup,
+)
 from windlass.fleet.task_messages import InstanceRoom, Protection, ProtectionWanted, Usage
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
@@ -397,6 +405,8 @@ class SecurityGroups(Message, frozen=True, tag="security_groups"):
     """
 
     groups: tuple[SecurityGroup, ...]
+    interfaces: tuple[Interface, ...] = ()
+    """Those that functions share: a node has them there before the first environment comes."""
 
 
 class Ack(Message, frozen=True, tag="ack"):

@@ -16,6 +16,7 @@ import msgspec
 
 from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import FunctionSpec, Invoke, InvokeResult, UnitSpec, UnitState
+from windlass.fleet.networks import Interface
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
@@ -81,6 +82,9 @@ class LambdaHost:
     def remove(self, unit_id: str) -> None:
         self._states.pop(unit_id, None)
 
+    def keep_networks(self, interfaces: tuple[Interface, ...]) -> None:
+        self._nets.keep(interfaces)
+
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         environment = self._environments.get(invoke.unit_id)
         return gone(invoke) if environment is None else await environment.invoke(invoke)
@@ -102,6 +106,7 @@ class LambdaHost:
         """Kill all environments and what they left."""
         for environment in list(self._environments.values()):
             environment.end("the agent ends", at_once=True)
+        self._nets.keep(())
         if self._sweeping is not None:
             self._sweeping.cancel()
             kill_marked(self._ended_lately)

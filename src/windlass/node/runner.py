@@ -25,7 +25,7 @@ from windlass.fleet.messages import (
     UnitSpec,
     UnitState,
 )
-from windlass.fleet.networks import PoolCounts, SecurityGroup
+from windlass.fleet.networks import Interface, PoolCounts, SecurityGroup
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.spawn import Spawn
 from windlass.node.response_streams import ResponseStreams
@@ -301,6 +301,9 @@ class FunctionHost(Protocol):
 
     def remove(self, unit_id: str) -> None:
         """The unit will not be asked about again: take away its files."""
+
+    def keep_networks(self, interfaces: tuple[Interface, ...]) -> None:
+        """Have the networks of these there ahead, and of no others."""
 
     async def invoke(self, invoke: Invoke) -> InvokeResult:
         """Run one event in the environment; ends with a result in any case, never with an exception."""

@@ -186,8 +186,10 @@ class Sessions:
             case SecretGiven(secret):
                 if self._agent.take_secret(secret):
                     self._prompt(prompt, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
-            case SecurityGroups(groups):
+            case SecurityGroups(groups, interfaces):
                 self._agent.take_groups(groups)
+                if self._agent.functions is not None:
+                    self._agent.functions.keep_networks(interfaces)
             case ExecStart() | ExecInput() | ExecSize() | ExecRoom() | ExecEnd() as message:
                 self._agent.execs.take(message)
             case Shutdown():

@@ -107,6 +107,43 @@ def test_one_that_leaves_while_it_waits_hears_of_it() -> None:
     play(story)
 
 
+def test_a_network_that_is_kept_is_there_for_whoever_comes() -> None:
+    """Made once when it is told of; environments come and go; it goes when it is told of no more."""
+
+    async def story(played: Played, networks: FunctionNetworks) -> None:
+        networks.keep((an_interface(7),))
+        networks.keep((an_interface(7),))
+        assert [name for name, _ in played.asked] == ["eni-7"]
+        played.answer(Connected(HOST))
+        waiting = asyncio.ensure_future(networks.connect(a_unit("a")))
+        await asyncio.sleep(0)
+        played.answer(Connected(HOST))
+        await waiting
+        networks.leave("a")
+        assert played.left == []
+        networks.keep((an_interface(8),))
+        assert played.left == ["eni-7"]
+        networks.keep(())
+        assert played.left == ["eni-7", "eni-8"]
+
+    play(story)
+
+
+def test_a_network_that_cannot_be_had_ahead_is_asked_for_again() -> None:
+    async def story(played: Played, networks: FunctionNetworks) -> None:
+        networks.keep((an_interface(7),))
+        played.answer(NotConnected("no address"))
+        waiting = asyncio.ensure_future(networks.connect(a_unit("a")))
+        await asyncio.sleep(0)
+        played.answer(Connected(HOST))
+        assert await waiting == HOST
+        networks.leave("a")
+        networks.keep(())
+        assert played.left == ["eni-7"]
+
+    play(story)
+
+
 def test_without_a_vpc_it_is_the_hosts() -> None:
     async def story(played: Played, networks: FunctionNetworks) -> None:
         assert await networks.connect(UnitSpec("u", "function")) == HOST

@@ -34,6 +34,8 @@ OLD, NEW = "per-environment", "hyperplane"
 MODELS = (OLD, NEW)
 EVERY_S, HOLD_S = 0.3, 3.0
 """How far apart events are, and how long each runs beyond the last one's arrival."""
+SETTLES_S = 1.0
+"""Between a function's creation and its first event: nodes have been told of its network by then."""
 SEED = 1
 PLOT_HEIGHT = 8
 NETNS = "/proc/self/ns/net"
@@ -101,6 +103,7 @@ def _here(story: Story, model: str, runner: str, starts: int) -> Run:
             aws = aws_client("lambda", endpoint, ACCOUNT, REGION)
             ec2 = aws_client("ec2", endpoint, ACCOUNT, REGION)
             pending = _create(aws, ec2)
+            time.sleep(SETTLES_S)
             interfaces, apart = _scale_out(aws, ec2, starts)
             [function] = AdminClient(endpoint).get("cold-starts", function=NAME)["functions"]
     found = sorted(function["cold_starts"], key=lambda start: start["at"])

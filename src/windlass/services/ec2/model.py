@@ -125,6 +125,8 @@ class NetworkInterface(Row, frozen=True):
     requester: str = ""
     """The service that made it, "ecs", or "" for the account itself."""
     attachment_id: str = ""
+    shared: bool = False
+    """Any number of units speak through it: every node that may run them has it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ INTERFACES: Table[NetworkInterface] = Table(
         "scope": _LISTED,
         "subnet": Index(of=attrgetter("subnet_id"), order=attrgetter("address")),
         "public": Index(of=lambda row: "all" if row.public else None, order=attrgetter("public")),
+        "shared": Index(of=lambda row: "all" if row.shared else None),
         **{name: Index(of=_group_at(place)) for place, name in enumerate(MEMBERSHIPS)},
     },
 )

@@ -9,17 +9,18 @@ read from rows when a node's session asks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from windlass.fleet.link import Links
 from windlass.fleet.messages import SecurityGroups
-from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.networks import SecurityGroup
 from windlass.fleet.transitions import occupies
 from windlass.kernel.store import Change, Store
 from windlass.services.ec2.cidr import text
 from windlass.services.ec2.model import INTERFACES, RULES, NetworkInterface, SecurityGroupRule
 from windlass.services.ec2.permissions import for_nodes
+from windlass.services.ec2.task_interfaces import told
 
 
 class Whereabouts:
@@ -97,8 +98,9 @@ class NodeGroups:
         links.on_groups_wanted(self.of_node)
 
     def of_node(self, node_id: str) -> SecurityGroups:
-        """The groups that matter to what runs on the node, as they are now."""
-        own = self._where.groups(node_id)
+        """The groups that matter to what runs on the node, or may, as they are now; and what it may share."""
+        shared = self._shared() if self._store[NODES].require(node_id).shared else []
+        own = sorted({*self._where.groups(node_id), *(group for row in shared for group in row.groups)})
         rules = {group_id: self._store[RULES].by("group", group_id) for group_id in own}
         named = {rule.peer_group for held in rules.values() for rule in held if rule.peer_group}
         return SecurityGroups(
@@ -109,8 +111,17 @@ class NodeGroups:
                     self._members.addresses(group_id) if group_id in named else (),
                 )
                 for group_id in sorted({*own, *named})
-            )
+            ),
+            tuple(told(self._store, row) for row in shared),
         )
+
+    def _shared(self) -> list[NetworkInterface]:
+        """Interfaces that units on any node may speak through."""
+        return self._store[INTERFACES].by("shared", "all")
+
+    def _sharing(self) -> list[str]:
+        """The nodes that have them."""
+        return sorted(node.id for node in self._store[NODES].all() if node.shared)
 
     def _on_unit(self, change: Change) -> None:
         for node_id, new in self._move(change.old, change.new).items():
@@ -129,7 +140,11 @@ class NodeGroups:
         return touched
 
     def _on_interface(self, change: Change) -> None:
-        """Members came or went: of interest where a rule names the group."""
+        """Members came or went: of interest where a rule names the group; everywhere if they are shared."""
+        row: NetworkInterface = change.new or change.old
+        if row.shared:
+            for node_id in self._sharing():
+                self._links.offer_groups(node_id, at_once=True)
         for group_id in self._members.change(change.old, change.new):
             naming = {rule.group_id for rule in self._store[RULES].by("peer", group_id)}
             self._offer(sorted(naming))
@@ -138,8 +153,11 @@ class NodeGroups:
         rule: SecurityGroupRule = change.new or change.old
         self._offer([rule.group_id])
 
-    def _offer(self, group_ids: Iterable[str]) -> None:
-        for node_id in sorted({node for group_id in group_ids for node in self._where.nodes(group_id)}):
+    def _offer(self, group_ids: Collection[str]) -> None:
+        nodes = {node for group_id in group_ids for node in self._where.nodes(group_id)}
+        if any(group_id in row.groups for row in self._shared() for group_id in group_ids):
+            nodes.update(self._sharing())
+        for node_id in sorted(nodes):
             self._links.offer_groups(node_id)
 
 

@@ -14,7 +14,7 @@ from windlass.kernel.store import Transaction
 from windlass.services.ec2 import defaults, interfaces, zones
 from windlass.services.ec2.cidr import text
 from windlass.services.ec2.find import SUBNET
-from windlass.services.ec2.model import INTERFACES, VPCS, NetworkInterface, Subnet
+from windlass.services.ec2.model import INTERFACES, SUBNETS, VPCS, NetworkInterface, Reads, Subnet
 
 
 class TaskInterfaces:
@@ -87,11 +87,12 @@ class _Making:
                 public=self._wish.public,
                 description=description,
                 requester=self._wish.requester,
+                shared=self._wish.shared,
                 attachment_id=defaults.new_id(self._ids, "ela-attach"),
             )
         except Fault as fault:
             raise NoInterface(subnet.id, fault.code) from fault
-        return _told(self._tx, row, subnet)
+        return told(self._tx, row)
 
     def _next_subnet(self, zone: str) -> Subnet:
         """The subnet whose turn it is, or the next that has an address left; if none has, that one."""
@@ -107,9 +108,9 @@ class _Making:
         return self._tx[INTERFACES].count("subnet", subnet.id) < subnet.block.usable_count
 
 
-def _told(tx: Transaction, row: NetworkInterface, subnet: Subnet) -> Interface:
+def told(reads: Reads, row: NetworkInterface) -> Interface:
     """The interface as its node is told."""
-    address = text(row.address)
+    address, subnet = text(row.address), reads[SUBNETS].require(row.subnet_id)
     return Interface(
         id=row.id,
         mac=row.mac,
@@ -117,7 +118,7 @@ def _told(tx: Transaction, row: NetworkInterface, subnet: Subnet) -> Interface:
         subnet_id=subnet.id,
         subnet=str(subnet.block),
         vpc_id=row.vpc_id,
-        vpc=str(tx[VPCS].require(row.vpc_id).block),
+        vpc=str(reads[VPCS].require(row.vpc_id).block),
         groups=row.groups,
         hostname=zones.private_dns(address, row.region),
         public_address=text(row.public) if row.public else "",

@@ -188,7 +188,7 @@ class VpcConnections:
         """Make the interface of a combination, or take down why there is none."""
         account, region, subnet_id, groups = combination
         try:
-            wish = Wish(account, region, REQUESTER, (subnet_id,), groups)
+            wish = Wish(account, region, REQUESTER, (subnet_id,), groups, shared=True)
             interface = self._make(tx, wish, vpc_id, name)
         except (NoInterface, Fault) as error:
             self._refused[combination] = Refused(now, trouble(error.code))
