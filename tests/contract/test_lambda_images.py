@@ -83,8 +83,8 @@ def handler(event, context):
 """
 
 
-def test_an_image_runs_with_awss_own_client(aws: Any, account: str) -> None:
-    """Resolved while Pending; its own user, a read-only root, a /tmp that outlives a crash of the runtime."""
+def test_an_image_runs_with_awss_own_client(plane: PlaneProcess, aws: Any, account: str) -> None:
+    """Resolved while Pending; own user, a read-only root, a /tmp that outlives a crash; frozen at rest."""
     made = deploy(aws, account, SOURCE)
     assert (made["PackageType"], made["State"], made["CodeSize"]) == ("Image", "Pending", 0)
     assert not {"Runtime", "Handler"} & made.keys()
@@ -107,9 +107,20 @@ def test_an_image_runs_with_awss_own_client(aws: Any, account: str) -> None:
     lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
     assert lines[0].startswith("START RequestId: ") and lines[1] == "in the image"
     assert "Init Duration: " in lines[-1]
+    until(lambda: is_frozen(plane), "it is frozen")
     assert invoke(aws, {"n": 2})[0]["kept"] == "xx"
     assert invoke(aws, "die")[0]["errorMessage"].endswith("Runtime exited with error: exit status 3")
     assert invoke(aws, {"n": 3})[0]["kept"] in ("x", "xxx")  # of the same environment, or of a new one
+
+
+def is_frozen(plane: PlaneProcess) -> bool:
+    """Whether a container of the plane's is; true where the host cannot freeze."""
+    found = read_hierarchies()
+    if found.freezer is None:
+        return True
+    file, frozen = ("cgroup.freeze", "1") if found.version == 2 else ("freezer.state", "FROZEN")
+    group = found.freezer / parent_group(plane.data / "agent").lstrip("/")
+    return any(frozen in path.read_text() for path in group.glob(f"*/*/{file}"))
 
 
 def test_updates_of_images(aws: Any, account: str) -> None:

@@ -66,12 +66,26 @@ class Hierarchies:
             with suppress(OSError):
                 (self.cpu / group.lstrip("/") / "cpu.shares").write_text(str(shares))
 
+    def set_frozen(self, group: str, frozen: bool) -> None:
+        """Let nothing in that group run, or let it again. Raises OSError, also without such a hierarchy."""
+        if self.freezer is None:
+            raise OSError("this host has no freezer among its cgroups")
+        path = self.freezer / group.lstrip("/")
+        if self.version == 2:
+            (path / "cgroup.freeze").write_text("1" if frozen else "0")
+        else:
+            (path / "freezer.state").write_text("FROZEN" if frozen else "THAWED")
+
     def kill(self, group: str) -> int:
         """SIGKILL to all in the group and below; returns how many there were."""
         pids = {pid for root in self.roots for pid in _members(root / group.lstrip("/"))}
         for pid in pids:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        if self.version == 1 and self.freezer is not None:  # what is frozen does not even die
+            for path, _, _ in os.walk(self.freezer / group.lstrip("/")):
+                with suppress(OSError):
+                    Path(path, "freezer.state").write_text("THAWED")
         return len(pids)
 
     def remove(self, group: str, but: Collection[str] = ()) -> None:

@@ -82,6 +82,10 @@ class FunctionGroups:
         """The group of that environment in that controller's hierarchy."""
         return self._all(self._root(controller)) / name
 
+    def set_frozen(self, name: str, frozen: bool) -> None:
+        """See Hierarchies.set_frozen."""
+        self._hierarchies.set_frozen(f"{self._top}/{name}", frozen)
+
     def directories(self, name: str) -> list[Path]:
         return [self._all(root) / name for root in self._roots()]
 
@@ -139,17 +143,12 @@ class Group:
         return -(-int(rest.split(None, 1)[0]) // MEBIBYTE) if found else 0
 
     def freeze(self) -> None:
-        """Let nothing in it run until `thaw`."""
-        if self._groups.version == 1:
-            _write(self._groups.directory("freezer", self._name) / "freezer.state", "FROZEN")
-        else:
-            _write(self._groups.directory("memory", self._name) / "cgroup.freeze", "1")
+        """Let nothing in it run until `thaw`. Raises OSError."""
+        self._groups.set_frozen(self._name, True)
 
     def thaw(self) -> None:
-        if self._groups.version == 1:
-            _write(self._groups.directory("freezer", self._name) / "freezer.state", "THAWED")
-        else:
-            _write(self._groups.directory("memory", self._name) / "cgroup.freeze", "0")
+        """Raises OSError."""
+        self._groups.set_frozen(self._name, False)
 
     def kill(self) -> None:
         """SIGKILL to all in it. Frozen meanwhile, nothing in it can fork away from that."""

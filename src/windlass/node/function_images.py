@@ -65,10 +65,14 @@ class FunctionImages:
         clock: Clock,
         spawn: Spawn,
         watch: Watch,
+        *,
+        freezes: bool = True,
     ) -> None:
+        """`freezes`: between events nothing in a container runs, where there are control groups for it."""
         self.host = host
         self.store = store
         self.clock = clock
+        self.freezes = freezes
         self.units = data / "oci" / "units"
         self.state = data / "oci" / "state"
         self.commands = OciCommand(host, self.state, watch)
@@ -157,11 +161,18 @@ class ImageSandbox:
             await self._empty(bundle)
 
     def freeze(self) -> bool:
-        """Not yet: a container goes on between events."""
-        return False
+        """Freeze the container's group; what the image's processes do beside events waits."""
+        if not self._images.freezes:
+            return False
+        try:
+            self._images.host.cgroups.set_frozen(self._bundles[-1].group, True)
+        except OSError:  # no such hierarchy, or it has just ended
+            return False
+        return True
 
     def thaw(self) -> None:
-        """It was never frozen."""
+        with suppress(OSError):
+            self._images.host.cgroups.set_frozen(self._bundles[-1].group, False)
 
     def close(self) -> None:
         """Kill it now; its files go as soon as it is gone."""
@@ -222,10 +233,12 @@ class ImageSandbox:
         raise OSError(await self._aside(lambda: oci_monitor.complaint(bundle.log)))
 
     def _kill(self) -> None:
-        """The first process: with it the kernel ends all others in its pid namespace."""
+        """The first process: with it the kernel ends all others in its pid namespace, frozen or not."""
         if self._process >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        if self._bundles:
+            self.thaw()
 
     def _forget_process(self) -> None:
         if self._process >= 0:

@@ -258,7 +258,10 @@ async def _runner(
         pulls = Pulls(loop, clock, children, spawn, options.data, images)
         oci = OciRunner(loop, clock, children, spawn, options.data, store, pulls, host, step)
         pulls.begin_collecting()
-        return oci, FunctionImages(options.data, host, store, pulls, clock, spawn, children.watch)
+        freezes = function_settings.read(os.environ).freeze
+        watch = children.watch
+        made = FunctionImages(options.data, host, store, pulls, clock, spawn, watch, freezes=freezes)
+        return oci, made
     if options.runner == "docker":
         from windlass.node.docker_start import open_runner
 
