@@ -32,7 +32,7 @@ from windlass.fleet.networks import (
     PortMapping,
     SecurityGroup,
 )
-from windlass.fleet.task_messages import InstanceRoom, Protection, ProtectionWanted, Usage
+from windlass.fleet.task_messages import InstanceRoom, Protection, ProtectionWanted, TaskFacts, Usage
 
 Condition = Literal["START", "COMPLETE", "SUCCESS", "HEALTHY"]
 ContainerStatus = Literal["pending", "running", "stopped"]
@@ -179,28 +179,6 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """What ECS calls the container's runtime id; with the ARN for the container's own eyes (metadata)."""
     labels: tuple[tuple[str, str], ...] = ()
     ports: tuple[PortMapping, ...] = ()
-
-
-class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an ECS task can ask about itself, and whether it acts as a role.
-
-    `role_arn` "" means that there are no credentials to ask for. `cluster` is its name, on Fargate its ARN,
-    as the metadata endpoint shows it. Sizes are the task's own: CPU units and MiB, 0 when it has none.
-    """
-
-    task_arn: str
-    cluster: str
-    family: str
-    revision: int
-    launch_type: str
-    group: str = ""
-    role_arn: str = ""
-    cpu_units: int = 0
-    memory_mib: int = 0
-    ephemeral_gib: int = 0
-    tags: tuple[tuple[str, str], ...] = ()
-    service: str = ""
-    """The service that it belongs to."""
 
 
 class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):

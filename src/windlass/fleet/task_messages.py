@@ -52,6 +52,28 @@ class Usage(msgspec.Struct, frozen=True, tag="usage"):
     units: tuple[Used, ...]
 
 
+class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an ECS task can ask about itself, and whether it acts as a role.
+
+    `role_arn` "" means that there are no credentials to ask for. `cluster` is its name, on Fargate its ARN,
+    as the metadata endpoint shows it. Sizes are the task's own: CPU units and MiB, 0 when it has none.
+    """
+
+    task_arn: str
+    cluster: str
+    family: str
+    revision: int
+    launch_type: str
+    group: str = ""
+    role_arn: str = ""
+    cpu_units: int = 0
+    memory_mib: int = 0
+    ephemeral_gib: int = 0
+    tags: tuple[tuple[str, str], ...] = ()
+    service: str = ""
+    """The service that it belongs to."""
+
+
 class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
     """The instance on whose room a unit runs, where one node stands for several machines: all its units
 

@@ -24,8 +24,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from windlass.fleet.messages import Credentials, TaskFacts
-from windlass.fleet.task_messages import Protection
+from windlass.fleet.messages import Credentials
+from windlass.fleet.task_messages import Protection, TaskFacts
 from windlass.kernel.clock import Clock
 from windlass.node import task_metadata
 from windlass.node.agent import Agent

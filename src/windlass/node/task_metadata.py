@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from windlass.fleet.messages import ContainerSpec, ContainerState, TaskFacts
+from windlass.fleet.messages import ContainerSpec, ContainerState
 from windlass.fleet.networks import Binding
+from windlass.fleet.task_messages import TaskFacts
 from windlass.kernel.clock import SECOND, Instant
 from windlass.node.held import Held
 from windlass.node.network.addressing import gateway

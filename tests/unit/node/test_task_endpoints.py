@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from tests.unit.node.test_agent import TellingRunner
 from tests.unit.node.test_runtime_api import Runtime
-from windlass.fleet.messages import ContainerSpec, Desired, TaskFacts, UnitSpec, Want
+from windlass.fleet.messages import ContainerSpec, Desired, UnitSpec, Want
+from windlass.fleet.task_messages import TaskFacts
 from windlass.kernel.clock import WallClock
 from windlass.node import task_endpoints
 from windlass.node.agent import Agent

@@ -13,15 +13,8 @@ import msgspec
 import pytest
 
 from tests.fault.waiting import until
-from windlass.fleet.messages import (
-    ContainerSpec,
-    HealthCheck,
-    LogTarget,
-    RestartPolicy,
-    TaskFacts,
-    UnitSpec,
-    Want,
-)
+from windlass.fleet.messages import ContainerSpec, HealthCheck, LogTarget, RestartPolicy, UnitSpec, Want
+from windlass.fleet.task_messages import TaskFacts
 from windlass.kernel.clock import SECOND
 from windlass.node import held as moves
 from windlass.node.task_metadata import container, task, task_with_tags

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.fleet.messages import ContainerSpec, TaskFacts, UnitSpec
-from windlass.fleet.task_messages import InstanceRoom
+from windlass.fleet.messages import ContainerSpec, UnitSpec
+from windlass.fleet.task_messages import InstanceRoom, TaskFacts
 from windlass.node.task_room import CPU_SHARES_MAX, CPU_SHARES_MIN, Level, levels, settings, weight
 
 

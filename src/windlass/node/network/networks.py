@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from windlass.fleet.messages import TaskFacts, UnitSpec, UnitState
+from windlass.fleet.messages import UnitSpec, UnitState
 from windlass.fleet.networks import PoolCounts, SecurityGroup
+from windlass.fleet.task_messages import TaskFacts
 from windlass.kernel.spawn import Spawn
 from windlass.node.network import plain
 from windlass.node.network.fabric import Fabric

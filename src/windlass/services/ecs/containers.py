@@ -23,12 +23,12 @@ from windlass.fleet.messages import (
     LogOptions,
     Mount,
     RestartPolicy,
-    TaskFacts,
     Tmpfs,
     Ulimit,
     UnitSpec,
 )
 from windlass.fleet.networks import Network, NetworkMode, PortMapping
+from windlass.fleet.task_messages import TaskFacts
 from windlass.services.ecs import log_options
 from windlass.services.ecs.log_options import MODE_DEFAULT
 from windlass.services.ecs.model import FARGATE

@@ -13,11 +13,10 @@ from typing import Any, Protocol
 import msgspec
 
 from windlass.aws.arn import parse
-from windlass.fleet.messages import TaskFacts
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network, NetworkMode
 from windlass.fleet.room import Need, Strategy
-from windlass.fleet.task_messages import InstanceRoom
+from windlass.fleet.task_messages import InstanceRoom, TaskFacts
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids

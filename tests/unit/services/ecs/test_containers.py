@@ -15,10 +15,10 @@ from windlass.fleet.messages import (
     LogTarget,
     Mount,
     RestartPolicy,
-    TaskFacts,
     Tmpfs,
     Ulimit,
 )
+from windlass.fleet.task_messages import TaskFacts
 from windlass.services.ecs.containers import Reserve, Surroundings, blueprint, overridden, reserve
 from windlass.services.ecs.task_definition import register
 
