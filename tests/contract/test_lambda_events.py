@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.test_lambda_invoke import deploy
+from tests.contract.test_lambda_invoke import deploy, invoke
 from tests.fault.waiting import until
 
 Client = Callable[..., Any]
@@ -167,6 +168,35 @@ def test_throttled_events_wait(aws: Any, client: Client, account: str) -> None:
     record = queue.record()
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 0
+
+
+def test_what_becomes_of_a_function_amid_an_event(
+    aws: Any, client: Client, account: str, tmp_path: Path
+) -> None:
+    """Updated: the event ends in its old environment. Deleted: it ends all the same, and is told."""
+    source = """
+import os, time
+def handler(event, context):
+    if event: open(event, "w").close()
+    while event and not os.path.exists(event + ".gate"): time.sleep(0.01)
+    return os.environ["MODE"]
+"""
+    deploy(aws, account, source, Environment={"Variables": {"MODE": "old"}}, Timeout=60)
+    queue = Queue(client("sqs"), "q")
+    aws.put_function_event_invoke_config(FunctionName="f", DestinationConfig=to(OnSuccess=queue.arn))
+    updated, deleted = tmp_path / "updated", tmp_path / "deleted"
+    send(aws, str(updated))
+    until(updated.exists, "the event runs")
+    aws.update_function_configuration(FunctionName="f", Environment={"Variables": {"MODE": "new"}})
+    aws.get_waiter("function_updated_v2").wait(FunctionName="f")
+    assert invoke(aws, None)[0] == "new"
+    Path(f"{updated}.gate").touch()
+    assert queue.record()["responsePayload"] == "old"
+    send(aws, str(deleted))
+    until(deleted.exists, "the event runs")
+    aws.delete_function(FunctionName="f")
+    Path(f"{deleted}.gate").touch()
+    assert queue.record()["responsePayload"] == "new"
 
 
 def test_the_configuration_of_events(aws: Any, client: Client, account: str) -> None:

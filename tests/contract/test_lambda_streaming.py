@@ -27,8 +27,8 @@ BOOTSTRAP = """#!/usr/bin/env python3
 import base64, json, os, socket, time
 host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
 from http.client import HTTPConnection
+api = HTTPConnection(host, int(port))
 while True:
-    api = HTTPConnection(host, int(port))
     api.request("GET", "/2018-06-01/runtime/invocation/next")
     answer = api.getresponse()
     event, request_id = json.loads(answer.read()), answer.headers["Lambda-Runtime-Aws-Request-Id"]
@@ -150,8 +150,9 @@ def test_a_reader_that_is_slow_and_one_that_leaves(aws: Any, account: str, tmp_p
     stream.close()
     until(lambda: len(noted.read_text()) == 320, "the function has written everything")
     noted.unlink()
-    body, last = said(aws, event)
-    assert (len(body), last) == (5 + 320 * 65_536, {})
+    for _ in range(3):  # on one connection of the runtime, whatever it had to wait before
+        body, last = said(aws, event)
+        assert (len(body), last) == (5 + 320 * 65_536, {})
 
 
 def test_a_streaming_url(aws: Any, account: str, visit: Visit) -> None:

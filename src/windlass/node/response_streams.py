@@ -88,9 +88,10 @@ class ResponseStream:
             self._listen(True)
 
     def rest(self) -> bytes:
-        """What was not sent: the last piece. Nothing is sent any more."""
+        """What was not sent: the last piece. Nothing is sent any more, and the runtime is heard again."""
         left, self._deaf = bytes(self._pending), True
         self._pending.clear()
+        self._listen(True)
         return left
 
     def _flush(self, content_type: str = "") -> None:

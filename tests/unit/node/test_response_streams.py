@@ -93,6 +93,7 @@ def test_an_event_that_is_over() -> None:
     streams.close("r")
     streams.take(InvokeRoom("r", 5))
     assert stream.rest() == b"x"
+    assert plane.listens  # or the runtime could never ask for another event
 
 
 @given(st.lists(st.integers(0, STREAM_WINDOW_BYTES) | st.just(None), max_size=30))
@@ -111,3 +112,4 @@ def test_nothing_is_lost_and_no_window_exceeded(moves: list[int | None]) -> None
         assert len(plane.data) - taken <= STREAM_WINDOW_BYTES
         assert plane.listens == (len(plane.data) == written)
     assert len(plane.data + stream.rest()) == written == stream.size
+    assert plane.listens

@@ -36,9 +36,9 @@ def configured(config: EventInvokeConfig, params: Mapping[str, Any], now: Instan
     )
 
 
-def describe(config: EventInvokeConfig) -> dict[str, Any]:
+def shown(config: EventInvokeConfig) -> dict[str, Any]:
     """FunctionEventInvokeConfig; both halves of its destinations are there, empty or not."""
-    shown: dict[str, Any] = {
+    made: dict[str, Any] = {
         "LastModified": config.last_modified / SECOND,
         "FunctionArn": f"{_function_arn(config)}:{config.qualifier}",
         "DestinationConfig": {
@@ -47,10 +47,10 @@ def describe(config: EventInvokeConfig) -> dict[str, Any]:
         },
     }
     if config.retries is not None:
-        shown["MaximumRetryAttempts"] = config.retries
+        made["MaximumRetryAttempts"] = config.retries
     if config.age_s is not None:
-        shown["MaximumEventAgeInSeconds"] = config.age_s
-    return shown
+        made["MaximumEventAgeInSeconds"] = config.age_s
+    return made
 
 
 def _destination(config: EventInvokeConfig, given: Mapping[str, Any], half: str, old: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.event_invoke import configured, describe
+from windlass.services.lambda_.event_invoke import configured, shown
 from windlass.services.lambda_.event_model import EventInvokeConfig
 
 QUEUE = "arn:aws:sqs:eu-west-1:1:q"
@@ -29,16 +29,16 @@ def test_members_are_merged_into_what_is_there() -> None:
 
 def test_what_callers_see() -> None:
     """The qualified ARN, both halves of the destinations, and only the limits that were set."""
-    assert describe(configured(FRESH, {"MaximumRetryAttempts": 1}, 3 * SECOND // 2)) == {
+    assert shown(configured(FRESH, {"MaximumRetryAttempts": 1}, 3 * SECOND // 2)) == {
         "LastModified": 1.5,
         "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:f:live",
         "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
         "MaximumRetryAttempts": 1,
     }
     given = {"MaximumEventAgeInSeconds": 60, "DestinationConfig": _to(OnSuccess=QUEUE)}
-    shown = describe(configured(FRESH, given, SECOND))
-    assert shown["DestinationConfig"] == {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {}}
-    assert shown["MaximumEventAgeInSeconds"] == 60 and "MaximumRetryAttempts" not in shown
+    listed = shown(configured(FRESH, given, SECOND))
+    assert listed["DestinationConfig"] == {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {}}
+    assert listed["MaximumEventAgeInSeconds"] == 60 and "MaximumRetryAttempts" not in listed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.event_invoke import configured, describe
+from windlass.services.lambda_ import describe
+from windlass.services.lambda_.event_invoke import configured, shown
 from windlass.services.lambda_.event_model import EVENT_INVOKE_CONFIGS, EventInvokeConfig
 from windlass.services.lambda_.find import reference, version_at
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
@@ -16,17 +17,17 @@ from windlass.services.lambda_.package import invalid
 def put_function_event_invoke_config(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
         config = tx[EVENT_INVOKE_CONFIGS].put(configured(_fresh(call, params), params, call.now))
-    return describe(config)
+    return shown(config)
 
 
 def update_function_event_invoke_config(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
         config = tx[EVENT_INVOKE_CONFIGS].put(configured(_config(call, params), params, call.now))
-    return describe(config)
+    return shown(config)
 
 
 def get_function_event_invoke_config(call: Call, params: Params) -> Result:
-    return describe(_config(call, params))
+    return shown(_config(call, params))
 
 
 def delete_function_event_invoke_config(call: Call, params: Params) -> Result:
@@ -48,10 +49,7 @@ def list_function_event_invoke_configs(call: Call, params: Params) -> Result:
         limit=params.get("MaxItems", LIST_ITEMS_MAX),
         fault=lambda: invalid("Invalid Marker"),
     )
-    result: Result = {"FunctionEventInvokeConfigs": [describe(row) for row in rows]}
-    if marker is not None:
-        result["NextMarker"] = marker
-    return result
+    return describe.page("FunctionEventInvokeConfigs", [shown(row) for row in rows], marker)
 
 
 def _function(call: Call, params: Params) -> Function:
@@ -85,6 +83,6 @@ def _config(call: Call, params: Params) -> EventInvokeConfig:
         fresh.key,
         lambda: Fault(
             "ResourceNotFoundException",
-            f"The function {describe(fresh)['FunctionArn']} doesn't have an EventInvokeConfig",
+            f"The function {shown(fresh)['FunctionArn']} doesn't have an EventInvokeConfig",
         ),
     )

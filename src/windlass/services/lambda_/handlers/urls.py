@@ -11,6 +11,7 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.aws.paging import page
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.faults import Fault
+from windlass.services.lambda_ import describe
 from windlass.services.lambda_.find import alias_of, reference
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
 from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
@@ -78,10 +79,7 @@ def list_function_url_configs(call: Call, params: Params) -> Result:
         limit=params.get("MaxItems", LIST_ITEMS_MAX),
         fault=lambda: invalid("Invalid Marker"),
     )
-    result: Result = {"FunctionUrlConfigs": [_describe(call, row) for row in rows]}
-    if marker is not None:
-        result["NextMarker"] = marker
-    return result
+    return describe.page("FunctionUrlConfigs", [_describe(call, row) for row in rows], marker)
 
 
 def _addressed(call: Call, params: Params) -> tuple[Function, str]:
