@@ -201,6 +201,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """In place of `code` and a runtime, which are empty then."""
     ephemeral_mib: int = 512
     """Room in /tmp."""
+    system_log_level: str = ""
 
 
 class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 // Runs in the function's own process, with the user's code, under whatever Node.js (18 or later) the agent found.
 // Behaviour and wording follow AWS's own aws-lambda-nodejs-runtime-interface-client. The Runtime API is spoken over one
 // plain socket that is unreferenced while the handler runs, so that "the event loop is empty" means the user's loop.
-// Must not know anything of Windlass. Known gaps: no AWS SDK comes with it, no X-Ray, no JSON log format, no
+// Must not know anything of Windlass. Known gaps: no AWS SDK comes with it, no X-Ray, no
 // context.done/succeed/fail.
 
 import { existsSync, readFileSync } from "node:fs";
@@ -18,6 +18,9 @@ const STREAMING = Symbol.for("aws.lambda.runtime.handler.streaming");
 const HIGH_WATER_MARK = Symbol.for("aws.lambda.runtime.handler.streaming.highWaterMark");
 const HTTP_INTEGRATION = "application/vnd.awslambda.http-integration-response";
 const NODEJS_MAJOR_WITHOUT_CALLBACKS = 24;
+const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+const JSON_FORMAT = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
+const LOWEST = LEVELS.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL || "INFO");
 const EXIT_UNHANDLED_REJECTION = 128;
 const EXIT_UNCAUGHT_EXCEPTION = 129;
 
@@ -162,9 +165,27 @@ function errorBody(error) {
 
 /** An error as AWS's runtime prints it: what failed, a tab, the error as JSON. */
 function logError(what, error) {
+  if (JSON_FORMAT) return void console.error(what, error);
   const { trace, ...fields } = errorFields(error);
   const own = error instanceof Error ? { ...error, name: undefined } : {};
   console.error(what, `\t${JSON.stringify({ ...fields, ...own, stack: trace })}`);
+}
+
+/** A call of a console method as AWS's runtime writes it in JSON; of an error that is its only value the fields. */
+function jsonLine(level, requestId, values) {
+  const line = { timestamp: new Date().toISOString(), level, requestId };
+  const [first] = values;
+  line.message = values.length === 1 && typeof first === "object" && !(first instanceof Error) ? first : format(...values);
+  const error = values.find((value) => value instanceof Error);
+  if (error) {
+    const { errorType, errorMessage, trace } = errorFields(error);
+    Object.assign(line, { errorType, errorMessage, stackTrace: trace });
+  }
+  try {
+    return JSON.stringify(line);
+  } catch {
+    return JSON.stringify({ ...line, message: format(...values) }); // what refers to itself
+  }
 }
 
 /** Make each console method write `time TAB request id TAB level TAB message`, one log event a call. */
@@ -172,6 +193,10 @@ function writeConsoleLines(current) {
   const levels = { trace: "TRACE", debug: "DEBUG", log: "INFO", info: "INFO", warn: "WARN", error: "ERROR" };
   for (const [method, level] of Object.entries({ ...levels, fatal: "FATAL" })) {
     console[method] = (...values) => {
+      if (JSON_FORMAT) {
+        if (LEVELS.indexOf(level) >= LOWEST) process.stdout.write(`${jsonLine(level, current.id, values)}\n`);
+        return;
+      }
       const message = format(...values).replace(/\n/g, "\r");
       process.stdout.write(`${new Date().toISOString()}\t${current.id}\t${level}\t${message}\n`);
     };

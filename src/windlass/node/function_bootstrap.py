@@ -5,7 +5,7 @@ Runs in the function's own process, with the user's code, under the interpreter 
 `socket`, `json` because events need it, all else only when something went wrong or the user's code asks for
 it. Must not import anything of Windlass. Behaviour and wording follow AWS's own
 aws-lambda-python-runtime-interface-client.
-Known gaps: no X-Ray, no JSON log format, a log message of several lines becomes several log events.
+Known gaps: no X-Ray, a log message of several lines becomes several log events.
 """
 
 from __future__ import annotations
@@ -226,13 +226,45 @@ def set_up_logging(logging: Any, request: dict[str, str]) -> None:
         record.aws_request_id = request["id"]
         return True
 
+    as_json = in_json()
     form = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
     formatter = logging.Formatter(form, "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stdout)
+    if as_json:
+        formatter.format = lambda record: json_line(logging, formatter, record)
+        level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+        logging.root.setLevel({"TRACE": "DEBUG"}.get(level, level or "INFO"))
     handler.setFormatter(formatter)
     handler.addFilter(add_request_id)
     logging.root.addHandler(handler)
+
+
+def in_json() -> bool:
+    """Whether the function's LoggingConfig asks for JSON."""
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+
+
+def json_line(logging: Any, formatter: Any, record: Any) -> str:
+    """A log record as AWS's runtime writes it: what it always has, an error if there is one, extra fields."""
+    known = vars(logging.makeLogRecord({}))
+    error = record.exc_info
+    fields = {
+        "timestamp": formatter.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+        "level": record.levelname,
+        "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
+        "logger": record.name,
+        "requestId": record.aws_request_id,
+    }
+    if error and error[0] is not None:
+        fields["stackTrace"] = stack_trace(error[1])
+        fields["errorType"] = error[0].__name__
+        fields["errorMessage"] = str(error[1])
+        fields["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+    for name, value in vars(record).items():
+        if name not in known and name != "aws_request_id":
+            fields.setdefault(name, value)
+    return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 def encode_other(value: Any) -> object:
@@ -248,8 +280,13 @@ def error_body(message: str, error_type: str, trace: list[str], request_id: str)
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def log_error(message: str, error_type: str, trace: list[str]) -> None:
+def log_error(message: str, error_type: str, trace: list[str], request_id: str = "") -> None:
     """The unhandled error as AWS's runtime prints it; no-break spaces keep the indent in consoles."""
+    if in_json():
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        error = json.loads(error_body(message, error_type, trace, request_id))
+        sys.stdout.write(json.dumps({"timestamp": now, "level": "ERROR", **error}, ensure_ascii=False) + "\n")
+        return
     lines = [f"[ERROR] {error_type}: {message}" if message else f"[ERROR] {error_type}"]
     if trace:
         lines.append("Traceback (most recent call last):")
@@ -291,11 +328,11 @@ def handle(handler: Handler, headers: Headers, body: bytes, request: dict[str, s
             message = f"Unable to marshal response: {error}"
             raise InitFault("Runtime.MarshalError", message) from error
     except InitFault as fault:
-        log_error(fault.message, fault.error_type, fault.trace)
+        log_error(fault.message, fault.error_type, fault.trace, request_id)
         return error_body(fault.message, fault.error_type, fault.trace, request_id), fault.error_type
     except Exception as error:
         name, trace = type(error).__name__, stack_trace(error)
-        log_error(str(error), name, trace)
+        log_error(str(error), name, trace, request_id)
         return error_body(str(error), name, trace, request_id), name
 
 

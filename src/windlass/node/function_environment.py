@@ -28,6 +28,7 @@ from windlass.node.function_freezer import Freezer
 from windlass.node.function_interpreters import Runtime
 from windlass.node.function_launcher import Program, Sandbox
 from windlass.node.function_log import FunctionLog
+from windlass.node.function_log_format import format_of
 from windlass.node.function_outcome import (
     Exited,
     Failed,
@@ -82,9 +83,8 @@ class FunctionEnvironment:
         self._ended = ended
         self._now = seat.clock.now
         self._loop = asyncio.get_running_loop()
-        self._log = FunctionLog(
-            seat.logs.stream(self._function.log) if self._function.log else None, self._now
-        )
+        stream = seat.logs.stream(self._function.log) if self._function.log else None
+        self._log = FunctionLog(stream, self._now, format_of(self._function))
         self._output = Output(self._log, "function")
         facts = facts_of(self._function)
         self._version = facts.version

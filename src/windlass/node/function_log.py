@@ -1,7 +1,8 @@
 """The log of one environment: what the platform, the function and its extensions say, in one order.
 
-Every record goes to the function's log stream as text, to the tail that a caller may ask for, and to those
-who subscribed (the Telemetry API). Must not know: processes, invocations, the wire.
+Every record goes to the function's log stream in the form that the function asked for, to the tail that a
+caller may ask for, and to those who subscribed (the Telemetry API).
+Must not know: processes, invocations, the wire.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from windlass.kernel.clock import Instant
 from windlass.node.function_lines import LOG_TAIL_BYTES_MAX
+from windlass.node.function_log_format import LogFormat
 from windlass.node.function_records import PlatformEvent
 from windlass.node.runner import LogStream
 
@@ -22,9 +24,10 @@ Subscriber: TypeAlias = Callable[[Instant, str, object], None]
 class FunctionLog:
     """Writes to a log stream, if there is one. Lives on one loop."""
 
-    def __init__(self, stream: LogStream | None, now: Callable[[], Instant]) -> None:
+    def __init__(self, stream: LogStream | None, now: Callable[[], Instant], form: LogFormat) -> None:
         self._stream = stream
         self._now = now
+        self._form = form
         self._tail = bytearray()
         self.subscribers: list[Subscriber] = []
 
@@ -32,7 +35,7 @@ class FunctionLog:
         """Write what the platform says, behind all that was written so far."""
         now = self._now()
         for event in events:
-            self._write(event.text, now)
+            self._write(self._form.platform(event, now), now)
             for subscriber in self.subscribers:
                 subscriber(now, event.type, event.record)
 
@@ -41,8 +44,9 @@ class FunctionLog:
         now = self._now()
         for subscriber in self.subscribers:
             for line in lines:
-                subscriber(now, source, line)
-        return self._write(lines, now)
+                subscriber(now, source, self._form.record(line))
+        kept = [line for line in lines if self._form.keeps(line)] if self._form.json else lines
+        return self._write(kept, now)
 
     def on_room(self, call: Callable[[], None]) -> None:
         """Call this once when there is room again."""

@@ -59,10 +59,10 @@ class Telemetry:
         return None if subscriber is None else subscriber.subscription
 
     def subscribe(self, name: str, subscription: Subscription) -> None:
-        """In the place of an earlier subscription of that extension, if there is one."""
-        earlier = self._subscribers.pop(name, None)
-        if earlier is not None:
-            earlier.drop()
+        """A second subscription of an extension changes its first; nothing is sent twice."""
+        if name in self._subscribers:
+            self._subscribers[name].subscription = subscription
+            return
         subscriber = Subscriber(self._seat, f"telemetry for {name}", subscription, self.netns)
         self._subscribers[name] = subscriber
         for said in self._early or ():

@@ -355,3 +355,46 @@ def test_a_wrapper_of_a_layer(tmp_path: Any) -> None:
         assert told(await world.invoke(missing))["errorMessage"].endswith("exit status 127")
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs18.x"])
+def test_logs_in_json(tmp_path: Any, runtime: str) -> None:
+    """Platform events and what the function logs are JSON objects, filtered by level; prints are kept."""
+    python = """
+import logging
+logging.getLogger().info("loading")
+def handler(e, c):
+    logging.debug("too low")
+    logging.warning("hello %s", "you", extra={"more": 1})
+    print("plain")
+    raise KeyError("gone")
+"""
+    nodejs = """
+console.info("loading");
+exports.handler = async (event) => {
+  console.debug("too low");
+  console.warn("hello %s", "you");
+  process.stdout.write("plain\\n");
+  throw new RangeError("gone");
+};
+"""
+    files = {"app.py": python} if runtime.startswith("python") else {"app.js": nodejs}
+
+    async def story(world: World) -> None:
+        levels = (("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+        unit = world.start(files, runtime=runtime, environment=levels, timeout_s=20)
+        result = await world.invoke(unit, request_id="r1")
+        lines = [json.loads(line) for line in world.log.lines if line != "plain"]
+        assert len(lines) == len(world.log.lines) - 1
+        kinds = [line["type"] for line in lines if "type" in line]
+        assert kinds == ["platform.initStart", "platform.start", "platform.report"]
+        loading, hello, *_, failed = [line for line in lines if "level" in line]
+        assert (loading["level"], loading["message"]) == ("INFO", "loading")
+        assert (hello["level"], hello["message"], hello["requestId"]) == (
+            "WARNING" if runtime.startswith("python") else "WARN", "hello you", "r1",
+        )  # fmt: skip
+        assert hello.get("more") == (1 if runtime.startswith("python") else None)
+        assert (failed["level"], failed["errorType"]) == ("ERROR", told(result)["errorType"])
+        assert not any("too low" in line for line in world.log.lines)
+
+    play(tmp_path, story)

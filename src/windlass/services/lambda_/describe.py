@@ -9,6 +9,7 @@ from typing import Any
 from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, SECOND, Instant
 from windlass.services.lambda_ import images
+from windlass.services.lambda_.logging_config import described as described_logging
 from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version
 from windlass.services.lambda_.names import Reference
 from windlass.services.lambda_.transitions import CREATING, Reason
@@ -110,7 +111,7 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
         "Architectures": [settings.architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(name, settings)},
+        "LoggingConfig": described_logging(settings, log_group(name, settings)),
     }
     if settings.vpc is not None:
         described["VpcConfig"] = {

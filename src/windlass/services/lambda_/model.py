@@ -70,6 +70,10 @@ class Settings:
     vpc: VpcConfig | None = None
     image: Image | None = None
     """In place of a package, a handler and a runtime, which are empty then."""
+    log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = ""
+    """Levels are empty unless the format is JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from windlass.services.lambda_.limits import (
     RUNTIMES_ENDED,
     TIMEOUT_S_MAX,
 )
+from windlass.services.lambda_.logging_config import with_logging
 from windlass.services.lambda_.model import Settings
 from windlass.services.lambda_.package import Package, invalid
 
@@ -45,8 +46,6 @@ def refuse_absent(params: Params) -> None:
             raise invalid(f"Windlass does not have {what} for Lambda functions yet: leave out {member}")
     if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
         raise invalid("Windlass does not have SnapStart yet: leave it out, or use ApplyOn None")
-    if params.get("LoggingConfig", {}).get("LogFormat", "Text") != "Text":
-        raise invalid("Windlass writes function logs as text only: LogFormat must be Text")
 
 
 def refuse_foreign_code(code: Params) -> None:
@@ -102,7 +101,7 @@ def updated(settings: Settings, params: Params) -> Settings:
         check_environment(given)
         environment = tuple(sorted(given.items()))
     return replace(
-        settings,
+        with_logging(settings, params.get("LoggingConfig", {})),
         runtime=runtime,
         role=params.get("Role", settings.role),
         handler=params.get("Handler", settings.handler),
@@ -113,7 +112,6 @@ def updated(settings: Settings, params: Params) -> Settings:
         architecture=(params.get("Architectures") or [settings.architecture])[0],
         ephemeral_mib=params.get("EphemeralStorage", {}).get("Size", settings.ephemeral_mib),
         tracing=params.get("TracingConfig", {}).get("Mode", settings.tracing),
-        log_group=params.get("LoggingConfig", {}).get("LogGroup", settings.log_group),
         dead_letter=_dead_letter(params.get("DeadLetterConfig", {}).get("TargetArn", settings.dead_letter)),
     )
 

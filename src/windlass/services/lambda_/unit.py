@@ -58,6 +58,7 @@ def environment_unit(
         layers=tuple(Package(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
         ahead=provisioned,
         ephemeral_mib=settings.ephemeral_mib,
+        system_log_level=settings.system_log_level,
     )
     return Unit(
         id=unit_id,
@@ -106,6 +107,9 @@ def variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }
+    if settings.log_format == "JSON":
+        fixed["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        fixed["AWS_LAMBDA_LOG_LEVEL"] = settings.application_log_level
     if settings.runtime and not settings.runtime.startswith(
         "provided"
     ):  # of OS-only runtimes AWS says nothing
