@@ -200,7 +200,6 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     image: FunctionImage | None = None
     """In place of `code` and a runtime, which are empty then."""
     ephemeral_mib: int = 512
-    """Room in /tmp."""
     system_log_level: str = ""
 
 

@@ -102,7 +102,7 @@ class FunctionEnvironment:
         self._occupants = Occupants(
             self._runtime, self._extensions, self._registered, self._telemetry, self._changed, self._now
         )
-        self._freezer = Freezer(lambda: self._state == "ready" and self._api.state == "Ready")
+        self._freezer = Freezer(self._is_at_rest)
         self._layers: Path | None = None
         self._sandbox: Sandbox | None = None
         self._program: Callable[[], Program] = lambda: Program((), {})
@@ -418,6 +418,9 @@ class FunctionEnvironment:
         return msgspec.structs.replace(result, streamed=LastPiece(stream.rest())) if stream.begun else result
 
     # between events, and SHUTDOWN
+
+    def _is_at_rest(self) -> bool:
+        return self._state == "ready" and self._api.state == "Ready" and self._telemetry.is_quiet()
 
     def _recover(self) -> None:
         """The next event has to wait until what failed was taken away."""

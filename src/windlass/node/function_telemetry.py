@@ -73,6 +73,11 @@ class Telemetry:
         for subscriber in self._subscribers.values():
             subscriber.flush()
 
+    def is_quiet(self) -> bool:
+        """Send what there is; whether that is done, or cannot be: the environment may be frozen then."""
+        self.flush()
+        return not any(subscriber.is_busy for subscriber in self._subscribers.values())
+
     def drop(self) -> None:
         """The processes have ended: nobody is there to be told."""
         for subscriber in self._subscribers.values():
@@ -102,6 +107,12 @@ class Subscriber:
         self._lost_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._failing = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Something is on its way, and nothing was refused yet."""
+        return self._sending is not None and not self._failing
 
     def hear(self, when: Instant, kind: str, record: object) -> None:
         for shown_kind, shown_record in shown(self.subscription, kind, record):
@@ -162,8 +173,10 @@ class Subscriber:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     await (self._post(batch) if self.subscription.path else self._write(batch))
+                self._failing = False
                 return
             except (OSError, ValueError, TimeoutError):
+                self._failing = True
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, RETRY_MOST_S)
 
