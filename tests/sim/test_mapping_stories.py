@@ -31,6 +31,7 @@ class Story:
         self.sent: set[str] = set()
         self.done: set[str] = set()
         self.linked = True
+        self.count = 0
 
     async def begin(self) -> None:
         shop = self.shop
@@ -61,7 +62,8 @@ class Story:
 
     async def send(self) -> None:
         for _ in range(self.chance.randint(1, 15)):
-            body = f"{len(self.sent)}"
+            self.count += 1
+            body = str(self.count)
             ordered = {"MessageGroupId": self.chance.choice("abc"), "MessageDeduplicationId": body}
             fields = {"QueueUrl": self.shop.url, "MessageBody": body, **(ordered if self.fifo else {})}
             if await self.call("sqs", "SendMessage", **fields):
@@ -163,8 +165,8 @@ class Story:
     async def end(self) -> None:
         """Nothing goes wrong any more."""
         world, self.bad = self.shop.world, 0
-        if not self.linked:
-            world.connect("n1")
+        world.disconnect("n1")  # a full disk may have ended its session; real agents come back by themselves
+        world.connect("n1")
         await world.pass_time(MINUTE)
         await self.make_queue()
         if world.plane.store[FUNCTIONS].get((ACCOUNT, REGION, "f")) is None:

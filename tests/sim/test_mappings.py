@@ -415,6 +415,28 @@ def test_fifo_order(story_seed: int) -> None:
     assert done == {group: list(range(12)) for group in "abc"}
 
 
+def test_fifo_messages_come_after_a_start_on_a_full_disk() -> None:
+    """What a plane makes of its rows as it starts is not undone with what the disk refuses just then."""
+    disk = SimulatedDisk()
+
+    async def story(shop: Shop) -> None:
+        await shop.open("q.fifo")
+        await shop.send("1", group="a")
+        await shop.map()
+        shop.world.kill()
+        await shop.world.revive()
+        disk.full = True
+        await shop.world.pass_time(SECOND)
+        disk.full = False
+        assert await disk.probe()
+        shop.world.disconnect("n1")
+        shop.world.connect("n1")
+        await shop.until_empty(5 * MINUTE)
+        assert "1" in shop.handled
+
+    play(story, disk=disk)
+
+
 @seeds.each(8)
 def test_killed_planes_lose_nothing(story_seed: int) -> None:
     """The plane is killed in mid-traffic, twice: every message is handled, and none deleted before it was."""
