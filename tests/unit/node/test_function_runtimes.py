@@ -18,6 +18,7 @@ NODEJS = (("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs18.x"),)
 def node(world: World, files: Mapping[str, str] | str, handler: str = "app.handler", **spec: Any) -> str:
     """Start an environment of Node.js; plain text becomes app.js. Node.js itself needs about 50 MiB."""
     members = {"app.js": files} if isinstance(files, str) else files
+    spec = {"timeout_s": 30, "init_timeout_s": 60, **spec}
     return world.start(members, handler=handler, runtime="nodejs18.x", memory_mib=256, **spec)
 
 
@@ -29,7 +30,7 @@ HANDLERS = """
 const kept = { count: 0 };
 exports.main = {
   echo: async (event, context) => ({ event, count: ++kept.count, id: context.awsRequestId,
-    arn: context.invokedFunctionArn, left: context.getRemainingTimeInMillis() <= 3000 }),
+    arn: context.invokedFunctionArn, left: context.getRemainingTimeInMillis() <= 30000 }),
   nothing: async () => {},
   callback(event, context, callback) {
     context.callbackWaitsForEmptyEventLoop = event.waits;
@@ -294,6 +295,8 @@ def test_a_custom_runtime(tmp_path: Any, place: str) -> None:
             mine if place == "package" else {"x": ""},
             runtime="provided.al2023",
             handler="my.own",
+            timeout_s=30,
+            init_timeout_s=60,
             layers=() if place == "package" else layers,
         )
         assert told(await world.invoke(unit, {"n": 1})) == {"event": {"n": 1}, "cwd": True}
