@@ -93,12 +93,19 @@ class Calls:
         self.endpoint = endpoint
         self._handlers: dict[str, Mapping[str, Handler]] = {}
         self._parts: dict[type, object] = {}
+        self._waits_itself: dict[str, frozenset[str]] = {}
 
-    def add(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        """Serve these operations ("RunTask" → function) of the service with that botocore name."""
+    def add(
+        self, service: str, handlers: Mapping[str, Handler], waits_itself: frozenset[str] = frozenset()
+    ) -> None:
+        """Serve these operations ("RunTask" → function) of the service with that botocore name.
+
+        Those of `waits_itself` see to it that what they wrote is durable.
+        """
         if service in self._handlers:
             raise Bug(f"{service} is declared twice")
         self._handlers[service] = handlers
+        self._waits_itself[service] = waits_itself
 
     def add_part(self, part: object) -> None:
         self._parts[type(part)] = part
@@ -143,7 +150,8 @@ class Calls:
         result = handler(call, params)
         if result is not None and not isinstance(result, dict):
             result = await (result if parked is None else parked(result))
-        await self._store.durable()
+        if operation not in self._waits_itself[service]:
+            await self._store.durable()
         return result or {}
 
     async def call(self, service: str, operation: str, params: Params, principal: Principal) -> Result:

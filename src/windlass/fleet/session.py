@@ -269,10 +269,11 @@ class Session:
         question: Invoke | Prepare,
         meanwhile: Callable[[asyncio.Future[A]], Awaitable[None]] | None = None,
     ) -> A:
+        """Questions rest on no row: nothing is lost if what they are about was never kept."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         waiting[question.request_id] = answer
         try:
-            await self.send(question)
+            await self.send_now(question)
             if meanwhile is not None:
                 await meanwhile(answer)
             return await answer

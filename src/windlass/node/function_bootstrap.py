@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # typing itself would be a slow import
     Handler = Callable[[Any, "LambdaContext"], Any]
     Headers = dict[str, str]
 
+_NEXT = "/runtime/invocation/next"
 _CONTEXT_FIELDS = ("custom", "env", "client")
 
 
@@ -40,50 +41,70 @@ class RuntimeClient:
         self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         self._socket.connect((host, int(port)))
         self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self._ahead = b""
+        """Received of the answer after the one that was read last."""
 
     def next(self) -> tuple[Headers, bytes]:
         """Wait for an event: (headers with lower-case names, body)."""
-        _, headers, body = self._call("GET", "/runtime/invocation/next", b"")
-        return headers, body
+        self._send(self._request("GET", _NEXT, b""))
+        return self._read()
 
-    def respond(self, request_id: str, body: bytes) -> None:
-        self._call("POST", "/runtime/invocation/" + request_id + "/response", body)
+    def respond(self, request_id: str, body: bytes) -> tuple[Headers, bytes]:
+        """Hand in the result and wait for the next event."""
+        return self._tell("/runtime/invocation/" + request_id + "/response", body)
 
-    def fail(self, request_id: str, body: bytes, error_type: str) -> None:
-        self._call("POST", "/runtime/invocation/" + request_id + "/error", body, error_type)
+    def fail(self, request_id: str, body: bytes, error_type: str) -> tuple[Headers, bytes]:
+        """The same with an error."""
+        return self._tell("/runtime/invocation/" + request_id + "/error", body, error_type)
 
     def fail_init(self, body: bytes, error_type: str) -> None:
-        self._call("POST", "/runtime/init/error", body, error_type)
+        self._send(self._request("POST", "/runtime/init/error", body, error_type))
+        self._read()
 
-    def _call(self, method: str, path: str, body: bytes, error_type: str = "") -> tuple[int, Headers, bytes]:
+    def _tell(self, path: str, body: bytes, error_type: str = "") -> tuple[Headers, bytes]:
+        """The next event is asked for in the same breath: one trip for both."""
+        self._send(self._request("POST", path, body, error_type) + self._request("GET", _NEXT, b""))
+        self._read()
+        return self._read()
+
+    def _request(self, method: str, path: str, body: bytes, error_type: str = "") -> bytes:
         head = f"{method} /2018-06-01{path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n"
         if error_type:
             head += "Lambda-Runtime-Function-Error-Type: " + error_type + "\r\n"
+        return (head + "\r\n").encode("latin-1", "replace") + body
+
+    def _send(self, data: bytes) -> None:
         try:
-            self._socket.sendall((head + "\r\n").encode("latin-1", "replace") + body)
-            return self._read()
+            self._socket.sendall(data)
         except OSError as error:
             raise Lost from error
 
-    def _read(self) -> tuple[int, Headers, bytes]:
-        data = b""
+    def _read(self) -> tuple[Headers, bytes]:
+        """The answer to the oldest request that has none yet: its headers and body."""
+        data = self._ahead
         while b"\r\n\r\n" not in data:
             data += self._receive()
         head, _, body = data.partition(b"\r\n\r\n")
-        lines = head.decode("utf-8").split("\r\n")
         headers = {}
-        for line in lines[1:]:
+        for line in head.decode("utf-8").split("\r\n")[1:]:
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
+        length = int(headers["content-length"])
+        self._ahead = body[length:]
+        if len(body) >= length:
+            return headers, body[:length]
         parts = [body]
-        missing = int(headers["content-length"]) - len(body)
+        missing = length - len(body)
         while missing > 0:
-            parts.append(self._receive())
+            parts.append(self._receive(missing))
             missing -= len(parts[-1])
-        return int(lines[0].split(" ")[1]), headers, b"".join(parts)
+        return headers, b"".join(parts)
 
-    def _receive(self) -> bytes:
-        data = self._socket.recv(65536)  # more would be mapped and unmapped each time
+    def _receive(self, most: int = 65536) -> bytes:
+        try:
+            data = self._socket.recv(min(most, 65536))  # more would be mapped and unmapped each time
+        except OSError as error:
+            raise Lost from error
         if not data:
             raise Lost
         return data
@@ -353,8 +374,8 @@ def initialise(client: RuntimeClient, name: str) -> Handler:
 def serve(client: RuntimeClient, handler: Handler, request: dict[str, str]) -> NoReturn:
     """Event after event, until the agent is gone."""
     process = os.getpid()
+    headers, body = client.next()
     while True:
-        headers, body = client.next()
         request["id"] = request_id = headers["lambda-runtime-aws-request-id"]
         os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
         result, error_type = handle(handler, headers, body, request)
@@ -363,9 +384,9 @@ def serve(client: RuntimeClient, handler: Handler, request: dict[str, str]) -> N
         sys.stdout.flush()
         sys.stderr.flush()
         if error_type:
-            client.fail(request_id, result, error_type)
+            headers, body = client.fail(request_id, result, error_type)
         else:
-            client.respond(request_id, result)
+            headers, body = client.respond(request_id, result)
 
 
 def write_by_line(stream: Any) -> None:

@@ -9,6 +9,7 @@ Known gaps: no TLS, no chunked answers, no pipelining past a parked request.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -98,6 +99,11 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.opened_at = asyncio.get_running_loop().time()
         self.peer = str((transport.get_extra_info("peername") or ("",))[0])
+        connected = transport.get_extra_info("socket")
+        if connected is not None and connected.family != socket.AF_UNIX:
+            # asyncio does so only where the listener was told its protocol: two answers in a row would wait
+            # for the client's acknowledgement between them.
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._site.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:

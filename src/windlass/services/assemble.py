@@ -54,7 +54,7 @@ def assemble(
     spawn = Spawn(on_crash)
     calls = Calls(clock, store, journal, Ids(chance.stream("calls")), endpoint)
     for service in services:
-        calls.add(service.name, service.handlers)
+        calls.add(service.name, service.handlers, service.waits_itself)
     quotas = Quotas(profile)
     calls.add_part(chance)
     calls.add_part(Entry(services, calls, quotas, clock))

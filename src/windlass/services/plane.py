@@ -60,5 +60,10 @@ class Service:
     """Modelled members of that error."""
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Operation → name of the API bucket it draws one token from, in the profile's `[buckets]`."""
+    waits_itself: frozenset[str] = frozenset()
+    """Operations whose answer mostly rests on no row: they wait for the log where they wrote something, and
+
+    not for what others write meanwhile.
+    """
     dropped_when_gone: frozenset[str] = frozenset()
     """Operations that only wait (a parked ReceiveMessage) and end when their client has gone."""

@@ -160,4 +160,5 @@ SERVICE = Service(
     throttled="TooManyRequestsException",
     throttled_members={"Reason": "CallerRateLimitExceeded", "Type": "User"},
     buckets=BUCKETS,
+    waits_itself=frozenset({"Invoke", "InvokeWithResponseStream"}),
 )

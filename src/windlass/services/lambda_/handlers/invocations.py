@@ -29,7 +29,11 @@ from windlass.services.lambda_.tracing import trace_id
 
 
 async def invoke(call: Call, params: Params) -> Result:
-    """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing."""
+    """Invoke: RequestResponse waits for the result, Event only for the queue, DryRun for nothing.
+
+    What an invocation reads was durable when its environment was started, and it writes nothing: it does not
+    wait for the log, which takes the lines that functions print all the time.
+    """
     kind = params.get("InvocationType", "RequestResponse")
     most = ASYNC_PAYLOAD_BYTES_MAX if kind == "Event" else SYNC_PAYLOAD_BYTES_MAX
     target, event = _read(call, params, most)
@@ -38,6 +42,7 @@ async def invoke(call: Call, params: Params) -> Result:
             return {"StatusCode": 204, "Payload": b""}
         case "Event":
             _queue(call, target, event.payload, event.client_context)
+            await call.store.durable()
             return {"StatusCode": 202, "Payload": b""}
     try:
         result = await call.part(Invoker).invoke(target, event)
