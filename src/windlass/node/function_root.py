@@ -104,7 +104,7 @@ def enter_network(descriptor: int) -> None:
 def _show_system(path: Path, root: Path) -> None:
     """A directory of the system; on most of them /bin is a link into /usr, and so it is here."""
     if path.is_symlink():
-        _in(root, path).symlink_to(path.readlink())
+        _in(root, path).symlink_to(os.readlink(path))  # noqa: PTH115  Path has it since 3.9
     elif path.is_dir():
         _bind(path, _in(root, path), alone=path.name == "sys")
 
