@@ -22,7 +22,7 @@ from windlass.node.function_code import BadCode
 from windlass.node.function_environment import FunctionEnvironment
 from windlass.node.function_images import FunctionImages
 from windlass.node.function_interpreters import IMAGE, Runtime, find
-from windlass.node.function_launcher import Launcher, Place, Sandbox
+from windlass.node.function_launcher import Interpreter, Launcher, Place, Sandbox
 from windlass.node.function_networks import FunctionNetworks
 from windlass.node.function_outcome import gone
 from windlass.node.function_packages import Files, Packages, packages_of
@@ -100,6 +100,8 @@ class LambdaHost:
             runtime = await self._runtime(question.runtime)
         except BadCode as error:
             return Prepared(question.request_id, error=str(error))
+        is_python = runtime.family == "python"
+        self._launcher.expect(Interpreter(runtime.path, runtime.version) if is_python else None)
         return Prepared(question.request_id, notice=runtime.notice)
 
     async def close(self) -> None:

@@ -105,6 +105,9 @@ class Sandbox(Protocol):
 class Launcher(Protocol):
     """Makes sandboxes. One per function host."""
 
+    def expect(self, python: Interpreter | None) -> None:
+        """Programs will be started soon: make ready for them what takes time, in the background."""
+
     async def open(self, place: Place) -> Sandbox:
         """Have the place made. Raises OSError."""
 

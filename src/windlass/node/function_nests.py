@@ -116,7 +116,7 @@ class Nests:
         """A child of that interpreter's server: in that place, or in a new one. Raises OSError."""
         if place is not None:
             return await self._make(interpreter, place)
-        self._refill_later(interpreter)
+        self.refill_later(interpreter)
         spares = self._spares.get(interpreter.path, deque())
         while spares:
             nest = spares.popleft()
@@ -215,8 +215,8 @@ class Nests:
             self.watch(nest.pid, lambda code: None)
         self.leave(nest.place)
 
-    def _refill_later(self, interpreter: Interpreter) -> None:
-        """Once the starts that are under way are over: each further one puts it off again."""
+    def refill_later(self, interpreter: Interpreter) -> None:
+        """Have spares made, once the starts under way are over: each further one puts it off again."""
         timer = self._refilling.pop(interpreter.path, None)
         if timer is not None:
             timer.cancel()
@@ -267,6 +267,8 @@ class Nests:
         found = self._servers.get(interpreter.path)
         if found is not None and not (found.done() and (found.exception() or found.result().ended)):
             return await asyncio.shield(found)
+        if self._closed:
+            raise NoServer("the agent ends")
         started: asyncio.Future[ForkServer] = asyncio.get_running_loop().create_future()
         self._servers[interpreter.path] = started
         try:

@@ -56,6 +56,9 @@ class ForkLauncher:
         self._proved = False
         self._sandboxes: set[ForkSandbox] = set()
 
+    def expect(self, python: Interpreter | None) -> None:
+        self.nests.refill_later(python or OWN)
+
     async def open(self, place: launcher.Place) -> ForkSandbox:
         await self._prove()
         sandbox = ForkSandbox(self.nests, place, self.data, self._sandboxes.discard)

@@ -34,6 +34,9 @@ _START = (
 class SpawnLauncher:
     """Implements `Launcher` with one new process for each program."""
 
+    def expect(self, python: Interpreter | None) -> None:
+        """Nothing can be made ready."""
+
     async def open(self, place: Place) -> SpawnSandbox:
         return SpawnSandbox(place)
 

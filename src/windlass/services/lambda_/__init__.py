@@ -71,7 +71,7 @@ def start(plane: Plane) -> Sequence[object]:
 
 _QUEUES_ONLY = "SQS queues only; no provisioned mode, no customer keys; what the role may do is not checked"
 _CONFIGURATION = (
-    "EphemeralStorage, Architectures and TracingConfig are stored only; the role is not checked; refused: "
+    "Architectures and TracingConfig are stored only; the role is not checked; refused: "
     "IPv6 in VPCs, file systems, SnapStart"
 )
 _DESTINATIONS = (
