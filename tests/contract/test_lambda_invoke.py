@@ -254,7 +254,8 @@ def test_cold_starts_are_shown(aws: Any, account: str, plane: PlaneProcess) -> N
     assert function["account"] == account and len(function["cold_starts"]) == 2
     for start in function["cold_starts"]:
         phases = start["phases_s"]
-        assert list(phases) == shown["phases"] and phases["init"] >= 0.1
+        assert list(phases) == shown["phases"] and min(phases["runtime"], phases["init"]) > 0
+        assert phases["runtime"] + phases["init"] >= 0.1  # a busy agent hears late that the runtime dialled
         assert start["total_s"] == pytest.approx(sum(phases.values()))
         assert start["segment"]["subsegments"][-1]["name"] == "invocation"
     listed = windlass("lambda", "ps", endpoint=plane.endpoint).stdout

@@ -54,7 +54,7 @@ def test_the_first_result_says_where_the_start_went(tmp_path: Path) -> None:
         first, second = await world.invoke(unit, request_id="r1"), await world.invoke(unit, request_id="r2")
         phases = first.phases
         assert phases is not None and second.phases is None
-        assert phases.init >= 200 * MILLISECOND
+        assert phases.runtime + phases.init >= 200 * MILLISECOND  # a busy loop hears late of the dialling
         assert min(phases.code, phases.sandbox, phases.runtime) > 0 and phases.network == 0
         assert phases.runtime + phases.init <= first.init_ns + MILLISECOND
 
@@ -67,7 +67,7 @@ def test_a_start_that_failed_is_told_too(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         result = await world.invoke(world.start("import time\ntime.sleep(0.1)\nraise OSError"))
         assert result.error and result.phases is not None
-        assert result.phases.init >= 100 * MILLISECOND
+        assert result.phases.runtime + result.phases.init >= 100 * MILLISECOND
 
     play(tmp_path, story)
 
