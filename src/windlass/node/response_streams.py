@@ -101,4 +101,4 @@ class ResponseStream:
             return
         self._room -= size
         self._deaf = not self._send(InvokeChunk(self._request_id, bytes(self._pending[:size]), content_type))
-        del self._pending[:size]
+        del self._pending[: None if self._deaf else size]

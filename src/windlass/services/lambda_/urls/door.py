@@ -15,6 +15,7 @@ from dataclasses import replace
 from windlass.aws.auth import Mode, authenticate, names_credentials
 from windlass.aws.calls import Caller
 from windlass.aws.wire import Broken, Request, Response
+from windlass.kernel.clock import MILLISECOND, Duration
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.ids import Ids
 from windlass.services.entry import Entry
@@ -22,6 +23,8 @@ from windlass.services.lambda_.concurrency import TOO_MANY
 from windlass.services.lambda_.find import alias_of
 from windlass.services.lambda_.invoke import Event, Invoker
 from windlass.services.lambda_.limits import SYNC_PAYLOAD_BYTES_MAX
+from windlass.services.lambda_.measuring import Measuring
+from windlass.services.lambda_.metering import Subject
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.streaming import Streamed, Streams
 from windlass.services.lambda_.tracing import trace_id
@@ -48,6 +51,7 @@ class UrlDoor:
         self._mode = mode
         self._region = region
         self._invoker = plane.calls.part(Invoker)
+        self._measuring = plane.calls.part(Measuring)
         self._streams = plane.calls.part(Streams)
         self._entry = plane.calls.part(Entry)
         self._ids = Ids(plane.chance.stream("lambda.url"))
@@ -67,10 +71,20 @@ class UrlDoor:
         elif url.cors is not None and cors.is_preflight(request.method, request.headers):
             response = Response(200, cors.preflight(url.cors, request.headers))
         else:
+            began = self._plane.clock.now()
             response = await self._visit(request, url, request_id, trace)
             response = replace(response, headers=cors.applied(url.cors, request.headers, response.headers))
+            self._count(url, response.status, self._plane.clock.now() - began)
         ours = (("x-amzn-requestid", request_id), ("x-amzn-trace-id", trace))
         return replace(response, headers=(*response.headers, *ours))
+
+    def _count(self, url: FunctionUrl, status: int, took: Duration) -> None:
+        """Metrics of function URLs (Lambda developer guide, "Monitoring Lambda function URLs")."""
+        subject = Subject(url.account, url.region, url.function, url.qualifier)
+        self._measuring.add(subject, "UrlRequestCount")
+        self._measuring.add(subject, "UrlRequestLatency", took / MILLISECOND)
+        self._measuring.add(subject, "Url4xxCount", 1 if 400 <= status < 500 else 0)
+        self._measuring.add(subject, "Url5xxCount", 1 if status >= 500 else 0)
 
     async def _visit(self, request: Request, url: FunctionUrl, request_id: str, trace: str) -> Response:
         try:
