@@ -181,7 +181,7 @@ class Story:
         await self.shop.until_empty(2 * HOUR)
 
 
-@seeds.each(5)
+@seeds.each(4)
 def test_every_message_is_handled(story_seed: int) -> None:
     """Each that was sent, but those in a queue that was deleted, has been handled once all is well again."""
     disk = SimulatedDisk()

@@ -381,7 +381,7 @@ def test_metrics_of_a_mapping() -> None:
     play(story)
 
 
-@seeds.each(8)
+@seeds.each(5)
 def test_fifo_order(story_seed: int) -> None:
     """Whatever fails: each group's messages are handled in their order, groups at the same time."""
     chance = random.Random(story_seed)
@@ -437,7 +437,7 @@ def test_fifo_messages_come_after_a_start_on_a_full_disk() -> None:
     play(story, disk=disk)
 
 
-@seeds.each(8)
+@seeds.each(4)
 def test_killed_planes_lose_nothing(story_seed: int) -> None:
     """The plane is killed in mid-traffic, twice: every message is handled, and none deleted before it was."""
     chance = random.Random(story_seed)

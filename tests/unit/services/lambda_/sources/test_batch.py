@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from windlass.kernel.clock import SECOND
@@ -47,6 +47,7 @@ def test_plan(sizes: tuple[int, ...], rules: Rules, passed_s: int, missing: Gath
     assert plan(records(*sizes), 0, rules, passed_s * SECOND) == missing
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(2, 7 * MB), min_size=1, max_size=12), st.integers(1, 12))
 def test_events_are_within_six_megabytes(sizes: list[int], most: int) -> None:
     """As many as fit, but one in any case."""
