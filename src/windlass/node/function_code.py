@@ -56,20 +56,21 @@ def unpacked(directory: Path, sha256: str, archive: Path) -> Unpacked:
     return Unpacked(target, size)
 
 
-def merged(directory: Path, name: str, layers: Sequence[Path]) -> Unpacked:
+def merged(directory: Path, name: str, layers: Sequence[Unpacked]) -> Unpacked:
     """One directory with the files of all these, as hard links; of two files of one path the later counts.
 
-    A folder over a file, or a file over a folder, takes its place whole. Raises BadCode.
+    A folder over a file, or a file over a folder, takes its place whole. It holds on to the layers' content,
+    so its size is theirs. Raises BadCode.
     """
     target, fresh = directory / name, _fresh(directory, name)
     try:
         for layer in layers:
-            _lay_over(layer, fresh)
+            _lay_over(layer.path, fresh)
         _put_in_place(fresh, target)
     except OSError as error:
         shutil.rmtree(fresh, ignore_errors=True)
         raise BadCode(f"layers could not be put together: {error}") from error
-    return Unpacked(target, 0)
+    return Unpacked(target, sum(layer.size for layer in layers))
 
 
 def sweep(directory: Path) -> None:

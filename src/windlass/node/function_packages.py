@@ -72,8 +72,9 @@ class Packages:
         try:
             task, *layers = [await self._have(unit_id, package) for package in packages]
             if not layers:
-                return Files(task)
-            return Files(task, layers[0] if len(layers) == 1 else await self._merge(unit_id, layers))
+                return Files(task.path)
+            opt = layers[0] if len(layers) == 1 else await self._merge(unit_id, layers)
+            return Files(task.path, opt.path)
         except BadCode:
             self.close(unit_id)
             raise
@@ -87,15 +88,15 @@ class Packages:
                 kept.users.discard(unit_id)
                 kept.used_at = self._now()
 
-    async def _have(self, unit_id: str, package: Package) -> Path:
+    async def _have(self, unit_id: str, package: Package) -> Unpacked:
         work = partial(unpacked, self._directory, package.sha256, Path(package.path))
         return await self._once(unit_id, package.sha256, work)
 
-    async def _merge(self, unit_id: str, layers: list[Path]) -> Path:
-        name = hashlib.sha256("/".join(layer.name for layer in layers).encode()).hexdigest()
+    async def _merge(self, unit_id: str, layers: list[Unpacked]) -> Unpacked:
+        name = hashlib.sha256("/".join(layer.path.name for layer in layers).encode()).hexdigest()
         return await self._once(unit_id, name, partial(merged, self._directory, name, layers))
 
-    async def _once(self, unit_id: str, name: str, work: Callable[[], Unpacked]) -> Path:
+    async def _once(self, unit_id: str, name: str, work: Callable[[], Unpacked]) -> Unpacked:
         """Do the blocking work once however many ask; a failure is not kept."""
         kept = self._kept.get(name)
         if kept is None:
@@ -103,7 +104,7 @@ class Packages:
             kept = self._kept[name] = _Kept(ready)
         kept.users.add(unit_id)
         try:
-            return (await asyncio.shield(kept.ready)).path
+            return await asyncio.shield(kept.ready)
         except BadCode:
             if self._kept.get(name) is kept:
                 del self._kept[name]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from windlass.node.cgroups import Hierarchies, hierarchies
 
 V1 = """\
@@ -60,3 +62,23 @@ def test_what_is_kept_is_not_removed(tmp_path: Path) -> None:
     assert (tmp_path / "w/u1").is_dir()
     found.remove("/w")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "file", "frozen", "thawed"),
+    [(1, "freezer.state", "FROZEN", "THAWED"), (2, "cgroup.freeze", "1", "0")],
+)
+def test_freezing(tmp_path: Path, version: int, file: str, frozen: str, thawed: str) -> None:
+    """A group by its name; killing what may be frozen lets it die (version 1)."""
+    found = Hierarchies(version, (tmp_path,), tmp_path, (), freezer=tmp_path)
+    (tmp_path / "g" / "inner").mkdir(parents=True)
+    found.set_frozen("/g/inner", True)
+    state = tmp_path / "g" / "inner" / file
+    assert state.read_text() == frozen
+    found.set_frozen("/g/inner", False)
+    assert state.read_text() == thawed
+    found.set_frozen("/g/inner", True)
+    assert found.kill("/g") == 0
+    assert state.read_text() == (thawed if version == 1 else frozen)
+    with pytest.raises(OSError, match="no freezer"):
+        Hierarchies(version, (), None, ()).set_frozen("/g", True)

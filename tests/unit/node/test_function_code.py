@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.node import function_code
-from windlass.node.function_code import BadCode, merged, sweep, unpacked
+from windlass.node.function_code import BadCode, Unpacked, merged, sweep, unpacked
 
 
 def an_archive(directory: Path, *members: tuple[str | zipfile.ZipInfo, str]) -> Path:
@@ -104,7 +104,9 @@ def test_layers_are_put_together_in_their_order(tmp_path: Path) -> None:
         two,
         an_archive(two, ("both", "2"), ("bin/b", "2"), ("way/c", "2"), (link("turns"), "bin")),
     )
-    opt = merged(tmp_path / "code", "opt", [first, second]).path
+    both = merged(tmp_path / "code", "opt", [Unpacked(first, 30), Unpacked(second, 40)])
+    opt = both.path
+    assert both.size == 70
     assert (opt / "both").read_text() == "2"
     assert sorted(path.name for path in (opt / "bin").iterdir()) == ["a", "b"]
     assert not (opt / "way").is_symlink() and (opt / "way" / "c").read_text() == "2"
