@@ -260,3 +260,27 @@ def test_versions_outlive_the_plane_and_keep_their_environments(function: Functi
     assert there[0] == "$LATEST" and set(there) >= {"1", *publisher.numbers}
     assert [int(number) for number in there[1:]] == list(range(1, len(there)))
     assert function.invoke(2, Qualifier="live")["Payload"] == pid
+
+
+def test_provisioned_environments_outlive_the_plane_and_not_their_agent(function: Function) -> None:
+    """Killed, the plane takes its environment over; after its agent has died there is another one."""
+    aws, plane = function.aws(), function.plane
+    aws.publish_version(FunctionName="f")
+    of = {"FunctionName": "f", "Qualifier": "1"}
+    aws.get_waiter("published_version_active").wait(**of, WaiterConfig={"Delay": 1})
+    aws.put_provisioned_concurrency_config(**of, ProvisionedConcurrentExecutions=1)
+
+    def ready() -> bool:
+        config = function.aws().get_provisioned_concurrency_config(**of)
+        return (config["Status"], config["AvailableProvisionedConcurrentExecutions"]) == ("READY", 1)
+
+    until(ready, "provisioned concurrency")
+    pid, port = function.invoke(1, Qualifier="1")["Payload"], plane.port
+    plane.kill()
+    plane.start(port)
+    assert ready() and function.invoke(2, Qualifier="1")["Payload"] == pid
+    agent = agent_pid(plane)
+    os.kill(agent, signal.SIGKILL)
+    until(lambda: is_gone(pid), "the environment of the dead agent is gone")
+    until(lambda: agent_pid(plane) != agent and ready(), "another environment is ready")
+    assert function.invoke(3, Qualifier="1")["Payload"] != pid
