@@ -21,8 +21,8 @@ class Unreachable(Exception):
 
 
 def default_endpoint() -> str:
-    """AWS_ENDPOINT_URL, as for every AWS client, else the port of `windlass up`."""
-    return os.environ.get("AWS_ENDPOINT_URL", DEFAULT_ENDPOINT)
+    """AWS_ENDPOINT_URL, as for every AWS client (empty is unset), else the port of `windlass up`."""
+    return os.environ.get("AWS_ENDPOINT_URL") or DEFAULT_ENDPOINT
 
 
 class AdminClient:
@@ -39,8 +39,8 @@ class AdminClient:
 
     def _ask(self, method: str, what: str, query: dict[str, str]) -> Any:
         url = f"{self.endpoint}/_windlass/{what}" + (f"?{urlencode(query)}" if query else "")
-        request = urllib.request.Request(url, method=method, headers={"x-windlass": "1"})
         try:
+            request = urllib.request.Request(url, method=method, headers={"x-windlass": "1"})
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
