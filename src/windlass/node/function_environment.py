@@ -71,6 +71,10 @@ class Turn:
     deadline: Instant
     init: Duration
 
+    def took(self, now: Instant) -> Duration:
+        """How long it has run so far; never longer than it may."""
+        return min(now, self.deadline) - self.began
+
 
 class FunctionEnvironment:
     """Made by the host. `begin` starts it, `invoke` runs events, `ended` is called once when all is over."""
@@ -314,7 +318,8 @@ class FunctionEnvironment:
         outcome = self._answer or self._failure
         assert outcome is not None, "something ended the wait"
         said = told(invoke.request_id, outcome, self._function.timeout_s)
-        produced_bytes = len(said.payload) + (self._stream.size if self._stream is not None else 0)
+        produced_bytes = len(self._answer.payload) if self._answer is not None else 0
+        produced_bytes += self._stream.size if self._stream is not None else 0
         if self._failure is None and self._registered.all:
             work = self._settle(turn, produced_bytes, timer)
             self._seat.spawn.start(f"settle {self.spec.unit_id}", work)
@@ -372,7 +377,7 @@ class FunctionEnvironment:
 
     def _runtime_done(self, turn: Turn, outcome: Outcome | None, produced_bytes: int) -> None:
         self._occupants.drain()
-        invoke, took = turn.invoke, self._now() - turn.began
+        invoke, took = turn.invoke, turn.took(self._now())
         self._log.platform(
             records.runtime_done(invoke.request_id, verdict(outcome), took, produced_bytes, invoke.trace_id)
         )
@@ -380,7 +385,7 @@ class FunctionEnvironment:
     def _report(self, turn: Turn, outcome: Outcome | None) -> None:
         """Write the closing lines."""
         self._occupants.drain()
-        took = min(self._now(), turn.deadline) - turn.began
+        took = turn.took(self._now())
         used = records.Used(took, turn.init, self._function.memory_mib, self._most_memory_mib())
         self._log.platform(
             records.report(turn.invoke.request_id, verdict(outcome), used, turn.invoke.trace_id)
@@ -400,7 +405,7 @@ class FunctionEnvironment:
             payload=said.payload,
             error=said.error,
             log_tail=self._log.tail() if turn.invoke.tail else b"",
-            duration_ns=min(self._now(), turn.deadline) - turn.began,
+            duration_ns=turn.took(self._now()),
             init_ns=turn.init,
             memory_used_mib=self._most_memory_mib(),
             usable=not self._last,
