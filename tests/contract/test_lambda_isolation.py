@@ -57,6 +57,15 @@ def bomb(event):
             threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
         except RuntimeError:
             return count
+def daemons(event):
+    for _ in range(20):
+        child = os.fork()
+        if not child:
+            if os.fork() == 0:
+                time.sleep(0.01)
+            os._exit(0)
+        os.waitpid(child, 0)
+    time.sleep(0.05)
 def eat(event):
     data = []
     while True:
@@ -152,6 +161,16 @@ def test_an_environment_has_its_own_place(isolated: Isolated) -> None:
     assert shown["AWS_LAMBDA_FUNCTION_NAME"] == "f" and proc.mark(seen["pid"]) is not None
 
 
+def test_daemons_that_end_are_buried(isolated: Isolated) -> None:
+    """What an event leaves and what ends on its own does not stay in the process table."""
+    isolated.run("daemons")
+    pid = isolated.run("look")["pid"]
+    until(lambda: isolated.frozen(pid), "it is frozen")
+    isolated.run("look")
+    dead = [child for child in proc.children_of(isolated.agent) if _is_dead(child)]
+    until(lambda: not any(Path(f"/proc/{child}").exists() for child in dead), "they are buried")
+
+
 def test_nothing_runs_between_events(isolated: Isolated) -> None:
     """A thread stands still while no event runs; the process can be killed nevertheless."""
     first = isolated.run("count")
@@ -191,12 +210,15 @@ def test_kill_of_the_fork_server(isolated: Isolated) -> None:
     until(lambda: isolated.server() != server, "there is another server")
 
 
-def test_kill_of_the_agent_ends_frozen_environments(isolated: Isolated) -> None:
-    """They cannot notice; the next agent ends them."""
+def test_kill_of_the_agent_ends_what_it_had(isolated: Isolated) -> None:
+    """Frozen environments cannot notice, and the next agent ends them; its server and spares end at once."""
     pid = isolated.run("look")["pid"]
     until(lambda: isolated.frozen(pid), "it is frozen")
-    os.kill(isolated.agent, signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{pid}").exists() or _is_dead(pid), "it is gone")
+    agent = isolated.agent
+    until(lambda: any("spare" in _title(child) for child in proc.children_of(agent)), "there are spares")
+    children = [pid, *proc.children_of(agent)]
+    os.kill(agent, signal.SIGKILL)
+    until(lambda: all(_is_dead(child) for child in children), "all are gone")
     assert isolated.run("look")["pid"] != pid
 
 

@@ -247,10 +247,13 @@ class Nests:
         if self._reaping is None:
             self._reaping = self._soon(self._reap)
 
-    def _reap(self) -> None:
+    def bury(self) -> None:
         """What the dead had started is ours since then; what waits or begins is its starter's to reap."""
-        self._reaps -= 1
         self._reap_orphans(self.unwatched)
+
+    def _reap(self) -> None:
+        self._reaps -= 1
+        self.bury()
         self._reaping = self._soon(self._reap) if self._reaps > 0 else None
 
     def _remove(self, place: Place) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # typing itself would be a slow import
 HIDDEN = "/.windlass"
 """Root's own: what is mounted from here into environments."""
 RUNTIME_ROOT = "/var/runtime"
-_SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "sys", "usr")
+_SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "nix", "sbin", "sys", "usr")
 _DEVICES = ("full", "null", "random", "urandom", "zero")
 _LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 

@@ -132,6 +132,7 @@ class ForkSandbox:
             await asyncio.sleep(LOOK_AGAIN / SECOND)
 
     def freeze(self) -> bool:
+        self._nests.bury()  # daemons that ended since the last event
         if not self._nests.means.freeze or self._place is None or self._place.group is None:
             return False
         try:

@@ -104,8 +104,8 @@ class SandboxProcess:
             self._look.cancel()
 
     def most_memory_mib(self) -> int | None:
-        """The most that it used so far; None without a process."""
-        return memory_mib(self.pid) if self.pid else None
+        """The most that it used so far; None without a process, or when it has just died."""
+        return (memory_mib(self.pid) or None) if self.pid else None
 
     def _look_at_memory(self, limit_mib: int) -> None:
         if self.pid and memory_mib(self.pid, "VmRSS") > limit_mib:
