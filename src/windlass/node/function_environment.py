@@ -267,6 +267,7 @@ class FunctionEnvironment:
         self._registered.close()
         await self._reach(self._registered.settled)
         self._telemetry.close()
+        self._runtime.unwatch_memory()
         took, how = self._now() - began, verdict(self._failure)
         self._stop_watch()
         self._occupants.drain()
@@ -287,6 +288,7 @@ class FunctionEnvironment:
         self.enter("runtime")  # one that was forked may dial before we hear that it is there
         try:
             await self._runtime.start(sandbox, program)
+            self._runtime.watch_memory(self._function.memory_mib)
         except OSError as error:
             raise start_fault(program.argv, sandbox, error) from error
 
@@ -364,7 +366,6 @@ class FunctionEnvironment:
             )
         )
         await self._reach(lambda: self._answer is not None)
-        self._runtime.unwatch_memory()
 
     async def _settle(self, turn: Turn, produced_bytes: int, timer: asyncio.TimerHandle) -> None:
         """The caller has its answer; wait, in the event's time, until extensions are done with it, too."""
@@ -384,6 +385,7 @@ class FunctionEnvironment:
 
     def _report(self, turn: Turn, outcome: Outcome | None) -> None:
         """Write the closing lines."""
+        self._runtime.unwatch_memory()
         self._occupants.drain()
         took = turn.took(self._now())
         used = records.Used(took, turn.init, self._function.memory_mib, self._most_memory_mib())

@@ -6,7 +6,7 @@ Version 1 has one such directory in each of the hierarchies memory, cpu, pids an
 Settings as values are `limits`; the rest are a few short writes each, done on the loop. Nothing is kept in
 memory: what is left by an agent before this one is found, killed and removed by `sweep`.
 Known gap: the kernel's limit is MemorySize and EphemeralStorage together, because /tmp is memory; MemorySize
-itself is looked after by function_runtime.py, a few times a second.
+itself is looked after by sandbox_process.py, a few times a second.
 """
 
 from __future__ import annotations

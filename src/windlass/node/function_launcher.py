@@ -89,6 +89,9 @@ class Sandbox(Protocol):
     async def start(self, program: Program) -> Process:
         """Start a process in it; another one may run already. Raises OSError, with a sentence for people."""
 
+    def memory_mib(self) -> int:
+        """What all its processes use now, files not counted; 0 where nobody counts."""
+
     async def clear(self) -> None:
         """Kill everything in it; its files stay, and programs may be started in it again."""
 

@@ -121,6 +121,10 @@ class ForkSandbox:
             self._nests.watch(nest.pid, lambda code: None)
         raise _error(why)
 
+    def memory_mib(self) -> int:
+        group = None if self._place is None else self._place.group
+        return 0 if group is None else group.memory_mib()
+
     async def clear(self) -> None:
         if self._place is None or self._place.group is None:
             await clear_marked(self._asked.unit_id)

@@ -42,6 +42,9 @@ class SandboxProcess:
         self._loop = asyncio.get_running_loop()
         self._exit: int | None = None
         self._look: asyncio.TimerHandle | None = None
+        self._sandbox: Sandbox | None = None
+        self._most_mib = 0
+        """The most that everything in the sandbox was seen to use, since this process was started."""
         self._starts = 0
         self.pid = 0
         """0: no process."""
@@ -49,6 +52,7 @@ class SandboxProcess:
     async def start(self, sandbox: Sandbox, program: Program) -> None:
         """Start it. Raises OSError when it cannot be started. Dropped meanwhile, it is killed at once."""
         self._exit = None
+        self._sandbox, self._most_mib = sandbox, 0
         self._starts += 1
         this = self._starts
         process = await sandbox.start(program)
@@ -96,19 +100,33 @@ class SandboxProcess:
             self._ended(code)
 
     def watch_memory(self, limit_mib: int) -> None:
-        """Look at its memory until `unwatch_memory`; kill it above the limit, as AWS does."""
+        """Look until `unwatch_memory` at what it uses, with all else in its sandbox; kill it above the limit,
+
+        as AWS does.
+        """
+        self.unwatch_memory()
         self._look = self._after(MEMORY_LOOK, self._look_at_memory, limit_mib)
 
     def unwatch_memory(self) -> None:
         if self._look is not None:
             self._look.cancel()
+            self._look = None
 
     def most_memory_mib(self) -> int | None:
-        """The most that it used so far; None without a process, or when it has just died."""
-        return (memory_mib(self.pid) or None) if self.pid else None
+        """The most that it used so far, or that all in its sandbox was seen to use.
+
+        None without a process, or when it has just died.
+        """
+        used = memory_mib(self.pid) if self.pid else 0
+        return max(used, self._most_mib) if used else None
 
     def _look_at_memory(self, limit_mib: int) -> None:
-        if self.pid and memory_mib(self.pid, "VmRSS") > limit_mib:
+        """Pages that it shares with the interpreter it was forked from count as its own, and for no other."""
+        if not self.pid or self._sandbox is None:
+            return
+        used = max(memory_mib(self.pid, "VmRSS"), self._sandbox.memory_mib())
+        self._most_mib = max(self._most_mib, used)
+        if used > limit_mib:
             kill_group(self.pid)
         else:
             self.watch_memory(limit_mib)

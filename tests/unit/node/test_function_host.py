@@ -15,6 +15,7 @@ from tests.unit.node.function_world import World, a_world, watch
 from windlass.fleet.messages import ENVIRONMENT_GONE, InvokeResult
 from windlass.kernel.clock import MILLISECOND
 from windlass.node.children import become_subreaper
+from windlass.node.function_sandboxes import ForkSandbox
 
 Story = Callable[[World], Awaitable[None]]
 
@@ -447,6 +448,32 @@ def test_more_memory_than_it_has(tmp_path: Path) -> None:
         result = await world.invoke(world.start(source, memory_mib=128, timeout_s=30))
         assert told(result)["errorMessage"].endswith("signal: killed")
         assert "Max Memory Used: 128 MB" in result.log_tail.decode()
+
+    play(tmp_path, story)
+
+
+def test_more_memory_than_it_has_while_it_initialises(tmp_path: Path) -> None:
+    """Code of a module is killed as a handler is."""
+    source = "from time import sleep\nx = bytearray(300_000_000)\nsleep(30)\ndef handler(e, c): pass"
+
+    async def story(world: World) -> None:
+        result = await world.invoke(world.start(source, memory_mib=128, timeout_s=30))
+        assert told(result)["errorMessage"].endswith("signal: killed")
+
+    play(tmp_path, story)
+
+
+def test_what_it_started_uses_memory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All in its sandbox counts, as the sandbox tells: within the limit it is reported, above it killed."""
+    source = "from time import sleep\ndef handler(e, c):\n  if e: sleep(e)"
+
+    async def story(world: World) -> None:
+        unit = world.start(source, memory_mib=128, timeout_s=30)
+        monkeypatch.setattr(ForkSandbox, "memory_mib", lambda sandbox: 100)
+        result = await world.invoke(unit, 0.6)
+        assert "Max Memory Used: 100 MB" in result.log_tail.decode()
+        monkeypatch.setattr(ForkSandbox, "memory_mib", lambda sandbox: 129)
+        assert told(await world.invoke(unit, 30))["errorMessage"].endswith("signal: killed")
 
     play(tmp_path, story)
 
