@@ -436,14 +436,14 @@ class FunctionEnvironment:
 
     async def _rest(self) -> None:
         """After an initialisation or an event: take away what failed; be free for an event, or end."""
-        if self._last:
-            await self._reset("timeout" if isinstance(self._failure, TimedOut) else "spindown")
-            self._over()
-        elif self._failure is not None:
-            await self._reset("timeout" if isinstance(self._failure, TimedOut) else "failure")
+        if self._last or self._failure is not None:
+            kind = "spindown" if self._last else "failure"
+            await self._reset("timeout" if isinstance(self._failure, TimedOut) else kind)
         else:
             self._state = "ready"
             self._freezer.rest()
+        if self._last:  # perhaps only since the reset began
+            self._over()
         if not self._free.done():
             self._free.set_result(None)
 

@@ -440,6 +440,23 @@ def test_stopping_kills_what_runs(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_stopped_while_what_failed_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends then, and not only after another event, which nobody sends any more."""
+    clear = ForkSandbox.clear
+
+    async def story(world: World) -> None:
+        async def stopped_meanwhile(sandbox: ForkSandbox) -> None:
+            world.host.stop(unit)
+            await clear(sandbox)
+
+        monkeypatch.setattr(ForkSandbox, "clear", stopped_meanwhile)
+        unit = world.start("import os\ndef handler(e, c): os._exit(1)")
+        assert told(await world.invoke(unit))["errorType"] == "Runtime.ExitError"
+        await world.until(unit, "stopped")
+
+    play(tmp_path, story)
+
+
 def test_more_memory_than_it_has(tmp_path: Path) -> None:
     """Killed; the report shows all of its memory as used."""
     source = "from time import sleep\ndef handler(e, c):\n  x = bytearray(300_000_000)\n  sleep(30)"
