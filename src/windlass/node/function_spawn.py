@@ -84,6 +84,9 @@ class SpawnSandbox:
         _limit(process.pid)
         return Process(process.pid, reader)
 
+    def memory_mib(self) -> int:
+        return 0
+
     async def clear(self) -> None:
         await clear_marked(self._unit_id)
 

@@ -17,6 +17,7 @@ from windlass.kernel.faults import Fault
 from windlass.services.lambda_.limits import UNZIPPED_BYTES_MAX, ZIP_BYTES_MAX, ZIP_MEMBERS_MAX
 
 _READ_BYTES = 1 << 20
+_EMPTY = "Uploaded file must be a non-empty zip"
 _NOT_A_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
@@ -41,9 +42,11 @@ def check_package(data: bytes) -> int:
             status=413,
         )
     if not data:
-        raise invalid("Uploaded file must be a non-empty zip")
+        raise invalid(_EMPTY)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
+            if not package.infolist():
+                raise invalid(_EMPTY)
             if len(package.infolist()) > ZIP_MEMBERS_MAX:
                 count = len(package.infolist())
                 raise invalid(f"The package has {count} files; Windlass takes {ZIP_MEMBERS_MAX}")

@@ -104,6 +104,7 @@ def test_a_bomb() -> None:
 def test_sizes_of_the_zip_itself() -> None:
     """Nothing, and more than 50 MB."""
     assert refused(b"")[1] == "Uploaded file must be a non-empty zip"
+    assert refused(b"PK\5\6" + bytes(18))[1] == "Uploaded file must be a non-empty zip"
     code, message = refused(bytes(ZIP_BYTES_MAX + 1))
     assert (code, message) == (
         "RequestEntityTooLargeException",
