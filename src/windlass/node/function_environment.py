@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -20,9 +19,9 @@ import msgspec
 
 from windlass.fleet.function_messages import INIT_FAILURE, LastPiece
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
-from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant, seconds
+from windlass.kernel.clock import MILLISECOND, SECOND, Duration, seconds
 from windlass.node import function_records as records
-from windlass.node.extensions_api import ExtensionsApi, invoke_event
+from windlass.node.extensions_api import ExtensionsApi
 from windlass.node.function_extensions import Extensions, LaunchFailed, facts_of, found
 from windlass.node.function_freezer import Freezer
 from windlass.node.function_interpreters import Runtime
@@ -49,9 +48,10 @@ from windlass.node.function_phases import Phase, Stopwatch
 from windlass.node.function_programs import NoProgram, program, start_fault
 from windlass.node.function_shutdown import Occupants
 from windlass.node.function_telemetry import Telemetry
+from windlass.node.function_turn import Turn
 from windlass.node.response_streams import ResponseStream
 from windlass.node.runner import Seat
-from windlass.node.runtime_api import Event, Part, RuntimeApi
+from windlass.node.runtime_api import Part, RuntimeApi
 from windlass.node.sandbox import Sandbox as Network
 from windlass.node.sandbox_process import SandboxProcess
 from windlass.node.telemetry_api import PREFIXES, TelemetryApi
@@ -60,20 +60,6 @@ LAST_WORDS: Duration = 100 * MILLISECOND
 """How long after the end of a connection that of its process may become known."""
 State: TypeAlias = Literal["new", "init", "ready", "invoke", "broken", "over"]
 """In "broken" nothing runs: the next event initialises again. In "over" nothing will ever run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One event, when it began and has to be over, and how long the initialisation for it took."""
-
-    invoke: Invoke
-    began: Instant
-    deadline: Instant
-    init: Duration
-
-    def took(self, now: Instant) -> Duration:
-        """How long it has run so far; never longer than it may."""
-        return min(now, self.deadline) - self.began
 
 
 class FunctionEnvironment:
@@ -314,7 +300,7 @@ class FunctionEnvironment:
             await self._await_runtime(turn)
         if self._state == "broken":
             await self._initialise("invoke")
-        self._log.platform(records.start(invoke.request_id, self._version, invoke.trace_id))
+        self._log.platform(turn.started(self._version))
         if self._failure is None:
             await self._hand_in(turn)
         outcome = self._answer or self._failure
@@ -350,21 +336,11 @@ class FunctionEnvironment:
         """Give the event to extensions and runtime, and wait for the runtime's answer, or for a failure."""
         self._state = "invoke"
         self._runtime.watch_memory(self._function.memory_mib)
-        invoke, deadline_ms = turn.invoke, turn.deadline // MILLISECOND
+        invoke = turn.invoke
         self._stream = self._seat.streams.open(invoke.request_id) if invoke.stream else None
         if self._registered.all:
-            event = invoke_event(invoke.request_id, invoke.function_arn, invoke.trace_id, deadline_ms)
-            self._registered.offer("INVOKE", event)
-        self._api.offer(
-            Event(
-                request_id=invoke.request_id,
-                payload=invoke.payload,
-                deadline_ms=deadline_ms,
-                function_arn=invoke.function_arn,
-                trace_id=invoke.trace_id,
-                client_context=invoke.client_context,
-            )
-        )
+            self._registered.offer("INVOKE", turn.for_extensions())
+        self._api.offer(turn.event())
         await self._reach(lambda: self._answer is not None)
 
     async def _settle(self, turn: Turn, produced_bytes: int, timer: asyncio.TimerHandle) -> None:
@@ -378,20 +354,14 @@ class FunctionEnvironment:
 
     def _runtime_done(self, turn: Turn, outcome: Outcome | None, produced_bytes: int) -> None:
         self._occupants.drain()
-        invoke, took = turn.invoke, turn.took(self._now())
-        self._log.platform(
-            records.runtime_done(invoke.request_id, verdict(outcome), took, produced_bytes, invoke.trace_id)
-        )
+        self._log.platform(turn.runtime_done(outcome, produced_bytes, self._now()))
 
     def _report(self, turn: Turn, outcome: Outcome | None) -> None:
         """Write the closing lines."""
         self._runtime.unwatch_memory()
         self._occupants.drain()
-        took = turn.took(self._now())
-        used = records.Used(took, turn.init, self._function.memory_mib, self._most_memory_mib())
-        self._log.platform(
-            records.report(turn.invoke.request_id, verdict(outcome), used, turn.invoke.trace_id)
-        )
+        memory, most = self._function.memory_mib, self._most_memory_mib()
+        self._log.platform(turn.report(outcome, memory, most, self._now()))
 
     def _most_memory_mib(self) -> int:
         """All of it when the process is gone: most often that is why."""
@@ -401,19 +371,9 @@ class FunctionEnvironment:
     def _result(self, turn: Turn, said: Told, *, settling: bool = False) -> InvokeResult:
         """What the caller gets. `settling`: extensions are not done with the event yet."""
         phases, self._phases, self._init = self._phases, None, 0
-        result = InvokeResult(
-            request_id=turn.invoke.request_id,
-            unit_id=self.spec.unit_id,
-            payload=said.payload,
-            error=said.error,
-            log_tail=self._log.tail() if turn.invoke.tail else b"",
-            duration_ns=turn.took(self._now()),
-            init_ns=turn.init,
-            memory_used_mib=self._most_memory_mib(),
-            usable=not self._last,
-            phases=phases.told() if phases is not None else None,
-            settling=settling,
-        )
+        result = turn.result(said, self._log.tail(), self._most_memory_mib(), self._now())
+        parts = phases.told() if phases is not None else None
+        result = msgspec.structs.replace(result, usable=not self._last, phases=parts, settling=settling)
         return self._streamed(result)
 
     def _streamed(self, result: InvokeResult) -> InvokeResult:
