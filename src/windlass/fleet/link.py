@@ -266,7 +266,7 @@ class NodeLinks:
         session = Session(node.id, hello.run, transport, self._store, self._clock, self._journal, serves)
         self._sessions[node.id] = session
         try:
-            await session.send(
+            await session.greet(
                 Welcome(
                     self._epoch,
                     node.observed_number,

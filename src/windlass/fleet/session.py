@@ -39,6 +39,7 @@ from windlass.fleet.messages import (
     SecretGiven,
     SecretKept,
     SecurityGroups,
+    Welcome,
 )
 from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.networks import PoolCounts
@@ -132,12 +133,18 @@ class Session:
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._closed = False
+        self._greeted = asyncio.Event()
         self._invokes: dict[str, asyncio.Future[InvokeResult]] = {}
         self._preparing: dict[str, asyncio.Future[Prepared]] = {}
         self._chunks: dict[str, Chunks] = {}
         """Of those invokes whose response may come in pieces."""
 
     # out
+
+    async def greet(self, welcome: Welcome) -> None:
+        """Say that first. It waits for the log; whoever asks the node something meanwhile waits for it."""
+        await self.send(welcome)
+        self._greeted.set()
 
     def offer(self, unit_ids: Iterable[str]) -> None:
         """What the node should hold of these units may have changed."""
@@ -291,13 +298,15 @@ class Session:
         await self._transport.send(body)
 
     async def send_now(self, message: FromPlane) -> None:
-        """Send what rests on no row."""
+        """Send what rests on no row, once the node is greeted."""
+        await self._greeted.wait()
         await self._transport.send(encode(message))
 
     def close(self, why: str) -> None:
         """End the session: whoever waits for an invoke gets Retry."""
         self._closed = True
         self._taken.set()
+        self._greeted.set()
         self._transport.close()
         waiting: list[asyncio.Future[Any]] = [*self._invokes.values(), *self._preparing.values()]
         for answer in waiting:

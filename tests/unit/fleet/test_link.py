@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -277,6 +278,31 @@ def test_invoke_and_shut_down() -> None:
     in_fleet(story)
 
 
+def test_no_invoke_before_the_welcome() -> None:
+    """An event that comes while the log still writes of a new session does not overtake its Welcome."""
+
+    async def story() -> None:
+        disk = _SlowDisk()
+        fleet = Fleet(disk)
+        peer = fleet.a_peer()
+        disk.ready.clear()
+        await peer.hello()
+        for _ in range(1000):
+            if not fleet.links.connected():
+                await asyncio.sleep(0)
+        call = fleet.spawn.start("invoke", _outcome(fleet, an_invoke()))
+        await asyncio.sleep(0)
+        disk.ready.set()
+        heard = [await peer.hear() for _ in range(3)]
+        assert isinstance(heard[0], Welcome) and an_invoke() in heard
+        await peer.say(InvokeResult("r1", "u1", b"result"))
+        assert await call == "result"
+        await fleet.spawn.close()
+        assert not fleet.crashes
+
+    asyncio.run(story())
+
+
 def test_cancelled_invoke_leaves_nothing() -> None:
     """The client of an invoke goes away: the late result is dropped and the id is free again."""
 
@@ -451,6 +477,21 @@ class _FullDisk(MemoryLog):
     def write(self, writes: Sequence[Write]) -> None:
         if self.full:
             raise OSError("no space left")
+
+
+class _SlowDisk(MemoryLog):
+    """Writes in a thread, when it is ready."""
+
+    threaded = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ready = threading.Event()
+        self.ready.set()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        self.ready.wait(30)
+        super().write(writes)
 
 
 def test_report_that_was_undone() -> None:
