@@ -34,6 +34,8 @@ BRIEF = "import time\ndef handler(event, context): time.sleep(event)\n"
 WARM = 3_000
 BUSY = 8_000
 COLD = 40
+APART_S = 0.3
+"""Between cold starts: by then the environment before has gone and another place is ready."""
 NEW = 100
 SLEEPERS = 100
 
@@ -108,6 +110,7 @@ def _request(endpoint: str, name: str, event: bytes) -> bytes:
 def _cold(functions: Functions) -> Iterator[Result]:
     """Functions one after the other, each invoked for the first time, beside the bare interpreter."""
     empty = _cold_times(functions, "empty", EMPTY, COLD)
+    close = _cold_times(functions, "close", EMPTY, COLD, apart_s=0)
     boto = _cold_times(functions, "boto", BOTO3, COLD // 4)
     bare = [_timed("-c", "pass") for _ in range(COLD // 4)]
     bare_boto = [_timed("-c", "import boto3") for _ in range(COLD // 4)]
@@ -115,19 +118,24 @@ def _cold(functions: Functions) -> Iterator[Result]:
     yield Result(
         "cold start p50, empty handler", _part(empty, 50), "ms", 15, False, _part(bare, 50), note=note
     )
+    note = "each while the environment before it is taken away"
+    yield Result("cold start p50, back to back", _part(close, 50), "ms", note=note)
     note = "bare: a new interpreter that imports boto3"
     yield Result("cold start p50, import boto3", _part(boto, 50), "ms", bare=_part(bare_boto, 50), note=note)
     ratio = _part(boto, 50) / _part(bare_boto, 50)
     yield Result("cold start over bare import of boto3", ratio, "x", 2, False)
 
 
-def _cold_times(functions: Functions, name: str, source: str, count: int) -> list[float]:
+def _cold_times(
+    functions: Functions, name: str, source: str, count: int, apart_s: float = APART_S
+) -> list[float]:
     """Milliseconds. Each time the environment of the time before is of no use any more."""
     functions.create(name, source)
     functions.invoke(name, 1, 1)  # unpacks the code
     found = []
     for _ in range(count):
         functions.renew(name)
+        time.sleep(apart_s)
         found.append(functions.invoke(name, 1, 1).p50_ms)
     return sorted(found)
 
