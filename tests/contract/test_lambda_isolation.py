@@ -183,6 +183,20 @@ def test_nothing_runs_between_events(isolated: Isolated) -> None:
     assert isolated.run("look")["pid"] != pid, "an event never meets the dead one"
 
 
+def test_the_next_agent_ends_what_is_frozen(isolated: Isolated) -> None:
+    """An agent that is killed leaves its environments frozen: they have to be thawed to die."""
+    pid, agent = isolated.run("look")["pid"], isolated.agent
+    until(lambda: isolated.frozen(pid), "it is frozen")
+    os.kill(agent, signal.SIGKILL)
+    until(lambda: isolated.agent != agent and not Path(f"/proc/{pid}").exists(), "the next agent ends it")
+    until(lambda: "an agent before this one left" in _log(isolated), "it has looked at all that was left")
+    assert "still there" not in _log(isolated)
+
+
+def _log(isolated: Isolated) -> str:
+    return (isolated.plane.data / "agent" / "agent.log").read_text()
+
+
 def test_a_fork_bomb_and_a_glutton_end_with_their_environments(isolated: Isolated) -> None:
     """1,024 threads and processes, and MemorySize: AWS's error, and the next event runs."""
     leaks = Leaks(isolated.plane.data / "agent")

@@ -33,6 +33,7 @@ from windlass.node.faults import NotCapable
 from windlass.node.function_code import sweep
 from windlass.node.function_host import LambdaHost
 from windlass.node.function_images import FunctionImages
+from windlass.node.function_launcher import Launcher
 from windlass.node.function_sandboxes import ForkLauncher, open_launcher
 from windlass.node.function_spawn import SpawnLauncher
 from windlass.node.identity import Identity
@@ -207,11 +208,13 @@ async def _serve(
     endpoints = await TaskEndpoints.open(agent, clock, options.data / "endpoints.json")
     networks.attach(endpoints.serve)
     agent.surroundings = _trusting(joined.authority if joined and host is None else "", endpoints)
+    functions = options.data / "functions"
+    launcher: Launcher = SpawnLauncher()
+    if joined is None and adopts:
+        launcher = _launcher(options.data, functions, children, spawn)  # thaws what recover waits to see dead
     await recover(agent, runner, ledger, clock, at_home)
     if joined is None:
-        functions = options.data / "functions"
         sweep(functions)
-        launcher = _launcher(options.data, functions, children, spawn) if adopts else SpawnLauncher()
         agent.host_functions(LambdaHost(launcher, function_images), spawn, functions, children.watch)
     connect = joined.connect if joined else _connector(options, told_to_end.set)
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")

@@ -96,6 +96,7 @@ async def kill_leftovers(records: Iterable[Record], clock: Clock) -> int:
                 os.kill(pid, signal.SIGKILL)
         killed.update(found)
         if clock.now() > deadline:
+            log.warning("%d processes of an agent before this one are killed and still there", len(found))
             break
         await clock.sleep(_LOOK)  # init is their parent: nobody tells us
     return len(killed)
