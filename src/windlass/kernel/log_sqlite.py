@@ -75,7 +75,7 @@ class SqliteLog:
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {name: [] for name in rows}
         decoders: dict[str, Any] = {name: msgspec.json.Decoder(row).decode for name, row in rows.items()}
-        key_of: Any = msgspec.json.Decoder(str | tuple[str | int, ...]).decode
+        key_of: Any = msgspec.json.Decoder(str | tuple[str | int | tuple[str, ...], ...]).decode
         self._ids = {name: {} for name in rows}
         name = "a table"
         try:

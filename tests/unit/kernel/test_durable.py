@@ -80,6 +80,21 @@ def test_rows_come_back_after_a_restart(tmp_path: Path) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("key", ["a", ("a", 7), ("a", "b", ("c", "d")), ("a", ())], ids=repr)
+def test_keys_come_back_whatever_their_shape(tmp_path: Path, key: Any) -> None:
+    """A row is found again by its key when it is deleted after a restart; keys may hold a set, sorted."""
+    row = Note(("a", 1), "text")
+
+    def change(to: Note | None) -> list[Any]:
+        log = SqliteLog(tmp_path)
+        found = log.load({"note": Note})["note"]
+        log.write(log.prepare([Write("note", key, to)]))
+        log.close()
+        return found
+
+    assert [change(row), change(None), change(None)] == [[], [row], []]
+
+
 def test_a_copy_taken_from_a_crash_opens(tmp_path: Path) -> None:
     """The directory as a killed process leaves it (log not folded in) has all that was durable."""
 
