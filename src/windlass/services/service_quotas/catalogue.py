@@ -130,6 +130,7 @@ _RATES: tuple[tuple[str, str, str, str], ...] = (
         "per_minute",
         "{} rate of provisioned environments started by a function",
     ),
+    ("lambda", "lambda.stream_bytes", "per_second", "{} bandwidth of a streamed response"),
     ("lambda", "lambda.control_plane", "per_second", "{} rate of control plane API requests"),
     ("lambda", "lambda.get_function", "per_second", "{} rate of GetFunction API requests"),
     ("lambda", "lambda.get_policy", "per_second", "{} rate of GetPolicy API requests"),
