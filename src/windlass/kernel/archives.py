@@ -68,13 +68,15 @@ def unpacked_bytes(found: Iterable[Member]) -> int:
 
 
 def _member(package: zipfile.ZipFile, source: zipfile.ZipInfo) -> Member | None:
-    """None for the archive's own directory ("./")."""
+    """None for the archive's own directory ("./", or no name at all)."""
     problem = reaches_out(source.filename) or _unusable(source)
     if problem:
         raise Unfit(source.filename, problem)
     parts = tuple(part for part in source.filename.split("/") if part not in ("", "."))
-    if source.is_dir() or not parts:
-        return Member(parts, "folder", source) if parts else None
+    if not parts:  # first: is_dir() fails for a name that is empty
+        return None
+    if source.is_dir():
+        return Member(parts, "folder", source)
     kind = stat.S_IFMT(source.external_attr >> 16)
     if kind in (0, stat.S_IFREG, stat.S_IFDIR):
         return Member(parts, "file", source)

@@ -41,6 +41,11 @@ def shown(found: list[Member]) -> list[tuple[str, str, str]]:
     return [("/".join(member.parts), member.kind, member.target) for member in found]
 
 
+def test_a_member_without_a_name() -> None:
+    """Of a zip whose names were damaged: nothing, as the archive's own directory is."""
+    assert shown(members(a_package((zipfile.ZipInfo("\0"), "x"), ("app.py", "")))) == [("app.py", "file", "")]
+
+
 def test_folders_then_files_then_links() -> None:
     """Each path once, of several members the last; execute bits are kept, nothing else of the mode."""
     found = members(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -158,8 +157,7 @@ def with_runner(
 
 
 def _descriptors() -> dict[int, str]:
-    """Number → what it is open on. Garbage of tests before this one is collected first."""
-    gc.collect()
+    """Number → what it is open on."""
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the one that this listing itself had open
