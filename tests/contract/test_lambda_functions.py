@@ -152,6 +152,8 @@ def test_listing_pages_by_name(aws: Any, account: str) -> None:
          "have provided contains reserved keys"),
         ({"Environment": {"Variables": {"AB": "x" * 4096}}}, "InvalidParameterValueException",
          "Lambda was unable to configure"),
+        ({"Environment": {"Variables": {"AB": "x\0"}}}, "InvalidParameterValueException",
+         "Lambda was unable to configure"),
         ({"FunctionName": "x" * 65}, "InvalidParameterValueException", "Function name"),
     ],
 )  # fmt: skip

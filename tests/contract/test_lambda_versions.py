@@ -333,10 +333,11 @@ def test_code_signing_is_refused(aws: Any, account: str) -> None:
     """501 that names the operation; at creation a sentence. Nothing is signed here, and nothing pretends."""
     create(aws, account)
     assert code_of(aws.list_code_signing_configs)[0] == 501
-    assert code_of(aws.get_function_code_signing_config, FunctionName="f")[0] == 501
     config = f"arn:aws:lambda:eu-west-1:{account}:code-signing-config:csc-{'0' * 17}"
     refused = code_of(create, aws, account, "g", CodeSigningConfigArn=config)
     assert refused[2].startswith("Windlass does not have code signing")
+    asked = aws.get_function_code_signing_config(FunctionName="f")
+    assert asked["FunctionName"] == "f" and "CodeSigningConfigArn" not in asked
 
 
 def test_other_accounts_by_policy(aws: Any, account: str, plane: PlaneProcess) -> None:

@@ -110,6 +110,7 @@ SERVICE = Service(
         "GetRuntimeManagementConfig": runtime_management.get_runtime_management_config,
         "PutFunctionRecursionConfig": runtime_management.put_function_recursion_config,
         "GetFunctionRecursionConfig": runtime_management.get_function_recursion_config,
+        "GetFunctionCodeSigningConfig": runtime_management.get_function_code_signing_config,
         "Invoke": invocations.invoke,
         "InvokeWithResponseStream": invocations.invoke_with_response_stream,
         "InvokeAsync": invocations.invoke_async,
@@ -145,6 +146,7 @@ SERVICE = Service(
     tables=(*TABLES, MAPPINGS),
     start=start,
     partial={
+        "GetFunctionCodeSigningConfig": "always without a configuration: there is no code signing",
         "CreateFunction": f"no S3; not java, dotnet, ruby; {_CONFIGURATION}",
         "UpdateFunctionCode": "no S3",
         "UpdateFunctionConfiguration": _CONFIGURATION,

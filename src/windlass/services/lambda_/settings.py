@@ -145,6 +145,8 @@ def check_environment(given: Mapping[str, str]) -> None:
             f"{start}you have provided contains reserved keys that are currently not supported for "
             f"modification. Reserved keys used in this request: {', '.join(reserved)}"
         )
+    if any("\0" in value for value in given.values()):
+        raise invalid(f"{start}you have provided contains a NUL character, which no process can be given.")
     measured = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > ENVIRONMENT_BYTES_MAX:
         raise invalid(f"{start}you have provided exceeded the 4KB limit. String measured: {measured}")

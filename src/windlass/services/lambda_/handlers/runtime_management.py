@@ -1,4 +1,4 @@
-"""When the runtime of a function is updated, and whether loops of invocations are stopped (recursion.py).
+"""When a function's runtime is updated, whether loops of invocations are stopped (recursion.py), code signing.
 
 Known gap: a function runs on what its machine has, so no version of a runtime can be held on to (Manual is
 refused).
@@ -42,6 +42,11 @@ def put_function_recursion_config(call: Call, params: Params) -> Result:
 
 def get_function_recursion_config(call: Call, params: Params) -> Result:
     return {"RecursiveLoop": require(call, params).recursive_loop}
+
+
+def get_function_code_signing_config(call: Call, params: Params) -> Result:
+    """GetFunctionCodeSigningConfig: no function has one, which Terraform and others ask of each."""
+    return {"FunctionName": require(call, params).name}
 
 
 def _row(call: Call, params: Params) -> tuple[Function | Version, str]:
