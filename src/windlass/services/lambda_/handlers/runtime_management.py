@@ -1,4 +1,4 @@
-"""When a function's runtime is updated, whether loops of invocations are stopped (recursion.py), code signing.
+"""When runtimes are updated, whether loops of invocations are stopped (recursion.py), and code signing.
 
 Known gap: a function runs on what its machine has, so no version of a runtime can be held on to (Manual is
 refused).
