@@ -120,6 +120,7 @@ def up(
 def demo(
     name: Annotated[Demo, typer.Argument(help="Which story to run.")],
     runner: Annotated[Runner, typer.Option(help="What runs tasks.")] = Runner.auto,
+    containers: Annotated[int, typer.Option(min=2, max=10, help="backlog: how many a task.")] = 10,
     tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
     starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
     requests: Annotated[int, typer.Option(min=11, max=200, help="concurrency: how many at once.")] = 50,
@@ -135,7 +136,7 @@ def demo(
         case Demo.concurrency:
             code = concurrency.run(runner.value, requests)
         case _:
-            code = backlog.run(runner.value)
+            code = backlog.run(runner.value, containers)
     raise SystemExit(code)
 
 

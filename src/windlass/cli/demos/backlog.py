@@ -187,8 +187,11 @@ class Stage:
         return found
 
 
-def run(runner: str) -> int:
-    """Tell the story; returns the exit code: 1 if anything was lost, doubled, or failed."""
+def run(runner: str, containers: int) -> int:
+    """Tell the story; returns the exit code: 1 if anything was lost, doubled, or failed.
+
+    `containers`: of each task in the second act.
+    """
     print("A backlog, drained (after the Media Do article on scaling ECS tasks from Lambda)\n")
     with own_plane(runner, partial(bring_image, runner)) as (endpoint, scratch):
         stage = Stage(endpoint, scratch, runner)
@@ -199,10 +202,11 @@ def run(runner: str) -> int:
         )
         first = play(stage, "act 1", 25, containers=1)
         stage.say(
-            "act 2: more than ten workers? the scaler copies the container tenfold: 10 tasks x 10 containers"
+            "act 2: more than ten workers? the scaler copies the container: "
+            f"10 tasks x {containers} containers"
         )
-        stage.set_containers(10)
-        second = play(stage, "act 2", 1_000, containers=10)
+        stage.set_containers(containers)
+        second = play(stage, "act 2", 1_000, containers=containers)
     print()
     return report([first, second])
 
