@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.test_ecs_logs import stopped
 from tests.contract.test_iam import refusal
-from tests.process import REGION
+from tests.process import REGION, PlaneProcess
 
 ROLE = "arn:aws:iam::000000000000:role/ecsTaskExecutionRole"
 CONTAINER = {"name": "app", "image": "busybox", "memory": 64}
@@ -80,6 +80,26 @@ def test_a_value_that_is_not_there(ecs: Any, source: str, why: str) -> None:
     reason = task["containers"][0]["reason"]
     assert reason.startswith("ResourceInitializationError: unable to pull secrets or registry auth")
     assert why in reason or why[:40] in reason
+
+
+def test_nothing_of_other_accounts(ecs: Any, client: Callable[..., Any], plane: PlaneProcess) -> None:
+    """Not by a full ARN either: their secrets and parameters are not there, for tasks and for callers."""
+    secret = plane.client("secretsmanager", "999900001111").create_secret(Name="theirs", SecretString="x")[
+        "ARN"
+    ]
+    ssm = plane.client("ssm", "999900001111")
+    ssm.put_parameter(Name="/theirs", Value="x", Type="String")
+    parameter = ssm.get_parameter(Name="/theirs")["Parameter"]["ARN"]
+    for source, kind in ((secret, "ResourceNotFoundException"), (parameter, "ParameterNotFound")):
+        container = {**CONTAINER, "command": ["true"], "secrets": [{"name": "S", "valueFrom": source}]}
+        ecs.register_task_definition(family="spy", executionRoleArn=ROLE, containerDefinitions=[container])
+        task = stopped(ecs, ecs.run_task(taskDefinition="spy")["tasks"][0]["taskArn"])
+        assert kind in task["containers"][0]["reason"] and "startedAt" not in task
+    client("ssm").put_parameter(Name="/theirs", Value="ours", Type="String")
+    assert refusal(client("ssm").get_parameter, Name=parameter)[0] == "ParameterNotFound"
+    assert (
+        refusal(client("secretsmanager").get_secret_value, SecretId=secret)[0] == "ResourceNotFoundException"
+    )
 
 
 def test_definitions_that_are_refused(ecs: Any) -> None:

@@ -44,10 +44,13 @@ class SecretReferences:
     """Answers what others ask (aws/secret_values.py)."""
 
     def read(self, reads: Store | Transaction, scope: Scope, text: str, now: Instant) -> str:
+        """In the asker's account, but in whatever Region the ARN names.
+
+        What another account shares by its policy is out of reach: policies authorize nothing here.
+        """
         try:
             wanted = reference(text)
-            parts = wanted.arn.split(":")
-            row = find.secret(reads, (parts[4], parts[3]), wanted.arn)
+            row = find.secret(reads, (scope[0], wanted.arn.split(":")[3]), wanted.arn)
             version = find.version(reads, row, wanted.version_id, wanted.stage)
         except ValueError as error:
             raise Unreadable(str(error)) from None

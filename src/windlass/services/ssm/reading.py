@@ -21,6 +21,8 @@ class NotThere(Exception):
 def find(reads: Store | Transaction, scope: Scope, text: str) -> tuple[Parameter, ParameterVersion]:
     """The parameter and the version that a name or an ARN means. Raises NotThere."""
     named = rules.reference(text)
+    if text.startswith("arn:") and tuple(text.split(":")[4:2:-1]) != scope:
+        raise NotThere("ParameterNotFound", f"Parameter {text} not found.")
     parameter = reads[PARAMETERS].get((*scope, named.name))
     if parameter is None and text.startswith("arn:"):
         parameter = reads[PARAMETERS].get((*scope, f"/{named.name}"))  # an ARN does not tell "a" from "/a"
@@ -40,8 +42,8 @@ class ParameterValues:
     """Answers what others ask of Parameter Store (aws/secret_values.py)."""
 
     def read(self, reads: Store | Transaction, scope: Scope, reference: str, now: Instant) -> str:
-        parts = reference.split(":")
-        where = (parts[4] or scope[0], parts[3] or scope[1]) if reference.startswith("arn:") else scope
+        """In the asker's account, but in whatever Region an ARN names: nothing is shared between accounts."""
+        where = (scope[0], reference.split(":")[3]) if reference.startswith("arn:") else scope
         try:
             _, version = find(reads, where, reference)
         except NotThere as none:
