@@ -8,6 +8,7 @@ from tests.sim.balancers import BAD, GROUP, SimulatedBalancers
 from tests.sim.services import LASTING, Told, tell
 from windlass.aws.target_groups import TargetHealth
 from windlass.kernel.clock import SECOND
+from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.model import TASKS, Task
 from windlass.services.ecs.targets import target
 from windlass.sim.runner import Course
@@ -20,12 +21,12 @@ async def behind(told: Told, count: int, course: Course = LASTING, **params: Any
     subnets = (await told.world.call("ec2", "DescribeSubnets"))["Subnets"]
     vpc = {"subnets": [subnets[0]["SubnetId"]], "assignPublicIp": "ENABLED"}
     balancer = {"targetGroupArn": GROUP, "containerName": "main", "containerPort": 80}
+    asked = {"launchType": "FARGATE", **params}
     await told.create(
         count,
-        launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": vpc},
         loadBalancers=[balancer],
-        **params,
+        **{name: value for name, value in asked.items() if value is not None},
     )
     return balancers
 
@@ -118,6 +119,35 @@ def test_the_grace_period() -> None:
         assert tasks(told, id=running[0].id)[0].desired_status == "STOPPED"
         balancers.say(GROUP, target(running[0].targets[0]), TargetHealth("unused"))
         await told.stable()
+
+    tell(story)
+
+
+def test_an_interrupted_task_leaves_first() -> None:
+    """Spot: deregistered once, in the transaction that stops it, and told so once; it waits for no drain."""
+
+    async def story(told: Told) -> None:
+        spot = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        await told.ecs(
+            "PutClusterCapacityProviders",
+            cluster="default",
+            capacityProviders=["FARGATE_SPOT"],
+            defaultCapacityProviderStrategy=[],
+        )
+        balancers = await behind(told, 1, launchType=None, capacityProviderStrategy=spot)
+        await told.stable()
+        [task] = tasks(told, last_status="RUNNING")
+        stopped = await told.world.plane.calls.part(Interruptions).interrupt(task.id)
+        assert (stopped.target_health, stopped.last_status) == ("draining", "RUNNING")
+        while not tasks(told, id=task.id, last_status="STOPPED"):
+            await told.world.pass_time(SECOND)
+        await healthy(told, balancers, 1)
+        assert [what for what, _, who in balancers.log if who == target(task.targets[0])] == [
+            "register",
+            "deregister",
+        ]
+        assert tasks(told, id=task.id)[0].targets == ()
+        assert sum(text.startswith("deregistered") for text in await told.messages()) == 1
 
     tell(story)
 

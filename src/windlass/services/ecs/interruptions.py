@@ -68,6 +68,7 @@ class Interruptions:
     def _interrupt(self, tx: Transaction, task: Task, now: Instant) -> Task:
         for departing in self._departing:
             departing(tx, task, now)
+        task = tx[TASKS].require(task.id)  # as they left it
         within = seconds(self._plane.quotas.delay_s(WARNING))
         bus = self._plane.calls.part(Bus)
         after = stopping.stop(tx, bus, task, spot.STOP_CODE, spot.REASON, now, within)

@@ -31,12 +31,14 @@ TASKS_MAX = 100
 """Tasks per transaction."""
 PRINCIPAL = "ecs.amazonaws.com"
 _CHANGED = "changed"
-_REGISTERED = "registered {} targets in (target-group {})"
-_DEREGISTERED = "deregistered {} targets in (target-group {})"
-_DRAINING = "has begun draining connections on {} tasks"
+_REGISTERED = "registered {count} targets in (target-group {about})"
+_DEREGISTERED = "deregistered {count} targets in (target-group {about})"
+_DRAINING = "has begun draining connections on {count} tasks"
+_UNHEALTHY = "{about}"
 
-Told = defaultdict[tuple[str, str, str, str, str, str], list[str]]
-"""(account, region, cluster, service, task set, text) → ids of the tasks that it is told of."""
+Subject = tuple[str, str, str, str, str, str, str]
+Told = defaultdict[Subject, list[str]]
+"""(account, region, cluster, service, task set, text, what it is about) → ids of the tasks it is told of."""
 
 
 class TargetRegistrar:
@@ -106,6 +108,8 @@ class TargetRegistrar:
             case "drained":
                 tx[TASKS].put(replace(task, targets=()))
                 tx[UNITS].put(replace(tx[UNITS].require(task.id), desired="stop"))
+            case "forget":
+                tx[TASKS].put(replace(task, targets=()))
             case "look":
                 self._look(tx, task, seen, told)
 
@@ -115,7 +119,7 @@ class TargetRegistrar:
         found = targets.of(task, balancers, instance.machine_id if instance is not None else "")
         for one in found:
             self._groups.register(tx, one.group, targets.target(one), now)
-            told[_to_tell(tx, task, _REGISTERED.format("{}", one.group))].append(task.id)
+            told[_to_tell(tx, task, _REGISTERED, one.group)].append(task.id)
         if found:
             tx[TASKS].put(replace(task, targets=found))
 
@@ -123,7 +127,7 @@ class TargetRegistrar:
         """Its requests end. One that has stopped already has nothing to wait for."""
         for one in task.targets:
             self._groups.deregister(tx, one.group, targets.target(one), now)
-            told[_to_tell(tx, task, _DEREGISTERED.format("{}", one.group))].append(task.id)
+            told[_to_tell(tx, task, _DEREGISTERED, one.group)].append(task.id)
         if task.last_status == "STOPPED":
             tx[TASKS].put(replace(task, targets=()))
             return
@@ -138,14 +142,14 @@ class TargetRegistrar:
         tx[TASKS].put(replace(task, target_health=health))
         for one, said in seen.items():
             if said.state == "unhealthy":
-                told[_to_tell(tx, task, _unhealthy(task, one, said.reason))].append(task.id)
+                told[_to_tell(tx, task, _UNHEALTHY, _unhealthy(task, one, said.reason))].append(task.id)
 
     def _tell(self, tx: Transaction, told: Told) -> None:
-        for (account, region, cluster, name, task_set, text), ids in told.items():
+        for (account, region, cluster, name, task_set, text, about), ids in told.items():
             service = tx[SERVICES].get((account, region, cluster, name))
             if service is not None:
                 call = self._plane.calls.on_behalf(Principal(account, region, PRINCIPAL))
-                service_events.say(tx, call, service, text.format(len(ids)), task_set)
+                service_events.say(tx, call, service, text.format(count=len(ids), about=about), task_set)
 
 
 def _what(task: Task) -> tuple[object, ...]:
@@ -159,14 +163,14 @@ def _revision_id(tx: Transaction, task: Task) -> str:
     return row.revision_id
 
 
-def _to_tell(tx: Transaction, task: Task, text: str) -> tuple[str, str, str, str, str, str]:
+def _to_tell(tx: Transaction, task: Task, text: str, about: str = "") -> Subject:
     task_set = task.deployment if tx[TASK_SETS].get(task.deployment) is not None else ""
-    return (*task.cluster_key, task.service, task_set, text)
+    return (*task.cluster_key, task.service, task_set, text, about)
 
 
 def _unhealthy(task: Task, one: Registered, reason: str) -> str:
     """As AWS tells it; on an instance with that (ECS Developer Guide, service event messages)."""
     where = f"(task {task.id})" if task.attachment is not None else f"(instance {one.id}) (task {task.id})"
-    because = reason.replace("{", "(").replace("}", ")") or "Health checks failed"
     name = targets.group_name(one.group)
-    return f"{where} (port {one.port}) is unhealthy in (target-group {name}) due to (reason {because})"
+    why = f"due to (reason {reason or 'Health checks failed'})"
+    return f"{where} (port {one.port}) is unhealthy in (target-group {name}) {why}"

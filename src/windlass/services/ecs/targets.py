@@ -14,7 +14,7 @@ from windlass.aws.target_groups import State, Target, TargetType
 from windlass.services.ecs import circuit_breaker
 from windlass.services.ecs.model import Registered, TargetHealth, Task
 
-Step: TypeAlias = Literal["register", "deregister", "drained", "look", "none"]
+Step: TypeAlias = Literal["register", "deregister", "drained", "forget", "look", "none"]
 FAILED = circuit_breaker.ELB_UNHEALTHY + " in (target-group {})"
 """stoppedReason; ECS Developer Guide, stopped task error codes."""
 
@@ -22,7 +22,9 @@ FAILED = circuit_breaker.ELB_UNHEALTHY + " in (target-group {})"
 def step(task: Task, states: Iterable[State]) -> Step:
     """What is next for a task that load balancers send requests to, `states` being those of its targets."""
     if task.last_status == "STOPPED":
-        return "deregister" if task.targets else "none"
+        if not task.targets:
+            return "none"
+        return "forget" if task.target_health == "draining" else "deregister"
     if task.desired_status == "STOPPED":
         if not task.targets:
             return "none"

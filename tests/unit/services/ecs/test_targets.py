@@ -53,6 +53,7 @@ def a_task(**columns: object) -> Task:
         ),
         ({"desired_status": "STOPPED", "targets": ONE, "target_health": "draining"}, ["unused"], "drained"),
         ({"last_status": "STOPPED", "desired_status": "STOPPED", "targets": ONE}, ["draining"], "deregister"),
+        ({"last_status": "STOPPED", "targets": ONE, "target_health": "draining"}, ["draining"], "forget"),
         ({"last_status": "STOPPED", "desired_status": "STOPPED"}, [], "none"),
     ],
 )
