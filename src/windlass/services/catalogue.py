@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windlass.services import (
     autoscaling,
+    batch,
     ec2,
     ecs,
     events,
@@ -20,6 +21,7 @@ from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
     autoscaling.SERVICE,
+    batch.SERVICE,
     ec2.SERVICE,
     ecs.SERVICE,
     events.SERVICE,
