@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.process import PlaneProcess
+from tests.warm import warm_programs
 
 # How long an example takes says something of the machine's other work, and nothing of the code.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,6 +48,13 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
 @pytest.fixture
 def endpoint(plane: PlaneProcess) -> str:
     return plane.endpoint
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Path]:
+    """A directory for PATH that has `aws` and `windlass`, warm (tests/warm.py)."""
+    with warm_programs() as directory:
+        yield directory
 
 
 @pytest.fixture

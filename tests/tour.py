@@ -13,8 +13,11 @@ MARK = "-- the output of the next command --"
 ID = re.compile(r"[0-9a-f]{16,}|\d{16,}")
 
 
-def run_tour(page: str, plane: PlaneProcess, directory: Path | None = None) -> int:
-    """Run docs/`page` from top to bottom, in that directory; returns how many commands it has."""
+def run_tour(page: str, plane: PlaneProcess, programs: Path, directory: Path | None = None) -> int:
+    """Run docs/`page` from top to bottom, in that directory; returns how many commands it has.
+
+    `programs` is the fixture of that name.
+    """
     steps = commands((ROOT / "docs" / page).read_text())
     script = "".join(f"echo '{MARK}'\n{command}" for command, _ in steps)
     script = script.replace("http://127.0.0.1:4566", plane.endpoint)
@@ -22,7 +25,7 @@ def run_tour(page: str, plane: PlaneProcess, directory: Path | None = None) -> i
         ["sh", "-euc", script],
         capture_output=True,
         text=True,
-        env=environment(plane),
+        env=environment(plane, programs),
         cwd=directory,
         check=False,
     )

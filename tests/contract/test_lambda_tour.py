@@ -8,5 +8,5 @@ from tests.process import PlaneProcess
 from tests.tour import run_tour
 
 
-def test_the_tour(plane: PlaneProcess, tmp_path: Path) -> None:
-    assert run_tour("lambda.md", plane, tmp_path) > 60
+def test_the_tour(plane: PlaneProcess, programs: Path, tmp_path: Path) -> None:
+    assert run_tour("lambda.md", plane, programs, tmp_path) > 60
