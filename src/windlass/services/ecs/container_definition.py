@@ -12,8 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from windlass.fleet import log_options
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import limits, log_options
+from windlass.services.ecs import limits
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _PORT_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)

@@ -1,11 +1,7 @@
 """From a task definition and a call's overrides to what a node runs. Pure.
 
-Decides a container's command, environment and limits; log_options.py where its output goes. Rules: ECS API
-reference, TaskOverride and ContainerOverride. Must not know where the task will run.
-
-Our own decision: every container gets the Region, and without a task role credentials too, unless its
-definition sets those names itself. Where the plane is, the node tells it: not every node has the same way
-there.
+Decides what a task's containers are (ECS API reference, TaskOverride and ContainerOverride) and what it
+reserves; container_shapes.py of the fleet makes of them what a node runs. Must not know where that will be.
 """
 
 from __future__ import annotations
@@ -16,57 +12,15 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
-from windlass.fleet.messages import (
-    ContainerSpec,
-    Device,
-    HealthCheck,
-    LogOptions,
-    Mount,
-    RestartPolicy,
-    Tmpfs,
-    Ulimit,
-    UnitSpec,
-)
-from windlass.fleet.networks import Network, NetworkMode, PortMapping
+from windlass.fleet import container_shapes, log_options
+from windlass.fleet.container_shapes import ContainerShape, Surroundings, named_values
+from windlass.fleet.messages import ContainerSpec, UnitSpec
+from windlass.fleet.networks import Network, NetworkMode
 from windlass.fleet.task_messages import TaskFacts
-from windlass.services.ecs import log_options
-from windlass.services.ecs.log_options import MODE_DEFAULT
-from windlass.services.ecs.model import FARGATE
-from windlass.services.ecs.secrets import NOTHING, Read
-
-STOP_TIMEOUT_S = 30.0
-"""Seconds between SIGTERM and SIGKILL; ContainerDefinition, stopTimeout."""
-
-RESTART_PERIOD_S = 300
-"""ContainerRestartPolicy, restartAttemptPeriod."""
 
 ON_THE_HOST = Network("host")
-ContainerShape: TypeAlias = Mapping[str, Any]
 Names: TypeAlias = Mapping[str, tuple[str, str]]
 """Container name → (its ARN, its runtime id)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a task's containers are told about the world."""
-
-    account: str
-    region: str
-    access_key: str = ""
-    secret_key: str = ""
-    """"" for a task with a role, which asks its agent for credentials instead."""
-    log_mode: str = MODE_DEFAULT
-    """Delivery mode of containers that do not say (the account setting defaultLogDriverMode)."""
-    missing_groups: frozenset[tuple[str, str]] = frozenset()
-    """(Region, name) of log groups that the task's containers need and that are not there."""
-    secrets: Read = NOTHING
-
-    def told(self, container: ContainerShape) -> dict[str, str]:
-        """The container's environment: what all are told, its own variables, and its secrets."""
-        told = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
-        if self.access_key:
-            told |= {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
-        return told | _pairs(container["environment"]) | dict(self.secrets.values.get(container["name"], {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +46,7 @@ def _override(container: ContainerShape, change: Mapping[str, Any]) -> dict[str,
         if member in change:
             merged[member] = change[member]
     if change.get("environment"):
-        pairs = {**_pairs(container["environment"]), **_pairs(change["environment"])}
+        pairs = {**named_values(container["environment"]), **named_values(change["environment"])}
         merged["environment"] = [{"name": name, "value": value} for name, value in pairs.items()]
     return merged
 
@@ -142,167 +96,8 @@ def blueprint(
 
     definition's.
     """
-    mounts = _mounts(containers, {volume["name"]: _volume(volume) for volume in volumes})
-    specs = [
-        _container_spec(
-            container, memory_mib or None, around.told(container), _fault(container, launch_type, around),
-            log_options.delivery(container, around.log_mode), mounts[container["name"]], mode,
-        )
-        for container in containers
-    ]  # fmt: skip
+    specs = container_shapes.specs(containers, launch_type, memory_mib, around, volumes, mode)
     return Blueprint(family, around, containers, specs)
-
-
-def _container_spec(
-    container: ContainerShape,
-    task_memory_mib: int | None,
-    environment: Mapping[str, str],
-    cannot_start: str,
-    delivery: LogOptions,
-    mounts: tuple[Mount, ...],
-    mode: NetworkMode,
-) -> ContainerSpec:
-    linux = container.get("linuxParameters", {})
-    capabilities = linux.get("capabilities", {})
-    return ContainerSpec(
-        name=container["name"],
-        image=container["image"],
-        entry_point=tuple(container.get("entryPoint", ())),
-        command=tuple(container.get("command", ())),
-        environment=tuple(environment.items()),
-        working_directory=container.get("workingDirectory", ""),
-        user=container.get("user", ""),
-        essential=container["essential"],
-        depends_on=tuple((on["containerName"], on["condition"]) for on in container.get("dependsOn", ())),
-        start_timeout_s=container.get("startTimeout"),
-        stop_timeout_s=float(container.get("stopTimeout", STOP_TIMEOUT_S)),
-        memory_mib=container.get("memory", task_memory_mib),
-        cpu_units=container["cpu"],
-        ulimits=tuple(
-            Ulimit(limit["name"], limit["softLimit"], limit["hardLimit"])
-            for limit in container.get("ulimits", ())
-        ),
-        log_options=delivery,
-        cannot_start=cannot_start,
-        mounts=mounts,
-        tmpfs=tuple(
-            Tmpfs(tmpfs["containerPath"], tmpfs["size"], tuple(tmpfs.get("mountOptions", ())))
-            for tmpfs in linux.get("tmpfs", ())
-        ),
-        read_only_root=container.get("readonlyRootFilesystem", False),
-        shared_memory_mib=linux.get("sharedMemorySize"),
-        capabilities_add=tuple(capabilities.get("add", ())),
-        capabilities_drop=tuple(capabilities.get("drop", ())),
-        init=linux.get("initProcessEnabled", False),
-        privileged=container.get("privileged", False),
-        devices=tuple(_device(device) for device in linux.get("devices", ())),
-        sysctls=tuple((s["namespace"], s["value"]) for s in container.get("systemControls", ())),
-        swap_mib=linux.get("maxSwap", 0),
-        swappiness=linux.get("swappiness"),
-        health_check=_health_check(container.get("healthCheck")),
-        restart_policy=_restart_policy(container.get("restartPolicy")),
-        labels=tuple(container.get("dockerLabels", {}).items()),
-        ports=tuple(port for mapping in container.get("portMappings", ()) for port in _ports(mapping, mode)),
-    )
-
-
-def _ports(mapping: Mapping[str, Any], mode: NetworkMode) -> list[PortMapping]:
-    """A mapping's ports. In mode bridge each port of a range gets a host port that the node picks."""
-    protocol = mapping["protocol"]
-    if "containerPortRange" not in mapping:
-        return [PortMapping(mapping["containerPort"], mapping["hostPort"], protocol)]
-    low, high = map(int, mapping["containerPortRange"].split("-"))
-    return [PortMapping(port, 0 if mode == "bridge" else port, protocol) for port in range(low, high + 1)]
-
-
-def _volume(volume: Mapping[str, Any]) -> Mount:
-    """Where a volume's content is: a place of the host, the task's own directory, or elsewhere (Volume)."""
-    elsewhere = [member for member in volume if member.endswith("Configuration")]
-    elsewhere += ["configuredAtLaunch"] if volume.get("configuredAtLaunch") else []
-    if elsewhere == ["dockerVolumeConfiguration"]:
-        return _docker_volume(volume["name"], volume["dockerVolumeConfiguration"])
-    if elsewhere:
-        return Mount("other", elsewhere[0], "")
-    source = volume.get("host", {}).get("sourcePath", "")
-    return Mount("host", source, "") if source else Mount("task", volume["name"], "")
-
-
-def _docker_volume(name: str, made: Mapping[str, Any]) -> Mount:
-    """DockerVolumeConfiguration: of the task unless its scope is "shared"; no driver but the local one."""
-    if made.get("driver", "local") != "local":
-        return Mount("other", f"the Docker volume driver {made['driver']}", "")
-    if made.get("driverOpts"):
-        return Mount("other", "driverOpts", "")
-    if made.get("scope", "task") == "task":
-        return Mount("task", name, "")
-    return Mount("node", name, "", provision=made.get("autoprovision", False))
-
-
-def _mounts(
-    containers: Sequence[ContainerShape], volumes: Mapping[str, Mount]
-) -> dict[str, tuple[Mount, ...]]:
-    """Per container: its mountPoints, then what it takes from others (volumesFrom), as Docker does.
-
-    A path of its own wins over one that is taken; what is taken may be taken on, in a circle too.
-    """
-    found = {
-        container["name"]: {
-            point.get("containerPath", ""): _mount(point, volumes)
-            for point in container.get("mountPoints", ())
-        }
-        for container in containers
-    }
-    for _ in containers:  # as far as the longest chain
-        for container in containers:
-            own = found[container["name"]]
-            for other in container.get("volumesFrom", ()):
-                for path, mount in list(found[other["sourceContainer"]].items()):
-                    only_read = mount.read_only or other.get("readOnly", False)
-                    own.setdefault(path, replace(mount, read_only=only_read))
-    return {name: tuple(mounts.values()) for name, mounts in found.items()}
-
-
-def _mount(point: Mapping[str, Any], volumes: Mapping[str, Mount]) -> Mount:
-    target, read_only = point.get("containerPath", ""), point.get("readOnly", False)
-    return replace(volumes[point["sourceVolume"]], target=target, read_only=read_only)
-
-
-def _device(device: Mapping[str, Any]) -> Device:
-    """Without permissions all three are given (Device)."""
-    letters = {"read": "r", "write": "w", "mknod": "m"}
-    asked = device.get("permissions") or letters
-    access = "".join(letter for name, letter in letters.items() if name in asked)
-    return Device(device["hostPath"], device.get("containerPath") or device["hostPath"], access)
-
-
-def _health_check(check: Mapping[str, Any] | None) -> HealthCheck | None:
-    """CMD-SHELL runs under /bin/sh, as Docker has it; what follows its first word is the shell's."""
-    if check is None:
-        return None
-    kind, *words = check["command"]
-    return HealthCheck(
-        command=("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words),
-        interval_s=float(check["interval"]),
-        timeout_s=float(check["timeout"]),
-        retries=check["retries"],
-        start_period_s=float(check.get("startPeriod", 0)),
-    )
-
-
-def _restart_policy(policy: Mapping[str, Any] | None) -> RestartPolicy | None:
-    if policy is None or not policy["enabled"]:
-        return None
-    period = policy.get("restartAttemptPeriod", RESTART_PERIOD_S)
-    return RestartPolicy(tuple(policy.get("ignoredExitCodes", ())), float(period))
-
-
-def _fault(container: ContainerShape, launch_type: str, around: Surroundings) -> str:
-    """Why the container cannot start for want of its secrets or its log group, "" when it can."""
-    if container["name"] in around.secrets.faults:
-        return around.secrets.faults[container["name"]]
-    if log_options.group_of(container) not in around.missing_groups:
-        return ""
-    return log_options.GROUP_MISSING_FARGATE if launch_type == FARGATE else log_options.GROUP_MISSING_EC2
 
 
 def reserve(cpu: str, memory: str, containers: Sequence[ContainerShape]) -> Reserve:
@@ -319,7 +114,3 @@ def reserve(cpu: str, memory: str, containers: Sequence[ContainerShape]) -> Rese
 
 def _container_memory(container: ContainerShape) -> int:
     return int(container.get("memoryReservation", container.get("memory", 0)))
-
-
-def _pairs(environment: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {pair["name"]: pair.get("value", "") for pair in environment}

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from windlass.aws.arn import parse
+from windlass.aws.fargate_sizes import is_fargate_size
+from windlass.fleet.container_shapes import Surroundings
 from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network, NetworkMode
 from windlass.fleet.room import Need, Strategy
@@ -35,7 +37,6 @@ from windlass.services.ecs import (
     task_definition,
 )
 from windlass.services.ecs.capacity import Place
-from windlass.services.ecs.containers import Surroundings
 from windlass.services.ecs.instance_model import ContainerInstance
 from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container, Shape, Task, TaskDefinition
 
@@ -141,7 +142,7 @@ def compose(
     overrides = _overrides(params.get("overrides", {}), definition)
     cpu = str(overrides.get("cpu", definition.definition.get("cpu", "")))
     memory = str(overrides.get("memory", definition.definition.get("memory", "")))
-    if launch_type == FARGATE and not sizes.is_fargate_size(int(cpu), int(memory)):
+    if launch_type == FARGATE and not is_fargate_size(int(cpu), int(memory)):
         raise Fault("ClientException", task_definition.fargate_size_fault(int(cpu), int(memory)))
     shapes = containers.overridden(definition.definition, overrides)
     for shape in shapes if overrides else ():

@@ -10,14 +10,12 @@ from collections import Counter
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
-from windlass.aws.log_groups import LogGroups
 from windlass.aws.quotas import Quotas
-from windlass.aws.secret_values import SecretValues
+from windlass.fleet import surroundings
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import account_settings, launch, log_options, lookup, notices, secrets, wiring
-from windlass.services.ecs.containers import Surroundings
+from windlass.services.ecs import account_settings, launch, lookup, notices, wiring
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
     CLUSTERS,
@@ -32,8 +30,6 @@ from windlass.services.ecs.provider_model import WAITING, WaitingTask
 
 TOO_MANY = "You've reached the limit on the number of tasks you can run concurrently"
 """Fargate's quota of tasks, as RunTask and services tell it; ECS Developer Guide, service event messages."""
-PLAIN_SECRET = "windlass"
-"""The secret of a task without a role: good under `--auth open` only."""
 
 
 def runnable(tx: Transaction, call: Call, reference: str) -> TaskDefinition:
@@ -79,9 +75,9 @@ def write(
         wiring.LATER if place.waits else wires.connect(launch.zone(place), bound=place.host is not None)
         for place in order.places
     ]
-    for task, unit in launch.rows(
-        order, cluster, definition, _surroundings(tx, call, order), networks, call.now, call.ids
-    ):
+    mode = account_settings.in_force(call, "defaultLogDriverMode")
+    around = surroundings.find(tx, call, call.scope, order.containers, order.role_arn, call.now, mode)
+    for task, unit in launch.rows(order, cluster, definition, around, networks, call.now, call.ids):
         tasks.append(tx[TASKS].put(task))
         tx[UNITS].put(unit)
         if unit.parked:
@@ -106,20 +102,4 @@ def _waiting(task: Task, order: launch.Order, number: int) -> WaitingTask:
         network_mode=order.network_mode,
         vpc_configuration=order.vpc_configuration,
         number=number,
-    )
-
-
-def _surroundings(tx: Transaction, call: Call, order: launch.Order) -> Surroundings:
-    """What the tasks are told; those with a role ask for its credentials when they need them."""
-    groups, kept = call.part(LogGroups), call.part(SecretValues)
-    needed = {group for shape in order.containers if (group := log_options.group_of(shape)) is not None}
-    keys = ("", "") if order.role_arn else (call.account, PLAIN_SECRET)
-    return Surroundings(
-        *call.scope,
-        *keys,
-        secrets=secrets.read(
-            order.containers, lambda reference: kept.read(tx, call.scope, reference, call.now)
-        ),
-        log_mode=account_settings.in_force(call, "defaultLogDriverMode"),
-        missing_groups=frozenset(group for group in needed if not groups.exists(call.account, *group)),
     )

@@ -14,8 +14,10 @@ from typing import Any, cast
 
 import msgspec
 
+from windlass.aws import container_secrets
+from windlass.aws.fargate_sizes import is_fargate_size
 from windlass.fleet.networks import NetworkMode
-from windlass.services.ecs import container_definition, limits, secrets, sizes
+from windlass.services.ecs import container_definition, limits, sizes
 from windlass.services.ecs.container_definition import refuse
 
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
@@ -95,7 +97,7 @@ def _normalise(given: Definition) -> dict[str, Any]:
         for container in given["containerDefinitions"]
     ]
     for container in filled["containerDefinitions"]:
-        if fault := secrets.fault(container, bool(given.get("executionRoleArn"))):
+        if fault := container_secrets.fault(container, bool(given.get("executionRoleArn"))):
             raise refuse(fault)
     filled["volumes"] = list(given.get("volumes", ()))
     filled["placementConstraints"] = list(given.get("placementConstraints", ()))
@@ -220,7 +222,7 @@ def _fargate_fault(definition: Definition) -> str:
         if member not in definition:
             return f"Fargate requires that '{member}' be defined at the task level."
     cpu, memory = int(definition["cpu"]), int(definition["memory"])
-    if not sizes.is_fargate_size(cpu, memory):
+    if not is_fargate_size(cpu, memory):
         return fargate_size_fault(cpu, memory)
     containers = definition["containerDefinitions"]
     if sum(container["cpu"] for container in containers) > cpu:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.ecs_build import a_container, a_definition
+from windlass.fleet.container_shapes import Surroundings
 from windlass.fleet.messages import (
     ContainerSpec,
     HealthCheck,
@@ -19,7 +20,7 @@ from windlass.fleet.messages import (
     Ulimit,
 )
 from windlass.fleet.task_messages import TaskFacts
-from windlass.services.ecs.containers import Reserve, Surroundings, blueprint, overridden, reserve
+from windlass.services.ecs.containers import Reserve, blueprint, overridden, reserve
 from windlass.services.ecs.task_definition import register
 
 AROUND = Surroundings("123456789012", "eu-west-1", "123456789012", "windlass")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ecs_build import a_container, a_definition, a_fargate_definition
+from windlass.aws.fargate_sizes import is_fargate_size
 from windlass.kernel.faults import Fault
-from windlass.services.ecs import sizes
 from windlass.services.ecs.task_definition import find_cycle, register
 
 AWSLOGS = {"awslogs-group": "g", "awslogs-region": "eu-west-1"}
@@ -246,7 +246,7 @@ def test_cycles(waits_for: dict[str, list[str]]) -> None:
 def test_fargate_pairs(cpu: int, memory: int) -> None:
     """Whatever the pair: it is in AWS's table and registers, or the refusal names it."""
     params = a_fargate_definition(cpu=str(cpu), memory=str(memory))
-    if sizes.is_fargate_size(cpu, memory):
+    if is_fargate_size(cpu, memory):
         assert "FARGATE" in register(params).compatibilities
         return
     with pytest.raises(Fault, match=f"given values: {cpu} CPU, {memory} memory"):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from windlass.aws import container_secrets
 from windlass.aws.secret_values import Unreadable
-from windlass.services.ecs import secrets
 
 ASM = "arn:aws:secretsmanager:us-east-1:1:secret:db"
 
@@ -29,7 +29,7 @@ def a_container(*given: tuple[str, str], **more: Any) -> dict[str, Any]:
     ],
 )
 def test_definitions(container: dict[str, Any], has_role: bool, says: str) -> None:
-    found = secrets.fault(container, has_role)
+    found = container_secrets.fault(container, has_role)
     assert (says in found) if says else found == ""
 
 
@@ -42,7 +42,7 @@ def test_reading() -> None:
         raise Unreadable("ParameterNotFound: none")
 
     broken = {**a_container(("B", "/gone"), ("C", "/gone too")), "name": "other"}
-    found = secrets.read([a_container(("A", "/a"), ("S", ASM)), broken], value)
+    found = container_secrets.read([a_container(("A", "/a"), ("S", ASM)), broken], value)
     assert found.values == {"app": {"A": "value of /a", "S": f"value of {ASM}"}}
     assert list(found.faults) == ["other"]
     assert found.faults["other"].startswith("ResourceInitializationError: unable to pull secrets")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.fleet import log_options
 from windlass.fleet.messages import LogOptions, LogTarget
 from windlass.kernel.faults import Fault
 from windlass.kernel.linear_regex import searcher
-from windlass.services.ecs import log_options
 
 AWSLOGS = {"awslogs-group": "g", "awslogs-region": "us-east-1"}
 
