@@ -25,6 +25,7 @@ FILES = (
     "service_turns",
     "fairness",
     "simulator",
+    "units",
 )
 
 

@@ -109,6 +109,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         heapq.heappush(self._timers, (at, tie, self._count, timer))
         return timer
 
+    def shuffle(self, due: list[Any]) -> None:
+        """Put what is due at one instant into the order in which timers of it would run."""
+        if self._ties is not None:
+            self._ties.shuffle(due)
+
     # running
 
     def run_until_complete(self, future: Any) -> Any:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -45,12 +46,19 @@ from windlass.fleet.messages import (
     Welcome,
 )
 from windlass.fleet.networks import SecurityGroup
-from windlass.kernel.clock import SECOND, Clock, Duration
+from windlass.kernel.alarm import Alarm
+from windlass.kernel.clock import SECOND, Clock, Duration, Instant
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
 
 SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 """Exit code of a process that SIGTERM ended: 128 + 15."""
+
+Life: TypeAlias = Iterator[Duration]
+"""What becomes of a unit, in steps: each says how long until the next.
+
+A task of the loop would cost ten times as much, and a world may have a million lives.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +97,19 @@ class Course:
 
 
 class SimulatedNode:
-    """One node. `course` says how each unit's life goes. Open sessions with `connect`."""
+    """One node. `course` says how each unit's life goes. Open sessions with `connect`.
+
+    What is due at one instant happens in the order in which it was begun, unless `shuffle` changes that.
+    """
 
     def __init__(
-        self, node_id: str, token: str, clock: Clock, spawn: Spawn, course: Callable[[UnitSpec], Course]
+        self,
+        node_id: str,
+        token: str,
+        clock: Clock,
+        spawn: Spawn,
+        course: Callable[[UnitSpec], Course],
+        shuffle: Callable[[list[Any]], None] = lambda due: None,
     ) -> None:
         self.node_id = node_id
         self.token = token
@@ -103,15 +120,18 @@ class SimulatedNode:
         self._clock = clock
         self._spawn = spawn
         self._course = course
+        self._shuffle = shuffle
         self._epoch = 0
-        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._alarm = Alarm(clock, self._go_on)
         self.forget()
 
     def forget(self) -> None:
         """Lose all that the agent keeps on disk, and what it ran with it."""
-        for life in self._lives.values():
-            life.cancel()
-        self._lives.clear()
+        self._lives: dict[str, Life] = {}
+        self._due: dict[Instant, list[tuple[str, Life]]] = {}
+        """When their next steps are; those of lives that were given up meanwhile, too."""
+        self._instants: list[Instant] = []
+        """The keys of `_due`, as a heap."""
         self.states: dict[str, UnitState] = {}
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
@@ -217,38 +237,60 @@ class SimulatedNode:
         self._news.pop(unit_id, None)
         self.states.pop(unit_id, None)
         self._told_of.discard(unit_id)
-        life = self._lives.pop(unit_id, None)
-        if life is not None:
-            life.cancel()
+        self._lives.pop(unit_id, None)
 
     def _stop(self, unit_id: str) -> None:
         if self.states[unit_id].status not in ("stopping", "stopped"):
             self._begin(unit_id, self._die(self._wants[unit_id].spec))
 
-    def _begin(self, unit_id: str, life: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, unit_id: str, life: Life) -> None:
         """A new course of life for the unit, in place of the one it was on."""
-        before = self._lives.get(unit_id)
-        if before is not None:
-            before.cancel()
-        self._lives[unit_id] = self._spawn.start(f"{self.node_id} {unit_id}", life)
+        self._lives[unit_id] = life
+        self._step(unit_id, life, self._clock.now())
+        self._set_alarm()
 
-    async def _live(self, spec: UnitSpec) -> None:
+    def _step(self, unit_id: str, life: Life, now: Instant) -> None:
+        """The life goes on until it takes time."""
+        for pause in life:
+            if pause:
+                due = self._due.get(now + pause)
+                if due is None:
+                    due = self._due[now + pause] = []
+                    heapq.heappush(self._instants, now + pause)
+                due.append((unit_id, life))
+                return
+
+    def _go_on(self) -> None:
+        """All lives whose pauses are over go on."""
+        now = self._clock.now()
+        while self._instants and self._instants[0] <= now:
+            due = self._due.pop(heapq.heappop(self._instants))
+            self._shuffle(due)
+            for unit_id, life in due:
+                if self._lives.get(unit_id) is life:
+                    self._step(unit_id, life, now)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(self._instants[0] if self._instants else None)
+
+    def _live(self, spec: UnitSpec) -> Life:
         course = self._course(spec)
-        await self._pass_time(course.provision)
+        yield course.provision
         self._become(spec, "pending", pull_started_at=self._clock.now())
-        await self._pass_time(course.pull)
+        yield course.pull
         pulled_at = self._clock.now()
         if course.fails:
             self._end(spec, None, stop_code="TaskFailedToStart", reason=course.fails)
             return
-        await self._pass_time(course.network)
-        await self._pass_time(course.start)
+        yield course.network
+        yield course.start
         self._become(spec, "running", pull_stopped_at=pulled_at, started_at=self._clock.now())
         if course.health != "UNKNOWN":
-            await self._pass_time(course.health_after)
+            yield course.health_after
             self._examine(spec, course.health)
         if course.run is not None:
-            await self._pass_time(course.run)
+            yield course.run
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
     async def _run_event(self, invoke: Invoke, transport: Transport) -> None:
@@ -278,11 +320,11 @@ class SimulatedNode:
         with suppress(ConnectionError):
             await transport.send(encode(answer))
 
-    async def _die(self, spec: UnitSpec) -> None:
+    def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
         takes, within = self._course(spec).stop, self._wants[spec.unit_id].stop_within
         killed = bool(within) and within < takes
-        await self._pass_time(within if killed else takes)
+        yield within if killed else takes
         self._end(spec, SIGKILL_EXIT if killed else SIGTERM_EXIT, stop_code="")
 
     def _end(self, spec: UnitSpec, exit_code: int | None, stop_code: str, reason: str = "") -> None:

@@ -214,7 +214,9 @@ class World:
         """
         intake.register(self.plane.store, node_id, "simulated", unbounded=not cpu_units, shared=shared)
 
-        node = SimulatedNode(node_id, "simulated", self.clock, self.spawn, course or self.course)
+        node = SimulatedNode(
+            node_id, "simulated", self.clock, self.spawn, course or self.course, self.loop.shuffle
+        )
         node.cpu_units, node.memory_mib = cpu_units, memory_mib
         self.nodes[node_id] = node
         self.connect(node_id)
