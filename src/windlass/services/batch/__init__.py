@@ -6,14 +6,57 @@ must not know where units run: it writes them, the fleet places them. Known gaps
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from windlass.services.batch.environments import Environments
+from windlass.services.batch.handlers import (
+    compute_environments,
+    job_definitions,
+    job_queues,
+    scheduling_policies,
+    tags,
+)
 from windlass.services.batch.model import JOB_TABLES
+from windlass.services.batch.partial import PARTIAL
+from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import RESOURCE_TABLES
-from windlass.services.plane import Service
+from windlass.services.plane import Plane, Service
+
+
+def start(plane: Plane) -> Sequence[object]:
+    """Start the loops that settle environments and queues."""
+    environments, queues = Environments(plane), Queues(plane)
+    for part in (environments, queues):
+        plane.spawn.start(part.loop.name, part.loop.run())
+    return (environments, queues)
+
 
 SERVICE = Service(
     name="batch",
-    handlers={},
+    handlers={
+        "CreateComputeEnvironment": compute_environments.create_compute_environment,
+        "CreateJobQueue": job_queues.create_job_queue,
+        "CreateSchedulingPolicy": scheduling_policies.create_scheduling_policy,
+        "DeleteComputeEnvironment": compute_environments.delete_compute_environment,
+        "DeleteJobQueue": job_queues.delete_job_queue,
+        "DeleteSchedulingPolicy": scheduling_policies.delete_scheduling_policy,
+        "DeregisterJobDefinition": job_definitions.deregister_job_definition,
+        "DescribeComputeEnvironments": compute_environments.describe_compute_environments,
+        "DescribeJobDefinitions": job_definitions.describe_job_definitions,
+        "DescribeJobQueues": job_queues.describe_job_queues,
+        "DescribeSchedulingPolicies": scheduling_policies.describe_scheduling_policies,
+        "ListSchedulingPolicies": scheduling_policies.list_scheduling_policies,
+        "ListTagsForResource": tags.list_tags_for_resource,
+        "RegisterJobDefinition": job_definitions.register_job_definition,
+        "TagResource": tags.tag_resource,
+        "UntagResource": tags.untag_resource,
+        "UpdateComputeEnvironment": compute_environments.update_compute_environment,
+        "UpdateJobQueue": job_queues.update_job_queue,
+        "UpdateSchedulingPolicy": scheduling_policies.update_scheduling_policy,
+    },
     tables=(*RESOURCE_TABLES, *JOB_TABLES),
+    start=start,
+    partial=PARTIAL,
     invalid="ClientException",
     throttled="TooManyRequestsException",
 )

@@ -13,8 +13,11 @@ from typing import Any, Literal, TypeAlias
 
 from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
-from windlass.kernel.store import Index, Table
+from windlass.kernel.store import Index, Store, Table, Transaction
 
+Reads: TypeAlias = Store | Transaction
+Scope: TypeAlias = tuple[str, str]
+"""Account and Region."""
 Shape: TypeAlias = Mapping[str, Any]
 """A structure kept as the API gives and takes it."""
 Tags: TypeAlias = Mapping[str, str]
@@ -50,6 +53,10 @@ class ComputeEnvironment:
     context: str = ""
     tags: Tags = field(default_factory=dict)
     desired_vcpus: int = 0
+    changed_at: Instant = 0
+    """When the change began that its status tells of: CREATING, UPDATING or DELETING."""
+    checked: bool = False
+    """Whether its subnets and security groups were found when it last became VALID, and are the same."""
 
     @property
     def key(self) -> Key:
@@ -90,6 +97,8 @@ class JobQueue:
     orders: tuple[int, ...] = ()
     """The `order` numbers that the environments were given."""
     tags: Tags = field(default_factory=dict)
+    changed_at: Instant = 0
+    """When the change began that its status tells of: CREATING, UPDATING or DELETING."""
 
     @property
     def key(self) -> Key:

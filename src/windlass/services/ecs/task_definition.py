@@ -17,6 +17,7 @@ import msgspec
 from windlass.aws import container_secrets
 from windlass.aws.fargate_sizes import is_fargate_size
 from windlass.fleet.networks import NetworkMode
+from windlass.kernel.cycles import find_cycle
 from windlass.services.ecs import container_definition, limits, sizes
 from windlass.services.ecs.container_definition import refuse
 
@@ -146,32 +147,6 @@ def _check_dependencies(containers: Sequence[Mapping[str, Any]]) -> None:
     cycle = find_cycle(waits_for)
     if cycle:
         raise refuse(f"Container dependencies form a cycle: {' → '.join(cycle)}.")
-
-
-def find_cycle(waits_for: Mapping[str, Sequence[str]]) -> list[str]:
-    """One cycle in "waits for", its first name repeated at the end; [] when there is none.
-
-    >>> find_cycle({"a": ["b"], "b": ["a"]})
-    ['a', 'b', 'a']
-    """
-    done: set[str] = set()
-    for start in waits_for:
-        path: list[str] = []
-        pending = [(start, iter(waits_for[start]))]
-        while pending:
-            name, rest = pending[-1]
-            if len(path) < len(pending):
-                path.append(name)
-            following = next((on for on in rest if on not in done), None)
-            if following is None:
-                done.add(name)
-                pending.pop()
-                path.pop()
-            elif following in path:
-                return [*path[path.index(following) :], following]
-            else:
-                pending.append((following, iter(waits_for.get(following, ()))))
-    return []
 
 
 def _check_volumes(definition: Definition) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from tests.ecs_build import a_container, a_definition, a_fargate_definition
 from windlass.aws.fargate_sizes import is_fargate_size
 from windlass.kernel.faults import Fault
-from windlass.services.ecs.task_definition import find_cycle, register
+from windlass.services.ecs.task_definition import register
 
 AWSLOGS = {"awslogs-group": "g", "awslogs-region": "eu-west-1"}
 
@@ -220,26 +219,6 @@ def test_a_described_definition_registers_again() -> None:
     again = register({**described, "family": "work", "containerDefinitions": containers}).definition
     assert len(again["containerDefinitions"]) == 10
     assert register({**again, "family": "work"}).definition == again
-
-
-GRAPHS = st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=3))
-
-
-@given(GRAPHS)
-def test_cycles(waits_for: dict[str, list[str]]) -> None:
-    """A cycle that is found is one; when none is found the containers can be put in order."""
-    graph = {name: list(waits_for.get(name, [])) for name in "abcdef"}
-    cycle = find_cycle(graph)
-    if cycle:
-        assert cycle[0] == cycle[-1]
-        assert all(after in graph[before] for before, after in itertools.pairwise(cycle))
-        return
-    left = dict(graph)
-    while left:
-        free = [name for name, on in left.items() if not set(on) & set(left)]
-        assert free, f"no cycle was found in {left}"
-        for name in free:
-            del left[name]
 
 
 @given(cpu=st.integers(1, 20_000), memory=st.integers(1, 130_000))

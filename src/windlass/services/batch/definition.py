@@ -1,0 +1,172 @@
+"""A job definition as a whole: what AWS refuses at registration, and what it makes of the rest. Pure.
+
+Takes RegisterJobDefinition's parameters, gives what DescribeJobDefinitions shows. Rules: Batch API reference,
+RegisterJobDefinition; facts/batch.md, 4. Rules of one container: container_rules.py; of nodes: node_rules.py.
+`Ref::` placeholders are looked at when a job is submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from windlass.kernel.cycles import find_cycle
+from windlass.services.batch import container_rules, limits, requirements
+from windlass.services.batch.faults import invalid, not_here
+from windlass.services.batch.requirements import Amounts
+
+Given = Mapping[str, Any]
+
+KEPT = (
+    "containerProperties",
+    "ecsProperties",
+    "nodeProperties",
+    "parameters",
+    "retryStrategy",
+    "timeout",
+    "platformCapabilities",
+    "schedulingPriority",
+    "propagateTags",
+)
+FARGATE_ONLY = ("networkConfiguration", "fargatePlatformConfiguration", "ephemeralStorage", "runtimePlatform")
+"""Members of containerProperties and of a task that mean nothing on EC2; of a task also platformVersion."""
+CONDITIONS = ("START", "COMPLETE", "SUCCESS")
+"""TaskContainerDependency, condition."""
+NAME_DEFAULT = "default"
+"""Of a container that is given no name; it is in the name of its log stream (facts/batch.md, 10)."""
+
+
+def registered(params: Given) -> dict[str, Any]:
+    """What is kept of RegisterJobDefinition, with AWS's defaults. Raises ClientException."""
+    _check_here(params)
+    fargate = _platform(params) == "FARGATE"
+    kept: dict[str, Any] = {
+        "parameters": {},
+        "propagateTags": False,
+        **{name: params[name] for name in KEPT if name in params},
+        "platformCapabilities": ["FARGATE" if fargate else "EC2"],
+    }
+    _check_scheduling(kept)
+    if params["type"] == "multinode":
+        raise not_here("multi-node parallel jobs")
+    if "nodeProperties" in params:
+        raise invalid("nodeProperties is only applicable for job definitions of the type multinode.")
+    if ("containerProperties" in params) == ("ecsProperties" in params):
+        raise invalid("Either containerProperties or ecsProperties must be provided for a container job.")
+    if "containerProperties" in params:
+        kept["containerProperties"] = single(params["containerProperties"], fargate=fargate)
+    else:
+        kept["ecsProperties"] = several(params["ecsProperties"], fargate=fargate)
+    size = len(msgspec.json.encode(kept))
+    if size > limits.DEFINITION_BYTES_MAX:
+        raise invalid(f"Job definition size {size} must be at most {limits.DEFINITION_BYTES_MAX} bytes.")
+    return kept
+
+
+def single(container: Given, *, fargate: bool) -> dict[str, Any]:
+    """The containerProperties of a definition as they are shown. Raises ClientException."""
+    container_rules.check(container, fargate=fargate)
+    container_rules.check_volumes(container, (container,), fargate=fargate)
+    _check_task(container, (container,), fargate=fargate)
+    requirements.check(requirements.amounts(container), fargate=fargate)
+    filled = {**{name: [] for name in container_rules.LISTS}, **container}
+    if fargate:
+        filled.setdefault("networkConfiguration", {"assignPublicIp": "DISABLED"})
+        filled.setdefault("fargatePlatformConfiguration", {"platformVersion": "LATEST"})
+        for member in ("vcpus", "memory"):
+            if member in container:
+                raise invalid(f"{member} is not applicable for Fargate: use resourceRequirements.")
+    elif "instanceType" in container:
+        raise invalid("instanceType is only applicable for multi-node parallel jobs.")
+    return filled
+
+
+def several(properties: Given, *, fargate: bool) -> dict[str, Any]:
+    """The ecsProperties of a definition as they are shown. Raises ClientException."""
+    if len(properties["taskProperties"]) != 1:
+        raise invalid("ecsProperties must have exactly one item of taskProperties.")
+    task = properties["taskProperties"][0]
+    containers = task["containers"]
+    if not 1 <= len(containers) <= limits.CONTAINERS_MAX:
+        raise invalid(f"taskProperties must have 1 to {limits.CONTAINERS_MAX} containers.")
+    total = Amounts()
+    for container in containers:
+        container_rules.check(container, fargate=fargate)
+        asked = requirements.amounts(container)
+        total += asked
+        if not fargate:
+            requirements.check(asked, fargate=False)
+    requirements.check(total, fargate=fargate)
+    _check_names(containers)
+    container_rules.check_volumes(task, containers, fargate=fargate)
+    _check_task(task, containers, fargate=fargate)
+    filled = {**task, "containers": [_filled(container) for container in containers]}
+    if fargate:
+        filled.setdefault("networkConfiguration", {"assignPublicIp": "DISABLED"})
+        filled.setdefault("platformVersion", "LATEST")
+    return {"taskProperties": [filled]}
+
+
+def _check_here(params: Given) -> None:
+    if "eksProperties" in params:
+        raise not_here("jobs on Amazon EKS")
+    if params.get("consumableResourceProperties"):
+        raise not_here("consumable resources")
+
+
+def _platform(params: Given) -> str:
+    asked = params.get("platformCapabilities") or ["EC2"]
+    if len(asked) != 1 or asked[0] not in ("EC2", "FARGATE"):
+        raise invalid("platformCapabilities must be either EC2 or FARGATE.")
+    if asked[0] == "FARGATE" and params["type"] == "multinode":
+        raise invalid("Multi-node parallel jobs are not applicable for Fargate.")
+    return str(asked[0])
+
+
+def _check_scheduling(kept: Given) -> None:
+    seconds = kept.get("timeout", {}).get("attemptDurationSeconds", limits.TIMEOUT_S_MIN)
+    if seconds < limits.TIMEOUT_S_MIN:
+        raise invalid(f"attemptDurationSeconds must be at least {limits.TIMEOUT_S_MIN} seconds.")
+    if not 0 <= kept.get("schedulingPriority", 0) <= limits.PRIORITY_MAX:
+        raise invalid(f"schedulingPriority must be between 0 and {limits.PRIORITY_MAX}.")
+
+
+def _check_task(task: Given, containers: Sequence[Given], *, fargate: bool) -> None:
+    """What containerProperties and taskProperties have alike."""
+    if fargate and not task.get("executionRoleArn"):
+        raise invalid("executionRoleArn is required for Fargate.")
+    if not task.get("executionRoleArn") and any(container.get("secrets") for container in containers):
+        raise invalid("executionRoleArn is required for secrets.")
+    for member in FARGATE_ONLY if not fargate else ():
+        if member in task:
+            raise invalid(f"{member} not applicable for EC2.")
+    low, high = limits.EPHEMERAL_GIB
+    if not low <= task.get("ephemeralStorage", {}).get("sizeInGiB", low) <= high:
+        raise invalid(f"Ephemeral storage must be between {low} and {high} GiB.")
+
+
+def _check_names(containers: Sequence[Given]) -> None:
+    """Names of containers are their own, and they wait for each other in some order."""
+    names = [container.get("name", "") for container in containers]
+    if len(containers) > 1 and (not all(names) or len(set(names)) < len(names)):
+        raise invalid("Each container of taskProperties must have a name of its own.")
+    if not any(container.get("essential", True) for container in containers):
+        raise invalid("At least one container of taskProperties must be essential.")
+    waits_for: dict[str, list[str]] = {name: [] for name in names}
+    for container, name in zip(containers, names, strict=True):
+        for dependency in container.get("dependsOn", ()):
+            on = dependency.get("containerName", "")
+            if on not in waits_for or dependency.get("condition") not in CONDITIONS:
+                raise invalid(f"dependsOn of container '{name}' is not valid.")
+            waits_for[name].append(on)
+    cycle = find_cycle(waits_for)
+    if cycle:
+        raise invalid(f"Container dependencies form a cycle: {' → '.join(cycle)}.")
+
+
+def _filled(container: Given) -> dict[str, Any]:
+    """A container of ecsProperties as it is shown."""
+    lists: dict[str, Any] = {name: [] for name in container_rules.LISTS if name != "volumes"}
+    return {**lists, "essential": True, "dependsOn": [], "name": NAME_DEFAULT, **container}

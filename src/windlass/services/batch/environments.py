@@ -1,0 +1,95 @@
+"""The loop that settles compute environments: CREATING and UPDATING → VALID or INVALID, DELETING → gone.
+
+It asks EC2 for what handlers do not look at, and has ECS make the environment's cluster: neither is refused
+at call time on AWS (facts/batch.md, 2). An environment that is INVALID is looked at again when it is updated.
+Known gap: roles are not looked at, since nothing checks what they permit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from windlass.aws.calls import Principal, Result
+from windlass.kernel.clock import MINUTE, Duration, Instant
+from windlass.kernel.faults import Fault
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Change
+from windlass.services.batch import settling
+from windlass.services.batch.resource_model import ENVIRONMENTS, ComputeEnvironment
+from windlass.services.plane import Plane
+
+PERIOD: Duration = 5 * MINUTE
+PRINCIPAL = "batch.amazonaws.com"
+HEALTHY = "ComputeEnvironment Healthy"
+
+
+class Environments:
+    """Run it with `spawn.start(loop.name, loop.run())`."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self.loop = Loop("batch.environments", plane.clock, plane.journal, self._pass, period=PERIOD)
+        plane.store.watch((ENVIRONMENTS,), self._on_environment)
+
+    def _on_environment(self, change: Change) -> None:
+        row: ComputeEnvironment | None = change.new
+        if row is not None and row.status in settling.CHANGING:
+            self.loop.wake(row.key)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        changing = self._plane.store[ENVIRONMENTS].by("changing", "yes")
+        dues = {row.key: settling.due(row, self._plane.quotas, "environment") for row in changing}
+        for row in changing:
+            if dues[row.key] <= now:
+                await self._settle(row)
+        return min((due for due in dues.values() if due > now), default=None)
+
+    async def _settle(self, row: ComputeEnvironment) -> None:
+        trouble = ""
+        try:
+            await (self._take_down(row) if row.status == "DELETING" else self._set_up(row))
+        except Fault as fault:
+            trouble = _reason(fault)
+        with self._plane.store.transact() as tx:
+            if tx[ENVIRONMENTS].get(row.key) is not row:
+                return  # it was tagged meanwhile: that change has woken the loop
+            if row.status == "DELETING" and not trouble:
+                tx[ENVIRONMENTS].delete(row.key)
+            else:
+                status = "INVALID" if trouble else "VALID"
+                settled = replace(row, status=status, status_reason=trouble or HEALTHY, checked=not trouble)
+                tx[ENVIRONMENTS].put(settled)
+        self._plane.journal.note("batch", row.arn, row.status.lower(), trouble or HEALTHY)
+
+    async def _set_up(self, row: ComputeEnvironment) -> None:
+        """Look up its network, and see that its cluster is there. Raises Fault."""
+        if row.checked:
+            return
+        if row.resources:
+            subnets = await self._call(row, "ec2", "DescribeSubnets", SubnetIds=row.resources["subnets"])
+            vpcs = {subnet["VpcId"] for subnet in subnets["Subnets"]}
+            groups = row.resources.get("securityGroupIds", ())
+            if groups:
+                found = await self._call(row, "ec2", "DescribeSecurityGroups", GroupIds=groups)
+                vpcs |= {group["VpcId"] for group in found["SecurityGroups"]}
+            if len(vpcs) > 1:
+                raise Fault("InvalidParameter", "The subnets and security groups must belong to one VPC")
+        await self._call(row, "ecs", "CreateCluster", clusterName=row.cluster)
+
+    async def _take_down(self, row: ComputeEnvironment) -> None:
+        """Delete its cluster. Raises Fault while ECS says that something runs there."""
+        try:
+            await self._call(row, "ecs", "DeleteCluster", cluster=row.cluster)
+        except Fault as fault:
+            if fault.code != "ClusterNotFoundException":  # it never came to be, or its owner deleted it
+                raise
+
+    async def _call(self, row: ComputeEnvironment, service: str, operation: str, **params: object) -> Result:
+        principal = Principal(row.account, row.region, PRINCIPAL)
+        return await self._plane.calls.call(service, operation, params, principal)
+
+
+def _reason(fault: Fault) -> str:
+    """Why an environment is INVALID, as AWS words what another service said."""
+    return f"CLIENT_ERROR - {fault.message} (Status Code: 400; Error Code: {fault.code})"

@@ -1,0 +1,1 @@
+"""Handlers of AWS Batch, one module per group of actions."""

@@ -1,0 +1,53 @@
+"""Limits of AWS Batch: number, unit, source. BC is botocore's model, UG the user guide (facts/batch.md)."""
+
+from __future__ import annotations
+
+NAME_LENGTH_MAX = 128
+"""Letters, digits, hyphens and underscores of any name; BC, CreateComputeEnvironment."""
+PAGE_ROWS_MAX = 100
+"""Rows of a page of resources; BC, DescribeComputeEnvironments, maxResults."""
+DESCRIBED_DEFINITIONS_MAX = 100
+"""Entries of jobDefinitions; BC, DescribeJobDefinitions."""
+DESCRIBED_POLICIES_MAX = 100
+"""Entries of arns; BC, DescribeSchedulingPolicies."""
+QUEUE_ENVIRONMENTS_MAX = 3
+"""Environments of a queue; UG, service_limits."""
+SUBNETS_MAX = 16
+"""Subnets of an environment; BC, ComputeResource, subnets."""
+TAGS_MAX = 50
+"""Tags of a resource; BC, TagResource."""
+DEFINITION_BYTES_MAX = 24 * 1024
+"""Bytes of a job definition; UG, service_limits."""
+ENVIRONMENT_PREFIX = "AWS_BATCH"
+"""How names of environment variables may not begin; BC, ContainerProperties, environment."""
+MEMORY_MIB_MIN = 4
+"""MiB of a container on EC2; BC, ResourceRequirement."""
+TIMEOUT_S_MIN = 60
+"""Seconds; BC, JobTimeout."""
+PRIORITY_MAX = 9_999
+"""schedulingPriority; BC, RegisterJobDefinition."""
+EPHEMERAL_GIB = (21, 200)
+"""GiB; BC, EphemeralStorage."""
+CONTAINERS_MAX = 10
+"""Containers of ecsProperties; BC, EcsTaskProperties, containers."""
+NODES_MAX = 1_000
+"""Nodes of a multi-node parallel job; UG, multi-node-parallel-jobs."""
+NODE_GROUPS_MAX = 5
+"""nodeRangeProperties; UG, multi-node-parallel-jobs."""
+TIME_LIMIT_S = (600, 86_400)
+"""maxTimeSeconds; BC, JobStateTimeLimitAction."""
+SHARES_MAX = 500
+"""Share identifiers of a policy; BC, CreateJobQueue."""
+SHARE_LENGTH_MAX = 255
+"""Characters of a share identifier; BC, ShareAttributes."""
+SHARE_DECAY_S_MAX = 604_800
+"""Seconds; UG, scheduling-policy-parameters."""
+RESERVATION_MAX = 99
+"""Percent; UG, scheduling-policy-parameters."""
+WEIGHT = (0.0001, 999.9999)
+"""weightFactor; BC, ShareAttributes."""
+
+QUOTA_ENVIRONMENTS = "batch.compute_environments"
+QUOTA_QUEUES = "batch.job_queues"
+QUOTA_POLICIES = "batch.scheduling_policies"
+"""Names in the profile."""

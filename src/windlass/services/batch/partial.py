@@ -1,0 +1,22 @@
+"""What `windlass coverage batch` says of operations that are not full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_EC2 = (
+    "stored, not acted on: allocationStrategy, instanceTypes, imageId, ec2KeyPair, instanceRole, "
+    "placementGroup, bidPercentage, spotIamFleetRole, launchTemplate, ec2Configuration, scalingPolicy, "
+    "minvCpus and desiredvCpus, tags of instances, serviceRole and context; environments on EKS are refused"
+)
+
+PARTIAL: Mapping[str, str] = {
+    "CreateComputeEnvironment": _EC2,
+    "UpdateComputeEnvironment": "as CreateComputeEnvironment; updatePolicy and updateToLatestImageVersion "
+    "change nothing: no instance is replaced",
+    "CreateJobQueue": "service environments and queues on EKS are refused",
+    "UpdateJobQueue": "service environments are refused",
+    "CreateSchedulingPolicy": "quotaSharePolicy is refused",
+    "UpdateSchedulingPolicy": "quotaSharePolicy is refused",
+    "RegisterJobDefinition": "multi-node jobs, eksProperties and consumable resources are refused",
+}
