@@ -128,6 +128,13 @@ PURE = (
     "services/ec2/tagging.py",
     "services/ec2/zones.py",
     "services/batch/arrays.py",
+    "services/batch/effective.py",
+    "services/batch/faults.py",
+    "services/batch/limits.py",
+    "services/batch/outcome.py",
+    "services/batch/references.py",
+    "services/batch/requirements.py",
+    "services/batch/unit.py",
     "services/ecs/backoff.py",
     "services/ecs/capacity.py",
     "services/ecs/managed_scaling.py",
@@ -456,9 +463,11 @@ def test_nothing_is_left_half_done() -> None:
 BATCH_WAITING = (
     "arrays",
     "dependencies",
+    "outcome",
     "order",
     "retries",
     "shares",
+    "unit",
 )
 """Parts of AWS Batch that its loops do not use yet."""
 
