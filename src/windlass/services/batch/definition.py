@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from windlass.kernel.cycles import find_cycle
-from windlass.services.batch import container_rules, limits, requirements
+from windlass.services.batch import container_rules, limits, requirements, retries
 from windlass.services.batch.faults import invalid, not_here
 from windlass.services.batch.requirements import Amounts
 
@@ -131,6 +131,8 @@ def _check_scheduling(kept: Given) -> None:
         raise invalid(f"attemptDurationSeconds must be at least {limits.TIMEOUT_S_MIN} seconds.")
     if not 0 <= kept.get("schedulingPriority", 0) <= limits.PRIORITY_MAX:
         raise invalid(f"schedulingPriority must be between 0 and {limits.PRIORITY_MAX}.")
+    if "retryStrategy" in kept:
+        retries.check(kept["retryStrategy"])
 
 
 def _check_task(task: Given, containers: Sequence[Given], *, fargate: bool) -> None:
