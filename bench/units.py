@@ -18,13 +18,13 @@ from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.fleet.transitions import ENDED
 from windlass.kernel import garbage
-from windlass.kernel.clock import DAY, MICROSECOND, MINUTE, SECOND, Clock, Duration, Instant, LoopClock
+from windlass.kernel.clock import DAY, MICROSECOND, MINUTE, SECOND, Clock, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Change
 from windlass.services.catalogue import SERVICES
 from windlass.services.plane import Plane
-from windlass.sim.loop import VirtualLoop
+from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.runner import Course, SimulatedNode
 from windlass.sim.world import ACCOUNT, EPOCH, REGION, World
 
@@ -54,11 +54,11 @@ class Toy:
         self._ended: dict[str, None] = {}
         self._made = 0
         self.loop = Loop("toy", plane.clock, plane.journal, self._pass, period=MINUTE)
-        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((UNITS,), self._on_unit, topic="toy")
 
     def _on_unit(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is not None and unit.owner == "toy" and unit.state in ENDED:
+        if unit is not None and unit.state in ENDED:
             self._ended[unit.id] = None
             self.loop.wake("ended")
 
@@ -156,7 +156,7 @@ def live(said: Said, course: Courses) -> None:
 def listen(said: Said, course: Courses) -> None:
     """The same for the node, without a plane."""
     loop = VirtualLoop.make()
-    clock = LoopClock(loop, EPOCH)
+    clock = VirtualClock(loop, EPOCH)
     spawn = Spawn(lambda name, error: loop.crash(error))
 
     async def story() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
+from operator import attrgetter
 from typing import Protocol
 
 from windlass.fleet.desired import difference
@@ -83,8 +84,9 @@ class Controller:
                 self._loop.wake(_UNITS)
         elif old is not None and occupies(old) and (new is None or not occupies(new)):
             self._wake_for_room()
-        for node_id in _nodes_of(old, new) if _concerns_node(old, new) else ():
-            self._loop.wake(("desired", node_id, change.key))
+        if _concerns_node(old, new):
+            for node_id in _nodes_of(old, new):
+                self._loop.wake(("desired", node_id, change.key))
 
     def _on_node(self, change: Change) -> None:
         old: Node | None = change.old
@@ -97,10 +99,14 @@ class Controller:
             self._loop.wake(_ROOM)
 
     def _reserve(self, old: Unit | None, new: Unit | None) -> None:
-        if old is not None and occupies(old):
-            self._reserved[old.node_id] = self.reserved(old.node_id).minus(old)
-        if new is not None and occupies(new):
-            self._reserved[new.node_id] = self.reserved(new.node_id).plus(new)
+        before = old if old is not None and occupies(old) else None
+        after = new if new is not None and occupies(new) else None
+        if before is not None and after is not None and _room(before) == _room(after):
+            return
+        if before is not None:
+            self._reserved[before.node_id] = self.reserved(before.node_id).minus(before)
+        if after is not None:
+            self._reserved[after.node_id] = self.reserved(after.node_id).plus(after)
 
     # a pass
 
@@ -203,6 +209,9 @@ def _next_generation(tx: Transaction, node_id: str) -> int:
 
 def _room_of(node: Node) -> tuple[bool, bool, int, int]:
     return (node.connected, node.unbounded, node.cpu_units, node.memory_mib)
+
+
+_room = attrgetter("node_id", "cpu_units", "memory_mib")
 
 
 def _nodes_of(old: Unit | None, new: Unit | None) -> list[str]:

@@ -133,13 +133,14 @@ def take_observed(store: Store, node_id: str, message: Observed) -> list[Unit]:
         if message.number <= node.observed_number:
             return []
         changed: list[Unit] = []
+        units = tx[UNITS]
         for report in message.units:
-            unit = tx[UNITS].get(report.unit_id)
+            unit = units.get(report.unit_id)
             if unit is None or unit.node_id != node_id:
                 continue
             after = apply_observed(unit, report)
             if after is not unit:
-                changed.append(tx[UNITS].put(after))
+                changed.append(units.put(after))
         tx[NODES].put(replace(node, observed_number=message.number))
     return changed
 

@@ -2,8 +2,8 @@
 
 Who writes what: the owning service inserts a Unit (state "waiting"), sets `desired`, and deletes the row
 when it has taken in the end (state "stopped" or "lost"). All other columns are written by fleet/ only, from
-what nodes report. A service watches UNITS and reads `state` and `observed`. Instances are written by
-instances.py; ECS watches them and registers container instances.
+what nodes report. A service watches those UNITS whose topic, their owner, it is, and reads `state` and
+`observed`. Instances are written by instances.py; ECS watches them and registers container instances.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ UNITS: Table[Unit] = Table(
         "waiting": Index(of=_size_waiting, order=attrgetter("created_at")),
         "instance": Index(of=_machine),
     },
+    topic=attrgetter("owner"),
 )
 NODES: Table[Node] = Table(
     name="fleet.node",

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from windlass.fleet.model import Node, Unit
 from windlass.kernel.faults import Bug
+from windlass.kernel.rows import Row
 
 NO_NODE = "no node is connected"
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(Row, frozen=True):
     """What the units of one node reserve together."""
 
     cpu_units: int = 0
@@ -37,16 +36,14 @@ class Reserved:
 NOTHING = Reserved()
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Row, frozen=True):
     """Run the unit on that node."""
 
     unit_id: str
     node_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaceable:
+class Unplaceable(Row, frozen=True):
     """The unit waits on; `reason` is for people."""
 
     unit_id: str

@@ -40,12 +40,13 @@ UNIT_MOVES: Moves = {
 ENDED: frozenset[UnitPhase] = frozenset({"stopped", "lost"})
 """The unit will not run again; it waits for its owner to take that in and delete the row."""
 
+_OCCUPYING: frozenset[UnitPhase] = frozenset({"assigned", "starting", "running", "stopping"})
 _CONTAINER_RANK = {"pending": 0, "running": 1, "stopped": 2}
 
 
 def occupies(unit: Unit) -> bool:
     """Whether it takes up its reservation on its node."""
-    return unit.state != "waiting" and unit.state not in ENDED
+    return unit.state in _OCCUPYING
 
 
 def assign(unit: Unit, node_id: str, generation: int) -> Unit:
@@ -69,9 +70,10 @@ def apply_observed(unit: Unit, report: UnitState) -> Unit:
 
     A running unit and a report "stopped" → stopped; a stopped unit and a late "running" → unchanged.
     """
-    if not allows(UNIT_MOVES, unit.state, report.status) or report == unit.observed:
+    known = unit.observed
+    if not allows(UNIT_MOVES, unit.state, report.status):
         return unit
-    if unit.observed is not None and _behind(report, unit.observed):
+    if known is not None and (report == known or _behind(report, known)):
         return unit
     return replace(unit, state=_move(unit, report.status), observed=report)
 
@@ -79,7 +81,10 @@ def apply_observed(unit: Unit, report: UnitState) -> Unit:
 def _behind(report: UnitState, known: UnitState) -> bool:
     """Whether some container is less far in the report than it is known to be."""
     ranks = {container.name: _CONTAINER_RANK[container.status] for container in known.containers}
-    return any(_CONTAINER_RANK[c.status] < ranks.get(c.name, 0) for c in report.containers)
+    for container in report.containers:
+        if _CONTAINER_RANK[container.status] < ranks.get(container.name, 0):
+            return True
+    return False
 
 
 def _move(unit: Unit, event: str) -> UnitPhase:

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from windlass.kernel.durable import Write
+from windlass.kernel.durable import Change
 
 SCHEMA_VERSION = 2
 STATEMENTS_KEPT = 32
@@ -93,10 +93,10 @@ class SqliteLog:
             ) from error
         return found
 
-    def prepare(self, writes: Sequence[Write]) -> list[_Prepared]:
+    def prepare(self, writes: Sequence[Change]) -> list[_Prepared]:
         encode = self._encoder.encode
         return [
-            (w.table, w.key, encode(w.key).decode(), None if w.row is None else encode(w.row).decode())
+            (w.table, w.key, encode(w.key).decode(), None if w.new is None else encode(w.new).decode())
             for w in writes
         ]
 

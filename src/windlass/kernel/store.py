@@ -11,19 +11,20 @@ Rows are frozen dataclasses; a key is a string or a tuple of strings and integer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from sortedcontainers import SortedList
 
-from windlass.kernel.durable import Commit, DurableLog, Write
+from windlass.kernel.durable import Change as Change
+from windlass.kernel.durable import Commit, DurableLog
 from windlass.kernel.faults import Bug, Fault
 
 R = TypeVar("R")
 Key = Hashable
-Watcher = Callable[["Change"], None]
+Watcher = Callable[[Change], None]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Table(Generic[R]):
     """A table's declaration: its name in the log, its row class, its key, its indexes.
 
     `durable=False` keeps a table out of the log: for what is gone after a restart by its nature, such as
-    node sessions.
+    node sessions. `topic`: a value of each row that never changes, and of which a watcher may want one only.
     """
 
     name: str
@@ -51,18 +52,7 @@ class Table(Generic[R]):
     key: Callable[[R], Key]
     indexes: Mapping[str, Index[R]] = field(default_factory=dict)
     durable: bool = True
-
-
-class Change(NamedTuple):
-    """One row's change in one transaction: `old` is None for an insert, `new` for a delete.
-
-    A tuple, because one is made for every row that is written: half the cost of a frozen dataclass.
-    """
-
-    table: str
-    key: Key
-    old: Any
-    new: Any
+    topic: Callable[[R], Hashable] | None = None
 
 
 class _Above:
@@ -101,17 +91,14 @@ class _LiveIndex(Generic[R]):
         if value is not None:
             self._remove(value, key, None if self.order is None else self.order(row))
 
-    def swap(self, key: Key, old: R, row: R) -> None:
-        """Replace a row; one that keeps its value and order stays where it is."""
-        was, value = self.of(old), self.of(row)
-        if was == value and (value is None or self.order is None):
-            return
+    def swap(self, key: Key, old: R, row: R, was: Hashable | None, value: Hashable | None) -> None:
+        """Replace a row whose value `was`; one that keeps its value and order stays where it is."""
         before = after = None
         if self.order is not None:  # only of rows that are in the index: the order of others may not exist
             before = None if was is None else self.order(old)
             after = None if value is None else self.order(row)
-            if was == value and before == after:
-                return
+        if was == value and before == after:
+            return
         if was is not None:
             self._remove(was, key, before)
         if value is not None:
@@ -143,6 +130,7 @@ class View(Generic[R]):
         self._table = table
         self._rows: dict[Key, R] = {}
         self._indexes = {name: _LiveIndex(index) for name, index in table.indexes.items()}
+        self._live = tuple(self._indexes.values())
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -246,19 +234,24 @@ class View(Generic[R]):
 
     def _set(self, key: Key, row: R | None) -> R | None:
         """Put or take away one row; the only place where a table changes. Returns the old row."""
-        old = self._rows.pop(key, None) if row is None else self._rows.get(key)
+        old = self._rows.get(key)
         if old is row:
             return old
-        for index in self._indexes.values():
-            if old is None:
-                if row is not None:
-                    index.add(key, row)
-            elif row is None:
+        if row is None:
+            assert old is not None
+            del self._rows[key]
+            for index in self._live:
                 index.remove(key, old)
-            else:
-                index.swap(key, old, row)
-        if row is not None:
-            self._rows[key] = row
+            return old
+        if old is None:
+            for index in self._live:
+                index.add(key, row)
+        else:
+            for index in self._live:
+                was, value = index.of(old), index.of(row)
+                if was != value or (value is not None and index.order is not None):
+                    index.swap(key, old, row, was, value)
+        self._rows[key] = row
         return old
 
 
@@ -269,6 +262,7 @@ class TableTx(View[R]):
         self._table = view._table
         self._rows = view._rows
         self._indexes = view._indexes
+        self._live = view._live
         self._changes = changes
 
     def put(self, row: R) -> R:
@@ -314,7 +308,7 @@ class Store:
         for table in tables:
             self._views[table.name] = View(table)
         self._log = log
-        self._watchers: dict[str, list[Watcher]] = {}
+        self._watchers = {table.name: _Watchers(table.topic) for table in tables}
         self._open = False
         log.on_undo(self._undo)
         for name, rows in log.load({t.name: t.row for t in tables if t.durable}).items():
@@ -396,35 +390,58 @@ class Store:
         """Return when everything written so far is on disk; raises Retry when it could not be."""
         await self._log.durable()
 
-    def watch(self, tables: tuple[Table[Any], ...], watcher: Watcher) -> None:
+    def watch(
+        self, tables: tuple[Table[Any], ...], watcher: Watcher, *, topic: Hashable | None = None
+    ) -> None:
         """Call `watcher` after each commit, once per changed row of these tables (also when undone).
 
-        A watcher only notes that something is to do (wakes a loop, resolves a future); it never writes.
+        With `topic`, only for rows of that topic of their table; those without one are told first. A watcher
+        only notes that something is to do (wakes a loop, resolves a future); it never writes.
         """
         for table in tables:
-            self._watchers.setdefault(table.name, []).append(watcher)
+            self._watchers[table.name].add(watcher, topic)
 
     def _append(self, changes: list[Change]) -> None:
         durable = self._durable
-        writes = tuple([Write(c.table, c.key, c.new) for c in changes if c.table in durable])
-        self._log.append(Commit(writes, changes))
+        self._log.append(Commit([change for change in changes if change.table in durable], changes))
 
     def _undo(self, commits: list[Commit]) -> None:
         """The log could not keep these (newest last): put everything back as it was before them."""
         for commit in reversed(commits):
-            self._take_back(cast(list[Change], commit.changes))
+            self._take_back(commit.changes)
         for commit in reversed(commits):
-            undone = [
-                Change(c.table, c.key, c.new, c.old) for c in reversed(cast(list[Change], commit.changes))
-            ]
-            self._tell(undone)
+            self._tell([change.undone() for change in reversed(commit.changes)])
 
-    def _take_back(self, changes: list[Change]) -> None:
+    def _take_back(self, changes: Sequence[Change]) -> None:
         for change in reversed(changes):
             self._views[change.table]._set(change.key, change.old)
 
-    def _tell(self, changes: list[Change]) -> None:
-        watchers = self._watchers
+    def _tell(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            for watcher in watchers.get(change.table, ()):
+            watchers = self._watchers[change.table]
+            for watcher in watchers.of_all:
                 watcher(change)
+            if watchers.of_topic:
+                for watcher in watchers.of_one(change.old if change.new is None else change.new):
+                    watcher(change)
+
+
+class _Watchers:
+    """Who is told of a table's changes."""
+
+    __slots__ = ("_topic", "of_all", "of_topic")
+
+    def __init__(self, topic: Callable[[Any], Hashable] | None) -> None:
+        self._topic = topic
+        self.of_all: list[Watcher] = []
+        self.of_topic: dict[Hashable, list[Watcher]] = {}
+
+    def add(self, watcher: Watcher, topic: Hashable | None) -> None:
+        if topic is not None and self._topic is None:
+            raise Bug("rows of this table have no topic", topic)
+        (self.of_all if topic is None else self.of_topic.setdefault(topic, [])).append(watcher)
+
+    def of_one(self, row: Any) -> Sequence[Watcher]:
+        """Those that are told of rows of that row's topic only."""
+        assert self._topic is not None
+        return self.of_topic.get(self._topic(row), ())

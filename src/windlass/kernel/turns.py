@@ -114,9 +114,14 @@ class Lines(Generic[T]):
         (['a1', 'b1', 'a2'], ['a3'])
         """
         taken: list[T] = []
-        while self._lines and len(taken) < most:
+        while len(self._lines) > 1 and len(taken) < most:
             owner, line = self._lines.popitem(last=False)
             taken.append(line.popitem(last=False)[0])
             if line:
                 self._lines[owner] = line
+        for owner, line in list(self._lines.items()):
+            if len(taken) < most:  # it is the only one left
+                taken += [line.popitem(last=False)[0] for _ in range(min(len(line), most - len(taken)))]
+            if not line:
+                del self._lines[owner]
         return taken

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
-from windlass.kernel.durable import Commit, DurableLog, Write
+from windlass.kernel.durable import Change, Commit, DurableLog
 from windlass.kernel.faults import Retry
 
 FSYNC: Duration = 2 * MILLISECOND
@@ -66,8 +66,8 @@ class _Engine:
         decoders: dict[str, Any] = {name: msgspec.json.Decoder(row).decode for name, row in rows.items()}
         return {name: [decoders[name](row) for row in kept.get(name, {}).values()] for name in rows}
 
-    def prepare(self, writes: Sequence[Write]) -> list[_Encoded]:
-        return [(w.table, w.key, None if w.row is None else _encode(w.row)) for w in writes]
+    def prepare(self, writes: Sequence[Change]) -> list[_Encoded]:
+        return [(w.table, w.key, None if w.new is None else _encode(w.new)) for w in writes]
 
     def write(self, prepared: Sequence[_Encoded]) -> None:
         for table, key, row in prepared:

@@ -18,7 +18,7 @@ from contextvars import Context
 from typing import Any, NoReturn, TypeVar, TypeVarTuple
 from weakref import WeakKeyDictionary
 
-from windlass.kernel.clock import SECOND, Duration
+from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock
 
 TIMERS_KEPT = 1_000
 """Cancelled timers that are not worth a sweep."""
@@ -212,6 +212,17 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """A callback raised, or a task's exception was never looked at: the world stops with it."""
         error = context.get("exception")
         self.crash(error if isinstance(error, BaseException) else RuntimeError(context["message"]))
+
+
+class VirtualClock(LoopClock):
+    """What a `LoopClock` says of a virtual loop, without the way through floating point."""
+
+    def __init__(self, loop: VirtualLoop, epoch: Instant) -> None:
+        super().__init__(loop, epoch)
+        self._virtual = loop
+
+    def now(self) -> Instant:
+        return self._epoch + self._virtual.elapsed
 
 
 def _forbid(what: str) -> Callable[..., NoReturn]:

@@ -15,6 +15,9 @@ from windlass.services.plane import Plane
 LINES_MAX = 100_000
 """Lines kept for people; the hash covers all of them."""
 
+LINES_TOGETHER = 1_000
+"""Lines that are hashed as one: what few bytes cost is the call."""
+
 
 class Trace:
     """Follows a world's planes, each from its start."""
@@ -24,6 +27,7 @@ class Trace:
         self._epoch = epoch
         self._clock = clock
         self._digest = hashlib.sha256()
+        self._unhashed: list[str] = []
 
     def follow(self, plane: Plane) -> None:
         plane.journal.follow(self._on_entry)
@@ -31,6 +35,7 @@ class Trace:
 
     def hash(self) -> str:
         """SHA-256 of all lines so far, in hex."""
+        self._hash()
         return self._digest.hexdigest()
 
     def note(self, what: str) -> None:
@@ -49,7 +54,13 @@ class Trace:
             self._line(self._clock.now(), f"unit {unit.id}: {state}{where}")
 
     def _line(self, at: Instant, what: str) -> None:
-        line = f"{at - self._epoch} {what}"
-        self._digest.update(line.encode() + b"\n")
+        line = f"{at - self._epoch} {what}\n"
         if len(self.lines) < LINES_MAX:
-            self.lines.append(line)
+            self.lines.append(line[:-1])
+        self._unhashed.append(line)
+        if len(self._unhashed) >= LINES_TOGETHER:
+            self._hash()
+
+    def _hash(self) -> None:
+        self._digest.update("".join(self._unhashed).encode())
+        self._unhashed.clear()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
@@ -21,11 +21,11 @@ from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.kernel.chance import Chance
-from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock, seconds
+from windlass.kernel.clock import SECOND, Duration, Instant, seconds
 from windlass.kernel.durable import Commit, DurableLog, MemoryLog
 from windlass.kernel.faults import Bug, Retry
 from windlass.kernel.spawn import Spawn
-from windlass.kernel.store import Change, Table
+from windlass.kernel.store import Table
 from windlass.services.autoscaling.model import MEMBERS
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.instance_model import INSTANCES
@@ -39,7 +39,7 @@ from windlass.services.plane import Plane, Service
 from windlass.sim import checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.life import Life
-from windlass.sim.loop import VirtualLoop
+from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.runner import Course, SimulatedNode
 from windlass.sim.service_checks import ServiceLedger
 from windlass.sim.trace import Trace
@@ -69,7 +69,7 @@ class World:
         disk: SimulatedDisk | None = None,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
-        self.clock = LoopClock(self.loop, EPOCH)
+        self.clock = VirtualClock(self.loop, EPOCH)
         self.nodes: dict[str, SimulatedNode] = {}
         self.spawn = Spawn(lambda name, error: self.loop.crash(error))
         """What lives longer than a plane: nodes, and what a story lets go on beside it."""
@@ -167,7 +167,7 @@ class World:
             return
         assert self._disk is not None
         if self._has(SERVICES):
-            wrong = self._ledger.after(cast(list[Change], commit.changes), self.plane.store)
+            wrong = self._ledger.after(commit.changes, self.plane.store)
             self._fail(wrong)
         if self._disk.commits == self._doom:
             self.kill()

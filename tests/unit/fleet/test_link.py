@@ -27,7 +27,7 @@ from windlass.fleet.model import EPOCHS, NODES, UNITS
 from windlass.fleet.session import BACK_OFF, INBOX_MESSAGES_MAX
 from windlass.fleet.task_messages import Protection, ProtectionWanted, Usage, Used
 from windlass.kernel.clock import SECOND, Instant, LoopClock
-from windlass.kernel.durable import MemoryLog, Write
+from windlass.kernel.durable import Change, MemoryLog
 from windlass.kernel.faults import Fault, Retry
 
 TARGET = LogTarget("123456789012", "eu-west-1", "group", "stream")
@@ -474,7 +474,7 @@ class _FullDisk(MemoryLog):
     threaded = True
     full = False
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def write(self, writes: Sequence[Change]) -> None:
         if self.full:
             raise OSError("no space left")
 
@@ -489,7 +489,7 @@ class _SlowDisk(MemoryLog):
         self.ready = threading.Event()
         self.ready.set()
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def write(self, writes: Sequence[Change]) -> None:
         self.ready.wait(30)
         super().write(writes)
 

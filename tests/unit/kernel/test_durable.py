@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from windlass.kernel.durable import DurableLog, Write
+from windlass.kernel.durable import Change, DurableLog
 from windlass.kernel.faults import Retry
 from windlass.kernel.log_sqlite import ROWS_PER_STATEMENT, Damaged, SqliteLog
 from windlass.kernel.store import Store, Table
@@ -40,7 +40,7 @@ class FailingLog:
     def load(self, rows: Mapping[str, type]) -> dict[str, list[Any]]:
         return {}
 
-    def prepare(self, writes: Sequence[Write]) -> Sequence[Any]:
+    def prepare(self, writes: Sequence[Change]) -> Sequence[Any]:
         return writes
 
     def write(self, writes: Sequence[Any]) -> None:
@@ -88,7 +88,7 @@ def test_keys_come_back_whatever_their_shape(tmp_path: Path, key: Any) -> None:
     def change(to: Note | None) -> list[Any]:
         log = SqliteLog(tmp_path)
         found = log.load({"note": Note})["note"]
-        log.write(log.prepare([Write("note", key, to)]))
+        log.write(log.prepare([Change("note", key, None, to)]))
         log.close()
         return found
 
@@ -192,7 +192,7 @@ def test_a_row_that_cannot_be_stored_fails_only_its_own_transaction(tmp_path: Pa
 
 def test_only_the_owner_may_read_the_rows(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path)
-    log.write(log.prepare([Write("note", ("a", 1), Note(("a", 1), "secret"))]))
+    log.write(log.prepare([Change("note", ("a", 1), None, Note(("a", 1), "secret"))]))
     modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("windlass.db*")}
     assert len(modes) == 3
     assert set(modes.values()) == {0}
@@ -210,7 +210,7 @@ def test_two_planes_cannot_share_a_directory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["garbage", "torn"])
 def test_a_damaged_file_says_so(tmp_path: Path, how: str) -> None:
     log = SqliteLog(tmp_path)
-    log.write(log.prepare([Write("note", ("a", n), Note(("a", n), "x" * 2000)) for n in range(200)]))
+    log.write(log.prepare([Change("note", ("a", n), None, Note(("a", n), "x" * 2000)) for n in range(200)]))
     log.close()
     path = tmp_path / "windlass.db"
     data = path.read_bytes()
@@ -238,9 +238,9 @@ def stored(directory: Path) -> dict[Any, str]:
     return notes
 
 
-def note(number: int, text: str | None) -> Write:
+def note(number: int, text: str | None) -> Change:
     key = ("a", number)
-    return Write("note", key, None if text is None else Note(key, text))
+    return Change("note", key, None, None if text is None else Note(key, text))
 
 
 def test_each_row_is_stored_once_whatever_is_written_together(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_each_row_is_stored_once_whatever_is_written_together(tmp_path: Path) ->
     many = [note(number, "many") for number in range(10, 12 + ROWS_PER_STATEMENT)]
     log.write(log.prepare([*many, note(3, None), note(10, "changed")]))
     log.close()
-    expected = {key: "many" for _, key, _ in many} | {("a", 1): "new", ("a", 10): "changed"}
+    expected = {change.key: "many" for change in many} | {("a", 1): "new", ("a", 10): "changed"}
     assert stored(tmp_path) == expected
     log = SqliteLog(tmp_path)
     log.load({"note": Note})

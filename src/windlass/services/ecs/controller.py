@@ -44,11 +44,11 @@ class Observer:
         self._interfaces = plane.calls.part(Interfaces)
         self._changes = Lines[str]()
         self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
-        plane.store.watch((UNITS,), self._changed)
+        plane.store.watch((UNITS,), self._changed, topic=OWNER)
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is not None and unit.owner == OWNER and unit.state != "waiting":  # that is how a task begins
+        if unit is not None and unit.state != "waiting":  # that is how a task begins
             self._changes.add(unit.account, unit.id)
             self.loop.wake(_CHANGED)
 

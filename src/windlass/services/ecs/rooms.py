@@ -17,6 +17,7 @@ from windlass.fleet.transitions import ENDED
 from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.ecs import placement, registration
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
+from windlass.services.ecs.launch import OWNER
 
 Pool: TypeAlias = tuple[str, str, str, str]
 """(account, region, cluster name, launch type): what a task of that launch type may be placed on."""
@@ -37,7 +38,7 @@ class Rooms:
         for unit in store[UNITS].all():
             self._reserve(unit, 1)
         store.watch((INSTANCES,), self._on_instance)
-        store.watch((UNITS,), self._on_unit)
+        store.watch((UNITS,), self._on_unit, topic=OWNER)
 
     def of(self, cluster: tuple[str, str, str], launch_type: str) -> Room:
         """The instances of that launch type in that cluster: to be read, or put back as it was."""
@@ -53,7 +54,7 @@ class Rooms:
             yield
         finally:
             for change in reversed(written):
-                self._on(change._replace(old=change.new, new=change.old))
+                self._on(change.undone())
 
     def taken(self, instance: ContainerInstance) -> Taken:
         """What the tasks on that instance reserve."""

@@ -43,7 +43,7 @@ class WaitingRoom:
         self._rooms = rooms
         self.loop = Loop("ecs.waiting", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((INSTANCES,), self._on_instance)
-        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((UNITS,), self._on_unit, topic=launch.OWNER)
 
     def _on_instance(self, change: Change) -> None:
         row: ContainerInstance | None = change.new

@@ -49,7 +49,7 @@ class Environments:
         """Provisioned ones that wait for an interface of their own."""
         self._connecting: dict[str, list[asyncio.Future[None]]] = {}
         self.unwanted: set[str] = set()
-        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((UNITS,), self._on_unit, topic=OWNER)
         plane.store.watch((NODES,), self._on_node)
         self._load()
 
@@ -270,7 +270,7 @@ class Environments:
 
     def _on_unit(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is None or unit.owner != OWNER:
+        if unit is None:
             return
         started = self._starting.get(unit.id)
         if started is not None and not started.done() and unit.state in ("running", *ENDED):

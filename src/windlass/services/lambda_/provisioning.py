@@ -33,6 +33,7 @@ from windlass.services.lambda_.pool import Warm
 from windlass.services.lambda_.provisioned import Held, Plan, Standing, Wish, plan, shares
 from windlass.services.lambda_.provisioned_model import PROVISIONED, Provisioned
 from windlass.services.lambda_.target import published
+from windlass.services.lambda_.unit import OWNER
 from windlass.services.plane import Plane
 
 PERIOD = MINUTE
@@ -54,7 +55,7 @@ class Provisioning:
         """Function → when the next may be started, after one ended by itself."""
         self.loop = Loop("lambda.provisioned", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((PROVISIONED, ALIASES, VERSIONS), self._on_row)
-        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((UNITS,), self._on_unit, topic=OWNER)
 
     def _on_row(self, change: Change) -> None:
         row: Provisioned | Version = change.new or change.old

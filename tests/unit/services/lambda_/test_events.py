@@ -9,7 +9,7 @@ from typing import Any
 from tests.lambda_build import Lambda, PlayedNode, a_lambda, echo, failed
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.fleet.model import UNITS
-from windlass.kernel.durable import Write
+from windlass.kernel.durable import Change
 from windlass.services.lambda_.event_model import ASYNC_EVENTS
 from windlass.services.lambda_.model import FUNCTIONS, VERSIONS
 
@@ -29,10 +29,10 @@ class KeptLog:
                 found[table].append(row)
         return found
 
-    def prepare(self, writes: Sequence[Write]) -> Sequence[Write]:
+    def prepare(self, writes: Sequence[Change]) -> Sequence[Change]:
         return writes
 
-    def write(self, writes: Sequence[Write]) -> None:
+    def write(self, writes: Sequence[Change]) -> None:
         for write in writes:
             self.rows.pop((write.table, write.key), None)
             if write.row is not None:
