@@ -8,32 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.services.batch.admission import Admission
 from windlass.services.batch.environments import Environments
 from windlass.services.batch.handlers import (
     compute_environments,
     job_definitions,
     job_queues,
+    jobs,
     scheduling_policies,
     tags,
 )
 from windlass.services.batch.model import JOB_TABLES
+from windlass.services.batch.observer import Observer
 from windlass.services.batch.partial import PARTIAL
 from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import RESOURCE_TABLES
+from windlass.services.batch.retention import Retention
+from windlass.services.batch.scheduler import Scheduler
+from windlass.services.batch.stopper import Stopper
+from windlass.services.batch.timeouts import Timeouts
+from windlass.services.batch.usage import Usage
 from windlass.services.plane import Plane, Service
 
 
 def start(plane: Plane) -> Sequence[object]:
-    """Start the loops that settle environments and queues."""
-    environments, queues = Environments(plane), Queues(plane)
-    for part in (environments, queues):
+    """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
+    usage = Usage(plane.store, plane.clock)
+    parts = (Environments(plane), Queues(plane))
+    moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
+    running = (*parts, *moving, Retention(plane))
+    for part in running:
         plane.spawn.start(part.loop.name, part.loop.run())
-    return (environments, queues)
+    return (usage, *running)
 
 
 SERVICE = Service(
     name="batch",
     handlers={
+        "CancelJob": jobs.cancel_job,
         "CreateComputeEnvironment": compute_environments.create_compute_environment,
         "CreateJobQueue": job_queues.create_job_queue,
         "CreateSchedulingPolicy": scheduling_policies.create_scheduling_policy,
@@ -43,12 +55,16 @@ SERVICE = Service(
         "DeregisterJobDefinition": job_definitions.deregister_job_definition,
         "DescribeComputeEnvironments": compute_environments.describe_compute_environments,
         "DescribeJobDefinitions": job_definitions.describe_job_definitions,
+        "DescribeJobs": jobs.describe_jobs,
         "DescribeJobQueues": job_queues.describe_job_queues,
         "DescribeSchedulingPolicies": scheduling_policies.describe_scheduling_policies,
+        "ListJobs": jobs.list_jobs,
         "ListSchedulingPolicies": scheduling_policies.list_scheduling_policies,
         "ListTagsForResource": tags.list_tags_for_resource,
         "RegisterJobDefinition": job_definitions.register_job_definition,
+        "SubmitJob": jobs.submit_job,
         "TagResource": tags.tag_resource,
+        "TerminateJob": jobs.terminate_job,
         "UntagResource": tags.untag_resource,
         "UpdateComputeEnvironment": compute_environments.update_compute_environment,
         "UpdateJobQueue": job_queues.update_job_queue,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from windlass.kernel.clock import HOUR, Duration
+
 NAME_LENGTH_MAX = 128
 """Letters, digits, hyphens and underscores of any name; BC, CreateComputeEnvironment."""
 PAGE_ROWS_MAX = 100
@@ -46,6 +48,16 @@ RESERVATION_MAX = 99
 """Percent; UG, scheduling-policy-parameters."""
 WEIGHT = (0.0001, 999.9999)
 """weightFactor; BC, ShareAttributes."""
+DESCRIBED_JOBS_MAX = 100
+"""Entries of jobs; Batch API reference, DescribeJobs."""
+LISTED_MAX = 1_000
+"""Rows of a page of ListJobs without a filter; BC, ListJobsRequest."""
+LISTED_FILTERED_MAX = 100
+"""Rows that a page of ListJobs with a filter looks at; BC, ListJobsRequest."""
+ARRAY_SIZE = (2, 10_000)
+"""Children of an array; BC, SubmitJobRequest."""
+ENDED_KEPT: Duration = 7 * 24 * HOUR
+"""How long jobs that ended are described, at least; UG, job_states."""
 
 QUOTA_ENVIRONMENTS = "batch.compute_environments"
 QUOTA_QUEUES = "batch.job_queues"

@@ -137,6 +137,8 @@ class Job(Row, frozen=True):
     """When it ended; 0 before."""
     started_at: Instant = 0
     """Of an array parent: when its first child started."""
+    blocked_at: Instant = 0
+    """Since when it blocks the head of its queue for the reason in `reason`; 0: it does not."""
 
     @property
     def arn(self) -> str:
@@ -168,7 +170,7 @@ class Array(Row, frozen=True):
 class Child(Row, frozen=True):
     """A child of an array, from its first start on, or from the call that ended it alone.
 
-    One without a row that is in `Array.failed` failed with its parent's reason.
+    One without a row that is in `Array.failed` failed since its parent was stopped, or with a dependency.
     """
 
     job: str
@@ -199,6 +201,12 @@ def _line(job: Job) -> tuple[str, str, str, str] | None:
     return (job.account, job.region, job.queue, job.share) if job.lined else None
 
 
+def _stopping(job: Job) -> str | None:
+    """Arrays whose children that run are to be stopped (stopper.py)."""
+    stops = job.size and job.stop is not None and job.stop.kind != "cancel"
+    return "yes" if stops and job.status not in ENDED else None
+
+
 def _place(job: Job) -> tuple[bool, int, Instant]:
     """Retries first, then by priority within a share, then as they became ready."""
     return (job.lined == "back", -job.scheduling_priority if job.share else 0, job.ready_at)
@@ -220,6 +228,7 @@ JOBS: Table[Job] = Table(
         ),
         "unit": Index(of=lambda row: row.run.unit_id or None),
         "deadline": Index(of=lambda row: "yes" if row.deadline else None, order=lambda row: row.deadline),
+        "stopping": Index(of=_stopping),
         "ended": Index(of=lambda row: "yes" if row.stopped_at else None, order=lambda row: row.stopped_at),
     },
 )
@@ -238,6 +247,6 @@ WAITS: Table[Wait] = Table(
     name="batch.wait",
     row=Wait,
     key=lambda row: (row.job, row.on, row.type),
-    indexes={"on": Index(of=lambda row: row.on), "job": Index(of=lambda row: row.job)},
+    indexes={"on": Index(of=lambda row: row.on.partition(":")[0]), "job": Index(of=lambda row: row.job)},
 )
 JOB_TABLES = (JOBS, ARRAYS, CHILDREN, WAITS)

@@ -47,6 +47,8 @@ class Blueprint:
     told: tuple[tuple[str, str], ...]
     """Variables that all attempts are told."""
     cluster: str
+    environment: str
+    """Name of the compute environment."""
 
     def unit(self, task_id: str, index: int | None, attempt: int, now: Instant) -> Unit:
         """One attempt. `task_id`: 32 hex digits; `index`: of an array's child; `attempt` counts from 1."""
@@ -123,4 +125,5 @@ def blueprint(
         ),
         told=(("AWS_BATCH_CE_NAME", environment.name), ("AWS_BATCH_JQ_NAME", job.queue)),
         cluster=environment.cluster,
+        environment=environment.name,
     )

@@ -60,8 +60,8 @@ SERVICE = Service(
         "UpdateEventBus": "KmsKeyIdentifier is refused; LogConfig and DeadLetterConfig are not acted on",
         "PutPermission": "stored and read back; calls are not checked against it",
         "PutRule": "RoleArn is stored, not assumed; ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS is ENABLED",
-        "PutTargets": "targets are Lambda functions, SQS queues, ECS clusters, event buses and log groups; "
-        "others are refused; RoleArn is stored, not assumed",
+        "PutTargets": "targets are Lambda functions, SQS queues, ECS clusters, Batch job queues, event buses "
+        "and log groups; others are refused; RoleArn is stored, not assumed",
         "PutEvents": "TraceHeader is ignored; EndpointId is refused",
     },
 )

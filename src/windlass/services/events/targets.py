@@ -63,9 +63,12 @@ def problem(spec: Mapping[str, Any]) -> str | None:
 
 
 def wants_event(spec: Mapping[str, Any]) -> bool:
-    """Whether an event without input is handed over whole: not to ECS (Events API reference, PutTargets)."""
+    """Whether an event without input is handed over whole: not to ECS (Events API reference, PutTargets),
+
+    nor to Batch, of whose input only some members mean something.
+    """
     found = kind_of(spec["Arn"])
-    return found is None or found[0].service != "ecs"
+    return found is None or found[0].service not in ("ecs", "batch")
 
 
 def _lambda(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
@@ -146,6 +149,46 @@ def _overrides(payload: str) -> dict[str, Any]:
     return {name: read[name] for name in read if name in _OVERRIDES} if isinstance(read, dict) else {}
 
 
+def _batch(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
+    """SubmitJob. It knows no token, so an attempt whose answer was lost may submit a second job."""
+    given: Mapping[str, Any] = delivery.spec["BatchParameters"]
+    params: dict[str, Any] = {
+        "jobName": given["JobName"],
+        "jobQueue": str(target),
+        "jobDefinition": given["JobDefinition"],
+    }
+    if "ArrayProperties" in given:
+        params["arrayProperties"] = {"size": given["ArrayProperties"].get("Size", 0)}
+    if "RetryStrategy" in given:
+        params["retryStrategy"] = {"attempts": given["RetryStrategy"].get("Attempts", 1)}
+    return (Operation("batch", "SubmitJob", params | _job_input(payload)),)
+
+
+def _job_input(payload: str) -> dict[str, Any]:
+    """Parameters and overrides in the input, as rules spell them (Batch User Guide, batch-cwe-target).
+
+    >>> _job_input('{"Parameters": {"Key": "a"}, "ContainerOverrides": {"Command": ["ls"]}}')
+    {'parameters': {'Key': 'a'}, 'containerOverrides': {'command': ['ls']}}
+    """
+    try:
+        read = read_json(payload) if payload else {}
+    except ValueError:
+        return {}
+    found: dict[str, Any] = {}
+    if isinstance(read, dict) and isinstance(read.get("Parameters"), dict):
+        found["parameters"] = {name: str(value) for name, value in read["Parameters"].items()}
+    if isinstance(read, dict) and isinstance(read.get("ContainerOverrides"), dict):
+        found["containerOverrides"] = _lowered(read["ContainerOverrides"])
+    return found
+
+
+def _lowered(value: Any) -> Any:
+    """The structure with names that begin with a small letter, as Batch spells them."""
+    if isinstance(value, dict):
+        return {name[:1].lower() + name[1:]: _lowered(inner) for name, inner in value.items()}
+    return [_lowered(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _bus(delivery: Delivery, target: Arn, payload: str) -> tuple[Operation, ...]:
     """Buses are fed by the router, not by a call: see deliver.py."""
     return ()
@@ -185,6 +228,14 @@ def _ecs_problem(spec: Mapping[str, Any], target: Arn) -> str | None:
     return None
 
 
+def _batch_problem(spec: Mapping[str, Any], target: Arn) -> str | None:
+    if "BatchParameters" not in spec:
+        return f"Parameter(s) BatchParameters must be specified for target: {spec['Id']}."
+    if "RoleArn" not in spec:
+        return f"RoleArn is required for target {spec['Arn']}."
+    return None
+
+
 def _sqs_problem(spec: Mapping[str, Any], target: Arn) -> str | None:
     group = spec.get("SqsParameters", {}).get("MessageGroupId")
     if target.resource.endswith(".fifo") and not group:
@@ -196,7 +247,15 @@ KINDS = (
     Kind("lambda", "function:", _fine, _lambda),
     Kind("sqs", "", _sqs_problem, _sqs),
     Kind("ecs", "cluster/", _ecs_problem, _ecs),
+    Kind("batch", "job-queue/", _batch_problem, _batch),
     Kind("events", "event-bus/", _fine, _bus),
     Kind("logs", "log-group:", _fine, _logs),
 )
-SUPPORTED = ("Lambda functions", "SQS queues", "ECS clusters", "event buses", "CloudWatch log groups")
+SUPPORTED = (
+    "Lambda functions",
+    "SQS queues",
+    "ECS clusters",
+    "Batch job queues",
+    "event buses",
+    "CloudWatch log groups",
+)

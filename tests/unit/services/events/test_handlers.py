@@ -60,7 +60,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
      "Parameter queue is not valid. Reason: Provided Arn is not in correct format."),
     ("PutTargets", {"Rule": "held", "Targets": [{"Id": "1", "Arn": "arn:aws:sns:r:1:topic"}]},
      "ValidationException", "Windlass cannot deliver to arn:aws:sns:r:1:topic: targets are Lambda functions, "
-     "SQS queues, ECS clusters, event buses, CloudWatch log groups."),
+     "SQS queues, ECS clusters, Batch job queues, event buses, CloudWatch log groups."),
     ("PutTargets", {"Rule": "held", "Targets": [{"Id": "1", "Arn": "arn:aws:ecs:r:1:cluster/c"}]},
      "ValidationException", "Parameter(s) EcsParameters must be specified for target: 1."),
     ("PutTargets", {"Rule": "held", "Targets": [{"Id": "1", "Arn": f"{QUEUE}.fifo"}]},

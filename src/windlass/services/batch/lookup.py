@@ -1,0 +1,28 @@
+"""Jobs by id, and the definition that a job was made of."""
+
+from __future__ import annotations
+
+from windlass.kernel.store import Store, Transaction
+from windlass.services.batch.model import JOBS, Job
+from windlass.services.batch.resource_model import DEFINITIONS, JobDefinition
+
+Reads = Store | Transaction
+_INDEX_DIGITS_MAX = 5
+
+
+def job(reads: Reads, scope: tuple[str, str], job_id: str) -> tuple[Job, int | None] | None:
+    """The job of that id, or the array and the index of a child; None when there is none in that scope."""
+    parent_id, colon, index = job_id.partition(":")
+    found = reads[JOBS].get(parent_id)
+    if found is None or (found.account, found.region) != scope:
+        return None
+    if not colon:
+        return found, None
+    numbered = index.isascii() and index.isdigit() and len(index) <= _INDEX_DIGITS_MAX
+    return (found, int(index)) if numbered and int(index) < found.size else None
+
+
+def definition(reads: Reads, job: Job) -> JobDefinition | None:
+    """The revision that the job was submitted with; None when it was deregistered long ago."""
+    name, _, revision = job.definition.rpartition("/")[2].partition(":")
+    return reads[DEFINITIONS].get((job.account, job.region, name, int(revision)))

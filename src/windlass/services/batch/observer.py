@@ -1,0 +1,180 @@
+"""The loop that takes in what became of attempts: jobs that run, end, or are tried again.
+
+Woken by changes of Batch's units, and works on those alone, some in each transaction, accounts in turn. It
+decides nothing: outcome.py reads a unit's end, retries.py says what follows, progress.py writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from windlass.aws.bus import Bus
+from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.transitions import ENDED as UNIT_ENDED
+from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
+from windlass.kernel.faults import Retry as TryAgain
+from windlass.kernel.journal import Journal
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Change, Transaction
+from windlass.kernel.turns import Lines
+from windlass.services.batch import outcome, retries
+from windlass.services.batch.arrays import End
+from windlass.services.batch.model import (
+    CHILDREN,
+    JOBS,
+    OWNER,
+    Attempt,
+    Child,
+    Job,
+    Run,
+    Stop,
+)
+from windlass.services.batch.outcome import Outcome
+from windlass.services.batch.progress import Progress
+from windlass.services.batch.transitions import R, moved
+from windlass.services.plane import Plane
+
+PERIOD: Duration = 10 * MINUTE
+"""End often every unit is looked at, in case a wake-up was lost."""
+UNITS_PER_PASS = 200
+"""Units in one transaction, so that no pass holds up calls for long."""
+_CHANGED = "changed"
+
+
+class Observer:
+    """Run it with `spawn.start(loop.name, loop.run())`."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._bus = plane.calls.part(Bus)
+        self._changes = Lines[str]()
+        self.loop = Loop("batch.observer", plane.clock, plane.journal, self._pass, period=PERIOD)
+        plane.store.watch((UNITS,), self._changed)
+
+    def _changed(self, change: Change) -> None:
+        unit: Unit | None = change.new
+        if unit is not None and unit.owner == OWNER and _tells_something(unit):
+            self._changes.add(unit.account, unit.id)
+            self.loop.wake(_CHANGED)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        store = self._plane.store
+        if not keys:
+            for unit in store[UNITS].by("owner", OWNER):
+                if _tells_something(unit):
+                    self._changes.add(unit.account, unit.id)
+        ids = self._changes.take(UNITS_PER_PASS)
+        if not ids:
+            return None
+        try:
+            with store.transact() as tx:
+                observed = _Observed(tx, Progress(tx, self._bus, now), self._plane.journal)
+                for unit_id in ids:
+                    found = tx[UNITS].get(unit_id)
+                    if found is not None:
+                        observed.take(found)
+                observed.finish()
+            await store.durable()
+        except TryAgain:
+            for unit_id in ids:
+                self._changes.add("", unit_id)
+            raise
+        if len(self._changes):
+            self.loop.wake(_CHANGED)
+        return None
+
+
+class _Observed:
+    """One transaction's units."""
+
+    def __init__(self, tx: Transaction, progress: Progress, journal: Journal) -> None:
+        self._tx = tx
+        self._progress = progress
+        self._journal = journal
+        self._ends: dict[str, dict[int, End]] = {}
+        """By parent, which children ended an attempt, and how: arrays are written once, at the end."""
+
+    def take(self, unit: Unit) -> None:
+        """Write what the unit's state says of its job, or child; one that is nobody's is taken away."""
+        tx = self._tx
+        child, job = tx[CHILDREN].first("unit", unit.id), tx[JOBS].first("unit", unit.id)
+        if child is not None:
+            job = tx[JOBS].require(child.job)
+        if job is None:
+            tx[UNITS].delete(unit.id)
+        elif child is not None:
+            self._take_child(job, child, unit)
+        else:
+            self._take_job(job, unit)
+
+    def finish(self) -> None:
+        """Write the arrays."""
+        for job_id, ends in self._ends.items():
+            self._progress.children_ended(self._tx[JOBS].require(job_id), ends)
+
+    def _take_job(self, job: Job, unit: Unit) -> None:
+        after = _running(job, job, unit)
+        if after is not job:
+            job = self._progress.job(after)
+        if unit.state not in UNIT_ENDED:
+            return
+        end, job, again = self._end(job, job, unit, job.stop)
+        if again:
+            self._progress.job(moved(job, "retry", lined="front", ready_at=self._progress.now, deadline=0))
+        else:
+            self._progress.end(job, "succeed" if end.succeeded else "fail", end.status_reason)
+
+    def _take_child(self, parent: Job, child: Child, unit: Unit) -> None:
+        after = _running(child, parent, unit)
+        if after is not child:
+            child = self._progress.child(parent, after)
+        if unit.state not in UNIT_ENDED:
+            return
+        end, child, again = self._end(child, parent, unit, child.stop or parent.stop)
+        how: End = "retry" if again else "succeeded" if end.succeeded else "failed"
+        if again:
+            child = moved(child, "retry", deadline=0)
+        else:
+            event = "succeed" if end.succeeded else "fail"
+            child = moved(child, event, reason=end.status_reason, deadline=0)
+        self._progress.child(parent, child)
+        self._ends.setdefault(parent.id, {})[child.index] = how
+
+    def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
+        """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
+        end = outcome.outcome(unit, stop, self._progress.now)
+        self._tx[UNITS].delete(unit.id)
+        row = replace(row, run=_ended(row.run, end))
+        again = not end.succeeded and (retries.decide(job.retry, len(row.run.attempts), end, stop) == "RETRY")
+        what = "succeeded" if end.succeeded else "is tried again" if again else "failed"
+        self._journal.note("batch", row.id, what, end.reason or end.status_reason)
+        return end, row, again
+
+
+def _tells_something(unit: Unit) -> bool:
+    return unit.state not in ("waiting", "assigned", "starting")
+
+
+def _running(row: R, job: Job, unit: Unit) -> R:
+    """The row as the unit's containers have made it; the same when they have not started."""
+    started = unit.observed.started_at if unit.observed is not None else 0
+    if row.status != "STARTING" or not started:
+        return row
+    deadline = started + job.timeout_s * SECOND if job.timeout_s and row.stop is None else 0
+    return moved(row, "run", run=replace(row.run, started_at=started), deadline=deadline)
+
+
+def _ended(run: Run, end: Outcome) -> Run:
+    """The run when its attempt has ended so."""
+    attempt = Attempt(
+        task_arn=run.task_arn,
+        log_stream=run.log_stream if end.started_at else "",
+        started_at=end.started_at,
+        stopped_at=end.stopped_at,
+        exit_code=end.exit_code,
+        reason=end.reason,
+        status_reason=end.status_reason,
+        instance_arn=run.instance_arn,
+    )
+    return replace(run, unit_id="", stopped_at=end.stopped_at, attempts=(*run.attempts, attempt))

@@ -1,0 +1,230 @@
+"""The loop that puts waiting jobs into compute environments: reads what waits and what is free, has order.py
+plan, and writes what the plan says.
+
+A start is a row STARTING and a unit for the fleet, in one transaction. Woken by whatever may change a plan:
+jobs that came into line, room that became free, environments, queues and policies that were changed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from typing import cast
+
+from windlass.aws.bus import Bus
+from windlass.fleet import surroundings
+from windlass.fleet.model import UNITS
+from windlass.kernel.clock import MINUTE, Duration, Instant
+from windlass.kernel.ids import Ids
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.rows import replace
+from windlass.kernel.store import Change, Transaction
+from windlass.services.batch import arrays, lookup, order, time_limits, unit
+from windlass.services.batch.effective import effective
+from windlass.services.batch.line import Lines
+from windlass.services.batch.model import (
+    ACTIVE,
+    ARRAYS,
+    CHILDREN,
+    JOBS,
+    Child,
+    Job,
+    Run,
+    Stop,
+)
+from windlass.services.batch.order import Blocked, Queue, Start
+from windlass.services.batch.progress import Progress
+from windlass.services.batch.reasons import CPU_UNITS, Room
+from windlass.services.batch.resource_model import (
+    ENVIRONMENTS,
+    POLICIES,
+    QUEUES,
+    ComputeEnvironment,
+    Key,
+)
+from windlass.services.batch.transitions import R, moved
+from windlass.services.batch.unit import Blueprint
+from windlass.services.batch.usage import Usage
+from windlass.services.plane import Plane
+
+PERIOD: Duration = MINUTE
+"""How often everything is looked at, in case a wake-up was lost."""
+STARTS_PER_PASS = 200
+"""Attempts started in one transaction, so that no pass holds up calls for long."""
+GONE = "The job definition was deregistered and is not kept any more"
+_OPEN = ("VALID", "UPDATING")
+"""Statuses of environments and queues that work."""
+Scope = tuple[str, str]
+
+
+class Scheduler:
+    """Run it with `spawn.start(loop.name, loop.run())`; one per plane: `call.part(Scheduler)`."""
+
+    def __init__(self, plane: Plane, usage: Usage) -> None:
+        self._plane = plane
+        self._usage = usage
+        self._bus = plane.calls.part(Bus)
+        self._ids = Ids(plane.chance.stream("batch.attempts"))
+        self._blocked: dict[Scope, tuple[Blocked, ...]] = {}
+        self._writes = False
+        """What changes while a pass writes is its own doing."""
+        self.loop = Loop("batch.scheduler", plane.clock, plane.journal, self._pass, period=PERIOD)
+        plane.store.watch((JOBS,), self._on_job)
+        plane.store.watch((CHILDREN,), self._on_child)
+        plane.store.watch((ARRAYS,), self._on_array)
+        plane.store.watch((ENVIRONMENTS, QUEUES, POLICIES), lambda change: self.loop.wake("resources"))
+
+    def blocked(self, scope: Scope) -> tuple[Blocked, ...]:
+        """Why the first jobs of that account's and Region's queues did not start, when last looked at."""
+        return self._blocked.get(scope, ())
+
+    # wake-ups
+
+    def _on_job(self, change: Change) -> None:
+        old: Job | None = change.old
+        new: Job | None = change.new
+        lined = new is not None and new.lined and (old is None or old.lined != new.lined)
+        freed = old is not None and old.status in ACTIVE and (new is None or new.status not in ACTIVE)
+        if (lined or freed) and not self._writes:
+            self.loop.wake("job")
+
+    def _on_child(self, change: Change) -> None:
+        old: Child | None = change.old
+        if old is not None and old.status in ACTIVE and change.new.status not in ACTIVE:
+            self.loop.wake("child")
+
+    def _on_array(self, change: Change) -> None:
+        """More children of an array may be RUNNABLE that stands in line already."""
+        if change.old is not None and change.new is not None and not self._writes:
+            self.loop.wake("array")
+
+    # a pass
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        again: list[Instant] = []
+        self._writes = True
+        try:
+            with self._plane.store.transact() as tx:
+                progress = Progress(tx, self._bus, now)
+                queues = _queues(tx)
+                for scope in sorted(self._blocked.keys() - queues.keys()):
+                    del self._blocked[scope]
+                for scope in sorted(queues):
+                    most = max(1, STARTS_PER_PASS // len(queues))
+                    again += self._serve(tx, progress, scope, queues[scope], most)
+        finally:
+            self._writes = False
+        await self._plane.store.durable()
+        return min(again, default=None)
+
+    def _serve(
+        self, tx: Transaction, progress: Progress, scope: Scope, names: list[str], most: int
+    ) -> list[Instant]:
+        """Start what an account's queues in one Region can start now; returns when to look again."""
+        now = progress.now
+        queues = [made for name in names if (made := self._queue(tx, (*scope, name), now)) is not None]
+        used = {name for queue in queues for name in queue.environments}
+        rooms = {name: self._room(tx, (*scope, name)) for name in sorted(used)}
+        lines = Lines(tx[JOBS], tx[ARRAYS])
+        planned = order.plan(queues, {n: r for n, r in rooms.items() if r is not None}, lines, now, most)
+        for start in planned.starts:
+            self._start(tx, progress, start, (*scope, start.environment))
+        self._blocked[scope] = planned.blocked
+        due = [self._note_blocked(tx, progress, blocked) for blocked in planned.blocked]
+        return [now] if planned.more else [at for at in due if at is not None]
+
+    def _queue(self, tx: Transaction, key: Key, now: Instant) -> Queue | None:
+        """The queue as the plan sees it; None when nothing of it may start."""
+        row = tx[QUEUES].get(key)
+        if row is None or row.status not in _OPEN:
+            return None
+        policy = tx[POLICIES].get((row.account, row.region, row.policy)) if row.policy else None
+        shares = None if policy is None else self._usage.ledger.shares(key, policy, now)
+        return Queue(key, row.priority, row.environments, shares)
+
+    def _room(self, tx: Transaction, key: Key) -> Room | None:
+        row = tx[ENVIRONMENTS].get(key)
+        if row is None:
+            return None
+        closed = "" if row.state == "ENABLED" and row.status in _OPEN else _why(row)
+        if row.max_vcpus is None:
+            return Room(row.name, None, None, not closed, closed)
+        cap = row.max_vcpus * CPU_UNITS
+        return Room(row.name, max(0, cap - self._usage.cpu_units(key)), cap, not closed, closed)
+
+    def _start(self, tx: Transaction, progress: Progress, start: Start, key: Key) -> None:
+        job, environment = tx[JOBS].require(start.job_id), tx[ENVIRONMENTS].require(key)
+        made = _blueprint(tx, self._plane, job, environment, progress.now)
+        if made is None:
+            progress.fail(job, GONE)
+        elif job.size:
+            self._start_children(tx, progress, job, made, start.count)
+        else:
+            after = self._place(tx, job, made, None, progress.now)
+            progress.job(replace(after, lined="", blocked_at=0, reason=""))
+
+    def _start_children(
+        self, tx: Transaction, progress: Progress, job: Job, made: Blueprint, count: int
+    ) -> None:
+        array, indices = arrays.took(tx[ARRAYS].require(job.id), count)
+        for index in indices:
+            child = tx[CHILDREN].get((job.id, index)) or Child(job.id, index, job.ready_at, "RUNNABLE")
+            progress.child(job, self._place(tx, child, made, index, progress.now))
+        if not job.started_at or job.blocked_at:
+            job = progress.job(
+                replace(job, started_at=job.started_at or progress.now, blocked_at=0, reason="")
+            )
+        progress.array(job, array)
+
+    def _place(self, tx: Transaction, row: R, made: Blueprint, index: int | None, now: Instant) -> R:
+        """The row STARTING, with a unit for its next attempt."""
+        task_id = self._ids.hex(32)
+        tx[UNITS].put(made.unit(task_id, index, len(row.run.attempts) + 1, now))
+        run = Run(
+            unit_id=task_id,
+            environment=made.environment,
+            task_arn=made.task_arn(task_id),
+            log_stream=made.log_stream(task_id),
+            attempts=row.run.attempts,
+        )
+        return moved(row, "place", run=run)
+
+    def _note_blocked(self, tx: Transaction, progress: Progress, blocked: Blocked) -> Instant | None:
+        """Write why the first job of a queue is stuck; end it when its time there is over."""
+        job = tx[JOBS].get(blocked.job_id)
+        if job is None:
+            return None
+        if job.reason != blocked.reason or bool(job.blocked_at) != bool(blocked.reason):
+            since = progress.now if blocked.reason else 0
+            job = progress.job(replace(job, reason=blocked.reason, blocked_at=since))
+        at = time_limits.due(tx[QUEUES].require(blocked.queue).time_limits, job)
+        if at is None or at > progress.now:
+            return at
+        progress.cancel(job, Stop("time-limit", time_limits.CANCELED.format(job.reason)))
+        return progress.now
+
+
+def _queues(tx: Transaction) -> dict[Scope, list[str]]:
+    """Names of the queues in which something waits for a place, by scope."""
+    found: dict[Scope, dict[str, None]] = defaultdict(dict)
+    for value in tx[JOBS].values("line"):
+        account, region, name, _ = cast(tuple[str, str, str, str], value)
+        found[account, region][name] = None
+    return {scope: sorted(names) for scope, names in found.items()}
+
+
+def _blueprint(
+    tx: Transaction, plane: Plane, job: Job, environment: ComputeEnvironment, now: Instant
+) -> Blueprint | None:
+    """What the attempts that start now have in common; None when nobody knows any more what they are."""
+    definition = lookup.definition(tx, job)
+    if definition is None:
+        return None
+    made = effective(definition, job)
+    scope = (job.account, job.region)
+    around = surroundings.find(tx, plane.calls, scope, made.containers, made.role_arn, now)
+    return unit.blueprint(job, made, environment, around)
+
+
+def _why(row: ComputeEnvironment) -> str:
+    return row.status if row.status not in _OPEN else row.state

@@ -1,0 +1,119 @@
+"""What runs in each compute environment, and what each share of a queue uses: kept as rows change.
+
+The vCPUs in use are what an environment's cap counts; what a share used is the ledger's (ledger.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from windlass.kernel.clock import Clock, Duration
+from windlass.kernel.store import Change, Store
+from windlass.services.batch.ledger import Ledger
+from windlass.services.batch.model import ACTIVE, CHILDREN, ENDED, JOBS, Child, Job
+from windlass.services.batch.resource_model import POLICIES, QUEUES, Key
+from windlass.services.batch.shares import window
+
+
+class _Taken(NamedTuple):
+    """What one attempt takes up."""
+
+    environment: Key
+    queue: Key
+    share: str
+    cpu_units: int
+
+
+class Usage:
+    """One per plane: `call.part(Usage)`. Counts are those of the transactions that are over."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.ledger = Ledger()
+        self._store = store
+        self._clock = clock
+        self._cpu_units: dict[Key, int] = {}
+        self._attempts: dict[Key, int] = {}
+        self._counted: dict[Hashable, _Taken] = {}
+        for job in store[JOBS].all():
+            self._recall(job, job)
+            self._hold(None, job)
+            self._count(job.id, job, job)
+        for child in store[CHILDREN].all():
+            parent = store[JOBS].require(child.job)
+            self._recall(parent, child)
+            self._count((child.job, child.index), child, parent)
+        store.watch((JOBS,), self._on_job)
+        store.watch((CHILDREN,), self._on_child)
+
+    def cpu_units(self, environment: Key) -> int:
+        """CPU units (1,024 a vCPU) that STARTING and RUNNING attempts take up there."""
+        return self._cpu_units.get(environment, 0)
+
+    def attempts(self, environment: Key) -> int:
+        """How many attempts are STARTING or RUNNING there."""
+        return self._attempts.get(environment, 0)
+
+    def _on_job(self, change: Change) -> None:
+        self._hold(change.old, change.new)
+        self._count(change.key, change.new, change.new)
+
+    def _on_child(self, change: Change) -> None:
+        child: Child | None = change.new
+        self._count(change.key, child, None if child is None else self._store[JOBS].get(child.job))
+
+    def _count(self, key: Hashable, row: Job | Child | None, job: Job | None) -> None:
+        """What that row takes up from now on, in place of what it did."""
+        now = None
+        if row is not None and job is not None and row.status in ACTIVE:
+            environment = (job.account, job.region, row.run.environment)
+            now = _Taken(environment, job.queue_key, job.share, job.cpu_units)
+        before = self._counted.get(key)
+        if before == now:
+            return
+        if before is not None:
+            self._add(before, -1)
+            del self._counted[key]
+        if now is not None:
+            self._add(now, 1)
+            self._counted[key] = now
+
+    def _add(self, taken: _Taken, attempts: int) -> None:
+        environment = taken.environment
+        self._cpu_units[environment] = self.cpu_units(environment) + attempts * taken.cpu_units
+        self._attempts[environment] = self.attempts(environment) + attempts
+        if not self._attempts[environment]:
+            del self._attempts[environment], self._cpu_units[environment]
+        if taken.share:
+            cpu_units, now = attempts * taken.cpu_units, self._clock.now()
+            self.ledger.runs(taken.queue, taken.share, cpu_units, self._lasts(taken.queue), now)
+
+    def _hold(self, old: Job | None, new: Job | None) -> None:
+        """Jobs of a share that have not ended, and those of them that wait for a place."""
+        job = new or old
+        if job is None or not job.share:
+            return
+        live = _is_live(new) - _is_live(old)
+        lined = _is_lined(new) - _is_lined(old)
+        if live or lined:
+            self.ledger.holds(job.queue_key, job.share, live, lined, self._clock.now())
+
+    def _recall(self, job: Job, row: Job | Child) -> None:
+        """At the start: what that row's attempts used before."""
+        spans = [(one.started_at, one.stopped_at) for one in row.run.attempts if one.started_at]
+        if job.share and spans:
+            lasts = self._lasts(job.queue_key)
+            self.ledger.ran(job.queue_key, job.share, job.cpu_units, spans, lasts)
+
+    def _lasts(self, queue: Key) -> Duration:
+        row = self._store[QUEUES].get(queue)
+        policy = None if row is None else self._store[POLICIES].get((row.account, row.region, row.policy))
+        return window(0 if policy is None else policy.decay_s)
+
+
+def _is_live(job: Job | None) -> int:
+    return int(job is not None and job.status not in ENDED)
+
+
+def _is_lined(job: Job | None) -> int:
+    return int(job is not None and bool(job.lined))

@@ -1,0 +1,92 @@
+"""Builders for Batch tests: an environment with a queue, a definition of a shell script, waiting for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.fault.waiting import until
+
+ROLE = "arn:aws:iam::123456789012:role/batch"
+
+
+def network(ec2: Any) -> dict[str, list[str]]:
+    """Subnets and security groups of the account's default VPC, as an environment takes them."""
+    [group] = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
+    subnets = ec2.describe_subnets()["Subnets"]
+    return {"subnets": [subnets[0]["SubnetId"]], "securityGroupIds": [group["GroupId"]]}
+
+
+def an_environment(batch: Any, ec2: Any, name: str = "ce", vcpus: int = 16, kind: str = "FARGATE") -> str:
+    """A Fargate environment that is VALID."""
+    made = batch.create_compute_environment(
+        computeEnvironmentName=name,
+        type="MANAGED",
+        computeResources={"type": kind, "maxvCpus": vcpus, **network(ec2)},
+        serviceRole=ROLE,
+    )
+
+    def valid() -> bool:
+        found = batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
+        return bool(found and found[0]["status"] == "VALID")
+
+    until(valid, f"environment {name} is VALID")
+    return str(made["computeEnvironmentArn"])
+
+
+def a_queue(
+    batch: Any, environments: Sequence[str] = ("ce",), name: str = "q", priority: int = 1, **members: Any
+) -> str:
+    """A queue that is VALID."""
+    order = [{"order": n, "computeEnvironment": ce} for n, ce in enumerate(environments, 1)]
+    made = batch.create_job_queue(
+        jobQueueName=name, priority=priority, computeEnvironmentOrder=order, **members
+    )
+
+    def valid() -> bool:
+        found = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+        return bool(found and found[0]["status"] == "VALID")
+
+    until(valid, f"queue {name} is VALID")
+    return str(made["jobQueueArn"])
+
+
+def a_definition(
+    batch: Any, *command: str, name: str = "job", vcpu: str = "0.25", memory: str = "512", **members: Any
+) -> str:
+    """A Fargate definition that runs this command."""
+    container = {
+        "image": "busybox",
+        "command": list(command),
+        "executionRoleArn": ROLE,
+        "resourceRequirements": [
+            {"type": "VCPU", "value": vcpu},
+            {"type": "MEMORY", "value": memory},
+        ],
+        **members.pop("container", {}),
+    }
+    made = batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        platformCapabilities=["FARGATE"],
+        containerProperties=container,
+        **members,
+    )
+    return str(made["jobDefinitionArn"])
+
+
+def described(batch: Any, job_id: str) -> dict[str, Any]:
+    """The job as it is now."""
+    [job] = batch.describe_jobs(jobs=[job_id])["jobs"]
+    return dict(job)
+
+
+def ended(batch: Any, job_id: str) -> dict[str, Any]:
+    """The job, when it has ended."""
+    return reached(batch, job_id, "SUCCEEDED", "FAILED")
+
+
+def reached(batch: Any, job_id: str, *statuses: str) -> dict[str, Any]:
+    """The job, as soon as it has one of these statuses."""
+    until(lambda: described(batch, job_id)["status"] in statuses, f"job {job_id} is {' or '.join(statuses)}")
+    return described(batch, job_id)
