@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from botocore.loaders import Loader
@@ -50,8 +51,9 @@ class KnownServices:
                 self.by_target.setdefault(row.target_prefix, []).append(row)
 
 
+@cache
 def read_table(path: Path = TABLE) -> KnownServices:
-    """The shipped table."""
+    """The shipped table; read once."""
     rows = []
     for line in path.read_text().splitlines():
         name, signing_name, target_prefix, api_version, protocols = line.split("\t")

@@ -1,12 +1,14 @@
 """botocore's service models, loaded when first asked for.
 
-Opening one takes about 10 ms (ec2 50 ms) and no network. The objects are kept: protocols cache what they
-compile by operation, so an operation must stay the same object.
+Opening one takes about 10 ms (ec2 50 ms) and no network. The objects are kept, for all planes of a process
+(a simulation has hundreds): protocols cache what they compile by operation, so an operation must stay the
+same object. Nobody may change a model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from botocore.loaders import Loader
 from botocore.model import OperationModel, OperationNotFoundError, ServiceModel
@@ -20,8 +22,6 @@ class Models:
     def __init__(self, served: Iterable[str]) -> None:
         self.served = frozenset(served)
         self.known: KnownServices = read_table()
-        self._loader = Loader()
-        self._services: dict[str, ServiceModel] = {}
         self._operations: dict[tuple[str, str], OperationModel] = {}
         unknown = sorted(self.served - set(self.known.by_name))
         if unknown:
@@ -29,13 +29,9 @@ class Models:
 
     def service(self, name: str) -> ServiceModel:
         """The model of a service by botocore's name, `ecs`. Raises KeyError for one that botocore lacks."""
-        found = self._services.get(name)
-        if found is None:
-            if name not in self.known.by_name:
-                raise KeyError(name)
-            description = self._loader.load_service_model(name, "service-2")
-            found = self._services[name] = ServiceModel(description, name)
-        return found
+        if name not in self.known.by_name:
+            raise KeyError(name)
+        return _service(name)
 
     def operation(self, service: str, name: str) -> OperationModel | None:
         """An operation by its model name, `RunTask`; None when the service has none of that name."""
@@ -47,3 +43,13 @@ class Models:
                 return None
             self._operations[service, name] = found
         return found
+
+
+@cache
+def _service(name: str) -> ServiceModel:
+    return ServiceModel(_loader().load_service_model(name, "service-2"), name)
+
+
+@cache
+def _loader() -> Loader:
+    return Loader()
