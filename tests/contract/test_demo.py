@@ -12,10 +12,10 @@ from tests.dockerd import a_dockerd
 ENDS_WITHIN = ("timeout", "--signal=INT", "--kill-after=60", "300")
 
 
-@pytest.mark.parametrize("runner", ["process", "oci"])
-def test_the_backlog_is_drained(runner: str) -> None:
+@pytest.mark.parametrize(("runner", "containers"), [("process", 10), ("oci", 3)])
+def test_the_backlog_is_drained(runner: str, containers: int) -> None:
     """Both acts: every message once, every container exits with 0, and the table says so."""
-    drain(runner)
+    drain(runner, containers)
 
 
 def test_the_backlog_is_drained_by_docker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_a_vpc_costs_a_cold_start_less_than_it_did() -> None:
     assert old > 7_000 and new < 1_000
 
 
-def drain(runner: str, containers: int = 10) -> None:
+def drain(runner: str, containers: int) -> None:
     rows = watch("backlog", "--runner", runner, "--containers", str(containers))
     assert rows["act 1"][1:4] == ["25", "10", "10"]
     assert rows["act 2"][1:4] == ["1000", "10", str(10 * containers)]
