@@ -186,3 +186,200 @@ def test_a_definition_and_its_revisions(batch: Any) -> None:
         (1, "ACTIVE"),
     ]
     assert batch.register_job_definition(**asked)["revision"] == 4
+
+
+def test_an_unmanaged_environment(batch: Any, client: Client) -> None:
+    """No resources, but a cluster for instances that its owner brings."""
+    batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED", unmanagedvCpus=8)
+    found = settled(batch, "own")
+    assert (found["status"], found["unmanagedvCpus"]) == ("VALID", 8)
+    assert "computeResources" not in found
+    batch.update_compute_environment(computeEnvironment="own", unmanagedvCpus=16)
+    assert settled(batch, "own")["unmanagedvCpus"] == 16
+
+
+def test_security_groups_are_looked_up_too(batch: Any, client: Client) -> None:
+    """One that is not there, and one of another VPC."""
+    an_environment(batch, client, securityGroupIds=["sg-0123456789abcdef0"])
+    assert "sg-0123456789abcdef0" in shown(batch, "render")["statusReason"]
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    other = ec2.create_security_group(GroupName="g", Description="elsewhere", VpcId=vpc)["GroupId"]
+    an_environment(batch, client, "apart", securityGroupIds=[other])
+    assert "one VPC" in shown(batch, "apart")["statusReason"]
+
+
+def test_names_are_taken_once(batch: Any, client: Client) -> None:
+    an_environment(batch, client)
+    a_queue(batch, "render")
+    batch.create_scheduling_policy(name="fair")
+    again = {"computeEnvironmentName": "render", "type": "UNMANAGED"}
+    taken = ("ClientException", "Object already exists", 400)
+    assert refusal(batch.create_compute_environment, **again) == taken
+    order = [{"order": 1, "computeEnvironment": "render"}]
+    again = {"jobQueueName": "frames", "priority": 1, "computeEnvironmentOrder": order}
+    assert refusal(batch.create_job_queue, **again) == taken
+    assert refusal(batch.create_scheduling_policy, name="fair") == taken
+    for name in ("no good", "-x", "x" * 129):
+        message = refusal(batch.create_scheduling_policy, name=name)[1]
+        assert message.startswith("Error executing request, Exception : name should match valid pattern")
+
+
+def test_a_queue_needs_environments_that_are_valid(batch: Any, client: Client) -> None:
+    an_environment(batch, client, "broken", subnets=[UNKNOWN])
+    for environment, why in (("broken", "must be VALID, and is INVALID"), ("none", "none does not exist")):
+        order = [{"order": 1, "computeEnvironment": environment}]
+        asked = {"jobQueueName": "q", "priority": 1, "computeEnvironmentOrder": order}
+        assert why in refusal(batch.create_job_queue, **asked)[1]
+
+
+def test_a_queue_is_updated_at_once(batch: Any, client: Client) -> None:
+    """Priority, order, state and time limits; a second environment is tried after the first."""
+    first, second = (an_environment(batch, client, name) for name in ("one", "two"))
+    a_queue(batch, "one")
+    batch.update_job_queue(
+        jobQueue="frames",
+        priority=9,
+        state="DISABLED",
+        computeEnvironmentOrder=[
+            {"order": 5, "computeEnvironment": first},
+            {"order": 2, "computeEnvironment": "two"},
+        ],
+    )
+    until(lambda: queue(batch, "frames")["status"] == "VALID", "the queue has settled")
+    found = queue(batch, "frames")
+    assert (found["priority"], found["state"]) == (9, "DISABLED")
+    assert [one["computeEnvironment"] for one in found["computeEnvironmentOrder"]] == [second, first]
+    policy = batch.create_scheduling_policy(name="fair")["arn"]
+    message = refusal(batch.update_job_queue, jobQueue="frames", schedulingPolicyArn=policy)[1]
+    assert message.endswith("A scheduling policy can't be added to a FIFO job queue.")
+
+
+def test_policies(batch: Any) -> None:
+    """Described by ARN, unknown ones left out; updated as a whole; deleted."""
+    share = {"shareDecaySeconds": 60, "shareDistribution": [{"shareIdentifier": "red*", "weightFactor": 0.5}]}
+    arn = batch.create_scheduling_policy(name="fair", fairsharePolicy=share, tags={"a": "1"})["arn"]
+    [found] = batch.describe_scheduling_policies(arns=[arn, f"{arn}-none"])["schedulingPolicies"]
+    assert found == {"name": "fair", "arn": arn, "fairsharePolicy": share, "tags": {"a": "1"}}
+    batch.update_scheduling_policy(arn=arn, fairsharePolicy={"computeReservation": 5})
+    [found] = batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"]
+    assert found["fairsharePolicy"] == {"computeReservation": 5}
+    batch.delete_scheduling_policy(arn=arn)
+    assert batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"] == []
+    assert refusal(batch.delete_scheduling_policy, arn=arn)[1] == f"{arn} does not exist"
+
+
+def test_all_paginators(batch: Any, client: Client) -> None:
+    """Two a page: every resource comes once, by name; a token of another listing is refused."""
+    names = [f"n{number}" for number in range(5)]
+    for name in names:
+        batch.create_compute_environment(computeEnvironmentName=name, type="UNMANAGED")
+        settled(batch, name)
+        a_queue(batch, name, name)
+        batch.create_scheduling_policy(name=name)
+        batch.register_job_definition(**definition(name))
+    listings = {
+        "describe_compute_environments": ("computeEnvironments", "computeEnvironmentName", names),
+        "describe_job_queues": ("jobQueues", "jobQueueName", names),
+        "describe_job_definitions": ("jobDefinitions", "jobDefinitionName", names),
+        "list_scheduling_policies": ("schedulingPolicies", "arn", names),
+    }
+    for operation, (member, key, expected) in listings.items():
+        pages = list(batch.get_paginator(operation).paginate(PaginationConfig={"PageSize": 2}))
+        assert [len(page[member]) for page in pages] == [2, 2, 1]
+        assert [one[key].rpartition("/")[2] for page in pages for one in page[member]] == expected
+        message = refusal(getattr(batch, operation), nextToken="x" * 40)[1]
+        assert message.endswith("nextToken is not valid")
+    assert refusal(batch.describe_job_queues, maxResults=101)[1].endswith("between 1 and 100")
+
+
+def definition(name: str, **more: Any) -> dict[str, Any]:
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
+    container = {"image": "busybox", "command": ["true"], "resourceRequirements": needs}
+    return {"jobDefinitionName": name, "type": "container", "containerProperties": container, **more}
+
+
+def test_definitions_by_name_and_status(batch: Any) -> None:
+    """Newest revision first within a name; jobDefinitions stands alone."""
+    for name in ("b", "a", "b"):
+        batch.register_job_definition(**definition(name))
+    batch.deregister_job_definition(jobDefinition="b:2")
+
+    def listed(**asked: Any) -> list[tuple[str, int]]:
+        found = batch.describe_job_definitions(**asked)["jobDefinitions"]
+        return [(one["jobDefinitionName"], one["revision"]) for one in found]
+
+    assert listed() == [("a", 1), ("b", 2), ("b", 1)]
+    assert listed(status="ACTIVE") == [("a", 1), ("b", 1)]
+    assert listed(status="INACTIVE") == [("b", 2)]
+    assert listed(jobDefinitions=["b"]) == [("b", 2), ("b", 1)]
+    assert listed(jobDefinitionName="none") == []
+    assert (
+        refusal(batch.describe_job_definitions, jobDefinitions=["a"], status="ACTIVE")[0] == "ClientException"
+    )
+    assert refusal(batch.deregister_job_definition, jobDefinition="b:7")[1] == "b:7 does not exist"
+    assert "A revision" in refusal(batch.deregister_job_definition, jobDefinition="b")[1]
+    message = refusal(batch.deregister_job_definition, jobDefinition="b:latest")[1]
+    assert message == "Provided name b:latest is not supported pattern[a-zA-Z_0-9-]{1,128}"
+
+
+def test_tags_of_every_kind(batch: Any, client: Client) -> None:
+    """Given at creation, added, replaced, taken away; not more than 50, none of AWS's own."""
+    first = {"tags": {"keep": "1", "drop": "1"}}
+    order = [{"order": 1, "computeEnvironment": "own"}]
+    made = batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED", **first)
+    settled(batch, "own")
+    queued = batch.create_job_queue(jobQueueName="q", priority=1, computeEnvironmentOrder=order, **first)
+    arns = [
+        made["computeEnvironmentArn"],
+        queued["jobQueueArn"],
+        batch.create_scheduling_policy(name="fair", **first)["arn"],
+        batch.register_job_definition(**definition("job", **first))["jobDefinitionArn"],
+    ]
+    for arn in arns:
+        batch.tag_resource(resourceArn=arn, tags={"keep": "2", "more": "3"})
+        batch.untag_resource(resourceArn=arn, tagKeys=["drop", "never"])
+        assert batch.list_tags_for_resource(resourceArn=arn)["tags"] == {"keep": "2", "more": "3"}
+        many = {f"k{number}": "v" for number in range(49)}
+        assert "at most 50 tags" in refusal(batch.tag_resource, resourceArn=arn, tags=many)[1]
+        assert "reserved" in refusal(batch.tag_resource, resourceArn=arn, tags={"aws:x": "1"})[1]
+        message = refusal(batch.list_tags_for_resource, resourceArn=f"{arn}9")[1]
+        assert message == f"{arn}9 does not exist"
+    assert shown(batch, "own")["tags"] == {"keep": "2", "more": "3"}
+    for arn in ("arn:aws:batch:eu-west-1:123456789012:thing/x", "x"):
+        assert "Invalid resource ARN" in refusal(batch.list_tags_for_resource, resourceArn=arn)[1]
+
+
+def test_what_another_account_has_is_not_there(batch: Any, client: Client, plane: Any) -> None:
+    """By name and by ARN."""
+    arn = an_environment(batch, client)
+    other = plane.client("batch", "999999999999")
+    for reference in ("render", arn):
+        found = other.describe_compute_environments(computeEnvironments=[reference])
+        assert found["computeEnvironments"] == []
+        refused = refusal(other.delete_compute_environment, computeEnvironment=reference)
+        assert refused[1] == f"{reference} does not exist"
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "code", "message"),
+    [
+        ("create_compute_environment", {"computeEnvironmentName": "x"}, "ClientException", "Value null at"),
+        ("create_consumable_resource", {"consumableResourceName": "x"}, "NotImplemented", "does not have"),
+        ("list_quota_shares", {"jobQueue": "x"}, "NotImplemented", "does not have"),
+        ("describe_service_environments", {}, "NotImplemented", "does not have"),
+        (
+            "register_job_definition",
+            {"jobDefinitionName": "x", "type": "pod"},
+            "ClientException",
+            "enum value",
+        ),
+        ("delete_job_queue", {"jobQueue": "none"}, "ClientException", "none does not exist"),
+        ("update_job_queue", {"jobQueue": "arn:aws:batch:eu-west-1:1:job/x"}, "ClientException", "not exist"),
+    ],
+)
+def test_refusals(client: Client, operation: str, params: dict[str, Any], code: str, message: str) -> None:
+    """botocore would find some of it first: its checks are off."""
+    unchecked = client("batch", parameter_validation=False)
+    refused = refusal(getattr(unchecked, operation), **params)
+    assert refused[0] == code and message in refused[1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.services.batch.admission import Admission
+from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
 from windlass.services.batch.handlers import (
     compute_environments,
@@ -34,7 +35,7 @@ from windlass.services.plane import Plane, Service
 def start(plane: Plane) -> Sequence[object]:
     """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
     usage = Usage(plane.store, plane.clock)
-    parts = (Environments(plane), Queues(plane))
+    parts = (Environments(plane), Queues(plane), DefinitionsGone(plane))
     moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
     running = (*parts, *moving, Retention(plane))
     for part in running:
@@ -75,4 +76,5 @@ SERVICE = Service(
     partial=PARTIAL,
     invalid="ClientException",
     throttled="TooManyRequestsException",
+    buckets={"SubmitJob": "batch.submit_job"},
 )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from windlass.fleet import log_options
 from windlass.services.batch import limits
 from windlass.services.batch.faults import invalid, not_here
 
@@ -18,7 +19,6 @@ Container = Mapping[str, Any]
 
 LISTS = ("command", "volumes", "environment", "mountPoints", "ulimits", "secrets", "resourceRequirements")
 """Shown as empty lists where a definition has none."""
-FARGATE_LOG_DRIVERS = ("awslogs", "splunk", "awsfirelens")
 FARGATE_LINUX = frozenset({"initProcessEnabled"})
 """The Linux parameters that Fargate honours."""
 SWAPPINESS_MAX = 100
@@ -29,7 +29,8 @@ def check(container: Container, *, fargate: bool) -> None:
     """Raises ClientException for a container that AWS refuses on that platform. Sizes: requirements.py."""
     if not container.get("image"):
         raise invalid("Container image is required.")
-    _check_environment(container.get("environment", ()))
+    check_environment(container.get("environment", ()))
+    _check_log(container.get("logConfiguration"), fargate=fargate)
     _check_secrets(container)
     _check_ulimits(container, fargate=fargate)
     _check_linux(container.get("linuxParameters", {}), fargate=fargate)
@@ -37,9 +38,6 @@ def check(container: Container, *, fargate: bool) -> None:
         return
     if container.get("privileged"):
         raise invalid("Fargate requires that the 'privileged' setting be 'false' at the container level.")
-    driver = container.get("logConfiguration", {}).get("logDriver", FARGATE_LOG_DRIVERS[0])
-    if driver not in FARGATE_LOG_DRIVERS:
-        raise invalid(f"logDriver {driver} is not applicable for Fargate.")
 
 
 def check_volumes(task: Mapping[str, Any], containers: Iterable[Container], *, fargate: bool) -> None:
@@ -64,7 +62,8 @@ def check_volumes(task: Mapping[str, Any], containers: Iterable[Container], *, f
                 raise invalid("containerPath of a mount point must be an absolute path.")
 
 
-def _check_environment(variables: Iterable[Mapping[str, str]]) -> None:
+def check_environment(variables: Iterable[Mapping[str, str]]) -> None:
+    """Raises ClientException for environment variables that no job may have."""
     for variable in variables:
         name = variable.get("name", "")
         if not name or "=" in name or "\0" in name + variable.get("value", ""):
@@ -74,6 +73,18 @@ def _check_environment(variables: Iterable[Mapping[str, str]]) -> None:
                 f"Environment variable name '{name[:255]}' must not begin with "
                 f"{limits.ENVIRONMENT_PREFIX}: these names are reserved."
             )
+
+
+def _check_log(configured: Mapping[str, Any] | None, *, fargate: bool) -> None:
+    """Options of awslogs; group and Region have defaults with Batch (UG, using_awslogs)."""
+    if configured is None:
+        return
+    driver, options = configured["logDriver"], configured.get("options", {})
+    if fargate and driver not in log_options.FARGATE_DRIVERS:
+        raise invalid(f"logDriver {driver} is not applicable for Fargate.")
+    if driver == "awslogs":
+        filled = {**dict.fromkeys(log_options.REQUIRED, "default"), **options}
+        log_options.check({"logConfiguration": {"logDriver": driver, "options": filled}})
 
 
 def _check_secrets(container: Container) -> None:

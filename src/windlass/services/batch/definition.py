@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from windlass.kernel.cycles import find_cycle
-from windlass.services.batch import container_rules, limits, requirements, retries
+from windlass.services.batch import container_rules, limits, node_rules, requirements, retries
 from windlass.services.batch.faults import invalid, not_here
 from windlass.services.batch.requirements import Amounts
 
@@ -34,8 +34,6 @@ FARGATE_ONLY = ("networkConfiguration", "fargatePlatformConfiguration", "ephemer
 """Members of containerProperties and of a task that mean nothing on EC2; of a task also platformVersion."""
 CONDITIONS = ("START", "COMPLETE", "SUCCESS")
 """TaskContainerDependency, condition."""
-NAME_DEFAULT = "default"
-"""Of a container that is given no name; it is in the name of its log stream (facts/batch.md, 10)."""
 
 
 def registered(params: Given) -> dict[str, Any]:
@@ -49,24 +47,55 @@ def registered(params: Given) -> dict[str, Any]:
         "platformCapabilities": ["FARGATE" if fargate else "EC2"],
     }
     _check_scheduling(kept)
-    if params["type"] == "multinode":
-        raise not_here("multi-node parallel jobs")
-    if "nodeProperties" in params:
-        raise invalid("nodeProperties is only applicable for job definitions of the type multinode.")
-    if ("containerProperties" in params) == ("ecsProperties" in params):
-        raise invalid("Either containerProperties or ecsProperties must be provided for a container job.")
-    if "containerProperties" in params:
-        kept["containerProperties"] = single(params["containerProperties"], fargate=fargate)
-    else:
-        kept["ecsProperties"] = several(params["ecsProperties"], fargate=fargate)
+    kept |= _nodes(params) if params["type"] == "multinode" else _containers(params, fargate=fargate)
     size = len(msgspec.json.encode(kept))
     if size > limits.DEFINITION_BYTES_MAX:
         raise invalid(f"Job definition size {size} must be at most {limits.DEFINITION_BYTES_MAX} bytes.")
     return kept
 
 
-def single(container: Given, *, fargate: bool) -> dict[str, Any]:
-    """The containerProperties of a definition as they are shown. Raises ClientException."""
+def _containers(params: Given, *, fargate: bool) -> dict[str, Any]:
+    """A container job runs one task: containerProperties or ecsProperties."""
+    if "nodeProperties" in params:
+        raise invalid("nodeProperties is only applicable for job definitions of the type multinode.")
+    if ("containerProperties" in params) == ("ecsProperties" in params):
+        raise invalid("Either containerProperties or ecsProperties must be provided for a container job.")
+    if "containerProperties" in params:
+        return {"containerProperties": single(params["containerProperties"], fargate=fargate)}
+    return {"ecsProperties": several(params["ecsProperties"], fargate=fargate)}
+
+
+def _nodes(params: Given) -> dict[str, Any]:
+    """A multi-node parallel job runs a task a node, of the properties of its range."""
+    if "nodeProperties" not in params or "containerProperties" in params or "ecsProperties" in params:
+        raise invalid("nodeProperties, and no others, must be provided for a multinode job.")
+    properties = params["nodeProperties"]
+    node_rules.check(properties)
+    filled = [_range(one) for one in properties["nodeRangeProperties"]]
+    types = {one["container"].get("instanceType", "") for one in filled if "container" in one}
+    if len(types) > 1:
+        raise invalid("All node ranges must have the same instanceType.")
+    return {"nodeProperties": {**properties, "nodeRangeProperties": filled}}
+
+
+def _range(given: Given) -> dict[str, Any]:
+    """One nodeRangeProperties as it is shown."""
+    if "eksProperties" in given:
+        raise not_here("jobs on Amazon EKS")
+    if given.get("consumableResourceProperties"):
+        raise not_here("consumable resources")
+    if ("container" in given) == ("ecsProperties" in given):
+        raise invalid("Either container or ecsProperties must be provided for a node range.")
+    if "container" in given:
+        return {**given, "container": single(given["container"], fargate=False, of_node=True)}
+    return {**given, "ecsProperties": several(given["ecsProperties"], fargate=False)}
+
+
+def single(container: Given, *, fargate: bool, of_node: bool = False) -> dict[str, Any]:
+    """The containerProperties of a definition, or of a range of nodes, as they are shown.
+
+    Raises ClientException.
+    """
     container_rules.check(container, fargate=fargate)
     container_rules.check_volumes(container, (container,), fargate=fargate)
     _check_task(container, (container,), fargate=fargate)
@@ -78,7 +107,7 @@ def single(container: Given, *, fargate: bool) -> dict[str, Any]:
         for member in ("vcpus", "memory"):
             if member in container:
                 raise invalid(f"{member} is not applicable for Fargate: use resourceRequirements.")
-    elif "instanceType" in container:
+    elif "instanceType" in container and not of_node:
         raise invalid("instanceType is only applicable for multi-node parallel jobs.")
     return filled
 
@@ -154,7 +183,8 @@ def _check_names(containers: Sequence[Given]) -> None:
     names = [container.get("name", "") for container in containers]
     if len(containers) > 1 and (not all(names) or len(set(names)) < len(names)):
         raise invalid("Each container of taskProperties must have a name of its own.")
-    if not any(container.get("essential", True) for container in containers):
+    essential = {name: one.get("essential", True) for name, one in zip(names, containers, strict=True)}
+    if not any(essential.values()):
         raise invalid("At least one container of taskProperties must be essential.")
     waits_for: dict[str, list[str]] = {name: [] for name in names}
     for container, name in zip(containers, names, strict=True):
@@ -162,6 +192,11 @@ def _check_names(containers: Sequence[Given]) -> None:
             on = dependency.get("containerName", "")
             if on not in waits_for or dependency.get("condition") not in CONDITIONS:
                 raise invalid(f"dependsOn of container '{name}' is not valid.")
+            if dependency["condition"] != "START" and essential[on]:
+                raise invalid(
+                    "A dependency container with SUCCESS or COMPLETE condition cannot be an essential "
+                    "container"
+                )
             waits_for[name].append(on)
     cycle = find_cycle(waits_for)
     if cycle:
@@ -171,4 +206,4 @@ def _check_names(containers: Sequence[Given]) -> None:
 def _filled(container: Given) -> dict[str, Any]:
     """A container of ecsProperties as it is shown."""
     lists: dict[str, Any] = {name: [] for name in container_rules.LISTS if name != "volumes"}
-    return {**lists, "essential": True, "dependsOn": [], "name": NAME_DEFAULT, **container}
+    return {**lists, "essential": True, "dependsOn": [], **container}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.kernel.clock import HOUR, Duration
+from windlass.kernel.clock import DAY, HOUR, Duration
 
 NAME_LENGTH_MAX = 128
 """Letters, digits, hyphens and underscores of any name; BC, CreateComputeEnvironment."""
@@ -26,6 +26,8 @@ MEMORY_MIB_MIN = 4
 """MiB of a container on EC2; BC, ResourceRequirement."""
 TIMEOUT_S_MIN = 60
 """Seconds; BC, JobTimeout."""
+INACTIVE_KEPT: Duration = 180 * DAY
+"""How long a deregistered revision can be described; facts/batch.md, 4 (unverified)."""
 PRIORITY_MAX = 9_999
 """schedulingPriority; BC, RegisterJobDefinition."""
 EPHEMERAL_GIB = (21, 200)

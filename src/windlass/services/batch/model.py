@@ -29,6 +29,7 @@ JobStatus: TypeAlias = Literal[
 ENDED: frozenset[JobStatus] = frozenset({"SUCCEEDED", "FAILED"})
 ACTIVE: frozenset[JobStatus] = frozenset({"STARTING", "RUNNING"})
 """It has a unit, and takes up vCPUs of its environment."""
+UNFINISHED: tuple[JobStatus, ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 DependencyType: TypeAlias = Literal["", "SEQUENTIAL", "N_TO_N"]
 OWNER = "batch"
 """The owner of Batch's units."""

@@ -9,13 +9,12 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.batch import settling
-from windlass.services.batch.model import ENDED, JOBS, Job
+from windlass.services.batch.model import ENDED, JOBS, UNFINISHED, Job
 from windlass.services.batch.resource_model import QUEUES, JobQueue
 from windlass.services.plane import Plane
 
 PERIOD: Duration = 5 * MINUTE
 HEALTHY = "JobQueue Healthy"
-UNFINISHED = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
 class Queues:

@@ -20,6 +20,7 @@ The largest value that the API can tell (BM, QuotaValue).
 """
 
 SERVICES: Mapping[str, str] = {
+    "batch": "AWS Batch",
     "ecs": "Amazon Elastic Container Service (Amazon ECS)",
     "fargate": "AWS Fargate",
     "lambda": "AWS Lambda",
@@ -60,6 +61,19 @@ def own_code(key: str) -> str:
 
 
 _NUMBERS = (
+    Quota(
+        "batch",
+        own_code("batch.compute_environments"),
+        "Maximum number of compute environments",
+        "batch.compute_environments",
+    ),
+    Quota("batch", own_code("batch.job_queues"), "Maximum number of job queues", "batch.job_queues"),
+    Quota(
+        "batch",
+        own_code("batch.scheduling_policies"),
+        "Maximum number of scheduling policies",
+        "batch.scheduling_policies",
+    ),
     Quota("ecs", "L-21C621EB", "Clusters per account", "ecs.clusters"),
     Quota("ecs", "L-9EF96962", "Services per cluster", "ecs.services_per_cluster"),
     Quota("ecs", own_code("ecs.tasks_per_service"), "Tasks per service", "ecs.tasks_per_service"),
@@ -131,6 +145,7 @@ _RATES: tuple[tuple[str, str, str, str], ...] = (
         "{} rate of provisioned environments started by a function",
     ),
     ("lambda", "lambda.stream_bytes", "per_second", "{} bandwidth of a streamed response"),
+    ("batch", "batch.submit_job", "per_second", "{} rate of SubmitJob API requests"),
     ("lambda", "lambda.control_plane", "per_second", "{} rate of control plane API requests"),
     ("lambda", "lambda.get_function", "per_second", "{} rate of GetFunction API requests"),
     ("lambda", "lambda.get_policy", "per_second", "{} rate of GetPolicy API requests"),
