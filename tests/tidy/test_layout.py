@@ -123,6 +123,7 @@ PURE = (
     "services/batch/limits.py",
     "services/batch/order.py",
     "services/batch/outcome.py",
+    "services/batch/node_rules.py",
     "services/batch/queue_rules.py",
     "services/batch/readiness.py",
     "services/batch/reasons.py",

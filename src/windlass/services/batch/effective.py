@@ -8,7 +8,7 @@ Known gaps: nodeOverrides and overrides of EKS jobs are handlers/jobs.py's to re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from windlass.fleet.container_shapes import named_values
 from windlass.fleet.log_options import STREAM_PREFIX
-from windlass.services.batch import limits, references, requirements
+from windlass.services.batch import container_rules, references, requirements
 from windlass.services.batch.faults import invalid, refuse
 from windlass.services.batch.model import Job
 from windlass.services.batch.requirements import Amounts
@@ -192,20 +192,8 @@ def _check(definition: JobDefinition, overrides: Mapping[str, Any]) -> None:
     for name, change in _changes(overrides).items():
         if name not in names:
             raise invalid(f"Container {name[:255]} in ecsPropertiesOverride is not in the job definition.")
-        _check_environment(change.get("environment", ()))
+        container_rules.check_environment(change.get("environment", ()))
     _check_deprecated(definition, overrides.get("containerOverrides", {}))
-
-
-def _check_environment(variables: Sequence[Mapping[str, str]]) -> None:
-    for variable in variables:
-        name = variable.get("name", "")
-        if not name or "=" in name or "\0" in name + variable.get("value", ""):
-            raise invalid(f"Environment variable name '{name[:255]}' is not valid.")
-        if name.startswith(limits.ENVIRONMENT_PREFIX):
-            raise invalid(
-                f"Environment variable name '{name[:255]}' must not begin with {limits.ENVIRONMENT_PREFIX}: "
-                "these names are reserved."
-            )
 
 
 def _check_deprecated(definition: JobDefinition, change: Shape) -> None:

@@ -12,12 +12,10 @@ from typing import Any
 
 from windlass.services.batch import limits
 from windlass.services.batch.faults import invalid, not_here
+from windlass.services.batch.reasons import CAPACITY, MAX_RESOURCE, REQUIREMENT
 from windlass.services.batch.resource_model import FARGATE_KINDS, ComputeEnvironment, Shape
 
-CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
-MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
-JOB_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
-TIME_LIMIT_REASONS = (CAPACITY, MAX_RESOURCE, JOB_REQUIREMENT)
+TIME_LIMIT_REASONS = (CAPACITY, MAX_RESOURCE, REQUIREMENT)
 """Why a job may be stuck at the head of its queue (facts/batch.md, 3)."""
 WEIGHT_DEFAULT = 1.0
 _SHARE = re.compile(r"[A-Za-z0-9_-]{0,254}(?:[A-Za-z0-9_-]|\*)", re.ASCII)

@@ -113,6 +113,7 @@ WRONG = [
         "containerPath of a mount point must be an absolute path.",
     ),
     (of(top={"timeout": {"attemptDurationSeconds": 59}}), "must be at least 60 seconds."),
+    (of(top={"retryStrategy": {}}), "RetryAttempts must be provided with retry strategy"),
     (of(top={"schedulingPriority": 10_000}), "schedulingPriority must be between 0 and 9999."),
     (of(top={"platformCapabilities": ["EC2", "FARGATE"]}), "must be either EC2 or FARGATE."),
     (of(top={"eksProperties": {}}), "Windlass does not have jobs on Amazon EKS"),

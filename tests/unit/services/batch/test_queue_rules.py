@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from windlass.kernel.faults import Fault
 from windlass.services.batch import queue_rules
+from windlass.services.batch.reasons import CAPACITY, MAX_RESOURCE
 from windlass.services.batch.resource_model import ComputeEnvironment
 
 
@@ -57,14 +58,14 @@ def test_which_environments_a_queue_may_have(
 
 
 def limit(**changed: Any) -> dict[str, Any]:
-    usual = {"reason": queue_rules.CAPACITY, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
+    usual = {"reason": CAPACITY, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
     return {**usual, **changed}
 
 
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
-        ([limit(), limit(reason=queue_rules.MAX_RESOURCE, maxTimeSeconds=86_400)], ""),
+        ([limit(), limit(reason=MAX_RESOURCE, maxTimeSeconds=86_400)], ""),
         ([limit(reason="BORED")], "reason of a job state"),
         ([limit(maxTimeSeconds=599)], "maxTimeSeconds must be between 600 and 86400."),
         ([limit(action="TERMINATE")], "must be CANCEL"),
