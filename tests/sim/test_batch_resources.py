@@ -16,23 +16,26 @@ from windlass.kernel.rows import replace as changed
 from windlass.services import batch, ec2, ecs
 from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
-from windlass.services.batch.model import JOBS, Job
+from windlass.services.batch.model import JOBS, Job, Run
 from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import QUEUES, JobQueue
+from windlass.services.batch.usage import Usage
 from windlass.services.plane import Plane, Service
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.world import ACCOUNT, REGION, World
 
 AWS = load_profile("aws")
-SETTLING = replace(batch.SERVICE, start=lambda plane: start(plane, (Environments, Queues)))
-FORGETTING = replace(batch.SERVICE, start=lambda plane: start(plane, (DefinitionsGone,)))
+SETTLING = replace(
+    batch.SERVICE,
+    start=lambda plane: started(plane, Environments(plane, Usage(plane.store, plane.clock)), Queues(plane)),
+)
+FORGETTING = replace(batch.SERVICE, start=lambda plane: started(plane, DefinitionsGone(plane)))
 """Without what runs jobs, and what looks around more often than each half year needs."""
 SERVICES = (ecs.SERVICE, ec2.SERVICE, SETTLING)
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
 
 
-def start(plane: Plane, kinds: tuple[Any, ...]) -> list[object]:
-    parts = [kind(plane) for kind in kinds]
+def started(plane: Plane, *parts: Any) -> tuple[object, ...]:
     for part in parts:
         plane.spawn.start(part.loop.name, part.loop.run())
     return parts
@@ -130,6 +133,27 @@ def test_a_kill_leaves_no_half_environment() -> None:
     while killed_at(number) >= number:
         number += 1
     assert number > 3
+
+
+def test_an_environment_in_which_jobs_run_is_not_deleted() -> None:
+    """It becomes INVALID, and goes when they have ended and it is deleted again."""
+
+    async def story(world: World) -> None:
+        await environment(world, state="DISABLED")
+        await world.pass_time(6 * SECOND)
+        job = Job("j", ACCOUNT, REGION, "j", "q", "arn", 1, "RUNNING", run=Run(environment="ce"))
+        with world.plane.store.transact() as tx:
+            tx[JOBS].put(job)
+        await world.call("batch", "DeleteComputeEnvironment", computeEnvironment="ce")
+        await world.pass_time(11 * SECOND)
+        assert await status(world) == "INVALID"
+        with world.plane.store.transact() as tx:
+            tx[JOBS].put(changed(job, status="SUCCEEDED"))
+        await world.call("batch", "DeleteComputeEnvironment", computeEnvironment="ce")
+        await world.pass_time(11 * SECOND)
+        assert await status(world) == ""
+
+    play(story)
 
 
 OTHER = "222222222222"

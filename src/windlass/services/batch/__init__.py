@@ -35,7 +35,7 @@ from windlass.services.plane import Plane, Service
 def start(plane: Plane) -> Sequence[object]:
     """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
     usage = Usage(plane.store, plane.clock)
-    parts = (Environments(plane), Queues(plane), DefinitionsGone(plane))
+    parts = (Environments(plane, usage), Queues(plane), DefinitionsGone(plane))
     moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
     running = (*parts, *moving, Retention(plane))
     for part in running:

@@ -1,7 +1,9 @@
 """The loop that settles compute environments: CREATING and UPDATING → VALID or INVALID, DELETING → gone.
 
 It asks EC2 for what handlers do not look at, and has ECS make the environment's cluster: neither is refused
-at call time on AWS (facts/batch.md, 2). An environment that is INVALID is looked at again when it is updated.
+at call time on AWS (facts/batch.md, 2). An environment that is INVALID is looked at again when it is updated;
+one in which jobs are active cannot be deleted, and becomes INVALID (Batch API reference,
+DeleteComputeEnvironment, of Fargate; ours does so on EC2 too).
 Known gap: roles are not looked at, since nothing checks what they permit.
 """
 
@@ -17,6 +19,7 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Change
 from windlass.services.batch import settling
 from windlass.services.batch.resource_model import ENVIRONMENTS, ComputeEnvironment
+from windlass.services.batch.usage import Usage
 from windlass.services.plane import Plane
 
 PERIOD: Duration = 5 * MINUTE
@@ -27,8 +30,9 @@ HEALTHY = "ComputeEnvironment Healthy"
 class Environments:
     """Run it with `spawn.start(loop.name, loop.run())`."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, usage: Usage) -> None:
         self._plane = plane
+        self._usage = usage
         self.loop = Loop("batch.environments", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((ENVIRONMENTS,), self._on_environment)
 
@@ -78,7 +82,9 @@ class Environments:
         await self._call(row, "ecs", "CreateCluster", clusterName=row.cluster)
 
     async def _take_down(self, row: ComputeEnvironment) -> None:
-        """Delete its cluster. Raises Fault while ECS says that something runs there."""
+        """Delete its cluster. Raises Fault while something runs there."""
+        if running := self._usage.attempts(row.key):
+            raise Fault("ResourceInUse", f"{running} jobs are active in the compute environment")
         try:
             await self._call(row, "ecs", "DeleteCluster", cluster=row.cluster)
         except Fault as fault:

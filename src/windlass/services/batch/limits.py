@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.kernel.clock import DAY, HOUR, Duration
+from windlass.kernel.clock import DAY, Duration
 
 NAME_LENGTH_MAX = 128
 """Letters, digits, hyphens and underscores of any name; BC, CreateComputeEnvironment."""
@@ -58,7 +58,7 @@ LISTED_FILTERED_MAX = 100
 """Rows that a page of ListJobs with a filter looks at; BC, ListJobsRequest."""
 ARRAY_SIZE = (2, 10_000)
 """Children of an array; BC, SubmitJobRequest."""
-ENDED_KEPT: Duration = 7 * 24 * HOUR
+ENDED_KEPT: Duration = 7 * DAY
 """How long jobs that ended are described, at least; UG, job_states."""
 
 QUOTA_ENVIRONMENTS = "batch.compute_environments"
