@@ -16,6 +16,7 @@ FILES = (
     "lambda_sqs",
     "run_task",
     "placement",
+    "batch_plan",
     "launch",
     "lambda",
     "keeper",

@@ -8,6 +8,7 @@ time that attempts spent STARTING, and that of jobs that retention.py has delete
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from windlass.kernel.clock import Duration, Instant
@@ -40,10 +41,17 @@ class Ledger:
         account.used = account.used.until(now, lasts).more(cpu_units)
 
     def ran(
-        self, queue: Key, share: str, cpu_units: int, spans: list[tuple[Instant, Instant]], lasts: Duration
+        self,
+        queue: Key,
+        share: str,
+        cpu_units: int,
+        spans: Iterable[tuple[Instant, Instant]],
+        lasts: Duration,
+        now: Instant,
     ) -> None:
-        """So many were in use between these instants: for the start, before anything `runs`."""
+        """So many were in use between these instants, all of them past."""
         account = self._account(queue, share)
+        account.used = account.used.until(now, lasts)
         for since, until in spans:
             account.used = account.used.ran(cpu_units, since, until, lasts)
 
