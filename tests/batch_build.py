@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.fault.waiting import until
+from tests.fault.waiting import WITHIN_S, until
 
 ROLE = "arn:aws:iam::123456789012:role/batch"
 
@@ -81,12 +81,13 @@ def described(batch: Any, job_id: str) -> dict[str, Any]:
     return dict(job)
 
 
-def ended(batch: Any, job_id: str) -> dict[str, Any]:
+def ended(batch: Any, job_id: str, within_s: float = WITHIN_S) -> dict[str, Any]:
     """The job, when it has ended."""
-    return reached(batch, job_id, "SUCCEEDED", "FAILED")
+    return reached(batch, job_id, "SUCCEEDED", "FAILED", within_s=within_s)
 
 
-def reached(batch: Any, job_id: str, *statuses: str) -> dict[str, Any]:
+def reached(batch: Any, job_id: str, *statuses: str, within_s: float = WITHIN_S) -> dict[str, Any]:
     """The job, as soon as it has one of these statuses."""
-    until(lambda: described(batch, job_id)["status"] in statuses, f"job {job_id} is {' or '.join(statuses)}")
+    what = f"job {job_id} is {' or '.join(statuses)}"
+    until(lambda: described(batch, job_id)["status"] in statuses, what, within_s)
     return described(batch, job_id)

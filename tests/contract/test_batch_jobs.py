@@ -160,3 +160,23 @@ def test_jobs_wait_for_vcpus(batch: Any, client: Client) -> None:
     build.reached(batch, jobs[3], "RUNNING")
     for job_id in jobs:
         batch.terminate_job(jobId=job_id, reason="done")
+
+
+def test_a_job_that_is_too_large_blocks_its_queue_until_it_is_cancelled(batch: Any) -> None:
+    """The first job wants more vCPUs than the environment can ever have; the one behind waits for it."""
+    build.a_definition(batch, "true")
+    build.a_definition(batch, "true", name="large", vcpu="16", memory="32768")
+    build.a_definition(batch, "true", name="small")
+    batch.update_compute_environment(computeEnvironment="ce", computeResources={"maxvCpus": 4})
+    large, small = submit(batch, jobDefinition="large"), submit(batch, jobDefinition="small")
+    blocked = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    until(lambda: described_reason(batch, large).startswith(blocked), "it is blocked")
+    assert build.described(batch, small)["status"] == "RUNNABLE"
+    batch.cancel_job(jobId=large, reason="too large")
+    assert (
+        build.ended(batch, small, within_s=40)["status"] == "SUCCEEDED"
+    )  # by its period the scheduler takes 60
+
+
+def described_reason(batch: Any, job_id: str) -> str:
+    return str(build.described(batch, job_id).get("statusReason", ""))

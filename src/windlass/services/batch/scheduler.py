@@ -83,9 +83,9 @@ class Scheduler:
     def _on_job(self, change: Change) -> None:
         old: Job | None = change.old
         new: Job | None = change.new
-        lined = new is not None and new.lined and (old is None or old.lined != new.lined)
+        line = ("" if old is None else old.lined) != ("" if new is None else new.lined)
         freed = old is not None and old.status in ACTIVE and (new is None or new.status not in ACTIVE)
-        if (lined or freed) and not self._writes:
+        if (line or freed) and not self._writes:
             self.loop.wake("job")
 
     def _on_child(self, change: Change) -> None:
