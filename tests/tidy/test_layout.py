@@ -187,6 +187,7 @@ PURE = (
     "services/lambda_/api_rates.py",
     "services/lambda_/changes.py",
     "services/lambda_/concurrency.py",
+    "services/lambda_/snap_start.py",
     "services/lambda_/destinations.py",
     "services/lambda_/event_invoke.py",
     "services/lambda_/grants.py",
@@ -482,7 +483,7 @@ BATCH_WAITING = (
 def test_no_dead_modules() -> None:
     """Every module is imported by another, or is started as a process."""
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
-    started |= {"node.function_zygote"}
+    started |= {"node.function_zygote", "node.function_hooks"}
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
     started |= {f"services.batch.{name}" for name in BATCH_WAITING}

@@ -16,6 +16,10 @@ INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 
 In AWS's words: ProvisionedConcurrencyConfig, StatusReason.
 """
+INIT_TIMEOUT = "FUNCTION_ERROR_INIT_TIMEOUT"
+"""Of a template (FunctionSpec.template): the same, because it took too long."""
+RESTORE_FAILURE, RESTORE_TIMEOUT = "SnapStartException", "SnapStartTimeoutException"
+"""Why an environment ended that was restored from a snapshot: Lambda API, Invoke, errors."""
 
 
 class StartPhases(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,11 +38,13 @@ class StartPhases(msgspec.Struct, frozen=True, omit_defaults=True):
     """From the start of the process until the runtime has called its Runtime API for the first time."""
     init: int = 0
     """The user's own initialisation: from there until the runtime asks for an event, or fails."""
+    restore: int = 0
+    """In place of runtime and init: a process that was initialised before goes on, hooks included."""
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.code + self.network + self.sandbox + self.runtime + self.init
+        return self.code + self.network + self.sandbox + self.runtime + self.init + self.restore
 
 
 class Package(msgspec.Struct, frozen=True):

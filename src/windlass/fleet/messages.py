@@ -201,6 +201,12 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """In place of `code` and a runtime, which are empty then."""
     ephemeral_mib: int = 512
     system_log_level: str = ""
+    snapshot: str = ""
+    """The key of what its template is the snapshot of (SnapStart); "" for those that have none."""
+    template: bool = False
+    """It is the template: initialised, it takes no events; environments with that key are forked from it."""
+    restore_timeout_s: float = 0
+    """How long one that is forked may take until it takes events."""
 
 
 class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):

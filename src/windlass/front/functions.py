@@ -53,7 +53,7 @@ def _function(plane: Plane, row: Function) -> dict[str, Any]:
         "state": row.state,
         "runtime": row.wanted.runtime,
         "memory_mib": row.wanted.memory_mib,
-        "environments": plane.store[ENVIRONMENTS].count("uid", row.uid),
+        "environments": sum(not one.template for one in plane.store[ENVIRONMENTS].by("uid", row.uid)),
         "cold_starts": len(starts),
         "last_cold_start_s": in_seconds(starts[-1].total) if starts else None,
     }

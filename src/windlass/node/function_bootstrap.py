@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # typing itself would be a slow import
     Headers = dict[str, str]
 
 _NEXT = "/runtime/invocation/next"
+_HOOKS = "snapshot_restore_py"
 _CONTEXT_FIELDS = ("custom", "env", "client")
 
 
@@ -60,6 +61,21 @@ class RuntimeClient:
     def fail_init(self, body: bytes, error_type: str) -> None:
         self._send(self._request("POST", "/runtime/init/error", body, error_type))
         self._read()
+
+    def fail_restore(self, body: bytes, error_type: str) -> None:
+        self._send(self._request("POST", "/runtime/restore/error", body, error_type))
+        self._read()
+
+    def offer_snapshot(self) -> None:
+        """Say that a snapshot may be taken. It is answered in what is restored from it."""
+        self._send(self._request("GET", "/runtime/restore/next", b""))
+
+    def restored(self) -> None:
+        """Wait for that answer: it comes at once where the process itself goes on."""
+        self._read()
+
+    def close(self) -> None:
+        self._socket.close()
 
     def _tell(self, path: str, body: bytes, error_type: str = "") -> tuple[Headers, bytes]:
         """The next event is asked for in the same breath: one trip for both."""
@@ -240,6 +256,17 @@ class LoggingOnImport:
         set_up_logging(module, self._request)
 
 
+class HooksModule:
+    """Finds the module of SnapStart's runtime hooks for functions that do not bring it, as on AWS."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != _HOOKS:
+            return None
+        from importlib.util import spec_from_file_location
+
+        return spec_from_file_location(name, os.environ["LAMBDA_RUNTIME_DIR"] + "/function_hooks.py")
+
+
 def set_up_logging(logging: Any, request: dict[str, str]) -> None:
     """AWS's format on the root logger; `request` holds the request id of the event at hand."""
 
@@ -357,6 +384,42 @@ def handle(handler: Handler, headers: Headers, body: bytes, request: dict[str, s
         return error_body(str(error), name, trace, request_id), name
 
 
+def go_through_snapshot(client: RuntimeClient, hold: Callable[[], None] | None) -> RuntimeClient:
+    """Run the hooks around a snapshot; returns the client of the environment that goes on after it.
+
+    `hold` returns in each environment that is restored, with other variables; without it, this one goes on.
+    """
+    hooks: Any = sys.modules.get(_HOOKS)
+    try:
+        for function, positional, named in reversed(hooks.get_before_snapshot() if hooks else []):
+            function(*positional, **named)
+    except Exception as error:
+        report(error, "Runtime.BeforeSnapshotError", client.fail_init)
+        sys.exit(64)
+    client.offer_snapshot()
+    if hold is None:
+        client.restored()
+    else:
+        client.close()
+        hold()
+        client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    try:
+        for function, positional, named in hooks.get_after_restore() if hooks else []:
+            function(*positional, **named)
+    except Exception as error:
+        report(error, "Runtime.AfterRestoreError", client.fail_restore)
+        sys.exit(65)
+    return client
+
+
+def report(error: Exception, error_type: str, tell: Callable[[bytes, str], None]) -> None:
+    """Log an error of the user's code outside the handler, and hand it in."""
+    message, trace = str(error), stack_trace(error)
+    log_error(message, type(error).__name__, trace)
+    sys.stdout.flush()
+    tell(error_body(message, type(error).__name__, trace, ""), error_type)
+
+
 def initialise(client: RuntimeClient, name: str) -> Handler:
     """Load the handler, or report why not and end with status 1, as AWS's runtime does."""
     try:
@@ -394,8 +457,11 @@ def write_by_line(stream: Any) -> None:
     stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def main(libraries: list[str]) -> None:
-    """Run the runtime. `libraries` are directories with packages for every function, such as boto3."""
+def main(libraries: list[str], hold: Callable[[], None] | None = None) -> None:
+    """Run the runtime. `libraries` are directories with packages for every function, such as boto3.
+
+    `hold` makes a template of this process once it is initialised; see function_template.py.
+    """
     write_by_line(sys.stdout)
     write_by_line(sys.stderr)
     sys.argv[1:] = []
@@ -403,6 +469,7 @@ def main(libraries: list[str]) -> None:
     sys.path[:0] = [path for path in asked if path and path not in sys.path]
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.path += [path for path in libraries if path not in sys.path]
+    sys.meta_path.append(HooksModule())  # after all that the function has
     request = {"id": ""}
     if "logging" in sys.modules:  # a fork server has it
         set_up_logging(sys.modules["logging"], request)
@@ -410,6 +477,9 @@ def main(libraries: list[str]) -> None:
         sys.meta_path.insert(0, LoggingOnImport(request))
     try:
         client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
-        serve(client, initialise(client, os.environ["_HANDLER"]), request)
+        handler = initialise(client, os.environ["_HANDLER"])
+        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            client = go_through_snapshot(client, hold)
+        serve(client, handler, request)
     except Lost:
         os._exit(0)

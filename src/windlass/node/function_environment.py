@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from windlass.fleet.function_messages import INIT_FAILURE, LastPiece
+from windlass.fleet.function_messages import LastPiece
 from windlass.fleet.messages import Invoke, InvokeResult, UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, seconds
 from windlass.node import function_records as records
@@ -26,6 +26,7 @@ from windlass.node.function_extensions import Extensions, LaunchFailed, facts_of
 from windlass.node.function_freezer import Freezer
 from windlass.node.function_interpreters import Runtime
 from windlass.node.function_launcher import Program, Sandbox
+from windlass.node.function_lines import Restore
 from windlass.node.function_log import FunctionLog
 from windlass.node.function_log_format import format_of
 from windlass.node.function_outcome import (
@@ -41,6 +42,7 @@ from windlass.node.function_outcome import (
     gone,
     told,
     verdict,
+    why_not_begun,
 )
 from windlass.node.function_output import Output
 from windlass.node.function_packages import Files
@@ -107,6 +109,8 @@ class FunctionEnvironment:
         """Of the event at hand, if its caller wants the response in pieces."""
         self._init: Duration = 0
         """How long the first initialisation took, until an event is told."""
+        self._restore = records.NO_RESTORE
+        """The same, of an environment that was restored from a snapshot."""
         self._busy = False
         self._free: asyncio.Future[None] = self._loop.create_future()
         """Done when nothing is under way that an event has to wait for."""
@@ -195,6 +199,10 @@ class FunctionEnvironment:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self._fail(InitFailed(payload, error_type))
 
+    def may_be_snapshot(self) -> bool:
+        self._changed.set()
+        return not self._function.template
+
     def stream(self) -> ResponseStream | None:
         return self._stream
 
@@ -223,27 +231,43 @@ class FunctionEnvironment:
     # INIT
 
     async def _begin(self) -> None:
-        timer = self._after(seconds(self._function.init_timeout_s), self._fail, TimedOut())
-        began = self._now()
-        await self._initialise("init")
+        began, restores, function = self._now(), self._restores, self._function
+        within = function.restore_timeout_s if restores else function.init_timeout_s
+        timer = self._after(seconds(within), self._fail, TimedOut())
+        await self._initialise("restore" if restores else "init")
         timer.cancel()
-        if not self._function.ahead:
+        if self._failure is not None and self._is_ready_first:
+            self._last, self._why = (
+                True,
+                self._why or why_not_begun(self._failure, function, restored=restores),
+            )
+        elif restores:
+            own = seconds(self._loop.time() - self._api.dialled_at)
+            self._restore = Restore(self._now() - began, own)
+        elif not function.ahead:
             self._init = self._now() - began
-        elif self._failure is not None:
-            self._last, self._why = True, self._why or INIT_FAILURE
         await self._rest()
+
+    @property
+    def _restores(self) -> bool:
+        return self._sandbox is not None and self._sandbox.restores
+
+    @property
+    def _is_ready_first(self) -> bool:
+        """Whether no event comes before it is ready, so that none can be told what went wrong."""
+        return self._function.ahead or bool(self._function.snapshot)
 
     async def _initialise(self, phase: records.InitPhase) -> None:
         """Start the runtime, and wait until it asks for an event or something fails."""
         assert self._sandbox is not None, "begin comes first"
         self._state = "init"
         self._telemetry.open()
-        kind = records.kind(self._function.ahead)
+        kind = records.kind(self._function.ahead, self._function.snapshot)
         self._log.platform(records.init_start(self._runs.shown, self._runs.notice, phase, kind))
         began = self._now()
         try:
             await self._start_processes(self._sandbox)
-            await self._reach(lambda: self._api.state == "Ready")
+            await self._reach(self._is_begun)
         except NoProgram as error:
             self._fail(SandboxFailed(error.error_type, str(error)))
         except LaunchFailed as error:
@@ -265,13 +289,18 @@ class FunctionEnvironment:
             records.init_report(phase, kind, how, took),
         )
 
+    def _is_begun(self) -> bool:
+        return self._api.state == ("RestoreReady" if self._function.template else "Ready")
+
     async def _start_processes(self, sandbox: Sandbox) -> None:
         """External extensions, and the runtime once they have registered. Raises NoProgram, LaunchFailed."""
         program = self._program()
-        await self._extensions.start(found(self._layers), sandbox, program.environment)
+        names = [] if self._function.template else found(self._layers)
+        await self._extensions.start(names, sandbox, program.environment)
         if not await self._reach(self._registered.registered):
             return
-        self.enter("runtime")  # one that was forked may dial before we hear that it is there
+        # One that was forked may dial before we hear that it is there.
+        self.enter("restore" if self._restores else "runtime")
         try:
             await self._runtime.start(sandbox, program)
             self._runtime.watch_memory(self._function.memory_mib)
@@ -280,7 +309,7 @@ class FunctionEnvironment:
 
     def _stop_watch(self) -> None:
         if self._phases is not None:
-            if self._api.dialled_at:
+            if self._api.dialled_at and not self._restores:
                 self._phases.enter("init", seconds(self._api.dialled_at))
             self._phases.finish(seconds(self._loop.time()))
 
@@ -291,7 +320,8 @@ class FunctionEnvironment:
         self._free = self._loop.create_future()
         self._log.clear_tail()
         began, timeout = self._now(), seconds(self._function.timeout_s)
-        turn = Turn(invoke, began, began + timeout, 0 if self._state == "broken" else self._init)
+        init = 0 if self._state == "broken" else self._init
+        turn = Turn(invoke, began, began + timeout, init, self._restore)
         self._failure = self._answer = None
         if self._freezer.wake() and self._runtime.is_doomed():
             self._fail(Exited(128 + 9))
@@ -370,7 +400,7 @@ class FunctionEnvironment:
 
     def _result(self, turn: Turn, said: Told, *, settling: bool = False) -> InvokeResult:
         """What the caller gets. `settling`: extensions are not done with the event yet."""
-        phases, self._phases, self._init = self._phases, None, 0
+        phases, self._phases, self._init, self._restore = self._phases, None, 0, records.NO_RESTORE
         result = turn.result(said, self._log.tail(), self._most_memory_mib(), self._now())
         parts = phases.told() if phases is not None else None
         result = msgspec.structs.replace(result, usable=not self._last, phases=parts, settling=settling)
@@ -401,7 +431,10 @@ class FunctionEnvironment:
             await self._reset("timeout" if isinstance(self._failure, TimedOut) else kind)
         else:
             self._state = "ready"
-            self._freezer.rest()
+            if self._function.template and self._sandbox is not None:
+                self._sandbox.keep_snapshot()
+            else:
+                self._freezer.rest()
         if self._last:  # perhaps only since the reset began
             self._over()
         if not self._free.done():
@@ -435,9 +468,13 @@ class FunctionEnvironment:
     # waiting
 
     def _fail(self, failure: Failure) -> None:
-        """What an initialisation or an event that is under way fails with; the first one counts."""
+        """What an initialisation or an event that is under way fails with; the first one counts.
+
+        What has to do with a snapshot is not initialised again: another is restored.
+        """
         if self._failure is None:
             self._failure = failure
+            self._last = self._last or self._function.template or self._restores
             self._changed.set()
 
     async def _reach(self, condition: Callable[[], bool]) -> bool:

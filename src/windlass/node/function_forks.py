@@ -24,7 +24,9 @@ from windlass.node.function_launcher import Interpreter
 from windlass.node.runner import Watch
 
 SOURCES = Path(__file__).parent
-RUNTIME_FILES = tuple(str(SOURCES / f"function_bootstrap.{kind}") for kind in ("py", "mjs"))
+RUNTIME_FILES = tuple(
+    str(SOURCES / name) for name in ("function_bootstrap.py", "function_bootstrap.mjs", "function_hooks.py")
+)
 """What is in /var/runtime."""
 READY_WITHIN_S = 30.0
 ROOM_BYTES = 8192

@@ -132,6 +132,11 @@ class Group:
         paths = (path / "cgroup.procs" for path in self._groups.directories(self._name))
         return [os.open(path, os.O_WRONLY | os.O_CLOEXEC) for path in paths]
 
+    def take_in(self, pid: int) -> None:
+        """Move that process into it. Raises OSError; may take long, so not on the loop."""
+        for path in self._groups.directories(self._name):
+            _write(path / "cgroup.procs", str(pid))
+
     def memory_mib(self) -> int:
         """What all in it use now, rounded up; files in /tmp and the kernel's own do not count."""
         key = "total_rss " if self._groups.version == 1 else "anon "

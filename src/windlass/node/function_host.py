@@ -126,7 +126,7 @@ class LambdaHost:
             runtime, files, sandbox, network = await made(environment, function)
             if spec.unit_id in self._environments:
                 await environment.begin(runtime, files, sandbox, network)
-                if function.ahead:
+                if function.ahead or function.snapshot:
                     await environment.initialised()
             else:
                 sandbox.close()
@@ -158,7 +158,15 @@ class LambdaHost:
         environment.enter("sandbox")
         netns = Path(network.netns) if network.netns else None
         sizes = function.memory_mib, function.ephemeral_mib
-        place = Place(unit_id, files.task, files.layers, *sizes, network=netns)
+        place = Place(
+            unit_id,
+            files.task,
+            files.layers,
+            *sizes,
+            network=netns,
+            snapshot=function.snapshot,
+            template=function.template,
+        )
         return runtime, files, await self._launcher.open(place), network
 
     async def _of_image(self, environment: FunctionEnvironment, function: FunctionSpec) -> _Made:

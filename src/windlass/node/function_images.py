@@ -112,6 +112,7 @@ class ImageSandbox:
     task_root = "/var/task"
     opt = "/opt"
     runtime_root = "/var/runtime"
+    restores = False
 
     def __init__(
         self, images: FunctionImages, unit_id: str, function: FunctionSpec, image: Image, network: Network
@@ -163,6 +164,9 @@ class ImageSandbox:
         self._kill()
         for bundle in self._bundles:
             await self._empty(bundle)
+
+    def keep_snapshot(self) -> None:
+        """There are none of containers."""
 
     def freeze(self) -> bool:
         """Freeze the container's group; what the image's processes do beside events waits."""

@@ -35,7 +35,8 @@ class Place:
 
     `code` is the unpacked package, `layers` what goes to /opt (None: nothing); both must be below the
     function host's own directory (Seat.data). `network` is the file of a network namespace to be in (None:
-    the host's).
+    the host's). `snapshot` is the key of a template: with `template` the place is for that, without it for an
+    environment that is restored from it, if there is one in the same network.
     """
 
     unit_id: str
@@ -44,6 +45,8 @@ class Place:
     memory_mib: int = 128
     ephemeral_mib: int = 512
     network: Path | None = None
+    snapshot: str = ""
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,15 @@ class Sandbox(Protocol):
     def runtime_root(self) -> str:
         """LAMBDA_RUNTIME_DIR: where they find the runtime's own files."""
 
+    @property
+    def restores(self) -> bool:
+        """Whether its runtime is not started but goes on from a snapshot."""
+
     async def start(self, program: Program) -> Process:
         """Start a process in it; another one may run already. Raises OSError, with a sentence for people."""
+
+    def keep_snapshot(self) -> None:
+        """The runtime in it is initialised and holds still: environments may be restored from it."""
 
     def memory_mib(self) -> int:
         """What all its processes use now, files not counted; 0 where nobody counts."""

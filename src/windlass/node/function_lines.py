@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from windlass.kernel.clock import MILLISECOND, Duration
 
@@ -16,15 +17,34 @@ LOG_TAIL_BYTES_MAX = 4096
 """Bytes of log in X-Amz-Log-Result; Lambda API, Invoke."""
 
 
-def init_start(runtime: str, notice: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """How long an environment took to go on from a snapshot; `own` is the runtime's part, hooks included."""
+
+    took: Duration = 0
+    own: Duration = 0
+
+    @property
+    def billed_ms(self) -> int:
+        """Only the runtime's part is: Lambda developer guide, "Monitoring for Lambda SnapStart"."""
+        return -(-self.own // MILLISECOND)
+
+
+def init_start(runtime: str, notice: str = "", phase: str = "init") -> str:
     """`runtime` is what runs, "python:3.11.7"; `notice` what the function's owner should know of that."""
-    line = f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: windlass:{runtime}"
+    line = f"{phase.upper()}_START Runtime Version: {runtime}\tRuntime Version ARN: windlass:{runtime}"
     return f"{line}\t{notice}" if notice else line
 
 
 def init_report(init: Duration, phase: str, status: str) -> str:
     """Of one that failed, or that came ahead of events: "success", "timeout", or "error" and its type."""
     return f"INIT_REPORT Init Duration: {_ms(init)} ms\tPhase: {phase}\tStatus: {status}"
+
+
+def restore_report(took: Duration, status: str) -> str:
+    """`status` is told if it is no success; how AWS tells it is unverified."""
+    line = f"RESTORE_REPORT Restore Duration: {_ms(took)} ms"
+    return line if status == "success" else f"{line}\tStatus: {status}"
 
 
 def extension(name: str, state: str, events: Sequence[str], error_type: str) -> str:
@@ -38,9 +58,9 @@ def subscription(api: str, name: str, types: Sequence[str]) -> str:
     return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{shown}]"
 
 
-def billed_ms(duration: Duration, init: Duration) -> int:
-    """Whole milliseconds, rounded up, the initialisation included (since 2025-08)."""
-    return -(-(duration + init) // MILLISECOND)
+def billed_ms(duration: Duration, init: Duration, restore: Restore) -> int:
+    """Whole milliseconds, rounded up, with the initialisation (since 2025-08) and a restore's own part."""
+    return -(-(duration + init) // MILLISECOND) + restore.billed_ms
 
 
 def start(request_id: str, version: str) -> str:
@@ -52,7 +72,13 @@ def end(request_id: str) -> str:
 
 
 def report(
-    request_id: str, duration: Duration, init: Duration, memory_mib: int, used_mib: int, status: str = ""
+    request_id: str,
+    duration: Duration,
+    init: Duration,
+    memory_mib: int,
+    used_mib: int,
+    status: str = "",
+    restore: Restore = Restore(),
 ) -> str:
     """The REPORT line.
 
@@ -61,12 +87,15 @@ def report(
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {_ms(duration)} ms",
-        f"Billed Duration: {billed_ms(duration, init)} ms",
+        f"Billed Duration: {billed_ms(duration, init, restore)} ms",
         f"Memory Size: {memory_mib} MB",
         f"Max Memory Used: {used_mib} MB",
     ]
     if init:
         fields.append(f"Init Duration: {_ms(init)} ms")
+    if restore.took:
+        fields.append(f"Restore Duration: {_ms(restore.took)} ms")
+        fields.append(f"Billed Restore Duration: {restore.billed_ms} ms")
     if status:
         fields.append(f"Status: {status}")
     return "\t".join(fields) + "\t"

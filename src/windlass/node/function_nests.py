@@ -98,7 +98,7 @@ class Nests:
         self._setup = setup
         self.means = means
         self.watch = watch
-        self._spawn = spawn
+        self.spawn = spawn
         self._reap_orphans = reap_orphans
         self._servers: dict[str, asyncio.Future[ForkServer]] = {}
         self._spares: dict[str, deque[Nest]] = {}
@@ -122,7 +122,7 @@ class Nests:
             nest = spares.popleft()
             if nest.lives():
                 return nest
-            self._discard(nest)
+            self.discard(nest)
         return await self._make_anew(interpreter)
 
     def leave(self, place: Place) -> None:
@@ -157,7 +157,7 @@ class Nests:
             if server.done() and server.exception() is None:
                 server.result().close()
         for nest in [nest for spares in self._spares.values() for nest in spares]:
-            self._discard(nest)
+            self.discard(nest)
         for _ in range(CLOSED_TRIES):
             if not self._leaving:
                 break
@@ -169,12 +169,27 @@ class Nests:
         if self.means.groups is not None:
             self.means.groups.close()
 
+    def beside(self, place: Place) -> Place:
+        """A place for one more process of that place's user, which shows the same code. Raises OSError."""
+        users = self.means.users
+        found = Place(-1 if users is None else users.share(place.user), furnished=True)
+        try:
+            found.group = self._group()
+        except BaseException:
+            self.leave(found)
+            raise
+        return found
+
+    def _group(self) -> Group | None:
+        groups = self.means.groups
+        return None if groups is None else groups.make(f"e{next(self._numbers)}")
+
     async def _make_anew(self, interpreter: Interpreter) -> Nest:
         """One in a place of its own."""
-        users, groups = self.means.users, self.means.groups
+        users = self.means.users
         place = Place(-1 if users is None else users.take())
         try:
-            place.group = None if groups is None else groups.make(f"e{next(self._numbers)}")
+            place.group = self._group()
             return await self._make(interpreter, place)
         except BaseException:
             self.leave(place)
@@ -207,7 +222,7 @@ class Nests:
             self.unwatched.add(forked.pid)
         return Nest(forked.pid, own, place)
 
-    def _discard(self, nest: Nest) -> None:
+    def discard(self, nest: Nest) -> None:
         """It was never used."""
         nest.end.close()
         self.hand_over(nest)
@@ -223,7 +238,7 @@ class Nests:
         loop = asyncio.get_running_loop()
         self._refilling[interpreter.path] = loop.call_later(
             REFILL_AFTER / SECOND,
-            lambda: self._spawn.start("function spares", self._refill(interpreter)),
+            lambda: self.spawn.start("function spares", self._refill(interpreter)),
         )
 
     async def _refill(self, interpreter: Interpreter) -> None:
@@ -235,7 +250,7 @@ class Nests:
                 log.warning("no spare environment with %s: %s", interpreter.path, error)
                 return
             if self._closed or not nest.pid:
-                self._discard(nest)
+                self.discard(nest)
                 return
             spares.append(nest)
 

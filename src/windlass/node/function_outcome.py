@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from windlass.fleet.messages import ENVIRONMENT_GONE, Invoke, InvokeResult
+from windlass.fleet.function_messages import INIT_FAILURE, INIT_TIMEOUT, RESTORE_FAILURE, RESTORE_TIMEOUT
+from windlass.fleet.messages import ENVIRONMENT_GONE, FunctionSpec, Invoke, InvokeResult
 from windlass.node import function_lines as lines
 from windlass.node.function_records import Verdict
 
@@ -94,6 +95,18 @@ def verdict(outcome: Outcome | None) -> Verdict:
             return Verdict("timeout")
         case _:
             return Verdict()
+
+
+def why_not_begun(failure: Failure, function: FunctionSpec, *, restored: bool) -> str:
+    """Why an environment ends that was to be ready before its first event; see function_messages.py."""
+    late = isinstance(failure, TimedOut)
+    if function.ahead:
+        return INIT_FAILURE
+    if isinstance(failure, SandboxFailed):
+        return failure.why
+    if restored:
+        return RESTORE_TIMEOUT if late else RESTORE_FAILURE
+    return INIT_TIMEOUT if late else INIT_FAILURE
 
 
 def gone(invoke: Invoke) -> InvokeResult:

@@ -10,7 +10,7 @@ from typing import Literal
 from windlass.fleet.function_messages import StartPhases
 from windlass.kernel.clock import Duration
 
-Phase = Literal["code", "network", "sandbox", "runtime", "init"]
+Phase = Literal["code", "network", "sandbox", "runtime", "init", "restore"]
 
 
 class Stopwatch:

@@ -14,12 +14,16 @@ from typing import Any, Literal, TypeAlias
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant
 from windlass.node import function_lines as lines
+from windlass.node.function_lines import Restore
 
-InitPhase: TypeAlias = Literal["init", "invoke"]
-"""When an initialisation runs; "invoke": again, inside the first event after a failure (suppressed init)."""
+InitPhase: TypeAlias = Literal["init", "invoke", "restore"]
+"""When an initialisation runs; "invoke": again, inside the first event after a failure (suppressed init);
+
+"restore": there is none, a snapshot goes on.
+"""
 Status: TypeAlias = Literal["success", "error", "timeout"]
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARN"]
-InitKind: TypeAlias = Literal["on-demand", "provisioned-concurrency"]
+InitKind: TypeAlias = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,24 @@ class Verdict:
         return {"status": self.status, **({"errorType": self.error_type} if self.error_type else {})}
 
 
+NO_RESTORE = Restore()
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What an event used, for its report. `init` is 0 on a warm start; memory in MiB."""
+    """What an event used, for its report. `init` and `restore` are 0 on a warm start; memory in MiB."""
 
     duration: Duration
     init: Duration
     memory_mib: int
     most_mib: int
+    restore: Restore = NO_RESTORE
 
 
-def kind(ahead: bool) -> InitKind:
+def kind(ahead: bool, snapshot: str = "") -> InitKind:
     """`ahead`: the environment was initialised before there was an event for it."""
+    if snapshot:
+        return "snap-start"
     return "provisioned-concurrency" if ahead else "on-demand"
 
 
@@ -68,24 +78,29 @@ def init_start(runtime: str, notice: str, phase: InitPhase, kind: InitKind) -> P
 
     and not for a container image (`runtime` ""), whose version is its owner's business.
     """
-    record = {
-        "initializationType": kind,
-        "phase": phase,
-        "runtimeVersion": runtime,
-        "runtimeVersionArn": f"windlass:{runtime}",
-    }
+    version = {"runtimeVersion": runtime, "runtimeVersionArn": f"windlass:{runtime}"}
+    if phase == "restore":
+        return PlatformEvent("platform.restoreStart", version, (lines.init_start(runtime, notice, phase),))
+    record = {"initializationType": kind, "phase": phase, **version}
     text = (lines.init_start(runtime, notice),) if runtime and phase == "init" else ()
     return PlatformEvent("platform.initStart", record, text)
 
 
 def init_runtime_done(phase: InitPhase, kind: InitKind, verdict: Verdict) -> PlatformEvent:
     """The runtime has asked for its first event, or never will."""
+    if phase == "restore":
+        return PlatformEvent("platform.restoreRuntimeDone", verdict.fields)
     record = {"initializationType": kind, "phase": phase, **verdict.fields}
     return PlatformEvent("platform.initRuntimeDone", record)
 
 
 def init_report(phase: InitPhase, kind: InitKind, verdict: Verdict, duration: Duration) -> PlatformEvent:
     """The initialisation is over, extensions included. Text only for one that failed or came ahead."""
+    if phase == "restore":
+        metrics = {**verdict.fields, "metrics": {"durationMs": _ms(duration)}}
+        return PlatformEvent(
+            "platform.restoreReport", metrics, (lines.restore_report(duration, verdict.words),)
+        )
     record = {
         "initializationType": kind,
         "phase": phase,
@@ -120,12 +135,15 @@ def report(request_id: str, verdict: Verdict, used: Used, trace_id: str) -> Plat
     most = min(used.most_mib, used.memory_mib)
     metrics = {
         "durationMs": _ms(used.duration),
-        "billedDurationMs": lines.billed_ms(used.duration, used.init),
+        "billedDurationMs": lines.billed_ms(used.duration, used.init, used.restore),
         "memorySizeMB": used.memory_mib,
         "maxMemoryUsedMB": most,
     }
     if used.init:
         metrics["initDurationMs"] = _ms(used.init)
+    if used.restore.took:
+        metrics["restoreDurationMs"] = _ms(used.restore.took)
+        metrics["billedRestoreDurationMs"] = used.restore.billed_ms
     record = {"requestId": request_id, **verdict.fields, "metrics": metrics, **_tracing(trace_id)}
     text = lines.report(
         request_id,
@@ -134,6 +152,7 @@ def report(request_id: str, verdict: Verdict, used: Used, trace_id: str) -> Plat
         used.memory_mib,
         most,
         "" if verdict.status == "success" else verdict.words,
+        used.restore,
     )
     return PlatformEvent("platform.report", record, (lines.end(request_id), text))
 
@@ -165,7 +184,13 @@ def level(event: PlatformEvent) -> Level:
     match event.type:
         case "platform.logsDropped":
             return "WARN"
-        case "platform.initRuntimeDone" | "platform.initReport" | "platform.runtimeDone":
+        case (
+            "platform.initRuntimeDone"
+            | "platform.initReport"
+            | "platform.runtimeDone"
+            | "platform.restoreRuntimeDone"
+            | "platform.restoreReport"
+        ):
             return "WARN" if failed else "DEBUG"
         case "platform.extension":
             return "INFO" if event.record["state"] in ("Registered", "Ready") else "WARN"

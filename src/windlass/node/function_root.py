@@ -77,7 +77,7 @@ def leave_server(kept: Sequence[tuple[str, str]]) -> None:
     _check(_libc.unshare(_CLONE_NEWNS), "mount namespace")
     _mount("tmpfs", "/tmp", _TMP, "tmpfs", "mode=1777")
     for source, path in kept:
-        _bind(Path(source), Path(path))
+        show_again(source, path)
 
 
 def furnish(code: str, opt: str, ephemeral_mib: int) -> None:
@@ -89,6 +89,16 @@ def furnish(code: str, opt: str, ephemeral_mib: int) -> None:
     if opt:
         _bind_at(f"{HIDDEN}/data/{opt}", "/opt")
     _mount("tmpfs", "/tmp", _REMOUNT | _TMP, "tmpfs", f"size={ephemeral_mib}m")
+
+
+def mount_tmp(size: int) -> None:
+    """Have an empty /tmp of so many bytes over what was there."""
+    _mount("tmpfs", "/tmp", _TMP, "tmpfs", f"mode=1777,size={size}")
+
+
+def show_again(source: str, path: str) -> None:
+    """Show below /tmp what another mount covers by now; `source` is where it can still be had."""
+    _bind(Path(source), Path(path))
 
 
 def enter_mounts(descriptor: int) -> None:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -30,6 +31,7 @@ from windlass.node.function_process import clear_marked, kill_group
 from windlass.node.function_root import RUNTIME_ROOT
 from windlass.node.function_settings import FunctionSettings
 from windlass.node.function_spawn import OPEN_FILES_MAX, libraries, python_command
+from windlass.node.function_templates import Template
 from windlass.node.function_users import Users, choose
 from windlass.node.runner import Watch
 from windlass.node.user_namespace import is_alone
@@ -53,6 +55,8 @@ class ForkLauncher:
     def __init__(self, data: Path, watch: Watch, spawn: Spawn, reap: Reap, means: Means) -> None:
         self.data = data
         self.nests = Nests(Setup(means.isolated, data, _shown()), means, watch, spawn, reap)
+        self.templates: dict[str, Template] = {}
+        """By the key of what they are a snapshot of."""
         self._proved = False
         self._sandboxes: set[ForkSandbox] = set()
 
@@ -61,7 +65,7 @@ class ForkLauncher:
 
     async def open(self, place: launcher.Place) -> ForkSandbox:
         await self._prove()
-        sandbox = ForkSandbox(self.nests, place, self.data, self._sandboxes.discard)
+        sandbox = ForkSandbox(self.nests, place, self.data, self.templates, self._sandboxes.discard)
         self._sandboxes.add(sandbox)
         return sandbox
 
@@ -86,8 +90,14 @@ class ForkSandbox:
     """Implements `Sandbox`. Its place is that of the first process that is started in it."""
 
     def __init__(
-        self, nests: Nests, asked: launcher.Place, data: Path, closed: Callable[[ForkSandbox], None]
+        self,
+        nests: Nests,
+        asked: launcher.Place,
+        data: Path,
+        templates: dict[str, Template],
+        closed: Callable[[ForkSandbox], None],
     ) -> None:
+        """`templates` are those of the launcher; one is added here if this is its place."""
         self._nests = nests
         self._asked = asked
         self._data = data
@@ -97,8 +107,30 @@ class ForkSandbox:
         self.opt = "" if asked.layers is None else "/opt" if isolated else str(asked.layers)
         self.runtime_root = RUNTIME_ROOT if isolated else str(SOURCES)
         self._place: Place | None = None
+        self._templates = templates
+        template = None if asked.template else templates.get(asked.snapshot)
+        self._restored = template if template is not None and template.network == asked.network else None
+        self._waiting: Nest | None = None
+        """The fork of that template, until its program is known."""
+        self._control: socket.socket | None = None
+        """Of the template that this is the place of, until it is one."""
+        self._template: Template | None = None
         self._turn = asyncio.Lock()
+        self._limited = False
         self._closed = False
+
+    @property
+    def restores(self) -> bool:
+        return self._restored is not None
+
+    def keep_snapshot(self) -> None:
+        if self._control is None or self._place is None or self._closed:
+            return  # what was executed and not forked cannot be forked from outside
+        template = Template(
+            self._asked.snapshot, self._asked.network, self._place, self._control, self._nests
+        )
+        self._template, self._control = template, None
+        self._templates[template.key] = template
 
     async def start(self, program: Program) -> Process:
         reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -154,7 +186,15 @@ class ForkSandbox:
         if self._closed:
             return
         self._closed = True
-        if self._place is not None:
+        if self._control is not None:
+            self._control.close()
+        if self._template is not None:
+            self._template.close()
+            if self._templates.get(self._template.key) is self._template:
+                del self._templates[self._template.key]
+        if self._waiting is not None:
+            self._nests.discard(self._waiting)
+        elif self._place is not None:
             self._nests.leave(self._place)
         self._told(self)
 
@@ -169,19 +209,39 @@ class ForkSandbox:
             raise OSError("the environment ends")
         if not nest.pid:
             return nest
-        networks = [] if self._asked.network is None else [os.open(self._asked.network, _READ)]
+        descriptors = self._descriptors(program, argv)
         try:
-            if not self._place.furnished and self._place.group is not None:
+            if not self._limited and self._place.group is not None:
                 self._place.group.limit(self._asked.memory_mib, self._asked.ephemeral_mib)
-            nest.tell(self._request(program, argv), [output, *networks])
-            self._place.furnished = True
+            nest.tell(self._request(program, argv), [output, *descriptors])
+            self._place.furnished = self._limited = True
         finally:
-            for network in networks:
-                os.close(network)
+            for descriptor in descriptors:
+                os.close(descriptor)
         return nest
+
+    def _descriptors(self, program: Program, argv: list[str]) -> list[int]:
+        """What goes with the request beside the output; see function_zygote.Request."""
+        if self.restores and program.python is not None:
+            return []
+        found = [] if self._asked.network is None else [os.open(self._asked.network, _READ)]
+        if self._is_template(program, argv):
+            self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._control.setblocking(False)
+            found.append(other.detach())
+        return found
+
+    def _is_template(self, program: Program, argv: list[str]) -> bool:
+        return self._asked.template and program.python is not None and not argv
 
     async def _nest(self, program: Program) -> tuple[Nest, list[str]]:
         """A child to be the program, and what it has to execute, if it need not only be forked."""
+        if self._restored is not None and self._place is None:
+            self._waiting = await self._restored.take()
+            self._place = self._waiting.place
+        if self._waiting is not None and program.python is not None:
+            nest, self._waiting = self._waiting, None
+            return nest, []
         python, argv = program.python, list(program.argv)
         if python is not None and not _reads_at_start(program.environment):
             try:
@@ -199,8 +259,9 @@ class ForkSandbox:
         assert self._place is not None
         isolated, asked = self._place.namespace >= 0, self._asked
         limits = {"NOFILE": OPEN_FILES_MAX, "CORE": 0}
-        if self._place.user >= 0:
-            limits["NPROC"] = PROCESSES_MAX
+        template = self._is_template(program, argv)
+        if self._place.user >= 0 and not (template and self._place.group is not None):
+            limits["NPROC"] = PROCESSES_MAX  # counts all of a user, and forks of a template have one together
         shows = isolated and not self._place.furnished
         return {
             "argv": argv,
@@ -212,6 +273,7 @@ class ForkSandbox:
             "code": os.path.relpath(asked.code, self._data) if shows else "",
             "opt": os.path.relpath(asked.layers, self._data) if shows and asked.layers else "",
             "ephemeral_mib": asked.ephemeral_mib,
+            "template": template,
         }
 
 

@@ -48,6 +48,7 @@ class SpawnSandbox:
     """Implements `Sandbox`: a directory to start in."""
 
     runtime_root = RUNTIME_ROOT
+    restores = False
 
     def __init__(self, place: Place) -> None:
         self._unit_id = place.unit_id
@@ -89,6 +90,9 @@ class SpawnSandbox:
 
     async def clear(self) -> None:
         await clear_marked(self._unit_id)
+
+    def keep_snapshot(self) -> None:
+        """What was started by a command cannot be forked from outside."""
 
     def freeze(self) -> bool:
         return False

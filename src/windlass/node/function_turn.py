@@ -12,19 +12,21 @@ from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, Duration, Instant
 from windlass.node import function_records as records
 from windlass.node.extensions_api import invoke_event
+from windlass.node.function_lines import Restore
 from windlass.node.function_outcome import Outcome, Told, verdict
-from windlass.node.function_records import PlatformEvent, Used
+from windlass.node.function_records import NO_RESTORE, PlatformEvent, Used
 from windlass.node.runtime_api import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One event, when it began and has to be over, and how long the initialisation for it took."""
+    """One event, when it began and has to be over, and how long the initialisation or restore for it took."""
 
     invoke: Invoke
     began: Instant
     deadline: Instant
     init: Duration
+    restore: Restore = NO_RESTORE
 
     def took(self, now: Instant) -> Duration:
         """How long it has run so far; never longer than it may."""
@@ -60,7 +62,7 @@ class Turn:
 
     def report(self, outcome: Outcome | None, memory_mib: int, most_mib: int, now: Instant) -> PlatformEvent:
         """`most_mib` is what was used of `memory_mib`."""
-        used = Used(self.took(now), self.init, memory_mib, most_mib)
+        used = Used(self.took(now), self.init, memory_mib, most_mib, self.restore)
         return records.report(self.invoke.request_id, verdict(outcome), used, self.invoke.trace_id)
 
     def result(self, said: Told, tail: bytes, most_mib: int, now: Instant) -> InvokeResult:

@@ -6,6 +6,7 @@ takes long to die, is never of the same user as a new one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ class Users:
         """`start`: any number; agents of one host that begin at different ones hardly ever meet."""
         self._ids = ids
         self._next = ids.first + start % (ids.last - ids.first + 1)
-        self._taken: set[int] = set()
+        self._taken: Counter[int] = Counter()
+        """How many environments have each: more than one only of one snapshot."""
 
     def take(self) -> int:
         """An id that nobody has. Raises NoUser."""
@@ -42,12 +44,19 @@ class Users:
             found = self._next
             self._next = found + 1 if found < self._ids.last else self._ids.first
             if found not in self._taken:
-                self._taken.add(found)
+                self._taken[found] = 1
                 return found
         raise NoUser(f"all user ids from {self._ids.first} to {self._ids.last} are in use")
 
+    def share(self, user: int) -> int:
+        """The id of an environment for one more that is restored from the same snapshot."""
+        self._taken[user] += 1
+        return user
+
     def give_back(self, user: int) -> None:
-        self._taken.discard(user)
+        self._taken[user] -= 1
+        if self._taken[user] <= 0:
+            del self._taken[user]
 
 
 def choose(uid_map: str, candidates: Sequence[Range]) -> Range | None:

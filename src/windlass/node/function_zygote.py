@@ -29,18 +29,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be a slow import
     from typing import Any, NoReturn
 
-    from windlass.node import function_bootstrap, function_root
+    from windlass.node import function_bootstrap, function_root, function_template
+    from windlass.node.function_wire import fail, receive
 else:  # they stand beside this file, and there is no package for the interpreters of functions
     import function_bootstrap
     import function_root
+    import function_template
+    from function_wire import fail, receive
 
 LIKE_THE_RUNTIME = ("datetime", "decimal", "http.client", "logging", "traceback", "urllib.parse", "warnings")
 """What AWS's own Python runtime has imported before it imports the handler, as far as it costs time."""
-REQUEST_BYTES_MAX = 256 * 1024
-DESCRIPTORS_MAX = 16
 DESCRIPTOR_MAX = 256
 """A server and its children have no higher ones: each is closed as soon as it is used."""
-NOT_STARTED = 127
 
 _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 4, 15, 38
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -64,7 +64,10 @@ class Place:
 
 
 class Request:
-    """What to be. Descriptors: the output, and perhaps a network namespace to be in."""
+    """What to be. Descriptors: the output, perhaps a network namespace to be in, and for a template
+
+    (function_template.py) the socket on which forks are asked for.
+    """
 
     def __init__(self, fields: dict[str, Any], descriptors: list[int]) -> None:
         self.argv: list[str] = fields["argv"]
@@ -80,6 +83,7 @@ class Request:
         self.opt: str = fields["opt"]
         self.ephemeral_mib: int = fields["ephemeral_mib"]
         self.output, *rest = descriptors
+        self.control = rest.pop() if fields["template"] else -1
         self.network = rest[0] if rest else -1
 
 
@@ -109,6 +113,11 @@ class Places:
         """Leave the host's file system. Raises OSError."""
         shown = [*setup["shown"], sys.prefix, sys.base_prefix]
         self._kept = function_root.enter(setup["data"], shown, setup["runtime"])
+
+    @property
+    def kept(self) -> list[str]:
+        """What is below /tmp and shown to all environments."""
+        return [path for _, path in self._kept]
 
     def make(self, place: Place) -> int:
         """Be in the environment's mount namespace; returns its descriptor if it is new, else -1."""
@@ -163,18 +172,6 @@ def warm() -> None:
             __import__(name)
 
 
-def receive(end: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """The next message and its descriptors; ends the process when there will be none."""
-    numbers = array.array("i")
-    room = socket.CMSG_SPACE(DESCRIPTORS_MAX * numbers.itemsize)
-    data, ancillary, _, _ = end.recvmsg(REQUEST_BYTES_MAX, room, socket.MSG_CMSG_CLOEXEC)
-    if not data:
-        os._exit(0)
-    for _, _, payload in ancillary:
-        numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
-    return json.loads(data), list(numbers)
-
-
 def send(control: socket.socket, answer: dict[str, Any], descriptor: int) -> None:
     """Raises nothing: an agent that is gone is noticed when it is listened to."""
     passed = (
@@ -198,11 +195,11 @@ def fork(
             namespace = -1 if places is None else places.make(place)
             pid = os.fork()
             if pid == 0:
-                wait(place, told)
+                wait(place, places, told)
             send(child_end, {"pid": pid}, namespace)
             os._exit(0)
         except OSError as error:
-            fail(place, error)
+            fail(place.socket, error)
     _, status = os.waitpid(between, 0)
     if status:
         return 0, -1
@@ -213,17 +210,7 @@ def fork(
     return json.loads(data)["pid"], numbers[0] if numbers else -1
 
 
-def fail(place: Place, error: BaseException) -> NoReturn:
-    """Say why, and end."""
-    number = error.errno if isinstance(error, OSError) else 0
-    name = getattr(error, "filename", None) or ""
-    try:
-        os.write(place.socket, json.dumps([number or 0, str(error), str(name)]).encode())
-    finally:
-        os._exit(NOT_STARTED)
-
-
-def wait(place: Place, told: tuple[Region, Region]) -> NoReturn:
+def wait(place: Place, places: Places | None, told: tuple[Region, Region]) -> NoReturn:
     """Be in the environment's groups, wait for what to be, and be that."""
     close_all_but([place.socket, *place.groups])
     told[0].write([os.fsencode(sys.executable), b"windlass spare environment"])
@@ -237,16 +224,31 @@ def wait(place: Place, told: tuple[Region, Region]) -> NoReturn:
         control.detach()  # open until there is nothing left to fail
         become(place, request, told)
     except Exception as error:
-        fail(place, error)
-    close_all_but([])
+        fail(place.socket, error)
+    hold = None
+    if request.control >= 0:
+        kept = places.kept if places is not None else None
+        hold = template(request, kept, told).hold
+    close_all_but([] if hold is None else [request.control])
     try:
-        function_bootstrap.main(request.libraries)
+        function_bootstrap.main(request.libraries, hold)
     except SystemExit as ending:
         leave(ending.code)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         leave(1)
     leave(0)
+
+
+def template(
+    request: Request, kept: list[str] | None, told: tuple[Region, Region]
+) -> function_template.Template:
+    """What this process is to be once it is initialised."""
+
+    def shown(environment: dict[str, str]) -> None:
+        show(request.title, environment, told)
+
+    return function_template.Template(request.control, request.environment, kept, shown)
 
 
 def close_all_but(kept: list[int]) -> None:
@@ -266,7 +268,7 @@ def become(place: Place, request: Request, told: tuple[Region, Region]) -> None:
     for name, value in request.limits.items():
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
     if place.user >= 0:
-        give_up_rights(place.user)
+        give_up_rights(place.user, alone=request.control >= 0)
     for number in (1, 2):
         os.dup2(request.output, number)
     os.chdir(request.directory)
@@ -276,7 +278,7 @@ def become(place: Place, request: Request, told: tuple[Region, Region]) -> None:
     os.environ.clear()
     os.environ.update(request.environment)
     time.tzset()
-    show(request, told)
+    show(request.title, request.environment, told)
 
 
 def open_streams() -> None:
@@ -304,12 +306,18 @@ def leave(code: Any) -> NoReturn:
     os._exit((code or 0) & 0xFF)
 
 
-def give_up_rights(user: int) -> None:
-    """Be that user, of a group of its own, and nobody else ever again (no set-user-id program helps)."""
+def give_up_rights(user: int, *, alone: bool) -> None:
+    """Be that user, of a group of its own, and nobody else ever again (no set-user-id program helps).
+
+    `alone`: in a user namespace of its own, as templates are.
+    """
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
+    if alone:
+        function_template.enter_user_namespace(user)
+    else:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     prctl(_PR_SET_DUMPABLE, 1)  # its own /proc/self stays its own
 
 
@@ -319,10 +327,10 @@ def prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number), f"prctl {option}")
 
 
-def show(request: Request, told: tuple[Region, Region]) -> None:
+def show(title: str, variables: dict[str, str], told: tuple[Region, Region]) -> None:
     """Let /proc show this process as what it is."""
     arguments, environment = told
-    arguments.write([os.fsencode(word) for word in (sys.executable, request.title)])
-    environment.write([os.fsencode(f"{name}={value}") for name, value in request.environment.items()])
-    name = ctypes.create_string_buffer(os.fsencode(request.title[:15]))
+    arguments.write([os.fsencode(word) for word in (sys.executable, title)])
+    environment.write([os.fsencode(f"{name}={value}") for name, value in variables.items()])
+    name = ctypes.create_string_buffer(os.fsencode(title[:15]))
     prctl(_PR_SET_NAME, ctypes.addressof(name))

@@ -4,7 +4,7 @@ One listener on loopback per environment, so that the port alone says which envi
 know only host and port). Decides the order of calls by a table; knows nothing of processes, logs or time.
 Wording and status codes are those of the service's own agent; docs/aws/lambda.md section "Runtime API".
 A streamed response goes on as it comes if its caller wants that (response_streams.py), else it is collected.
-Known gap: no Restore API.
+The Restore API (SnapStart) is what AWS's runtime clients call; it is in no reference of AWS's.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ RUNTIME_MOVES: Moves = {
     ("Running", "InvocationResponse"): "RuntimeResponseSentState",
     ("Running", "InvocationErrorResponse"): "RuntimeResponseSentState",
     ("RuntimeResponseSentState", "Ready"): "Ready",
+    ("Started", "RestoreReady"): "RestoreReady",
+    ("RestoreReady", "Ready"): "Ready",
+    ("RestoreReady", "RestoreError"): "RestoreError",
+    ("Started", "RestoreError"): "RestoreError",
 }
 """The service's names. Ready in Running: a runtime that asks again in mid-event is given the event again."""
 ERROR_TYPE = b"lambda-runtime-function-error-type"
@@ -58,6 +62,8 @@ _RESPONSES = {"response": "InvocationResponse", "error": "InvocationErrorRespons
 _METHODS = {
     _PREFIX + "/runtime/invocation/next": "GET",
     _PREFIX + "/runtime/init/error": "POST",
+    _PREFIX + "/runtime/restore/next": "GET",
+    _PREFIX + "/runtime/restore/error": "POST",
     _PREFIX + "/ping": "GET",
 }
 OK = b'{"status":"OK"}\n'
@@ -85,7 +91,11 @@ class Environment(Protocol):
 
     def failed(self, request_id: str, payload: bytes, error_type: str) -> None: ...
 
-    def init_failed(self, payload: bytes, error_type: str) -> None: ...
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        """Its initialisation failed, or what it did after it was restored."""
+
+    def may_be_snapshot(self) -> bool:
+        """The runtime is initialised, and asks to be told when it was restored. True: it has been."""
 
     def stream(self) -> ResponseStream | None:
         """Where the response of the event at hand goes piece by piece; None: its caller wants it whole."""
@@ -183,7 +193,11 @@ class RuntimeApi:
             case ("GET", "/2018-06-01/runtime/invocation/next"):
                 self._next(connection)
             case ("POST", "/2018-06-01/runtime/init/error"):
-                self._init_error(request, connection)
+                self._begin_error("InitError", request, connection)
+            case ("GET", "/2018-06-01/runtime/restore/next"):
+                self._restore_next(connection)
+            case ("POST", "/2018-06-01/runtime/restore/error"):
+                self._begin_error("RestoreError", request, connection)
             case ("GET", "/2018-06-01/ping"):
                 connection.write(200, b"pong", content_type="text/plain")
             case ("POST", path) if match := _INVOCATION.fullmatch(path):
@@ -265,8 +279,13 @@ class RuntimeApi:
             connection.write(202, OK)
             self._environment.responded(request_id, bytes(request.body))
 
-    def _init_error(self, request: Request, connection: Connection) -> None:
-        if self._moves("InitError", connection):
+    def _restore_next(self, connection: Connection) -> None:
+        """A template never gets an answer: what is forked from it is another environment's."""
+        if self._moves("RestoreReady", connection) and self._environment.may_be_snapshot():
+            connection.write(200, b"")
+
+    def _begin_error(self, event: str, request: Request, connection: Connection) -> None:
+        if self._moves(event, connection):
             connection.write(202, OK)
             self._environment.init_failed(bytes(request.body or b""), error_type(request.header(ERROR_TYPE)))
 

@@ -32,6 +32,7 @@ from windlass.node.network.plain import PlainNetworks
 from windlass.node.runner import Seat
 from windlass.node.taps import NoTap
 
+SNAP_START = (("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),)
 TARGET = LogTarget("123456789012", "eu-west-1", "/aws/lambda/f", "2026/01/01/[$LATEST]abc")
 
 
@@ -94,6 +95,8 @@ class World:
         runtime: str = "python3.11",
         layers: Sequence[Mapping[str, str]] = (),
         ahead: bool = False,
+        snapshot: str = "",
+        template: bool = False,
     ) -> str:
         """Start an environment with these files ({"app.py": source}); returns its unit id."""
         self.count += 1
@@ -107,10 +110,13 @@ class World:
             memory_mib=memory_mib,
             timeout_s=timeout_s,
             init_timeout_s=init_timeout_s,
-            environment=(("AWS_LAMBDA_FUNCTION_NAME", "f"), *environment),
+            environment=(("AWS_LAMBDA_FUNCTION_NAME", "f"), *SNAP_START[: bool(snapshot)], *environment),
             log=TARGET,
             layers=tuple(self._layer(f"{unit_id}-{i}", layer) for i, layer in enumerate(layers)),
             ahead=ahead,
+            snapshot=snapshot,
+            template=template,
+            restore_timeout_s=init_timeout_s,
         )
         self.host.start(UnitSpec(unit_id=unit_id, kind="function", function=function))
         return unit_id

@@ -38,6 +38,7 @@ from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import TABLES
 from windlass.services.lambda_.preparing import Preparing
 from windlass.services.lambda_.provisioning import Provisioning
+from windlass.services.lambda_.snapshots import Snapshots
 from windlass.services.lambda_.sources.controller import Sources
 from windlass.services.lambda_.sources.model import MAPPINGS
 from windlass.services.lambda_.streaming import Streams
@@ -56,6 +57,8 @@ def start(plane: Plane) -> Sequence[object]:
     sources = Sources(plane, invoker, measuring)
     letters = Letters(plane, measuring)
     provisioning = Provisioning(plane, controller.environments)
+    snapshots = Snapshots(plane, controller.environments, controller.look)
+    controller.needs_at_last = snapshots.needs
     controller.needs.append(Preparing(plane, code, controller.look).needs)
     controller.start()
     sources.start()
@@ -64,6 +67,7 @@ def start(plane: Plane) -> Sequence[object]:
     plane.spawn.start("lambda.letters", letters.loop.run())
     plane.spawn.start("lambda.metrics", measuring.loop.run())
     plane.spawn.start("lambda.provisioned", provisioning.loop.run())
+    plane.spawn.start("lambda.snapshots", snapshots.loop.run())
     usage = CodeUsage(plane.store, plane.quotas)
     running = (controller, invoker, events, sources, cold_starts, measuring)
     return (*running, code, usage, Downloads(plane, code), Streams(plane, invoker))
@@ -71,8 +75,8 @@ def start(plane: Plane) -> Sequence[object]:
 
 _QUEUES_ONLY = "SQS queues only; no provisioned mode, no customer keys; what the role may do is not checked"
 _CONFIGURATION = (
-    "Architectures and TracingConfig are stored only; the role is not checked; refused: "
-    "IPv6 in VPCs, file systems, SnapStart"
+    "Architectures and TracingConfig are stored only; the role is not checked; SnapStart for Python 3.12 "
+    "and later, by forks; refused: IPv6 in VPCs, file systems"
 )
 _DESTINATIONS = (
     "destinations are SQS queues, Lambda functions and event buses; SNS topics and S3 buckets are refused; "

@@ -21,10 +21,11 @@ from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.pool import Warm
 from windlass.services.lambda_.target import Target
 
-PHASES = ("routing", "placement", "code", "network", "sandbox", "runtime", "init")
+PHASES = ("routing", "placement", "code", "network", "sandbox", "runtime", "init", "restore")
 """In the order of their time: admission and choice of an environment; a node; fetching and unpacking the
 
-package; the way into its VPC; the isolated process; the language's runtime; the user's own initialisation.
+package; the way into its VPC; the isolated process; the language's runtime; the user's own initialisation, or
+in place of these two what goes on from a snapshot.
 """
 KEPT_PER_FUNCTION = 100
 """Ours: enough for percentiles that mean something, some 30 KB a function."""
@@ -99,7 +100,9 @@ def anatomy(
     node did while messages were on their way is counted there, so placement is at least 0.
     """
     placement = max(0, waited - routing - network - node.total)
-    return (routing, placement, node.code, network + node.network, node.sandbox, node.runtime, node.init)
+    network += node.network
+    begun = (node.sandbox, node.runtime, node.init, node.restore)
+    return (routing, placement, node.code, network, *begun)
 
 
 class ColdStarts:

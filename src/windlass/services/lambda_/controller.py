@@ -52,6 +52,8 @@ class Controller:
         self._vpc = VpcConnections(plane, self._wake_changing)
         self.needs: list[Needs] = [self._vpc.needs]
         """What functions and versions wait for beside the profile's delay; added to before `start`."""
+        self.needs_at_last: Needs = lambda row, now: Ready()
+        """What is asked only when all else is there; set before `start`."""
         self._ready_after = seconds(plane.quotas.delay_s("lambda.function_ready"))
         period = max(SECOND // 4, min(RECLAIM_PERIOD, self._idle // 4))
         self._reclaim = Loop("lambda.idle", plane.clock, plane.journal, self._reclaim_pass, period=period)
@@ -138,7 +140,8 @@ class Controller:
     def _readiness(self, row: Function | Version, now: Instant) -> Readiness:
         due = row.waits_since + self._ready_after
         parts: list[Readiness] = [Ready() if due <= now else Wait(due)]
-        return together([*parts, *(needs(row, now) for needs in self.needs)])
+        found = together([*parts, *(needs(row, now) for needs in self.needs)])
+        return self.needs_at_last(row, now) if isinstance(found, Ready) else found
 
     def _clean_up(self, unit_ids: list[str]) -> None:
         """Delete the rows of environments that ended, stop those that nobody wants."""

@@ -27,6 +27,7 @@ def configuration(function: Function, qualifier: str = "", *, states: bool = Tru
         "RevisionId": function.revision_id,
         "Version": LATEST,
         **_settings(function.name, function.wanted),
+        "SnapStart": _snap_start(function.wanted),
     }
     if states:
         described |= _state(function)
@@ -44,6 +45,7 @@ def version(row: Version, qualifier: str = "", *, states: bool = True) -> Result
         "RevisionId": row.revision_id,
         "Version": number,
         **_settings(row.function, row.settings),
+        "SnapStart": _snap_start(row.settings, published=True),
     }
     if states:
         described |= _state(row)
@@ -110,7 +112,6 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
         "TracingConfig": {"Mode": settings.tracing},
         "Architectures": [settings.architecture],
         "EphemeralStorage": {"Size": settings.ephemeral_mib},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": described_logging(settings, log_group(name, settings)),
     }
     if settings.vpc is not None:
@@ -136,6 +137,12 @@ def _settings(name: str, settings: Settings) -> dict[str, Any]:
     if settings.dead_letter:
         described["DeadLetterConfig"] = {"TargetArn": settings.dead_letter}
     return described
+
+
+def _snap_start(settings: Settings, *, published: bool = False) -> dict[str, str]:
+    """SnapStartResponse: on for published versions of a function that asks for it."""
+    applies = "PublishedVersions" if settings.snap_start else "None"
+    return {"ApplyOn": applies, "OptimizationStatus": "On" if settings.snap_start and published else "Off"}
 
 
 def _state(row: Function | Version) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from windlass.aws.calls import Principal
 from windlass.aws.credentials import Credentials, issue
+from windlass.fleet.function_messages import RESTORE_FAILURE, RESTORE_TIMEOUT
 from windlass.fleet.model import NODES, UNITS, Node, Unit
 from windlass.fleet.networks import Interface, Network
 from windlass.kernel.clock import SECOND, Duration
@@ -21,11 +22,11 @@ from windlass.kernel.store import Change, Transaction
 from windlass.services.lambda_ import roles
 from windlass.services.lambda_.code import CodeStore
 from windlass.services.lambda_.find import served_generation
-from windlass.services.lambda_.limits import CREDENTIALS_LIFE, START_WAIT
-from windlass.services.lambda_.model import ENVIRONMENTS, Environment
+from windlass.services.lambda_.limits import CREDENTIALS_LIFE, START_WAIT, TEMPLATE_CREDENTIALS_LIFE
+from windlass.services.lambda_.model import ENVIRONMENTS, Environment, Settings
 from windlass.services.lambda_.pool import Pool, Warm
 from windlass.services.lambda_.target import Target
-from windlass.services.lambda_.unit import OWNER, environment_unit
+from windlass.services.lambda_.unit import OWNER, EnvironmentKind, environment_unit
 from windlass.services.lambda_.vpc import VpcConnections
 from windlass.services.plane import Plane
 
@@ -76,7 +77,8 @@ class Environments:
             role_id = await self._role_id(target)
             with self._plane.store.transact() as tx:
                 network = self._vpc.shared(tx, target) if own is None else Network("awsvpc", own)
-                unit = self._put(tx, target, unit_id, role_id, network)
+                node_id = self._node_of_template(target)
+                unit = self._put(tx, target, unit_id, role_id, network, node_id=node_id)
             async with asyncio.timeout(START_WAIT / SECOND):
                 unit = await started
         except TimeoutError:
@@ -89,7 +91,7 @@ class Environments:
         finally:
             del self._starting[unit_id]
         if unit.state in ENDED:
-            raise _no_environment(unit.why or (unit.observed.reason if unit.observed else ""))
+            raise _not_begun(unit)
         warm = Warm(unit_id, unit.node_id, target.generation, unit.created_at, attached)
         self.pool(target.pool).started(warm)
         return warm
@@ -105,12 +107,12 @@ class Environments:
             with self._plane.store.transact() as tx:
                 network = self._vpc.shared(tx, target)
                 for unit_id in unit_ids:
-                    self._put(tx, target, unit_id, role_id, network, provisioned=True)
+                    self._put(tx, target, unit_id, role_id, network, "provisioned")
             return
         for unit_id in unit_ids:
             with self._plane.store.transact() as tx:
                 interface = self._vpc.own(tx, target, unit_id)
-                tx[ENVIRONMENTS].put(self._row(target, unit_id, interface.id, provisioned=True))
+                tx[ENVIRONMENTS].put(self._row(target, unit_id, interface.id, "provisioned"))
             self._attaching.add(unit_id)
             work = self._provision_attached(target, unit_id, role_id, interface)
             self._plane.spawn.start(f"lambda attach {unit_id}", work)
@@ -123,12 +125,33 @@ class Environments:
             if unit_id not in self.unwanted:
                 with self._plane.store.transact() as tx:
                     network = Network("awsvpc", interface)
-                    self._put(tx, target, unit_id, role_id, network, provisioned=True)
+                    self._put(tx, target, unit_id, role_id, network, "provisioned")
         except Retry as error:  # the log takes no writes: without a unit the row is cleaned up
             self._plane.journal.note("lambda", unit_id, "not provisioned", error.why)
         finally:
             self._attaching.discard(unit_id)
             self._wake(unit_id)
+
+    def takes_snapshots(self, settings: Settings) -> bool:
+        """Whether environments with these can be restored from a snapshot: they need its network."""
+        return settings.snap_start and not self._vpc.attaches(settings)
+
+    async def make_template(self, target: Target) -> None:
+        """Start what environments of the target are to be restored from. Raises Fault as `provision`."""
+        role_id = await self._role_id(target)
+        with self._plane.store.transact() as tx:
+            network = self._vpc.shared(tx, target)
+            self._put(tx, target, self._ids.hex(32), role_id, network, "template")
+
+    def _node_of_template(self, target: Target) -> str:
+        """Where the target's template is; "" when there is none, or that node has no session."""
+        store = self._plane.store
+        for row in store[ENVIRONMENTS].by("template", target.pool):
+            unit = store[UNITS].get(row.unit_id)
+            node = None if unit is None else store[NODES].get(unit.node_id)
+            if unit is not None and unit.state == "running" and node is not None and node.connected:
+                return unit.node_id
+        return ""
 
     def retire(self, row: Environment) -> None:
         """Have it stopped, one with an event when that is over."""
@@ -193,8 +216,8 @@ class Environments:
             served = served_generation(store, row.pool)
             useful = row.endpoint == self._plane.calls.endpoint and served is not None
             useful = useful and unit is not None and unit.state not in ENDED and unit.desired == "run"
-            if useful and row.provisioned:
-                continue  # provisioning.py takes it over
+            if useful and (row.provisioned or row.template):
+                continue  # provisioning.py or snapshots.py takes it over
             if useful and unit is not None and unit.state == "running":
                 warm = Warm(row.unit_id, unit.node_id, row.generation, row.created_at)
                 self.pool(row.pool).adopt(warm, now)
@@ -208,11 +231,12 @@ class Environments:
         unit_id: str,
         role_id: str,
         network: Network,
-        *,
-        provisioned: bool = False,
+        kind: EnvironmentKind = "on-demand",
+        node_id: str = "",
     ) -> Unit:
         now = self._plane.clock.now()
-        credentials = self._credentials(tx, target, role_id)
+        life = TEMPLATE_CREDENTIALS_LIFE if kind == "template" else CREDENTIALS_LIFE
+        credentials = self._credentials(tx, target, role_id, life)
         unit = environment_unit(
             target,
             unit_id,
@@ -220,15 +244,16 @@ class Environments:
             network=network,
             path_of=self._code.file,
             now=now,
-            provisioned=provisioned,
+            kind=kind,
+            node_id=node_id,
         )
         interface_id = "" if network.interface is None else network.interface.id
-        row = self._row(target, unit_id, interface_id, provisioned=provisioned)
+        row = self._row(target, unit_id, interface_id, kind)
         tx[ENVIRONMENTS].put(replace(row, access_key=credentials.access_key))
         return tx[UNITS].put(unit)
 
     def _row(
-        self, target: Target, unit_id: str, interface_id: str, *, provisioned: bool = False
+        self, target: Target, unit_id: str, interface_id: str, kind: EnvironmentKind = "on-demand"
     ) -> Environment:
         vpc = target.settings.vpc
         return Environment(
@@ -239,11 +264,12 @@ class Environments:
             created_at=self._plane.clock.now(),
             version=target.version,
             interface_id=interface_id,
-            provisioned=provisioned,
+            provisioned=kind == "provisioned",
             own_vpc=vpc.vpc_id if vpc is not None and self._vpc.attaches(target.settings) else "",
+            template=kind == "template",
         )
 
-    def _credentials(self, tx: Transaction, target: Target, role_id: str) -> Credentials:
+    def _credentials(self, tx: Transaction, target: Target, role_id: str, life: Duration) -> Credentials:
         """A session of the execution role, named like the function, as AWS does it."""
         now, name = self._plane.clock.now(), target.function.name
         account, _ = roles.parts(target.settings.role)
@@ -255,7 +281,7 @@ class Environments:
             arn=roles.session_arn(target.settings.role, name),
             user_id=f"{role_id}:{name}",
             now=now,
-            expires_at=now + CREDENTIALS_LIFE,
+            expires_at=now + life,
         )
 
     async def _role_id(self, target: Target) -> str:
@@ -285,6 +311,20 @@ class Environments:
         for waiter in self._connecting.pop(node.id, ()):
             if not waiter.done():
                 waiter.set_result(None)
+
+
+_NOT_RESTORED = {
+    RESTORE_FAILURE: "The runtime hook that runs after a restore failed. See the function's log.",
+    RESTORE_TIMEOUT: "Lambda couldn't restore the snapshot within the timeout limit.",
+}
+"""By the reason of the environment's end, which is the error's code; wording unverified."""
+
+
+def _not_begun(unit: Unit) -> Fault:
+    reason = unit.observed.reason if unit.observed else ""
+    if reason in _NOT_RESTORED:
+        return Fault(reason, _NOT_RESTORED[reason])
+    return _no_environment(unit.why or reason)
 
 
 def _no_environment(why: str, waited_s: int = 0) -> Fault:

@@ -21,7 +21,7 @@ from windlass.services.lambda_.find import put_row, version_at
 from windlass.services.lambda_.limits import ENVIRONMENT_LIFE
 from windlass.services.lambda_.measuring import Measuring, subject_of
 from windlass.services.lambda_.model import Function, Version
-from windlass.services.lambda_.names import not_ready
+from windlass.services.lambda_.names import not_ready, snapshot_not_ready
 from windlass.services.lambda_.pool import Warm
 from windlass.services.lambda_.recursion import RUNS_MAX, mark_of, one_more, runs, stopped
 from windlass.services.lambda_.target import Target, latest, published
@@ -74,7 +74,8 @@ class Invoker:
         row = version or function
         if row.state == "Inactive":
             self._restore(row)
-            raise not_ready()
+            restored = version is not None and version.settings.snap_start
+            raise snapshot_not_ready() if restored else not_ready()
         return latest(function, qualifier) if version is None else published(function, version, qualifier)
 
     def _restore(self, row: Function | Version) -> None:

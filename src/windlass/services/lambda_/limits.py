@@ -46,6 +46,8 @@ INIT_S_MAX = 10
 """Initialisation on demand; Lambda developer guide, "Lambda execution environment"."""
 AHEAD_INIT_S_MIN = 130
 """Initialisation ahead of events, or the function's timeout if that is longer; same page."""
+RESTORE_S_MAX = 10
+"""From a snapshot until it takes an event, hooks included; same page."""
 PROVISIONED_STARTING_MAX = 100
 """Environments of one function that are initialised ahead at once. Ours: hosts are finite."""
 PROVISIONED_PAUSE: Duration = SECOND
@@ -59,6 +61,8 @@ ENVIRONMENT_LIFE: Duration = 4 * HOUR
 """An environment is replaced after so long, even if busy; undocumented, "a few hours"."""
 CREDENTIALS_LIFE: Duration = 12 * HOUR
 """Longer than an environment lives; the longest session of a role (STS AssumeRole)."""
+TEMPLATE_CREDENTIALS_LIFE: Duration = 10 * 365 * 24 * HOUR
+"""Clients that a snapshot's initialisation made use its session; that ends with the snapshot."""
 START_WAIT: Duration = 60 * SECOND
 """How long an invocation waits for a new environment. Ours: AWS names none."""
 

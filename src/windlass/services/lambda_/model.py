@@ -74,6 +74,8 @@ class Settings:
     application_log_level: str = ""
     system_log_level: str = ""
     """Levels are empty unless the format is JSON."""
+    snap_start: bool = False
+    """Versions of it are restored from snapshots: SnapStart, ApplyOn PublishedVersions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,8 @@ class Environment:
     provisioned: bool = False
     own_vpc: str = ""
     """The VPC in which that interface is its own; "" when it is shared."""
+    template: bool = False
+    """It is the snapshot of its version, and takes no events (SnapStart)."""
 
     @property
     def pool(self) -> str:
@@ -262,8 +266,9 @@ class Environment:
 
 
 def _at_rest(row: Function | Version) -> bool | None:
-    """Active, and with something outside that can be taken back: a VPC's interfaces, an image's copies."""
-    outside = row.has_vpc or row.shown.image is not None
+    """Active, and with something to take back: a VPC's interfaces, an image's copies, a snapshot."""
+    snapshot = isinstance(row, Version) and row.settings.snap_start
+    outside = row.has_vpc or row.shown.image is not None or snapshot
     return True if row.state == "Active" and not row.changing and outside else None
 
 
@@ -290,6 +295,7 @@ VERSIONS: Table[Version] = Table(
         "changing": Index(of=lambda v: True if v.changing else None),
         "idle": Index(of=_at_rest, order=lambda v: v.idle_since),
         "vpc": Index(of=lambda v: True if v.has_vpc else None),
+        "snap_start": Index(of=lambda v: True if v.settings.snap_start else None),
     },
 )
 ALIASES: Table[Alias] = Table(
@@ -307,6 +313,7 @@ ENVIRONMENTS: Table[Environment] = Table(
         "interface": Index(of=lambda environment: environment.interface_id or None),
         "own_vpc": Index(of=lambda environment: environment.own_vpc or None),
         "provisioned": Index(of=lambda environment: environment.uid if environment.provisioned else None),
+        "template": Index(of=lambda environment: environment.pool if environment.template else None),
     },
 )
 OF_A_FUNCTION: tuple[Table[Any], ...] = (

@@ -96,6 +96,16 @@ def not_active(state: str) -> Fault:
     return Fault("ResourceConflictException", _NOT_NOW.format(state))
 
 
+def snapshot_not_ready() -> Fault:
+    """For an invocation of a version with SnapStart that is Pending, or was Inactive (Lambda API, Invoke)."""
+    return Fault(
+        "SnapStartNotReadyException",
+        "Lambda is initializing your function. It will be ready to invoke once your function state becomes "
+        "ACTIVE.",
+        status=409,
+    )
+
+
 def not_ready() -> Fault:
     """For an invocation of an Inactive function (Lambda API reference, Invoke)."""
     return Fault(

@@ -13,6 +13,7 @@ from typing import Any
 
 from windlass.aws.calls import Params
 from windlass.kernel.faults import Fault
+from windlass.services.lambda_ import snap_start
 from windlass.services.lambda_.destinations import dead_letter_problem
 from windlass.services.lambda_.limits import (
     ENVIRONMENT_BYTES_MAX,
@@ -44,8 +45,6 @@ def refuse_absent(params: Params) -> None:
     for member, what in _ABSENT.items():
         if asks(params.get(member)):
             raise invalid(f"Windlass does not have {what} for Lambda functions yet: leave out {member}")
-    if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise invalid("Windlass does not have SnapStart yet: leave it out, or use ApplyOn None")
 
 
 def refuse_foreign_code(code: Params) -> None:
@@ -100,7 +99,7 @@ def updated(settings: Settings, params: Params) -> Settings:
         given: Mapping[str, str] = params["Environment"].get("Variables") or {}
         check_environment(given)
         environment = tuple(sorted(given.items()))
-    return replace(
+    found = replace(
         with_logging(settings, params.get("LoggingConfig", {})),
         runtime=runtime,
         role=params.get("Role", settings.role),
@@ -113,7 +112,16 @@ def updated(settings: Settings, params: Params) -> Settings:
         ephemeral_mib=params.get("EphemeralStorage", {}).get("Size", settings.ephemeral_mib),
         tracing=params.get("TracingConfig", {}).get("Mode", settings.tracing),
         dead_letter=_dead_letter(params.get("DeadLetterConfig", {}).get("TargetArn", settings.dead_letter)),
+        snap_start=_snap_start(params, settings),
     )
+    snap_start.check(found)
+    return found
+
+
+def _snap_start(params: Params, settings: Settings) -> bool:
+    if "SnapStart" not in params:
+        return settings.snap_start
+    return bool(params["SnapStart"].get("ApplyOn", "None") == "PublishedVersions")
 
 
 def _dead_letter(target: str) -> str:

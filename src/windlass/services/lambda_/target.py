@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windlass.services.lambda_.model import LATEST, Alias, Function, Settings, Version, pool_key
-from windlass.services.lambda_.names import not_active
+from windlass.services.lambda_.names import not_active, snapshot_not_ready
 
 PUBLISHED_GENERATION = 1
 """Of every published version: its settings never change, so its environments are never out of date."""
@@ -48,6 +48,8 @@ def latest(function: Function, qualifier: str = "") -> Target:
 
 def published(function: Function, version: Version, qualifier: str) -> Target:
     """A published version of the function. Raises the fault of one that is not ready yet."""
+    if version.state == "Pending" and version.settings.snap_start:
+        raise snapshot_not_ready()
     if version.state != "Active":
         raise not_active(version.state)
     return Target(function, str(version.number), version.settings, PUBLISHED_GENERATION, qualifier)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 from windlass.aws.credentials import Credentials
 from windlass.fleet.function_messages import FunctionImage, Package
@@ -15,11 +16,18 @@ from windlass.fleet.model import Unit
 from windlass.fleet.networks import Network
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.lambda_.describe import log_group
-from windlass.services.lambda_.limits import AHEAD_INIT_S_MIN, INIT_S_MAX, MEMORY_MIB_PER_VCPU
-from windlass.services.lambda_.model import Settings
+from windlass.services.lambda_.limits import (
+    AHEAD_INIT_S_MIN,
+    INIT_S_MAX,
+    MEMORY_MIB_PER_VCPU,
+    RESTORE_S_MAX,
+)
+from windlass.services.lambda_.model import LATEST, Settings
 from windlass.services.lambda_.target import Target
 
 OWNER = "lambda"
+EnvironmentKind: TypeAlias = Literal["on-demand", "provisioned", "template"]
+"""A template is the snapshot that others are restored from; it takes no events (snap_start.py)."""
 _CPU_UNITS_PER_VCPU = 1024
 
 
@@ -31,13 +39,15 @@ def environment_unit(
     path_of: Callable[[str], str],
     network: Network,
     now: Instant,
-    provisioned: bool = False,
+    kind: EnvironmentKind = "on-demand",
+    node_id: str = "",
 ) -> Unit:
-    """The unit that is one environment of the target; a provisioned one is initialised ahead of events.
+    """The unit that is one environment of the target; only on demand it is initialised for an event.
 
-    `path_of` tells a package's file by its SHA-256.
+    `path_of` tells a package's file by its SHA-256. `node_id` is where it has to be, "" anywhere.
     """
     function, settings = target.function, target.settings
+    snapshot, ahead = snapshot_key(target), kind == "provisioned"
     log = LogTarget(
         account=function.account,
         region=function.region,
@@ -51,14 +61,17 @@ def environment_unit(
         runtime=settings.runtime,
         memory_mib=settings.memory_mib,
         timeout_s=settings.timeout_s,
-        init_timeout_s=max(AHEAD_INIT_S_MIN, settings.timeout_s) if provisioned else INIT_S_MAX,
-        environment=variables(target, credentials, log, provisioned=provisioned),
+        init_timeout_s=max(AHEAD_INIT_S_MIN, settings.timeout_s) if ahead or snapshot else INIT_S_MAX,
+        environment=variables(target, credentials, log, provisioned=ahead),
         log=log,
         image=_image(settings),
         layers=tuple(Package(layer.code_sha256, path_of(layer.code_sha256)) for layer in settings.layers),
-        ahead=provisioned,
+        ahead=ahead,
         ephemeral_mib=settings.ephemeral_mib,
         system_log_level=settings.system_log_level,
+        snapshot=snapshot,
+        template=kind == "template",
+        restore_timeout_s=RESTORE_S_MAX if snapshot else 0,
     )
     return Unit(
         id=unit_id,
@@ -69,7 +82,13 @@ def environment_unit(
         cpu_units=max(1, settings.memory_mib * _CPU_UNITS_PER_VCPU // MEMORY_MIB_PER_VCPU),
         memory_mib=settings.memory_mib,
         created_at=now,
+        bound_to=node_id,
     )
+
+
+def snapshot_key(target: Target) -> str:
+    """What its environments are restored from; "" where that is nothing."""
+    return target.pool if target.settings.snap_start and target.version != LATEST else ""
 
 
 def _image(settings: Settings) -> FunctionImage | None:
@@ -104,9 +123,12 @@ def variables(
         "AWS_LAMBDA_FUNCTION_VERSION": target.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mib),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if provisioned else "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": log.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log.stream,
     }
+    if snapshot_key(target):  # AWS leaves the log's variables out: they would be the snapshot's
+        fixed["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
+    else:
+        fixed["AWS_LAMBDA_LOG_GROUP_NAME"] = log.group
+        fixed["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
     if settings.log_format == "JSON":
         fixed["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         fixed["AWS_LAMBDA_LOG_LEVEL"] = settings.application_log_level

@@ -24,9 +24,9 @@ PHASES = StartPhases(code=1, network=2, sandbox=3, runtime=4, init=5)
 @pytest.mark.parametrize(
     ("waited", "routing", "network", "found"),
     [
-        (20, 1, 0, (1, 4, 1, 2, 3, 4, 5)),
-        (120, 1, 100, (1, 4, 1, 102, 3, 4, 5)),
-        (10, 1, 0, (1, 0, 1, 2, 3, 4, 5)),  # it began before its event came
+        (20, 1, 0, (1, 4, 1, 2, 3, 4, 5, 0)),
+        (120, 1, 100, (1, 4, 1, 102, 3, 4, 5, 0)),
+        (10, 1, 0, (1, 0, 1, 2, 3, 4, 5, 0)),  # it began before its event came
     ],
 )
 def test_the_rest_is_placement(waited: int, routing: int, network: int, found: tuple[int, ...]) -> None:
@@ -41,7 +41,7 @@ def test_phases_add_up_to_the_wait(waited: int, routing: int) -> None:
 def test_a_segment_has_its_phases_end_to_end() -> None:
     """X-Ray's shape: subsegments follow each other, the event last; no empty ones."""
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
-    phases = (MILLISECOND, 0, 0, 0, 2 * MILLISECOND, 0, SECOND)
+    phases = (MILLISECOND, 0, 0, 0, 2 * MILLISECOND, 0, SECOND, 0)
     start = ColdStart(arn, "$LATEST", "0" * 32, "r", 5 * SECOND, phases, duration=SECOND, error="Unhandled")
     segment = start.segment()
     parts = segment["subsegments"]
@@ -72,7 +72,7 @@ def test_cold_starts_are_kept_and_told() -> None:
             first, second = kept.of(function)
             # The played node tells of a start with every event: the later ones found their environment there.
             assert (first.kind, second.kind) == ("ahead", "ahead")
-            assert first.phases == (0, 0, 1, 2, 3, 4, 5)
+            assert first.phases == (0, 0, 1, 2, 3, 4, 5, 0)
             entries = [entry for entry in world.plane.journal.newest(50) if entry.what == "cold start"]
             assert [entry.subject for entry in entries] == [function.arn] * 3
             assert "on-demand: routing" in entries[0].why

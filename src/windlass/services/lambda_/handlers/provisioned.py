@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from windlass.aws.calls import Call, Params, Result
@@ -13,10 +14,11 @@ from windlass.services.lambda_ import describe
 from windlass.services.lambda_.concurrency import account_limit, may_set_aside, unreserved_min
 from windlass.services.lambda_.find import alias_of, no_alias, qualified, require, require_version
 from windlass.services.lambda_.limits import LIST_ITEMS_MAX
-from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, Alias, Function
+from windlass.services.lambda_.model import ALIASES, FUNCTIONS, LATEST, VERSIONS, Alias, Function
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.provisioned import Standing
 from windlass.services.lambda_.provisioned_model import PROVISIONED, Provisioned
+from windlass.services.lambda_.snap_start import without_provisioned
 
 
 def put_provisioned_concurrency_config(call: Call, params: Params) -> Result:
@@ -31,6 +33,7 @@ def put_provisioned_concurrency_config(call: Call, params: Params) -> Result:
             )
         if alias is None:
             require_version(call.store, function, qualifier)
+            _check_versions(tx, function, [qualifier])
             if qualifier in _of_aliases(tx, function):
                 raise _conflict("Version is pointed by a Provisioned Concurrency alias")
         else:
@@ -87,8 +90,16 @@ def provisioned_total(tx: Transaction, function: Function, but: str = "") -> int
     return sum(row.requested for row in rows if row.qualifier != but)
 
 
+def _check_versions(tx: Transaction, function: Function, numbers: Iterable[str]) -> None:
+    """Raise the fault of versions that cannot have it."""
+    rows = (tx[VERSIONS].get((function.uid, int(number))) for number in numbers)
+    if any(row is not None and row.settings.snap_start for row in rows):
+        raise without_provisioned()
+
+
 def check_alias(tx: Transaction, function: Function, alias: Alias) -> None:
-    """Raise the fault of an alias whose versions have provisioned concurrency by another name."""
+    """Raise the fault of an alias whose versions cannot have provisioned concurrency, or have it already."""
+    _check_versions(tx, function, alias.versions)
     if any(tx[PROVISIONED].get((function.uid, version)) for version in alias.versions):
         raise _conflict(
             "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
