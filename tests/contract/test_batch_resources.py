@@ -147,7 +147,6 @@ def test_a_queue_as_it_is_shown(batch: Any, client: Client) -> None:
         "schedulingPolicyArn": policy,
         "priority": 1,
         "computeEnvironmentOrder": [{"order": 1, "computeEnvironment": environment}],
-        "serviceEnvironmentOrder": [],
         "jobQueueType": "ECS_FARGATE",
         "tags": {"team": "film"},
         "jobStateTimeLimitActions": [action],
@@ -383,3 +382,18 @@ def test_refusals(client: Client, operation: str, params: dict[str, Any], code: 
     unchecked = client("batch", parameter_validation=False)
     refused = refusal(getattr(unchecked, operation), **params)
     assert refused[0] == code and message in refused[1]
+
+
+def test_multi_node_definitions_are_kept_and_not_run(batch: Any) -> None:
+    """RegisterJobDefinition takes them, SubmitJob says that it does not."""
+    container = definition("x")["containerProperties"]
+    ranges = [{"targetNodes": "0:", "container": container}]
+    batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED")
+    settled(batch, "own")
+    a_queue(batch, "own")
+    nodes = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": ranges}
+    batch.register_job_definition(jobDefinitionName="mpi", type="multinode", nodeProperties=nodes)
+    [found] = batch.describe_job_definitions(jobDefinitionName="mpi")["jobDefinitions"]
+    assert found["nodeProperties"]["nodeRangeProperties"][0]["container"]["image"] == "busybox"
+    refused = refusal(batch.submit_job, jobName="j", jobQueue="frames", jobDefinition="mpi")
+    assert "Windlass does not have multi-node parallel jobs" in refused[1]

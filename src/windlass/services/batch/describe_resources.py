@@ -34,6 +34,7 @@ def environment(row: ComputeEnvironment) -> Result:
         shown["unmanagedvCpus"] = row.unmanaged_vcpus
     else:
         shown["computeResources"] = {**row.resources, **_desired(row)}
+    if row.update_policy:
         shown["updatePolicy"] = dict(row.update_policy)
     if row.service_role:
         shown["serviceRole"] = row.service_role
@@ -57,7 +58,6 @@ def queue(row: JobQueue, reads: Reads) -> Result:
             {"order": order, "computeEnvironment": _environment_arn(row, name)}
             for order, name in zip(row.orders, row.environments, strict=True)
         ],
-        "serviceEnvironmentOrder": [],
         "jobQueueType": "ECS_FARGATE" if kinds and kinds[0] in FARGATE_KINDS else "ECS",
         "tags": dict(row.tags),
         "jobStateTimeLimitActions": [dict(action) for action in row.time_limits],

@@ -17,7 +17,7 @@ import msgspec
 from windlass.fleet.container_shapes import named_values
 from windlass.fleet.log_options import STREAM_PREFIX
 from windlass.services.batch import container_rules, references, requirements
-from windlass.services.batch.faults import invalid, refuse
+from windlass.services.batch.faults import invalid, not_here, refuse
 from windlass.services.batch.model import Job
 from windlass.services.batch.requirements import Amounts
 from windlass.services.batch.resource_model import JobDefinition, Shape
@@ -181,6 +181,8 @@ def _check(definition: JobDefinition, overrides: Mapping[str, Any]) -> None:
     """Raises ClientException for overrides that do not fit the definition."""
     if len(msgspec.json.encode(overrides).decode()) > OVERRIDES_LENGTH_MAX:
         raise refuse(f"Container Overrides length must be at most {OVERRIDES_LENGTH_MAX}")
+    if definition.type == "multinode":
+        raise not_here("multi-node parallel jobs")
     given = definition.given
     for member, needed in (
         ("containerOverrides", "containerProperties"),
