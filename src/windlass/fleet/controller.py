@@ -59,6 +59,8 @@ class Controller:
         self._reserved: dict[str, Reserved] = {}
         self._waiting = Lines[str]()
         """Ids of units to place, by account: each has its turn, whatever another launches."""
+        self._passed_over = False
+        """Whether there was no room for some unit that was looked at since all had their turn."""
         self._loop = Loop("fleet", clock, journal, self._pass, period=PERIOD)
         for unit in store[UNITS].all():
             self._reserve(None, unit)
@@ -95,7 +97,7 @@ class Controller:
             self._wake_for_room()
 
     def _wake_for_room(self) -> None:
-        if self._store[UNITS].count("state", "waiting"):
+        if self._passed_over:
             self._loop.wake(_ROOM)
 
     def _reserve(self, old: Unit | None, new: Unit | None) -> None:
@@ -127,7 +129,7 @@ class Controller:
         if len(self._waiting):
             self._loop.wake(_UNITS)
         if paged >= PAGE and self._any_placed(ids):
-            self._wake_for_room()
+            self._loop.wake(_ROOM)
         return None
 
     def _line_up(self) -> int:
@@ -136,6 +138,7 @@ class Controller:
         found = [unit for size in view.values("waiting") for unit in view.page("waiting", size, limit=PAGE)]
         for unit in sorted(found, key=lambda unit: (unit.created_at, unit.id)):
             self._waiting.add(unit.account, unit.id)
+        self._passed_over = len(found) >= PAGE
         return len(found)
 
     def _any_placed(self, unit_ids: list[str]) -> bool:
@@ -186,9 +189,11 @@ class Controller:
                             generations[node_id] = _next_generation(tx, node_id)
                         tx[UNITS].put(assign(unit, node_id, generations[node_id]))
                         offers.setdefault(node_id, {})[unit_id] = None
-                    case Unplaceable(unit_id, reason) if reason != unit.why:
-                        tx[UNITS].put(replace(unit, why=reason))
-                        self._journal.note("fleet", unit_id, "waits", reason)
+                    case Unplaceable(unit_id, reason):
+                        self._passed_over = True
+                        if reason != unit.why:
+                            tx[UNITS].put(replace(unit, why=reason))
+                            self._journal.note("fleet", unit_id, "waits", reason)
         for node_id, ids in offers.items():
             self._links.offer(node_id, ids)
 

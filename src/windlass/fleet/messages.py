@@ -41,11 +41,11 @@ Health = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
 """As ECS spells it; UNKNOWN also for a container that has no health check."""
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, array_like=False):
+class Message(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Base of everything on the link."""
 
 
-class Ulimit(msgspec.Struct, frozen=True):
+class Ulimit(msgspec.Struct, frozen=True, gc=False):
     """`name` as ECS spells it: nofile, nproc, …; -1 is unlimited."""
 
     name: str
@@ -53,7 +53,7 @@ class Ulimit(msgspec.Struct, frozen=True):
     hard: int
 
 
-class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Where stdout and stderr go: a CloudWatch Logs stream of that account and Region.
 
     The stream is made with its first event; the group too, unless `create_group` says that it must be there.
@@ -66,7 +66,7 @@ class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True):
     create_group: bool = True
 
 
-class LogOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+class LogOptions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How output becomes events, and what happens when they cannot be sent (ECS LogConfiguration).
 
     `event_start` is a regular expression (RE2) found in the first line of each event; "": every line is one.
@@ -78,7 +78,7 @@ class LogOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     buffer_bytes: int = 0
 
 
-class Mount(msgspec.Struct, frozen=True, omit_defaults=True):
+class Mount(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A volume in a container. "host": the directory or file `source` of the node; "task": a volume of the
 
     task's own, called `source`, shared by its containers and gone with it; "node": a volume called `source`
@@ -93,7 +93,7 @@ class Mount(msgspec.Struct, frozen=True, omit_defaults=True):
     provision: bool = True
 
 
-class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
+class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A file system in memory, at `target`. `options` are those of ECS Tmpfs.mountOptions."""
 
     target: str
@@ -101,7 +101,7 @@ class Tmpfs(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
 
 
-class Device(msgspec.Struct, frozen=True, omit_defaults=True):
+class Device(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A device of the node in a container. `access` has r(ead), w(rite) and m(knod) (ECS API, Device)."""
 
     source: str
@@ -109,7 +109,7 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True):
     access: str = "rwm"
 
 
-class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
+class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A command that is run in the container again and again: exit code 0 means healthy.
 
     `command` is what is executed, a shell's words for CMD-SHELL. Seconds, and `retries` failures in a row
@@ -123,7 +123,7 @@ class HealthCheck(msgspec.Struct, frozen=True, omit_defaults=True):
     start_period_s: float = 0.0
 
 
-class RestartPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+class RestartPolicy(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Start the container again when it exits, unless with one of these codes, or sooner than
 
     `attempt_period_s` after its last start (ECS API, ContainerRestartPolicy).
@@ -133,7 +133,7 @@ class RestartPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt_period_s: float = 300.0
 
 
-class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One container. Under the process runner `entry_point + command` is run on the host, without a shell,
 
     and the members from `mounts` on mean nothing: they are for runners with images.
@@ -181,7 +181,7 @@ class ContainerSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     ports: tuple[PortMapping, ...] = ()
 
 
-class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A Lambda execution environment. `code` is a file (zip) by its SHA-256 in the plane's blob directory."""
 
     code_sha256: str
@@ -209,7 +209,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long one that is forked may take until it takes events."""
 
 
-class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What to run as one unit: an ECS task's containers, or one function environment."""
 
     unit_id: str
@@ -223,7 +223,7 @@ class UnitSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """None: it has the node to itself, as far as the plane is concerned."""
 
 
-class Want(msgspec.Struct, frozen=True):
+class Want(msgspec.Struct, frozen=True, gc=False):
     """One unit in a desired set: run it, or have it stopped. What is not in the set is removed.
 
     `stop_within` is how long all of it has for its end, in nanoseconds, however long the stopTimeouts of its
@@ -235,7 +235,7 @@ class Want(msgspec.Struct, frozen=True):
     stop_within: int = 0
 
 
-class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
+class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One container as the node sees it. Instants are nanoseconds since the epoch, 0 when not yet."""
 
     name: str
@@ -253,7 +253,7 @@ class ContainerState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the manifest that the image came with; "" while it is not known, and for images that had none."""
 
 
-class UnitState(msgspec.Struct, frozen=True, omit_defaults=True):
+class UnitState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One unit as the node sees it. `reason` is AWS's stoppedReason when the node knows one.
 
     `stop_code` is "EssentialContainerExited", "TaskFailedToStart", or "" when the plane asked for the stop.

@@ -15,7 +15,7 @@ NetworkMode = Literal["host", "bridge", "none", "awsvpc"]
 Protocol = Literal["tcp", "udp"]
 
 
-class PortMapping(msgspec.Struct, frozen=True, omit_defaults=True):
+class PortMapping(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A container's port. In mode bridge `host_port` 0 means one that the node picks; in the modes host and
 
     awsvpc both are the same.
@@ -26,7 +26,7 @@ class PortMapping(msgspec.Struct, frozen=True, omit_defaults=True):
     protocol: Protocol = "tcp"
 
 
-class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Where a container's port can be reached: what DescribeTasks shows as a networkBinding."""
 
     address: str
@@ -35,7 +35,7 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
     protocol: Protocol = "tcp"
 
 
-class Interface(msgspec.Struct, frozen=True, omit_defaults=True):
+class Interface(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A task's own network interface in mode awsvpc. `subnet` and `vpc` are ranges; `prefix` is the length of
 
     the subnet's mask. The subnet's first address is its gateway, as in a VPC.
@@ -56,7 +56,7 @@ class Interface(msgspec.Struct, frozen=True, omit_defaults=True):
     """Its subnet's availability zone."""
 
 
-class Network(msgspec.Struct, frozen=True, omit_defaults=True):
+class Network(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How the containers of one unit are connected. `interface` is there in mode awsvpc, and only then."""
 
     mode: NetworkMode = "host"
@@ -65,7 +65,7 @@ class Network(msgspec.Struct, frozen=True, omit_defaults=True):
     """Others have that interface too: all units of a node that name it are in one network."""
 
 
-class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True):
+class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the node made of it. `address` is where the task can be reached from its node: its own in mode
 
     awsvpc (127.x.y.z where the node may make no interfaces), that on the node's bridge in mode bridge.
@@ -76,7 +76,7 @@ class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True):
     """It has a network namespace of its own."""
 
 
-class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a security group lets through. `protocol` is "tcp", "udp", "icmp", a number, or "-1" for all.
 
     Ports are inclusive, -1 for all of them (for ICMP: type and code). Peers are ranges, or members of groups.
@@ -90,7 +90,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
-class SecurityGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+class SecurityGroup(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A group: its rules, and the addresses of its members wherever they run, for rules that name it."""
 
     id: str

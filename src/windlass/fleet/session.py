@@ -22,6 +22,7 @@ from windlass.fleet.desired import Difference, difference, whole
 from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
 from windlass.fleet.frames import Transport, decode_from_node, encode
 from windlass.fleet.function_messages import InvokeChunk, InvokeRoom, Prepare, Prepared
+from windlass.fleet.lease import Lease
 from windlass.fleet.messages import (
     Accepted,
     Ack,
@@ -317,47 +318,48 @@ class Session:
 
     async def listen(self, lease: Duration) -> str:
         """Until the node ends or is silent for longer than its lease; returns why it was."""
-        while True:
-            try:
-                async with asyncio.timeout(lease / SECOND):
-                    body = await self._transport.receive()
-            except TimeoutError:
-                return f"nothing heard for {lease / SECOND:g} s"
-            if body is None:
-                return "the agent ended the session"
-            match decode_from_node(body):
-                case Beat():
-                    pass
-                case PoolCounts() as pool:
-                    self.pool = pool
-                case Usage(units):
-                    self.usage = {used.unit_id: used for used in units}
-                case InvokeResult() as result:
-                    _resolve(self._invokes, result)
-                case InvokeChunk() as chunk if chunk.request_id in self._chunks:
-                    self._chunks[chunk.request_id].put(chunk)
-                case InvokeChunk():
-                    pass  # of an invoke that nobody waits for any more
-                case Prepared() as prepared:
-                    _resolve(self._preparing, prepared)
-                case Accepted() as accepted:
-                    self._note_accepted(accepted.generation)
-                    self._put_in(accepted)
-                case (
-                    Observed()
-                    | LogLines()
-                    | CredentialsWanted()
-                    | ProtectionWanted()
-                    | SecretKept() as message
-                ):
-                    self._put_in(message)
-                case ExecOutput() | ExecTaken() | ExecEnded() as told:
-                    self._serves.exec_told()(told)
-                case Hello():
-                    return "the agent said Hello twice"
-            while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:
-                self._taken.clear()
-                await self._taken.wait()
+        try:
+            async with Lease(lease) as silence:
+                while (body := await self._transport.receive()) is not None:
+                    if (wrong := self._hear(body)) is not None:
+                        return wrong
+                    while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:
+                        silence.deaf = True
+                        self._taken.clear()
+                        await self._taken.wait()
+                    silence.deaf = False
+                    silence.heard()
+        except TimeoutError:
+            return f"nothing heard for {lease / SECOND:g} s"
+        return "the agent ended the session"
+
+    def _hear(self, body: bytes) -> str | None:
+        """Take one message; returns why the session ends with it, if it does."""
+        match decode_from_node(body):
+            case Beat():
+                pass
+            case PoolCounts() as pool:
+                self.pool = pool
+            case Usage(units):
+                self.usage = {used.unit_id: used for used in units}
+            case InvokeResult() as result:
+                _resolve(self._invokes, result)
+            case InvokeChunk() as chunk if chunk.request_id in self._chunks:
+                self._chunks[chunk.request_id].put(chunk)
+            case InvokeChunk():
+                pass  # of an invoke that nobody waits for any more
+            case Prepared() as prepared:
+                _resolve(self._preparing, prepared)
+            case Accepted() as accepted:
+                self._note_accepted(accepted.generation)
+                self._put_in(accepted)
+            case Observed() | LogLines() | CredentialsWanted() | ProtectionWanted() | SecretKept() as message:
+                self._put_in(message)
+            case ExecOutput() | ExecTaken() | ExecEnded() as told:
+                self._serves.exec_told()(told)
+            case Hello():
+                return "the agent said Hello twice"
+        return None
 
     def _note_accepted(self, generation: int) -> None:
         if self._awaited is not None and generation >= self._awaited:

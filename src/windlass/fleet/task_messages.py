@@ -52,7 +52,7 @@ class Usage(msgspec.Struct, frozen=True, tag="usage"):
     units: tuple[Used, ...]
 
 
-class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What an ECS task can ask about itself, and whether it acts as a role.
 
     `role_arn` "" means that there are no credentials to ask for. `cluster` is its name, on Fargate its ARN,
@@ -74,7 +74,7 @@ class TaskFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The service that it belongs to."""
 
 
-class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True):
+class InstanceRoom(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The instance on whose room a unit runs, where one node stands for several machines: all its units
 
     together get no more CPU (1,024 units a vCPU) and memory than this, if the node can see to that.

@@ -16,6 +16,8 @@ from windlass.kernel.journal import Journal
 
 BACK_OFF_FIRST: Duration = 50 * MILLISECOND
 BACK_OFF_MAX: Duration = 5 * SECOND
+RESOLUTION_S = 1e-9
+"""No timer is more exact."""
 
 Pass = Callable[[Instant, frozenset[Hashable]], Awaitable[Instant | None]]
 """One pass: gets now and the keys that were woken (empty: look at everything); returns when to look again."""
@@ -34,15 +36,27 @@ class Loop:
         self._period = period
         self._keys: set[Hashable] = set()
         self._woken = asyncio.Event()
+        """Set by a wake-up, or by the timer."""
+        self._called = False
+        """Whether it was a wake-up."""
+        self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
 
     def wake(self, *keys: Hashable) -> None:
         """Look again soon, at these keys. Without a key the next pass runs with those noted so far."""
         self._keys.update(keys)
+        self._called = True
         self._woken.set()
 
     async def run(self) -> None:
         """For ever. The first pass comes at once and looks at everything."""
+        try:
+            await self._run()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _run(self) -> None:
         again: Instant | None = self._clock.now()
         periodic = self._clock.now()
         while True:
@@ -53,6 +67,7 @@ class Loop:
                 keys, periodic = frozenset(), now + self._period
             self._keys.clear()
             self._woken.clear()
+            self._called = False
             again = await self._guarded(now, keys)
             if again is not None and again <= now:
                 await asyncio.sleep(0)  # a loop that has more to do at once does not keep others from theirs
@@ -71,15 +86,25 @@ class Loop:
 
     async def _until(self, at: Instant) -> None:
         """Until woken or that instant."""
-        if self._woken.is_set():
+        if self._called:
             await asyncio.sleep(0)  # let what woke us finish its burst, so that one pass serves it all
             return
-        left = at - self._clock.now()
-        if left <= 0:
-            return
-        left = min(left, self._period)  # longer only when the clock was set back
-        timer = asyncio.get_running_loop().call_later(left / SECOND, self._woken.set)
-        try:
+        time = asyncio.get_running_loop().time
+        left = min(at - self._clock.now(), self._period)  # longer only when the clock was set back
+        until = time() + left / SECOND
+        while not self._called and until - time() > RESOLUTION_S:
+            self._ring_at(until)
+            self._woken.clear()
             await self._woken.wait()
-        finally:
-            timer.cancel()
+
+    def _ring_at(self, until: float) -> None:
+        """Have the timer ring by then. One that rings sooner may: most loops are woken before it does."""
+        if self._timer is not None:
+            if self._timer.when() <= until:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(until, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._woken.set()

@@ -358,16 +358,15 @@ class SimulatedNode:
         inner: ContainerStatus = "running" if state.status == "running" else "pending"
         if status in ("running", "stopped"):
             inner = status
-        now = self._clock.now()
+        started_at = int(changes.get("started_at", state.started_at))
+        stopped_at = int(changes.get("stopped_at", 0))
         containers = tuple(
-            ContainerState(
-                container.name,
-                inner,
-                exit_code=exit_code,
-                started_at=int(changes.get("started_at", state.started_at)),
-                stopped_at=now if status == "stopped" else 0,
-            )
-            for container in spec.containers
+            [
+                ContainerState(
+                    container.name, inner, exit_code=exit_code, started_at=started_at, stopped_at=stopped_at
+                )
+                for container in spec.containers
+            ]
         )
         self.states[spec.unit_id] = msgspec.structs.replace(
             state, status=status, containers=containers, **changes

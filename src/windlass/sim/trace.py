@@ -10,6 +10,7 @@ import hashlib
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import Clock, Instant
 from windlass.kernel.journal import Entry
+from windlass.kernel.store import Change
 from windlass.services.plane import Plane
 
 LINES_MAX = 100_000
@@ -31,7 +32,7 @@ class Trace:
 
     def follow(self, plane: Plane) -> None:
         plane.journal.follow(self._on_entry)
-        plane.store.watch((UNITS,), lambda change: self._on_unit(change.old, change.new))
+        plane.store.watch((UNITS,), self._on_unit)
 
     def hash(self) -> str:
         """SHA-256 of all lines so far, in hex."""
@@ -45,11 +46,11 @@ class Trace:
     def _on_entry(self, entry: Entry) -> None:
         self._line(entry.at, f"{entry.source} {entry.subject}: {entry.what} {entry.why}")
 
-    def _on_unit(self, old: Unit | None, new: Unit | None) -> None:
-        unit = new or old
-        assert unit is not None
-        if old is None or new is None or (old.state, old.desired) != (new.state, new.desired):
-            state = f"{unit.state} (wanted: {unit.desired})" if new is not None else "deleted"
+    def _on_unit(self, change: Change) -> None:
+        old: Unit | None = change.old
+        unit = change.old if change.new is None else change.new
+        if old is None or change.new is None or old.state != unit.state or old.desired != unit.desired:
+            state = f"{unit.state} (wanted: {unit.desired})" if change.new is not None else "deleted"
             where = f" on {unit.node_id}" if unit.node_id else ""
             self._line(self._clock.now(), f"unit {unit.id}: {state}{where}")
 

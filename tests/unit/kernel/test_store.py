@@ -108,6 +108,21 @@ def test_watchers_hear_each_change_once_after_the_commit() -> None:
     assert heard == [Change("boat", "Anna", None, Boat("Anna", None, 1))]
 
 
+def test_a_watcher_of_one_topic_hears_nothing_of_others() -> None:
+    by_length = replace(BOATS, topic=lambda boat: boat.length)
+    store = Store((by_length,), DurableLog(MemoryLog()))
+    heard: list[tuple[str, str | None]] = []
+    store.watch((by_length,), lambda change: heard.append(("short", change.key)), topic=1)
+    store.watch((by_length,), lambda change: heard.append(("any", change.key)))
+    with store.transact() as tx:
+        tx[by_length].put(Boat("Anna", None, 1))
+        tx[by_length].put(Boat("Berta", None, 2))
+        tx[by_length].delete("Anna")
+    assert heard == [("any", "Anna"), ("short", "Anna"), ("any", "Berta"), ("any", "Anna"), ("short", "Anna")]
+    with pytest.raises(Bug):
+        a_store().watch((BOATS,), lambda change: None, topic=1)
+
+
 @given(
     st.lists(
         st.tuples(

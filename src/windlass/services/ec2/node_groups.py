@@ -124,6 +124,9 @@ class NodeGroups:
         return sorted(node.id for node in self._store[NODES].all() if node.shared)
 
     def _on_unit(self, change: Change) -> None:
+        unit: Unit = change.old if change.new is None else change.new
+        if unit.spec.network.interface is None:  # nor had it one before
+            return
         for node_id, new in self._move(change.old, change.new).items():
             self._links.offer_groups(node_id, at_once=new)
 
