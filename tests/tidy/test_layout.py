@@ -468,25 +468,12 @@ def test_nothing_is_left_half_done() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-BATCH_WAITING = (
-    "arrays",
-    "dependencies",
-    "ledger",
-    "line",
-    "order",
-    "outcome",
-    "unit",
-)
-"""Parts of AWS Batch that its loops do not use yet."""
-
-
 def test_no_dead_modules() -> None:
     """Every module is imported by another, or is started as a process."""
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
     started |= {"node.function_zygote", "node.function_hooks"}
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
-    started |= {f"services.batch.{name}" for name in BATCH_WAITING}
     used = {there for tree in TREES.values() for _, there in imports(tree)}
     packages = {name.rsplit(".", 1)[0] for name in used if "." in name}
     dead = [

@@ -17,6 +17,7 @@ from windlass.services.batch.handlers import (
     job_queues,
     jobs,
     scheduling_policies,
+    snapshot,
     tags,
 )
 from windlass.services.batch.model import JOB_TABLES
@@ -59,6 +60,7 @@ SERVICE = Service(
         "DescribeJobs": jobs.describe_jobs,
         "DescribeJobQueues": job_queues.describe_job_queues,
         "DescribeSchedulingPolicies": scheduling_policies.describe_scheduling_policies,
+        "GetJobQueueSnapshot": snapshot.get_job_queue_snapshot,
         "ListJobs": jobs.list_jobs,
         "ListSchedulingPolicies": scheduling_policies.list_scheduling_policies,
         "ListTagsForResource": tags.list_tags_for_resource,

@@ -9,16 +9,13 @@ its dependent at once, as it does when it fails a moment later (facts/batch.md, 
 
 from __future__ import annotations
 
-import re
-
 from windlass.kernel.store import Transaction
-from windlass.services.batch import arrays
+from windlass.services.batch import arrays, lookup
 from windlass.services.batch.faults import invalid
-from windlass.services.batch.model import ARRAYS, JOBS, Dependency, Job, Wait
+from windlass.services.batch.model import ARRAYS, Dependency, Job, Wait
 
 DEPENDENCIES_MAX = 20
 """Entries of dependsOn; Batch API, SubmitJob."""
-_INDEX = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
 
 
 def check(tx: Transaction, job: Job) -> tuple[Wait, ...]:
@@ -36,7 +33,10 @@ def check(tx: Transaction, job: Job) -> tuple[Wait, ...]:
         if not dependency.job_id:
             kind = f"of type {dependency.type} " if dependency.type else ""
             raise invalid(f"A dependency {kind}must have a jobId")
-        target, index = _target(tx, job, dependency.job_id)
+        found = lookup.job(tx, (job.account, job.region), dependency.job_id)
+        if found is None:
+            raise invalid(f"Dependent job {dependency.job_id} does not exist")
+        target, index = found
         if dependency.type == "N_TO_N":
             _check_n_to_n(job, target, index)
         if not _has_succeeded(tx, target, index):
@@ -59,19 +59,6 @@ def _check_n_to_n(job: Job, target: Job, index: int | None) -> None:
     if target.size != job.size:
         sizes = f"{target.id} has {target.size} children, this one {job.size}"
         raise invalid(f"An N_TO_N dependency needs an array of the same size: {sizes}")
-
-
-def _target(tx: Transaction, job: Job, job_id: str) -> tuple[Job, int | None]:
-    """The job that is meant, and the index if it is an array's child."""
-    parent_id, colon, index = job_id.partition(":")
-    found = tx[JOBS].get(parent_id)
-    if found is None or (found.account, found.region) != (job.account, job.region):
-        raise invalid(f"Dependent job {job_id} does not exist")
-    if not colon:
-        return found, None
-    if not _INDEX.fullmatch(index) or int(index) >= found.size:
-        raise invalid(f"Dependent job {job_id} does not exist")
-    return found, int(index)
 
 
 def _has_succeeded(tx: Transaction, target: Job, index: int | None) -> bool:

@@ -77,6 +77,11 @@ class Ledger:
         )
         return Shares(waiting, len(accounts), lasts, policy.reservation)
 
+    def has_place(self, queue: Key, policy: SchedulingPolicy, share: str, most: int, now: Instant) -> bool:
+        """Whether a job of that share makes no more than so many active shares."""
+        accounts = self._active(queue, window(policy.decay_s), now)
+        return share in accounts or len(accounts) < most
+
     def in_use(self, queue: Key) -> dict[str, int]:
         """CPU units in use now, by share."""
         return {name: one.used.now for name, one in self._queues.get(queue, {}).items() if one.used.now}
@@ -84,6 +89,15 @@ class Ledger:
     def forget(self, queue: Key) -> None:
         """The queue is gone."""
         self._queues.pop(queue, None)
+
+    def _active(self, queue: Key, lasts: Duration, now: Instant) -> dict[str, _Account]:
+        """By share. Those that had no job for the decay time are forgotten."""
+        accounts = self._queues.get(queue, {})
+        for name in [
+            name for name, one in accounts.items() if not one.live and one.idle_since + lasts <= now
+        ]:
+            del accounts[name]
+        return accounts
 
     def _account(self, queue: Key, share: str) -> _Account:
         accounts = self._queues.setdefault(queue, {})

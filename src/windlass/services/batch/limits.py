@@ -60,6 +60,12 @@ ARRAY_SIZE = (2, 10_000)
 """Children of an array; BC, SubmitJobRequest."""
 ENDED_KEPT: Duration = 7 * DAY
 """How long jobs that ended are described, at least; UG, job_states."""
+ACTIVE_SHARES_MAX = 500
+"""Active share identifiers of a queue; BC, CreateJobQueueRequest, schedulingPolicyArn."""
+FRONT_MAX = 100
+"""Jobs of a snapshot's frontOfQueue; BC, FrontOfQueueDetail."""
+TOP_SHARES_MAX = 20
+"""Shares of a snapshot's utilisation; BC, FairshareUtilizationDetail."""
 
 QUOTA_ENVIRONMENTS = "batch.compute_environments"
 QUOTA_QUEUES = "batch.job_queues"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from windlass.kernel.store import Store, Transaction
 from windlass.services.batch.model import JOBS, Job
 from windlass.services.batch.resource_model import DEFINITIONS, JobDefinition
 
 Reads = Store | Transaction
-_INDEX_DIGITS_MAX = 5
+_INDEX = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
 
 
 def job(reads: Reads, scope: tuple[str, str], job_id: str) -> tuple[Job, int | None] | None:
@@ -18,8 +20,7 @@ def job(reads: Reads, scope: tuple[str, str], job_id: str) -> tuple[Job, int | N
         return None
     if not colon:
         return found, None
-    numbered = index.isascii() and index.isdigit() and len(index) <= _INDEX_DIGITS_MAX
-    return (found, int(index)) if numbered and int(index) < found.size else None
+    return (found, int(index)) if _INDEX.fullmatch(index) and int(index) < found.size else None
 
 
 def definition(reads: Reads, job: Job) -> JobDefinition | None:

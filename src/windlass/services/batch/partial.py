@@ -18,6 +18,7 @@ PARTIAL: Mapping[str, str] = {
     "UpdateJobQueue": "service environments are refused",
     "CreateSchedulingPolicy": "quotaSharePolicy is refused",
     "UpdateSchedulingPolicy": "quotaSharePolicy is refused",
+    "GetJobQueueSnapshot": "earliestTimeAtPosition is when the job became RUNNABLE; no quota shares",
     "RegisterJobDefinition": "eksProperties, consumable resources and S3 Files are refused; nodeProperties "
     "are stored: SubmitJob refuses multi-node jobs; stored, not acted on: jobs with other log drivers than "
     "awslogs log to /aws/batch/job, repositoryCredentials",

@@ -45,6 +45,7 @@ class Usage:
             self._count((child.job, child.index), child, parent)
         store.watch((JOBS,), self._on_job)
         store.watch((CHILDREN,), self._on_child)
+        store.watch((QUEUES,), self._on_queue)
 
     def cpu_units(self, environment: Key) -> int:
         """CPU units (1,024 a vCPU) that STARTING and RUNNING attempts take up there."""
@@ -61,6 +62,10 @@ class Usage:
     def _on_child(self, change: Change) -> None:
         child: Child | None = change.new
         self._count(change.key, child, None if child is None else self._store[JOBS].get(child.job))
+
+    def _on_queue(self, change: Change) -> None:
+        if change.new is None:
+            self.ledger.forget(change.old.key)
 
     def _count(self, key: Hashable, row: Job | Child | None, job: Job | None) -> None:
         """What that row takes up from now on, in place of what it did."""
@@ -84,9 +89,8 @@ class Usage:
         self._attempts[environment] = self.attempts(environment) + attempts
         if not self._attempts[environment]:
             del self._attempts[environment], self._cpu_units[environment]
-        if taken.share:
-            cpu_units, now = attempts * taken.cpu_units, self._clock.now()
-            self.ledger.runs(taken.queue, taken.share, cpu_units, self._lasts(taken.queue), now)
+        cpu_units, now = attempts * taken.cpu_units, self._clock.now()
+        self.ledger.runs(taken.queue, taken.share, cpu_units, self._lasts(taken.queue), now)
 
     def _hold(self, old: Job | None, new: Job | None) -> None:
         """Jobs of a share that have not ended, and those of them that wait for a place."""

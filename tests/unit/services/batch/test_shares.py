@@ -135,6 +135,15 @@ class TestLedger:
         assert ledger.shares(QUEUE, a_policy(), WINDOW + 4).active == 1
         assert ledger.shares(QUEUE, a_policy(), WINDOW + 5).active == 0
 
+    def test_a_new_share_has_a_place_up_to_the_limit(self) -> None:
+        ledger = Ledger()
+        for share in ("a", "b"):
+            ledger.holds(QUEUE, share, 1, 1, now=0)
+        places = [ledger.has_place(QUEUE, a_policy(), share, 2, 0) for share in ("a", "b", "c")]
+        assert places == [True, True, False]
+        ledger.holds(QUEUE, "a", -1, -1, now=0)
+        assert ledger.has_place(QUEUE, a_policy(), "c", 2, WINDOW)
+
     def test_what_is_in_use_by_share(self) -> None:
         ledger = Ledger()
         ledger.runs(QUEUE, "a", 1_024, WINDOW, now=0)

@@ -35,9 +35,12 @@ from windlass.services.batch.model import (
     Stop,
 )
 from windlass.services.batch.progress import Progress
-from windlass.services.batch.resource_model import JobDefinition, JobQueue
+from windlass.services.batch.resource_model import POLICIES, JobDefinition, JobQueue
+from windlass.services.batch.usage import Usage
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
+_SHARE = re.compile(rf"[A-Za-z0-9]{{1,{limits.SHARE_LENGTH_MAX}}}\*?", re.ASCII)
+"""BC, SubmitJob, shareIdentifier."""
 
 
 def submit_job(call: Call, params: Params) -> Result:
@@ -157,7 +160,7 @@ def _job(call: Call, params: Params, queue: JobQueue, definition: JobDefinition)
         depends_on=tuple(
             Dependency(one.get("jobId", ""), one.get("type", "")) for one in params.get("dependsOn", ())
         ),
-        share=_share(params, queue),
+        share=_share(call, params, queue),
         scheduling_priority=_priority(params, definition),
         tags=tags,
         propagate_tags=bool(params.get("propagateTags", given.get("propagateTags", False))),
@@ -185,17 +188,25 @@ def _size(params: Params) -> int:
     return int(given)
 
 
-def _share(params: Params, queue: JobQueue) -> str:
-    share = params.get("shareIdentifier", "")
-    if queue.policy and not share:
+def _share(call: Call, params: Params, queue: JobQueue) -> str:
+    share = str(params.get("shareIdentifier", ""))
+    if not queue.policy:
+        if share:
+            raise refuse(
+                f"Job queue {queue.name} has no scheduling policy: shareIdentifier must not be specified"
+            )
+        return ""
+    if not share:
         raise refuse(
             f"Job queue {queue.name} has a fair share scheduling policy: shareIdentifier must be specified"
         )
-    if share and not queue.policy:
-        raise refuse(
-            f"Job queue {queue.name} has no scheduling policy: shareIdentifier must not be specified"
-        )
-    return str(share)
+    if not _SHARE.fullmatch(share):
+        raise refuse(f"shareIdentifier must be 1 to {limits.SHARE_LENGTH_MAX} letters and digits")
+    policy = call.store[POLICIES].get((queue.account, queue.region, queue.policy))
+    most, ledger = limits.ACTIVE_SHARES_MAX, call.part(Usage).ledger
+    if policy is not None and not ledger.has_place(queue.key, policy, share, most, call.now):
+        raise refuse(f"Job queue {queue.name} has {most} active share identifiers, and can have no more")
+    return share
 
 
 def _priority(params: Params, definition: JobDefinition) -> int:
