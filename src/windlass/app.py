@@ -29,6 +29,7 @@ from windlass.fleet.controller import Controller
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import LEASE, NodeLinks
 from windlass.fleet.lost import LOST_AFTER, LostNodes
+from windlass.fleet.role_credentials import RoleCredentials
 from windlass.front.admin import PREFIX, Admin, Facts
 from windlass.front.admit import NODE_PATH, REGISTRATIONS_PATH
 from windlass.front.data_channels import DataChannelDoor
@@ -49,7 +50,6 @@ from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.exec_sessions import ExecSessions
 from windlass.services.ecs.handlers.exec import DATA_CHANNEL
 from windlass.services.ecs.measuring import PERIOD_QUOTA, PERIOD_S
-from windlass.services.ecs.role_credentials import RoleCredentials
 from windlass.services.ecs.task_protection import TaskProtection
 from windlass.services.lambda_.downloads import PATH as DOWNLOADS
 from windlass.services.lambda_.downloads import Downloads

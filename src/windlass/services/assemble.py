@@ -23,6 +23,7 @@ from windlass.fleet.blueprints import Makers
 from windlass.fleet.groups import Groups
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
+from windlass.fleet.role_credentials import RoleCredentials
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock
 from windlass.kernel.durable import DurableLog
@@ -83,6 +84,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Metrics())
     plane.calls.add_part(Makers())
     plane.calls.add_part(Groups())
+    plane.calls.add_part(RoleCredentials(plane.store, plane.clock, plane.chance))
     for service in services:
         for part in service.start(plane):
             plane.calls.add_part(part)

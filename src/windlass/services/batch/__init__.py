@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.fleet.role_credentials import RoleCredentials
 from windlass.services.batch.admission import Admission
 from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
@@ -20,12 +21,13 @@ from windlass.services.batch.handlers import (
     snapshot,
     tags,
 )
-from windlass.services.batch.model import JOB_TABLES
+from windlass.services.batch.model import JOB_TABLES, OWNER
 from windlass.services.batch.observer import Observer
 from windlass.services.batch.partial import PARTIAL
 from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import RESOURCE_TABLES
 from windlass.services.batch.retention import Retention
+from windlass.services.batch.role_credentials import JobRoles
 from windlass.services.batch.scheduler import Scheduler
 from windlass.services.batch.stopper import Stopper
 from windlass.services.batch.timeouts import Timeouts
@@ -35,6 +37,7 @@ from windlass.services.plane import Plane, Service
 
 def start(plane: Plane) -> Sequence[object]:
     """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
+    plane.calls.part(RoleCredentials).serve(OWNER, JobRoles())
     usage = Usage(plane.store, plane.clock)
     parts = (Environments(plane, usage), Queues(plane), DefinitionsGone(plane))
     moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))

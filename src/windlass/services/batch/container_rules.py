@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from windlass.fleet import log_options
-from windlass.services.batch import limits
+from windlass.services.batch import limits, log_configuration
 from windlass.services.batch.faults import invalid, not_here
 
 Container = Mapping[str, Any]
@@ -30,7 +29,7 @@ def check(container: Container, *, fargate: bool) -> None:
     if not container.get("image"):
         raise invalid("Container image is required.")
     check_environment(container.get("environment", ()))
-    _check_log(container.get("logConfiguration"), fargate=fargate)
+    log_configuration.check(container, fargate=fargate)
     _check_secrets(container)
     _check_ulimits(container, fargate=fargate)
     _check_linux(container.get("linuxParameters", {}), fargate=fargate)
@@ -73,18 +72,6 @@ def check_environment(variables: Iterable[Mapping[str, str]]) -> None:
                 f"Environment variable name '{name[:255]}' must not begin with "
                 f"{limits.ENVIRONMENT_PREFIX}: these names are reserved."
             )
-
-
-def _check_log(configured: Mapping[str, Any] | None, *, fargate: bool) -> None:
-    """Options of awslogs; group and Region have defaults with Batch (UG, using_awslogs)."""
-    if configured is None:
-        return
-    driver, options = configured["logDriver"], configured.get("options", {})
-    if fargate and driver not in log_options.FARGATE_DRIVERS:
-        raise invalid(f"logDriver {driver} is not applicable for Fargate.")
-    if driver == "awslogs":
-        filled = {**dict.fromkeys(log_options.REQUIRED, "default"), **options}
-        log_options.check({"logConfiguration": {"logDriver": driver, "options": filled}})
 
 
 def _check_secrets(container: Container) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from windlass.aws.calls import Result
 from windlass.kernel.clock import MILLISECOND, Instant
 from windlass.kernel.store import Store, Transaction
-from windlass.services.batch import arrays, lookup, readiness
+from windlass.services.batch import arrays, describe_container, lookup, readiness
 from windlass.services.batch.model import (
     ARRAYS,
     CHILDREN,
@@ -30,22 +30,25 @@ def detail(reads: Reads, job: Job, index: int | None = None) -> Result:
     """A job as DescribeJobs and events show it; with `index`, that child of the array."""
     if index is not None:
         return _child_detail(reads, job, index)
-    shown = _common(reads, job)
+    definition = lookup.definition(reads, job)
+    shown = _common(definition, job)
     shown |= {"jobArn": job.arn, "jobId": job.id, "status": job.status, "createdAt": ms(job.created_at)}
     if job.reason:
         shown["statusReason"] = job.reason
     if job.size:
         shown["arrayProperties"] = {"size": job.size, "statusSummary": summary(reads, job)}
         shown |= _times(job.started_at, job.stopped_at)
+        shown |= describe_container.shown(definition, job, None)
     else:
-        shown |= _run(job.run, job.stopped_at)
-    return shown | _stops(job.stop) | _container(reads, job, None if job.size else job.run)
+        shown |= _run(definition, job, job.run, job.stopped_at)
+    return shown | _stops(job.stop)
 
 
 def _child_detail(reads: Reads, parent: Job, index: int) -> Result:
     child = reads[CHILDREN].get((parent.id, index))
     status, reason = child_status(reads, parent, index, child)
-    shown = _common(reads, parent)
+    definition = lookup.definition(reads, parent)
+    shown = _common(definition, parent)
     shown |= {
         "jobArn": f"{parent.arn}:{index}",
         "jobId": f"{parent.id}:{index}",
@@ -57,9 +60,9 @@ def _child_detail(reads: Reads, parent: Job, index: int) -> Result:
         shown["statusReason"] = reason
     run = Run() if child is None else child.run
     ended_at = run.stopped_at if status in ("SUCCEEDED", "FAILED") else 0
-    shown |= _run(run, ended_at)
+    shown |= _run(definition, parent, run, ended_at)
     stop = (child.stop if child is not None else None) or parent.stop
-    return shown | _stops(stop) | _container(reads, parent, run)
+    return shown | _stops(stop)
 
 
 def child_status(reads: Reads, parent: Job, index: int, child: Child | None) -> tuple[JobStatus, str]:
@@ -125,9 +128,8 @@ def ms(at: Instant) -> int:
     return at // MILLISECOND
 
 
-def _common(reads: Reads, job: Job) -> Result:
+def _common(definition: JobDefinition | None, job: Job) -> Result:
     """What a job and its children have in common."""
-    definition = lookup.definition(reads, job)
     shown: Result = {
         "jobName": job.name,
         "jobQueue": JobQueue(job.account, job.region, job.queue, 0, 0, ()).arn,
@@ -154,8 +156,14 @@ def _dependency(job_id: str, kind: str) -> dict[str, str]:
     return {name: value for name, value in (("jobId", job_id), ("type", kind)) if value}
 
 
-def _run(run: Run, ended_at: Instant) -> Result:
-    return {"attempts": [_attempt(one) for one in run.attempts]} | _times(run.started_at, ended_at)
+def _run(definition: JobDefinition | None, job: Job, run: Run, ended_at: Instant) -> Result:
+    """What a job that runs by itself, or a child, has of its own: its attempts and its containers."""
+    attempts = [_attempt(definition, one) for one in run.attempts]
+    return {
+        "attempts": attempts,
+        **_times(run.started_at, ended_at),
+        **describe_container.shown(definition, job, run),
+    }
 
 
 def _times(started_at: Instant, stopped_at: Instant) -> Result:
@@ -163,18 +171,9 @@ def _times(started_at: Instant, stopped_at: Instant) -> Result:
     return {name: ms(at) for name, at in times.items() if at}
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    container: dict[str, Any] = {"taskArn": attempt.task_arn, "networkInterfaces": []}
-    named = {
-        "containerInstanceArn": attempt.instance_arn,
-        "logStreamName": attempt.log_stream,
-        "reason": attempt.reason,
-    }
-    container |= {name: value for name, value in named.items() if value}
-    if attempt.exit_code is not None:
-        container["exitCode"] = attempt.exit_code
+def _attempt(definition: JobDefinition | None, attempt: Attempt) -> dict[str, Any]:
     return {
-        "container": container,
+        **describe_container.attempt(definition, attempt),
         **_times(attempt.started_at, attempt.stopped_at),
         "statusReason": attempt.status_reason,
     }
@@ -196,13 +195,3 @@ def _stops(stop: Stop | None) -> Result:
         "isCancelled": stop is not None and stop.kind == "cancel",
         "isTerminated": stop is not None and stop.kind == "terminate",
     }
-
-
-def _container(reads: Reads, job: Job, run: Run | None) -> Result:
-    """The container member: what became of the attempt that is on, or of the last one."""
-    if run is None:
-        return {}
-    shown: dict[str, Any] = {"taskArn": run.task_arn, "logStreamName": run.log_stream}
-    if run.attempts and run.attempts[-1].exit_code is not None:
-        shown["exitCode"] = run.attempts[-1].exit_code
-    return {"container": shown}

@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 
 from windlass.fleet.container_shapes import named_values
-from windlass.fleet.log_options import STREAM_PREFIX
-from windlass.services.batch import container_rules, references, requirements
+from windlass.services.batch import container_rules, log_configuration, references, requirements
 from windlass.services.batch.faults import invalid, not_here, refuse
 from windlass.services.batch.model import Job
 from windlass.services.batch.requirements import Amounts
@@ -24,9 +23,6 @@ from windlass.services.batch.resource_model import JobDefinition, Shape
 
 CONTAINER = "default"
 """The name of the container of containerProperties, as its log stream shows (facts/batch.md, 10)."""
-LOG_GROUP = "/aws/batch/job"
-PREFIX_LENGTH_MAX = 200
-"""Characters of the definition's name that begin the log stream's (facts/batch.md, 10)."""
 OVERRIDES_LENGTH_MAX = 8_192
 """Characters of a call's overrides as JSON (facts/batch.md, 4)."""
 _DEPRECATED = {"vcpus": "VCPU", "memory": "MEMORY"}
@@ -92,7 +88,7 @@ def overridden(definition: JobDefinition, overrides: Mapping[str, Any]) -> list[
     """The containers of the definition, named, with the call's overrides; sizes as requirements."""
     changes = _changes(overrides)
     containers = _task(definition.given)["containers"]
-    named = ({**container, "name": _name(container, n)} for n, container in enumerate(containers))
+    named = ({**container, "name": _name(container)} for container in containers)
     return [_override(container, changes.get(container["name"], {})) for container in named]
 
 
@@ -108,8 +104,8 @@ def _task(given: Shape) -> Shape:
     return {**task, "containers": [container]}
 
 
-def _name(container: Shape, number: int) -> str:
-    return str(container.get("name") or (CONTAINER if number == 0 else f"{CONTAINER}-{number}"))
+def _name(container: Shape) -> str:
+    return str(container.get("name") or CONTAINER)
 
 
 def _changes(overrides: Mapping[str, Any]) -> dict[str, Shape]:
@@ -118,7 +114,7 @@ def _changes(overrides: Mapping[str, Any]) -> dict[str, Shape]:
     if overrides.get("containerOverrides"):
         changes[CONTAINER] = overrides["containerOverrides"]
     for task in overrides.get("ecsPropertiesOverride", {}).get("taskProperties", ()):
-        changes |= {_name(change, n): change for n, change in enumerate(task.get("containers", ()))}
+        changes |= {_name(change): change for change in task.get("containers", ())}
     return changes
 
 
@@ -154,27 +150,8 @@ def _container(
         "command": references.substituted(container.get("command", ()), parameters),
         "cpu": asked.cpu_units,
         "memory": asked.memory_mib,
-        "logConfiguration": _log(container.get("logConfiguration"), definition, region),
+        "logConfiguration": log_configuration.filled(container.get("logConfiguration"), definition, region),
     }
-
-
-def _log(configured: Shape | None, definition: str, region: str) -> Shape:
-    """Batch's defaults for the awslogs driver (AWS Batch User Guide, using_awslogs).
-
-    Our decision: without a configuration, or with another driver, whose output AWS leaves on the instance,
-    the output goes to Batch's own group too, and waits when that cannot take it.
-    """
-    options = {} if configured is None else configured.get("options", {})
-    if configured is None or configured["logDriver"] != "awslogs":
-        options = {"mode": "blocking"}
-    group = options.get("awslogs-group", LOG_GROUP)
-    filled = {
-        "awslogs-group": group,
-        "awslogs-region": region,
-        STREAM_PREFIX: definition[:PREFIX_LENGTH_MAX],
-        "awslogs-create-group": "true" if group == LOG_GROUP else "false",
-    }
-    return {"logDriver": "awslogs", "options": {**filled, **options}}
 
 
 def _check(definition: JobDefinition, overrides: Mapping[str, Any]) -> None:
@@ -190,7 +167,7 @@ def _check(definition: JobDefinition, overrides: Mapping[str, Any]) -> None:
     ):
         if overrides.get(member) and needed not in given:
             raise invalid(f"{member} is only applicable for job definitions with {needed}.")
-    names = {_name(container, n) for n, container in enumerate(_task(given)["containers"])}
+    names = set(map(_name, _task(given)["containers"]))
     for name, change in _changes(overrides).items():
         if name not in names:
             raise invalid(f"Container {name[:255]} in ecsPropertiesOverride is not in the job definition.")

@@ -35,6 +35,14 @@ OWNER = "batch"
 """The owner of Batch's units."""
 
 
+class ContainerEnd(Row, frozen=True):
+    """How one container of several ended (Batch API, AttemptTaskContainerDetails)."""
+
+    name: str
+    exit_code: int | None = None
+    reason: str = ""
+
+
 class Attempt(Row, frozen=True):
     """One attempt that has ended (Batch API, AttemptDetail)."""
 
@@ -49,6 +57,8 @@ class Attempt(Row, frozen=True):
     status_reason: str = ""
     """"Essential container in task exited"."""
     instance_arn: str = ""
+    containers: tuple[ContainerEnd, ...] = ()
+    """All of them, of a job with ecsProperties."""
 
 
 class Run(Row, frozen=True):
@@ -67,6 +77,8 @@ class Run(Row, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     """Those that ended, oldest first."""
     instance_arn: str = ""
+    access_keys: tuple[str, ...] = ()
+    """Of the job role, given to the attempt that is on (role_credentials.py)."""
 
 
 class Stop(Row, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from windlass.aws.bus import Bus
+from windlass.fleet import role_credentials
 from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
@@ -145,6 +146,7 @@ class _Observed:
         """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
         end = outcome.outcome(unit, stop, self._progress.now)
         self._tx[UNITS].delete(unit.id)
+        role_credentials.end(self._tx, row.run.access_keys)
         row = replace(row, run=_ended(row.run, end))
         again = not end.succeeded and (retries.decide(job.retry, len(row.run.attempts), end, stop) == "RETRY")
         what = "succeeded" if end.succeeded else "is tried again" if again else "failed"
@@ -176,5 +178,7 @@ def _ended(run: Run, end: Outcome) -> Run:
         reason=end.reason,
         status_reason=end.status_reason,
         instance_arn=run.instance_arn,
+        containers=end.containers,
     )
-    return replace(run, unit_id="", stopped_at=end.stopped_at, attempts=(*run.attempts, attempt))
+    attempts = (*run.attempts, attempt)
+    return replace(run, unit_id="", stopped_at=end.stopped_at, attempts=attempts, access_keys=())

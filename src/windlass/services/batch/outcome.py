@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.fleet.model import Unit
 from windlass.kernel.clock import Instant
-from windlass.services.batch.model import Stop
+from windlass.services.batch.effective import CONTAINER
+from windlass.services.batch.model import ContainerEnd, Stop
 
 EXITED = "Essential container in task exited"
 FAILED_TO_START = "Task failed to start"
@@ -40,6 +41,8 @@ class Outcome:
     """container.reason."""
     status_reason: str
     succeeded: bool
+    containers: tuple[ContainerEnd, ...] = ()
+    """Of a job with ecsProperties; such as never came to its node has none."""
 
 
 def outcome(unit: Unit, stop: Stop | None, now: Instant, interrupted: str = "") -> Outcome:
@@ -63,7 +66,17 @@ def outcome(unit: Unit, stop: Stop | None, now: Instant, interrupted: str = "") 
         reason=_reason(seen, speaks),
         status_reason=EXITED if succeeded else _status_reason(unit, seen, stop, interrupted),
         succeeded=succeeded,
+        containers=_containers(seen) if _is_of_several(unit) else (),
     )
+
+
+def _is_of_several(unit: Unit) -> bool:
+    """A job with containerProperties has one, and it is called so."""
+    return any(spec.name != CONTAINER for spec in unit.spec.containers)
+
+
+def _containers(seen: UnitState) -> tuple[ContainerEnd, ...]:
+    return tuple(ContainerEnd(state.name, state.exit_code, state.reason) for state in seen.containers)
 
 
 def _speaker(unit: Unit, seen: UnitState) -> ContainerState | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.fleet.role_credentials import RoleCredentials
 from windlass.services.ecs.capacity_scaling import CapacityScaling
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.exec_sessions import ExecSessions
@@ -30,6 +31,7 @@ from windlass.services.ecs.handlers import (
 from windlass.services.ecs.instance_controller import Registrar
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
+from windlass.services.ecs.launch import OWNER
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.lifecycle_hooks import LifecycleHooks
 from windlass.services.ecs.managed_draining import ManagedDraining
@@ -37,7 +39,7 @@ from windlass.services.ecs.measuring import Measuring
 from windlass.services.ecs.model import TABLES
 from windlass.services.ecs.partial import PARTIAL
 from windlass.services.ecs.provider_model import PROVIDER_TABLES
-from windlass.services.ecs.role_credentials import RoleCredentials
+from windlass.services.ecs.role_credentials import TaskRoles
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.scheduler import Scheduler
 from windlass.services.ecs.service_model import SERVICE_TABLES
@@ -59,7 +61,8 @@ def start(plane: Plane) -> Sequence[object]:
     for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring, targets):
         plane.spawn.start(running.loop.name, running.loop.run())
     _start_capacity(plane, rooms)
-    parts = (RoleCredentials(plane), TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
+    plane.calls.part(RoleCredentials).serve(OWNER, TaskRoles())
+    parts = (TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     seen = (Story(plane.store, plane.journal), Tempo(plane.store, plane.clock))
     return (observer, retention, interruptions, rooms, *parts, *seen)
 

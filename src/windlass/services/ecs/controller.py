@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from windlass.aws.bus import Bus
-from windlass.aws.credentials import CREDENTIALS
 from windlass.fleet import model as fleet
+from windlass.fleet import role_credentials
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
@@ -91,8 +91,7 @@ class Observer:
             tx[UNITS].delete(unit.id)
             if after.attachment is not None:
                 self._interfaces.release(tx, after.attachment.interface_id)
-            for key in after.access_keys:
-                tx[CREDENTIALS].delete(key)
+            role_credentials.end(tx, after.access_keys)
         self._tell_pull(task, after)
         if after.last_status != task.last_status:
             self._plane.journal.note(OWNER, after.arn, after.last_status, after.stopped_reason)

@@ -20,13 +20,13 @@ from tests.ecs_build import (
 from windlass.aws.credentials import CREDENTIALS
 from windlass.aws.quotas import Profile
 from windlass.fleet.model import UNITS
+from windlass.fleet.role_credentials import RoleCredentials
 from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import HOUR, MINUTE
 from windlass.kernel.faults import Fault
 from windlass.services.ecs.controller import Retention
 from windlass.services.ecs.handlers.tasks import remember
 from windlass.services.ecs.model import RUN_TOKENS, TASKS, RunToken
-from windlass.services.ecs.role_credentials import RoleCredentials
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/default/"
 
