@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.process import PlaneProcess
-from tests.warm import warm_programs
+from tests.warm import warm
 
 # How long an example takes says something of the machine's other work, and nothing of the code.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,7 +39,7 @@ def soak_s(request: pytest.FixtureRequest) -> float:
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlaneProcess]:
     """One plane for all tests of this worker; each test has an account of its own on it."""
-    running = PlaneProcess(tmp_path_factory.mktemp("plane") / "data").start()
+    running = PlaneProcess(tmp_path_factory.mktemp("plane") / "data", cold=True).start()
     yield running
     assert running.stop() == 0, running.errors.read_text()[-3000:]
     assert "crashed" not in running.errors.read_text()
@@ -50,11 +50,10 @@ def endpoint(plane: PlaneProcess) -> str:
     return plane.endpoint
 
 
-@pytest.fixture(scope="session")
-def programs() -> Iterator[Path]:
+@pytest.fixture
+def programs() -> Path:
     """A directory for PATH that has `aws` and `windlass`, warm (tests/warm.py)."""
-    with warm_programs() as directory:
-        yield directory
+    return warm().directory
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from tests.warm import WarmProcess, warm
 from windlass.node.function_settings import ISOLATION
 
 READY = "windlass ready on "
@@ -24,38 +25,42 @@ class PlaneProcess:
     """Start it, kill it, start it again on the same data.
 
     Its functions see the test's own files, to tell the test something and to wait for it, unless they are
-    `isolated` as a user's are (tests/contract/test_lambda_isolation.py).
+    `isolated` as a user's are (tests/contract/test_lambda_isolation.py). It starts warm (tests/warm.py): that
+    saves half of what a start costs. A `cold` one is started as by its user, and so is one with a `prefix`.
     """
 
-    def __init__(self, data: Path, *options: str, prefix: Sequence[str] = (), isolated: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *options: str,
+        prefix: Sequence[str] = (),
+        isolated: bool = False,
+        cold: bool = False,
+    ) -> None:
         self.data = data
         self.prefix = prefix
         self.isolated = isolated
+        self.cold = cold or bool(prefix)
         self.options = options
-        self.process: subprocess.Popen[str] | None = None
+        self.process: WarmProcess | subprocess.Popen[bytes] | None = None
         self.endpoint = ""
         self.errors = data.parent / f"{data.name}.stderr"
 
     def start(self, port: int = 0) -> PlaneProcess:
-        command = [
-            *self.prefix,
-            sys.executable,
-            "-m",
-            "windlass",
-            "up",
-            "--port",
-            str(port),
-            "--data",
-            str(self.data),
-        ]
+        words = ["up", "--port", str(port), "--data", str(self.data), *self.options]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         environment[ISOLATION] = "on" if self.isolated else "off"
-        with self.errors.open("a") as errors:
-            self.process = subprocess.Popen(
-                [*command, *self.options], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as stdout, self.errors.open("ab") as errors:
+            if self.cold:
+                command = [*self.prefix, sys.executable, "-m", "windlass", *words]
+                self.process = subprocess.Popen(command, stdout=stdout, stderr=errors, env=environment)
+            else:
+                self.process = warm().start(
+                    "windlass", *words, environment=environment, stdout=writing, stderr=errors.fileno()
+                )
+        self.output = os.fdopen(reading)
+        line = self.output.readline()
         assert line.startswith(READY), f"the plane said {line!r} and {self.errors.read_text()[-3000:]}"
         self.endpoint = line.removeprefix(READY).strip()
         return self
@@ -78,9 +83,8 @@ class PlaneProcess:
 
     def _reap(self) -> int:
         assert self.process is not None
-        assert self.process.stdout is not None
         code = self.process.wait(ENDS_WITHIN_S)
-        self.process.stdout.close()
+        self.output.close()
         self.process = None
         return code
 
