@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import batch_build as build
 from tests.contract.test_iam import refusal
 from tests.fault.waiting import until
 
@@ -17,19 +18,6 @@ UNKNOWN = "subnet-0123456789abcdef0"
 @pytest.fixture
 def batch(client: Client) -> Any:
     return client("batch")
-
-
-def fargate(client: Client, **more: Any) -> dict[str, Any]:
-    """computeResources in the account's default VPC."""
-    subnets = client("ec2").describe_subnets()["Subnets"]
-    groups = client("ec2").describe_security_groups()["SecurityGroups"]
-    return {
-        "type": "FARGATE",
-        "maxvCpus": 4,
-        "subnets": [subnets[0]["SubnetId"]],
-        "securityGroupIds": [groups[0]["GroupId"]],
-        **more,
-    }
 
 
 def shown(batch: Any, name: str) -> dict[str, Any]:
@@ -44,22 +32,25 @@ def settled(batch: Any, name: str) -> dict[str, Any]:
 
 
 def an_environment(batch: Any, client: Client, name: str = "render", **resources: Any) -> str:
+    """One that has settled, VALID or not."""
     made = batch.create_compute_environment(
-        computeEnvironmentName=name, type="MANAGED", computeResources=fargate(client, **resources)
+        computeEnvironmentName=name,
+        type="MANAGED",
+        computeResources={
+            "type": "FARGATE",
+            "maxvCpus": 4,
+            **build.network(client("ec2")),
+            **resources,
+        },
     )
     settled(batch, name)
     return str(made["computeEnvironmentArn"])
 
 
-def a_queue(batch: Any, environment: str, name: str = "frames", **more: Any) -> str:
-    made = batch.create_job_queue(
-        jobQueueName=name,
-        priority=1,
-        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
-        **more,
-    )
-    until(lambda: queue(batch, name)["status"] == "VALID", f"{name} is VALID")
-    return str(made["jobQueueArn"])
+def an_unmanaged_one(batch: Any, name: str = "own", **members: Any) -> str:
+    made = batch.create_compute_environment(computeEnvironmentName=name, type="UNMANAGED", **members)
+    settled(batch, name)
+    return str(made["computeEnvironmentArn"])
 
 
 def queue(batch: Any, name: str) -> dict[str, Any]:
@@ -87,7 +78,8 @@ def test_an_unknown_subnet_makes_it_invalid_until_it_is_updated(batch: Any, clie
     assert found["status"] == "INVALID"
     assert found["statusReason"].startswith("CLIENT_ERROR - ") and UNKNOWN in found["statusReason"]
     batch.update_compute_environment(
-        computeEnvironment="render", computeResources={"subnets": fargate(client)["subnets"], "maxvCpus": 8}
+        computeEnvironment="render",
+        computeResources={"subnets": build.network(client("ec2"))["subnets"], "maxvCpus": 8},
     )
     found = settled(batch, "render")
     assert (found["status"], found["computeResources"]["maxvCpus"]) == ("VALID", 8)
@@ -97,7 +89,7 @@ def test_what_is_in_use_is_not_deleted(batch: Any, client: Client) -> None:
     """Queue before environment, DISABLED before deleted; then both are gone, and the cluster with them."""
     an_environment(batch, client)
     cluster = shown(batch, "render")["ecsClusterArn"]
-    a_queue(batch, "render")
+    build.a_queue(batch, ["render"], "frames")
     refused = refusal(batch.delete_compute_environment, computeEnvironment="render")
     assert refused == ("ClientException", "Cannot delete, state must be DISABLED", 400)
     assert refusal(batch.delete_job_queue, jobQueue="frames")[1] == "Cannot delete, state must be DISABLED"
@@ -130,9 +122,10 @@ def test_a_queue_as_it_is_shown(batch: Any, client: Client) -> None:
         "maxTimeSeconds": 600,
         "action": "CANCEL",
     }
-    arn = a_queue(
+    arn = build.a_queue(
         batch,
-        "render",
+        ["render"],
+        "frames",
         schedulingPolicyArn=policy,
         jobStateTimeLimitActions=[action],
         tags={"team": "film"},
@@ -189,8 +182,8 @@ def test_a_definition_and_its_revisions(batch: Any) -> None:
 
 def test_an_unmanaged_environment(batch: Any, client: Client) -> None:
     """No resources, but a cluster for instances that its owner brings."""
-    batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED", unmanagedvCpus=8)
-    found = settled(batch, "own")
+    an_unmanaged_one(batch, unmanagedvCpus=8)
+    found = shown(batch, "own")
     assert (found["status"], found["unmanagedvCpus"]) == ("VALID", 8)
     assert "computeResources" not in found
     batch.update_compute_environment(computeEnvironment="own", unmanagedvCpus=16)
@@ -210,7 +203,7 @@ def test_security_groups_are_looked_up_too(batch: Any, client: Client) -> None:
 
 def test_names_are_taken_once(batch: Any, client: Client) -> None:
     an_environment(batch, client)
-    a_queue(batch, "render")
+    build.a_queue(batch, ["render"], "frames")
     batch.create_scheduling_policy(name="fair")
     again = {"computeEnvironmentName": "render", "type": "UNMANAGED"}
     taken = ("ClientException", "Object already exists", 400)
@@ -235,7 +228,7 @@ def test_a_queue_needs_environments_that_are_valid(batch: Any, client: Client) -
 def test_a_queue_is_updated_at_once(batch: Any, client: Client) -> None:
     """Priority, order, state and time limits; a second environment is tried after the first."""
     first, second = (an_environment(batch, client, name) for name in ("one", "two"))
-    a_queue(batch, "one")
+    build.a_queue(batch, ["one"], "frames")
     batch.update_job_queue(
         jobQueue="frames",
         priority=9,
@@ -272,9 +265,8 @@ def test_all_paginators(batch: Any, client: Client) -> None:
     """Two a page: every resource comes once, by name; a token of another listing is refused."""
     names = [f"n{number}" for number in range(5)]
     for name in names:
-        batch.create_compute_environment(computeEnvironmentName=name, type="UNMANAGED")
-        settled(batch, name)
-        a_queue(batch, name, name)
+        an_unmanaged_one(batch, name)
+        build.a_queue(batch, [name], name)
         batch.create_scheduling_policy(name=name)
         batch.register_job_definition(**definition(name))
     listings = {
@@ -326,11 +318,10 @@ def test_tags_of_every_kind(batch: Any, client: Client) -> None:
     """Given at creation, added, replaced, taken away; not more than 50, none of AWS's own."""
     first = {"tags": {"keep": "1", "drop": "1"}}
     order = [{"order": 1, "computeEnvironment": "own"}]
-    made = batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED", **first)
-    settled(batch, "own")
+    environment = an_unmanaged_one(batch, **first)
     queued = batch.create_job_queue(jobQueueName="q", priority=1, computeEnvironmentOrder=order, **first)
     arns = [
-        made["computeEnvironmentArn"],
+        environment,
         queued["jobQueueArn"],
         batch.create_scheduling_policy(name="fair", **first)["arn"],
         batch.register_job_definition(**definition("job", **first))["jobDefinitionArn"],
@@ -388,9 +379,8 @@ def test_multi_node_definitions_are_kept_and_not_run(batch: Any) -> None:
     """RegisterJobDefinition takes them, SubmitJob says that it does not."""
     container = definition("x")["containerProperties"]
     ranges = [{"targetNodes": "0:", "container": container}]
-    batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED")
-    settled(batch, "own")
-    a_queue(batch, "own")
+    an_unmanaged_one(batch)
+    build.a_queue(batch, ["own"], "frames")
     nodes = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": ranges}
     batch.register_job_definition(jobDefinitionName="mpi", type="multinode", nodeProperties=nodes)
     [found] = batch.describe_job_definitions(jobDefinitionName="mpi")["jobDefinitions"]

@@ -20,6 +20,15 @@ LISTS = ("command", "volumes", "environment", "mountPoints", "ulimits", "secrets
 """Shown as empty lists where a definition has none."""
 FARGATE_LINUX = frozenset({"initProcessEnabled"})
 """The Linux parameters that Fargate honours."""
+ULIMITS = frozenset(
+    (
+        *("core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc"),
+        *("rss", "rtprio", "rttime", "sigpending", "stack"),
+    )
+)
+"""ECS API reference, Ulimit, name: Batch's are handed to Docker as ECS's are."""
+TIMEOUTS_S = {"startTimeout": (2, 120), "stopTimeout": (0, 120)}
+"""At least, and on Fargate at most; BC, TaskContainerProperties."""
 SWAPPINESS_MAX = 100
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
@@ -30,7 +39,7 @@ def check(container: Container, *, fargate: bool) -> None:
         raise invalid("Container image is required.")
     check_environment(container.get("environment", ()))
     log_configuration.check(container, fargate=fargate)
-    _check_secrets(container)
+    _check_timeouts(container, fargate=fargate)
     _check_ulimits(container, fargate=fargate)
     _check_linux(container.get("linuxParameters", {}), fargate=fargate)
     if not fargate:
@@ -74,19 +83,24 @@ def check_environment(variables: Iterable[Mapping[str, str]]) -> None:
             )
 
 
-def _check_secrets(container: Container) -> None:
-    log = container.get("logConfiguration", {})
-    for secret in (*container.get("secrets", ()), *log.get("secretOptions", ())):
-        if not secret["name"] or not secret["valueFrom"]:
-            raise invalid("A secret must have a name and a valueFrom.")
-
-
 def _check_ulimits(container: Container, *, fargate: bool) -> None:
     for limit in container.get("ulimits", ()):
+        if limit["name"] not in ULIMITS:
+            raise invalid(f"ulimit name '{limit['name'][:20]}' is not valid.")
         if not 0 <= limit["softLimit"] <= limit["hardLimit"]:
             raise invalid(f"The softLimit of ulimit {limit['name']} is not between 0 and its hardLimit.")
         if fargate and limit["name"] != "nofile":
             raise invalid(f"ulimit {limit['name']} is not applicable for Fargate.")
+
+
+def _check_timeouts(container: Container, *, fargate: bool) -> None:
+    """Of containers of ecsProperties."""
+    for name, (low, high) in TIMEOUTS_S.items():
+        asked = container.get(name, low)
+        if asked < low:
+            raise invalid(f"{name} must be at least {low} seconds.")
+        if fargate and asked > high:
+            raise invalid(f"{name} must be at most {high} seconds.")
 
 
 def _check_linux(parameters: Mapping[str, Any], *, fargate: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from windlass.aws import container_secrets
 from windlass.kernel.cycles import find_cycle
 from windlass.services.batch import container_rules, limits, node_rules, requirements, retries
 from windlass.services.batch.faults import invalid, not_here
@@ -30,8 +31,16 @@ KEPT = (
     "schedulingPriority",
     "propagateTags",
 )
-FARGATE_ONLY = ("networkConfiguration", "fargatePlatformConfiguration", "ephemeralStorage", "runtimePlatform")
-"""Members of containerProperties and of a task that mean nothing on EC2; of a task also platformVersion."""
+FARGATE_ONLY = (
+    "networkConfiguration",
+    "fargatePlatformConfiguration",
+    "platformVersion",
+    "ephemeralStorage",
+    "runtimePlatform",
+)
+"""Members of containerProperties and taskProperties that mean nothing on EC2."""
+MODES = {"ipcMode": ("none", "task", "host"), "pidMode": ("task", "host")}
+"""EcsTaskProperties."""
 CONDITIONS = ("START", "COMPLETE", "SUCCESS")
 """TaskContainerDependency, condition."""
 
@@ -107,7 +116,7 @@ def single(container: Given, *, fargate: bool, of_node: bool = False) -> dict[st
         for member in ("vcpus", "memory"):
             if member in container:
                 raise invalid(f"{member} is not applicable for Fargate: use resourceRequirements.")
-    elif "instanceType" in container and not of_node:
+    if "instanceType" in container and not of_node:
         raise invalid("instanceType is only applicable for multi-node parallel jobs.")
     return filled
 
@@ -168,8 +177,12 @@ def _check_task(task: Given, containers: Sequence[Given], *, fargate: bool) -> N
     """What containerProperties and taskProperties have alike."""
     if fargate and not task.get("executionRoleArn"):
         raise invalid("executionRoleArn is required for Fargate.")
-    if not task.get("executionRoleArn") and any(container.get("secrets") for container in containers):
-        raise invalid("executionRoleArn is required for secrets.")
+    for container in containers:
+        if fault := container_secrets.fault({"name": "", **container}, bool(task.get("executionRoleArn"))):
+            raise invalid(fault)
+    for member, modes in MODES.items():
+        if task.get(member, modes[0]) not in modes:
+            raise invalid(f"{member} must be one of {', '.join(modes)}.")
     for member in FARGATE_ONLY if not fargate else ():
         if member in task:
             raise invalid(f"{member} not applicable for EC2.")

@@ -20,6 +20,9 @@ PARTIAL: Mapping[str, str] = {
     "UpdateSchedulingPolicy": "quotaSharePolicy is refused",
     "GetJobQueueSnapshot": "earliestTimeAtPosition is when the job became RUNNABLE; no quota shares",
     "RegisterJobDefinition": "eksProperties, consumable resources and S3 Files are refused; nodeProperties "
-    "are stored: SubmitJob refuses multi-node jobs; stored, not acted on: jobs with other log drivers than "
-    "awslogs log to /aws/batch/job, repositoryCredentials",
+    "are stored: SubmitJob refuses multi-node jobs; log drivers other than awslogs and json-file and secretOptions are refused; "
+    "images, volumes, linuxParameters and the like as far as the runner can, see ecs RegisterTaskDefinition; "
+    "stored, not acted on: EFS volumes, repositoryCredentials, firelensConfiguration, "
+    "enableExecuteCommand, ipcMode, pidMode, ephemeralStorage, runtimePlatform, platform versions, "
+    "GPUs (they count in placement only); roles are not looked up",
 }

@@ -99,8 +99,34 @@ WRONG = [
     (of(environment=[{"name": "A=B", "value": ""}]), "'A=B' is not valid"),
     (of(environment=[{"name": "A", "value": "\0"}]), "'A' is not valid"),
     (of(environment=[{"value": "x"}]), "'' is not valid"),
-    (of(secrets=[{"name": "P", "valueFrom": "p"}]), "executionRoleArn is required for secrets."),
-    (of(secrets=[{"name": "P", "valueFrom": ""}]), "A secret must have a name and a valueFrom."),
+    (of(secrets=[{"name": "P", "valueFrom": "p"}]), "you must also specify a value for 'executionRoleArn'"),
+    (of(executionRoleArn=ROLE, secrets=[{"name": "P", "valueFrom": ""}]), "has no name or no valueFrom"),
+    (
+        of(
+            executionRoleArn=ROLE,
+            environment=[{"name": "P", "value": "x"}],
+            secrets=[{"name": "P", "valueFrom": "p"}],
+        ),
+        "The secret name must be unique",
+    ),
+    (of(ulimits=[{"name": "cores", "softLimit": 1, "hardLimit": 1}]), "ulimit name 'cores' is not valid."),
+    (fargate(instanceType="c5.large"), "instanceType is only applicable for multi-node parallel jobs."),
+    (several({"name": "a", "stopTimeout": -1}), "stopTimeout must be at least 0 seconds."),
+    (
+        several({"name": "a", "startTimeout": 121}, platform="FARGATE", executionRoleArn=ROLE),
+        "startTimeout must be at most 120 seconds.",
+    ),
+    (several({"name": "a"}, pidMode="none"), "pidMode must be one of task, host."),
+    (several({"name": "a"}, platformVersion="LATEST"), "platformVersion not applicable for EC2."),
+    (
+        of(
+            logConfiguration={
+                "logDriver": "splunk",
+                "secretOptions": [{"name": "", "valueFrom": "x"}],
+            }
+        ),
+        "secretOptions are not applicable",
+    ),
     (of(ulimits=[{"name": "core", "softLimit": 2, "hardLimit": 1}]), "softLimit of ulimit core"),
     (of(linuxParameters={"swappiness": 101}), "swappiness must be between 0 and 100."),
     (of(linuxParameters={"sharedMemorySize": 0}), "sharedMemorySize must be positive."),

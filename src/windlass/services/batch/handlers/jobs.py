@@ -19,6 +19,7 @@ from windlass.services.batch import (
     listing,
     lookup,
     retries,
+    tagging,
 )
 from windlass.services.batch.faults import refuse
 from windlass.services.batch.model import (
@@ -139,9 +140,6 @@ def _job(call: Call, params: Params, queue: JobQueue, definition: JobDefinition)
     timeout_s = int(timeout.get("attemptDurationSeconds", 0))
     if timeout_s and timeout_s < limits.TIMEOUT_S_MIN:
         raise refuse(f"Timeout should be at least {limits.TIMEOUT_S_MIN} seconds")
-    tags = params.get("tags", {})
-    if len(tags) > limits.TAGS_MAX:
-        raise refuse(f"A job can have at most {limits.TAGS_MAX} tags")
     return Job(
         id=call.ids.uuid(),
         account=call.account,
@@ -162,7 +160,7 @@ def _job(call: Call, params: Params, queue: JobQueue, definition: JobDefinition)
         ),
         share=_share(call, params, queue),
         scheduling_priority=_priority(params, definition),
-        tags=tags,
+        tags=tagging.read(params.get("tags", {})),
         propagate_tags=bool(params.get("propagateTags", given.get("propagateTags", False))),
         size=_size(params),
     )
