@@ -19,8 +19,8 @@ PARTIAL: Mapping[str, str] = {
     "CreateSchedulingPolicy": "quotaSharePolicy is refused",
     "UpdateSchedulingPolicy": "quotaSharePolicy is refused",
     "GetJobQueueSnapshot": "earliestTimeAtPosition is when the job became RUNNABLE; no quota shares",
-    "RegisterJobDefinition": "eksProperties, consumable resources and S3 Files are refused; nodeProperties "
-    "are stored: SubmitJob refuses multi-node jobs; log drivers other than awslogs and json-file and secretOptions are refused; "
+    "RegisterJobDefinition": "refused: eksProperties, consumable resources, S3 Files, secretOptions, log "
+    "drivers other than awslogs and json-file; nodeProperties are stored, SubmitJob refuses multi-node jobs; "
     "images, volumes, linuxParameters and the like as far as the runner can, see ecs RegisterTaskDefinition; "
     "stored, not acted on: EFS volumes, repositoryCredentials, firelensConfiguration, "
     "enableExecuteCommand, ipcMode, pidMode, ephemeralStorage, runtimePlatform, platform versions, "
