@@ -13,6 +13,7 @@ from windlass.aws import credentials
 from windlass.aws.alarms import Alarms
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Calls
+from windlass.aws.fargate_use import FargateUse
 from windlass.aws.log_groups import LogGroups
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile, Quotas
@@ -77,6 +78,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(plane.quotas)
     plane.calls.add_part(Bus())
     plane.calls.add_part(Alarms())
+    plane.calls.add_part(FargateUse())
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(TargetGroups())

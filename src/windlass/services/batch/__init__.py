@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.aws.fargate_use import FargateUse
 from windlass.fleet.role_credentials import RoleCredentials
+from windlass.services.batch import launches
 from windlass.services.batch.admission import Admission
 from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
@@ -39,6 +41,7 @@ def start(plane: Plane) -> Sequence[object]:
     """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
     plane.calls.part(RoleCredentials).serve(OWNER, JobRoles())
     usage = Usage(plane.store, plane.clock)
+    plane.calls.part(FargateUse).counted_by(launches.counting(usage))
     parts = (Environments(plane, usage), Queues(plane), DefinitionsGone(plane))
     moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
     running = (*parts, *moving, Retention(plane))

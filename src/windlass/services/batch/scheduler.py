@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from typing import cast
 
 from windlass.aws.bus import Bus
+from windlass.aws.fargate_use import FargateUse
 from windlass.fleet import surroundings
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, Duration, Instant
@@ -21,6 +22,7 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.batch import arrays, lookup, order, time_limits, unit
 from windlass.services.batch.effective import effective
+from windlass.services.batch.launches import Launches
 from windlass.services.batch.line import Lines
 from windlass.services.batch.model import (
     ACTIVE,
@@ -32,7 +34,7 @@ from windlass.services.batch.model import (
     Run,
     Stop,
 )
-from windlass.services.batch.order import Blocked, Queue, Start
+from windlass.services.batch.order import Blocked, Queue
 from windlass.services.batch.progress import Progress
 from windlass.services.batch.reasons import CPU_UNITS, Room
 from windlass.services.batch.resource_model import (
@@ -127,11 +129,16 @@ class Scheduler:
         rooms = {name: self._room(tx, (*scope, name)) for name in sorted(used)}
         lines = Lines(tx[JOBS], tx[ARRAYS])
         planned = order.plan(queues, {n: r for n, r in rooms.items() if r is not None}, lines, now, most)
+        launches = Launches(tx, self._plane.quotas, self._plane.calls.part(FargateUse), now)
         for start in planned.starts:
-            self._start(tx, progress, start, (*scope, start.environment))
+            environment = tx[ENVIRONMENTS].require((*scope, start.environment))
+            count = launches.granted(environment, start.count)
+            if count:
+                self._start(tx, progress, start.job_id, count, environment)
         self._blocked[scope] = planned.blocked
         due = [self._note_blocked(tx, progress, blocked) for blocked in planned.blocked]
-        return [now] if planned.more else [at for at in due if at is not None]
+        due.append(now if planned.more and launches.look_again is None else launches.look_again)
+        return [at for at in due if at is not None]
 
     def _queue(self, tx: Transaction, key: Key, now: Instant) -> Queue | None:
         """The queue as the plan sees it; None when nothing of it may start."""
@@ -152,13 +159,15 @@ class Scheduler:
         cap = row.max_vcpus * CPU_UNITS
         return Room(row.name, max(0, cap - self._usage.cpu_units(key)), cap, not closed, closed)
 
-    def _start(self, tx: Transaction, progress: Progress, start: Start, key: Key) -> None:
-        job, environment = tx[JOBS].require(start.job_id), tx[ENVIRONMENTS].require(key)
+    def _start(
+        self, tx: Transaction, progress: Progress, job_id: str, count: int, environment: ComputeEnvironment
+    ) -> None:
+        job = tx[JOBS].require(job_id)
         made = _blueprint(tx, self._plane, job, environment, progress.now)
         if made is None:
             progress.fail(job, GONE)
         elif job.size:
-            self._start_children(tx, progress, job, made, start.count)
+            self._start_children(tx, progress, job, made, count)
         else:
             after = self._place(tx, job, made, None, progress.now)
             progress.job(replace(after, lined="", blocked_at=0, reason=""))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.aws.fargate_use import FargateUse
 from windlass.fleet.role_credentials import RoleCredentials
 from windlass.services.ecs.capacity_scaling import CapacityScaling
 from windlass.services.ecs.controller import Observer, Retention
@@ -33,6 +34,7 @@ from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.launch import OWNER
 from windlass.services.ecs.launch_rates import LaunchRates
+from windlass.services.ecs.launching import fargate_tasks
 from windlass.services.ecs.lifecycle_hooks import LifecycleHooks
 from windlass.services.ecs.managed_draining import ManagedDraining
 from windlass.services.ecs.measuring import Measuring
@@ -62,6 +64,7 @@ def start(plane: Plane) -> Sequence[object]:
         plane.spawn.start(running.loop.name, running.loop.run())
     _start_capacity(plane, rooms)
     plane.calls.part(RoleCredentials).serve(OWNER, TaskRoles())
+    plane.calls.part(FargateUse).counted_by(fargate_tasks)
     parts = (TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     seen = (Story(plane.store, plane.journal), Tempo(plane.store, plane.clock))
     return (observer, retention, interruptions, rooms, *parts, *seen)

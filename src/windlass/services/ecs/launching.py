@@ -10,11 +10,12 @@ from collections import Counter
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
+from windlass.aws.fargate_use import FargateUse
 from windlass.aws.quotas import Quotas
 from windlass.fleet import surroundings
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
-from windlass.kernel.store import Transaction
+from windlass.kernel.store import Store, Transaction
 from windlass.services.ecs import account_settings, launch, lookup, notices, wiring
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
@@ -56,8 +57,12 @@ def take_quotas(tx: Transaction, call: Call, order: launch.Order) -> None:
 
 def concurrency_left(tx: Transaction, call: Call, bucket: str) -> int | None:
     """How many more Fargate tasks of that bucket may run at once; None without a limit."""
-    most = call.part(Quotas).value(f"fargate.{bucket}.tasks", call.scope)
-    return None if most is None else max(0, int(most) - tx[TASKS].count("fargate", (*call.scope, bucket)))
+    return call.part(FargateUse).left(call.part(Quotas), tx, call.scope, bucket)
+
+
+def fargate_tasks(reads: Store | Transaction, scope: tuple[str, str], bucket: str) -> int:
+    """How many tasks of ECS run on that Fargate capacity, for `FargateUse`."""
+    return reads[TASKS].count("fargate", (*scope, bucket))
 
 
 def write(
