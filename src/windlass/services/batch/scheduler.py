@@ -145,9 +145,7 @@ class Scheduler:
         row = tx[QUEUES].get(key)
         if row is None or row.status not in _OPEN:
             return None
-        policy = tx[POLICIES].get((row.account, row.region, row.policy)) if row.policy else None
-        shares = None if policy is None else self._usage.ledger.shares(key, policy, now)
-        return Queue(key, row.priority, row.environments, shares)
+        return Queue(key, row.priority, row.environments, self._usage.shares(row, now))
 
     def _room(self, tx: Transaction, key: Key) -> Room | None:
         row = tx[ENVIRONMENTS].get(key)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from windlass.kernel.clock import Clock, Duration
+from windlass.kernel.clock import Clock, Duration, Instant
 from windlass.kernel.store import Change, Store
 from windlass.services.batch.ledger import Ledger
 from windlass.services.batch.model import ACTIVE, CHILDREN, ENDED, JOBS, Child, Job
-from windlass.services.batch.resource_model import POLICIES, QUEUES, Key
-from windlass.services.batch.shares import window
+from windlass.services.batch.resource_model import POLICIES, QUEUES, JobQueue, Key, SchedulingPolicy
+from windlass.services.batch.shares import Shares, window
 
 
 class _Taken(NamedTuple):
@@ -54,6 +54,16 @@ class Usage:
     def attempts(self, environment: Key) -> int:
         """How many attempts are STARTING or RUNNING there."""
         return self._attempts.get(environment, 0)
+
+    def shares(self, queue: JobQueue, now: Instant) -> Shares | None:
+        """How a fair-share queue stands; None for one that is first in, first out."""
+        policy = self._policy(queue)
+        return None if policy is None else self.ledger.shares(queue.key, policy, now)
+
+    def has_place(self, queue: JobQueue, share: str, most: int, now: Instant) -> bool:
+        """Whether a job of that share makes no more than so many active shares of the queue."""
+        policy = self._policy(queue)
+        return policy is None or self.ledger.has_place(queue.key, policy, share, most, now)
 
     def _on_job(self, change: Change) -> None:
         self._hold(change.old, change.new)
@@ -114,8 +124,11 @@ class Usage:
 
     def _lasts(self, queue: Key) -> Duration:
         row = self._store[QUEUES].get(queue)
-        policy = None if row is None else self._store[POLICIES].get((row.account, row.region, row.policy))
+        policy = None if row is None else self._policy(row)
         return window(0 if policy is None else policy.decay_s)
+
+    def _policy(self, queue: JobQueue) -> SchedulingPolicy | None:
+        return self._store[POLICIES].get((queue.account, queue.region, queue.policy))
 
 
 def _is_live(job: Job | None) -> int:

@@ -36,7 +36,7 @@ from windlass.services.batch.model import (
     Stop,
 )
 from windlass.services.batch.progress import Progress
-from windlass.services.batch.resource_model import POLICIES, JobDefinition, JobQueue
+from windlass.services.batch.resource_model import JobDefinition, JobQueue
 from windlass.services.batch.usage import Usage
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
@@ -200,9 +200,8 @@ def _share(call: Call, params: Params, queue: JobQueue) -> str:
         )
     if not _SHARE.fullmatch(share):
         raise refuse(f"shareIdentifier must be 1 to {limits.SHARE_LENGTH_MAX} letters and digits")
-    policy = call.store[POLICIES].get((queue.account, queue.region, queue.policy))
-    most, ledger = limits.ACTIVE_SHARES_MAX, call.part(Usage).ledger
-    if policy is not None and not ledger.has_place(queue.key, policy, share, most, call.now):
+    most = limits.ACTIVE_SHARES_MAX
+    if not call.part(Usage).has_place(queue, share, most, call.now):
         raise refuse(f"Job queue {queue.name} has {most} active share identifiers, and can have no more")
     return share
 

@@ -10,7 +10,7 @@ from windlass.services.batch.line import Lines
 from windlass.services.batch.model import ARRAYS, JOBS
 from windlass.services.batch.order import Queue
 from windlass.services.batch.reasons import CPU_UNITS
-from windlass.services.batch.resource_model import POLICIES, JobQueue
+from windlass.services.batch.resource_model import JobQueue
 from windlass.services.batch.usage import Usage
 
 
@@ -28,10 +28,7 @@ def get_job_queue_snapshot(call: Call, params: Params) -> Result:
 
 
 def _front(call: Call, row: JobQueue) -> Iterator[Result]:
-    ledger = call.part(Usage).ledger
-    policy = call.store[POLICIES].get((row.account, row.region, row.policy)) if row.policy else None
-    shares = None if policy is None else ledger.shares(row.key, policy, call.now)
-    queue = Queue(row.key, row.priority, row.environments, shares)
+    queue = Queue(row.key, row.priority, row.environments, call.part(Usage).shares(row, call.now))
     lines = Lines(call.store[JOBS], call.store[ARRAYS])
     children: dict[str, Iterator[int]] = {}
     for job_id, count in order.in_order(queue, lines, call.now, limits.FRONT_MAX):
