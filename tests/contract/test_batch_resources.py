@@ -212,7 +212,7 @@ def test_names_are_taken_once(batch: Any, client: Client) -> None:
     again = {"jobQueueName": "frames", "priority": 1, "computeEnvironmentOrder": order}
     assert refusal(batch.create_job_queue, **again) == taken
     assert refusal(batch.create_scheduling_policy, name="fair") == taken
-    for name in ("no good", "-x", "x" * 129):
+    for name in ("no good", "", "x" * 129):
         message = refusal(batch.create_scheduling_policy, name=name)[1]
         assert message.startswith("Error executing request, Exception : name should match valid pattern")
 
@@ -338,6 +338,26 @@ def test_tags_of_every_kind(batch: Any, client: Client) -> None:
     assert shown(batch, "own")["tags"] == {"keep": "2", "more": "3"}
     for arn in ("arn:aws:batch:eu-west-1:123456789012:thing/x", "x"):
         assert "Invalid resource ARN" in refusal(batch.list_tags_for_resource, resourceArn=arn)[1]
+
+
+def test_a_queue_that_is_deleted_ends_its_jobs(batch: Any, client: Client) -> None:
+    """What runs and what waits; the job itself stays to be described, and has its tags."""
+    build.an_environment(batch, client("ec2"), vcpus=1)
+    build.a_queue(batch)
+    build.a_definition(batch, "sleep", "300", vcpu="1", memory="2048")
+    jobs = [
+        batch.submit_job(jobName="j", jobQueue="q", jobDefinition="job", tags={"n": str(n)}) for n in range(2)
+    ]
+    until(lambda: build.described(batch, jobs[0]["jobId"])["status"] == "RUNNING", "the first runs")
+    for job in jobs:
+        batch.tag_resource(resourceArn=job["jobArn"], tags={"more": "1"})
+    assert batch.list_tags_for_resource(resourceArn=jobs[1]["jobArn"])["tags"] == {"n": "1", "more": "1"}
+    assert build.described(batch, jobs[1]["jobId"])["tags"] == {"n": "1", "more": "1"}
+    batch.update_job_queue(jobQueue="q", state="DISABLED")
+    until(lambda: queue(batch, "q")["status"] == "VALID", "the queue has settled")
+    batch.delete_job_queue(jobQueue="q")
+    until(lambda: not batch.describe_job_queues(jobQueues=["q"])["jobQueues"], "the queue is gone")
+    assert [build.described(batch, job["jobId"])["status"] for job in jobs] == ["FAILED", "FAILED"]
 
 
 def test_what_another_account_has_is_not_there(batch: Any, client: Client, plane: Any) -> None:

@@ -30,7 +30,7 @@ R = TypeVar("R")
 Find: TypeAlias = Callable[[Reads, Scope, str], R]
 """One of `environment`, `queue`, `policy` and `definition`."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _REVISION = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
@@ -39,7 +39,7 @@ def check_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise invalid(
             f"{what} should match valid pattern: up to {limits.NAME_LENGTH_MAX} letters, digits, hyphens and "
-            "underscores, the first a letter or digit"
+            "underscores"
         )
     return name
 
