@@ -27,6 +27,8 @@ from bench.result import Result
 from windlass.node import proc
 
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+SNAP_START_RUNTIME = "python3.12"
+"""The first that can have it; what runs is the nearest that is here."""
 EMPTY = "def handler(event, context): return event\n"
 BOTO3 = "import boto3\n" + EMPTY
 SLEEPER = "import time\ndef handler(event, context): time.sleep(1)\n"
@@ -68,18 +70,18 @@ class Functions:
             config=Config(retries={"max_attempts": 0}),
         )
 
-    def create(self, name: str, source: str) -> None:
+    def create(self, name: str, source: str, **settings: Any) -> None:
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("app.py", source)
         self._client.create_function(
             FunctionName=name,
-            Runtime=RUNTIME,
             Role=f"arn:aws:iam::{ACCOUNT}:role/bench",
             Handler="app.handler",
             Timeout=60,
             MemorySize=256,
             Code={"ZipFile": package.getvalue()},
+            **{"Runtime": RUNTIME, **settings},
         )
         self._client.get_waiter("function_active_v2").wait(FunctionName=name)
 
@@ -88,18 +90,29 @@ class Functions:
         self._client.update_function_configuration(FunctionName=name, Description=str(time.time_ns()))
         self._client.get_waiter("function_updated_v2").wait(FunctionName=name)
 
-    def invoke(self, name: str, count: int, connections: int, event: bytes = b"{}") -> Load:
-        request = _request(self._endpoint, name, event)
+    def publish(self, name: str) -> str:
+        """Another version of it, once it is Active."""
+        self.renew(name)
+        version: str = self._client.publish_version(FunctionName=name)["Version"]
+        waiter = self._client.get_waiter("published_version_active")
+        waiter.wait(FunctionName=name, Qualifier=version, WaiterConfig={"Delay": 1})
+        return version
+
+    def invoke(
+        self, name: str, count: int, connections: int, event: bytes = b"{}", version: str = ""
+    ) -> Load:
+        request = _request(self._endpoint, name, event, version)
         load = asyncio.run(run(self._endpoint, lambda number: request, count, connections))
         if load.failed:
             raise RuntimeError(f"{load.failed} of {count} invocations of {name} failed")
         return load
 
 
-def _request(endpoint: str, name: str, event: bytes) -> bytes:
+def _request(endpoint: str, name: str, event: bytes, version: str = "") -> bytes:
     credential = f"Credential={ACCOUNT}/{DAY}/{REGION}/lambda/aws4_request"
     head = (
-        f"POST /2015-03-31/functions/{name}/invocations HTTP/1.1\r\nHost: {urlsplit(endpoint).netloc}\r\n"
+        f"POST /2015-03-31/functions/{name}/invocations{'?Qualifier=' * bool(version)}{version} HTTP/1.1\r\n"
+        f"Host: {urlsplit(endpoint).netloc}\r\n"
         f"X-Amz-Date: {DAY}T000000Z\r\n"
         f"Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0' * 64}\r\n"
         f"Content-Length: {len(event)}\r\n\r\n"
@@ -122,6 +135,9 @@ def _cold(functions: Functions) -> Iterator[Result]:
     yield Result("cold start p50, back to back", _part(close, 50), "ms", note=note)
     note = "bare: a new interpreter that imports boto3"
     yield Result("cold start p50, import boto3", _part(boto, 50), "ms", bare=_part(bare_boto, 50), note=note)
+    restored = _restored_times(functions, "restored", BOTO3, COLD // 4)
+    note = "with SnapStart; bare: the same without"
+    yield Result("restore p50, import boto3", _part(restored, 50), "ms", bare=_part(boto, 50), note=note)
     ratio = _part(boto, 50) / _part(bare_boto, 50)
     yield Result("cold start over bare import of boto3", ratio, "x", 2, False)
 
@@ -137,6 +153,17 @@ def _cold_times(
         functions.renew(name)
         time.sleep(apart_s)
         found.append(functions.invoke(name, 1, 1).p50_ms)
+    return sorted(found)
+
+
+def _restored_times(functions: Functions, name: str, source: str, count: int) -> list[float]:
+    """Milliseconds. Each time the first event of a version that has just been published."""
+    functions.create(name, source, Runtime=SNAP_START_RUNTIME, SnapStart={"ApplyOn": "PublishedVersions"})
+    found = []
+    for _ in range(count):
+        version = functions.publish(name)
+        time.sleep(APART_S)
+        found.append(functions.invoke(name, 1, 1, version=version).p50_ms)
     return sorted(found)
 
 

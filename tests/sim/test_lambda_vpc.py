@@ -218,15 +218,23 @@ def test_a_function_that_cannot_be_connected_fails() -> None:
 def test_an_idle_function_loses_its_interface_and_wakes_up() -> None:
     """13 h after its last event it is Active, after 16 Inactive; a call fails, and 90 s later it runs.
 
+    Its version's last event was 6 h earlier, so soon after it was made that nothing is written of it.
     Hours in place of days: nodes beat every few seconds, and 20 days of that is no quick test.
     """
 
     async def story(aws: Lambda) -> None:
-        await aws.create("f")
+        await aws.create("f", Publish=True)
         await aws.active_after("f")
-        await aws.world.pass_time(7 * HOUR)
+        await aws.world.pass_time(1 * HOUR)
+        await aws.do("Invoke", FunctionName="f", Qualifier="1")
+        await aws.world.pass_time(6 * HOUR)
         await aws.do("Invoke", FunctionName="f")
-        await aws.world.pass_time(13 * HOUR)
+        await aws.world.pass_time(7 * HOUR + HOUR // 2)  # 14 h after it was made
+        version = {"FunctionName": "f", "Qualifier": "1"}
+        assert (await aws.do("GetFunctionConfiguration", **version))["State"] == "Active"
+        await aws.world.pass_time(HOUR)
+        assert (await aws.do("GetFunctionConfiguration", **version))["State"] == "Inactive"
+        await aws.world.pass_time(4 * HOUR + HOUR // 2)
         assert await aws.state("f") == ("Active", "")
         await aws.world.pass_time(3 * HOUR)
         assert await aws.state("f") == ("Inactive", "Idle")

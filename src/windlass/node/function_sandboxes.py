@@ -65,7 +65,8 @@ class ForkLauncher:
 
     async def open(self, place: launcher.Place) -> ForkSandbox:
         await self._prove()
-        sandbox = ForkSandbox(self.nests, place, self.data, self.templates, self._sandboxes.discard)
+        fork = await self._fork(place)
+        sandbox = ForkSandbox(self.nests, place, self.data, self.templates, fork, self._sandboxes.discard)
         self._sandboxes.add(sandbox)
         return sandbox
 
@@ -73,6 +74,17 @@ class ForkLauncher:
         for sandbox in list(self._sandboxes):
             sandbox.close()
         await self.nests.close()
+
+    async def _fork(self, place: launcher.Place) -> Nest | None:
+        """What the environment goes on from, if there is a template for it that is still good."""
+        template = None if place.template else self.templates.get(place.snapshot)
+        if template is None or template.network != place.network:
+            return None
+        try:
+            return await template.take()
+        except OSError as error:
+            log.warning("environment %s initialises itself: %s", place.unit_id, error)
+            return None
 
     async def _prove(self) -> None:
         """Find out whether this host lets us isolate: only doing it tells."""
@@ -95,9 +107,13 @@ class ForkSandbox:
         asked: launcher.Place,
         data: Path,
         templates: dict[str, Template],
+        fork: Nest | None,
         closed: Callable[[ForkSandbox], None],
     ) -> None:
-        """`templates` are those of the launcher; one is added here if this is its place."""
+        """`templates` are those of the launcher; one is added here if this is its place. `fork` is a
+
+        template's, to be the runtime.
+        """
         self._nests = nests
         self._asked = asked
         self._data = data
@@ -106,22 +122,17 @@ class ForkSandbox:
         self.task_root = "/var/task" if isolated else str(asked.code)
         self.opt = "" if asked.layers is None else "/opt" if isolated else str(asked.layers)
         self.runtime_root = RUNTIME_ROOT if isolated else str(SOURCES)
-        self._place: Place | None = None
+        self._place: Place | None = None if fork is None else fork.place
         self._templates = templates
-        template = None if asked.template else templates.get(asked.snapshot)
-        self._restored = template if template is not None and template.network == asked.network else None
-        self._waiting: Nest | None = None
-        """The fork of that template, until its program is known."""
+        self.restores = fork is not None
+        self._waiting = fork
+        """The fork until its program is known."""
         self._control: socket.socket | None = None
         """Of the template that this is the place of, until it is one."""
         self._template: Template | None = None
         self._turn = asyncio.Lock()
         self._limited = False
         self._closed = False
-
-    @property
-    def restores(self) -> bool:
-        return self._restored is not None
 
     def keep_snapshot(self) -> None:
         if self._control is None or self._place is None or self._closed:
@@ -236,9 +247,6 @@ class ForkSandbox:
 
     async def _nest(self, program: Program) -> tuple[Nest, list[str]]:
         """A child to be the program, and what it has to execute, if it need not only be forked."""
-        if self._restored is not None and self._place is None:
-            self._waiting = await self._restored.take()
-            self._place = self._waiting.place
         if self._waiting is not None and program.python is not None:
             nest, self._waiting = self._waiting, None
             return nest, []
@@ -258,6 +266,7 @@ class ForkSandbox:
         """See function_zygote.Request."""
         assert self._place is not None
         isolated, asked = self._place.namespace >= 0, self._asked
+        name = program.environment.get("AWS_LAMBDA_FUNCTION_NAME", "")
         limits = {"NOFILE": OPEN_FILES_MAX, "CORE": 0}
         template = self._is_template(program, argv)
         if self._place.user >= 0 and not (template and self._place.group is not None):
@@ -267,7 +276,7 @@ class ForkSandbox:
             "argv": argv,
             "environment": dict(program.environment),
             "directory": program.directory or self.task_root,
-            "title": f"function {program.environment.get('AWS_LAMBDA_FUNCTION_NAME', '')}".strip(),
+            "title": f"{'snapshot' if template else 'function'} {name}".strip(),
             "libraries": libraries(),
             "limits": limits,
             "code": os.path.relpath(asked.code, self._data) if shows else "",

@@ -85,11 +85,11 @@ class Template:
         control: int,
         given: dict[str, str],
         kept: Sequence[str] | None,
-        show: Callable[[dict[str, str]], None],
+        show: Callable[[str, dict[str, str]], None],
     ) -> None:
         """`given` are the variables it was started with. `kept`: what below /tmp is shown to all
 
-        environments; None where there is no isolation. `show` has /proc show other variables.
+        environments; None where there is no isolation. `show` has /proc show another title and variables.
         """
         self._control = control
         self._given = given
@@ -123,6 +123,7 @@ class Template:
         end = socket.socket(fileno=place)
         try:
             os.setsid()
+            self._show("restored spare", {})  # it is no more the template's
             if self._kept is not None:
                 make_tmp(self._kept)
             end.send(READY)
@@ -130,17 +131,17 @@ class Template:
             for number in (1, 2):
                 os.dup2(output, number)
             os.close(output)
-            self._be(fields["environment"])
+            self._be(fields["title"], fields["environment"])
         except Exception as error:
             fail(place, error)
         end.close()
 
-    def _be(self, environment: dict[str, str]) -> None:
+    def _be(self, title: str, environment: dict[str, str]) -> None:
         """What the initialisation did to its variables stays; what differs between environments changes."""
         for name, value in environment.items():
             if self._given.get(name) != value:
                 os.environ[name] = value
-        self._show(dict(os.environ))
+        self._show(title, dict(os.environ))
 
 
 def make_tmp(kept: Sequence[str]) -> None:

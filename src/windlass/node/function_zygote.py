@@ -245,8 +245,8 @@ def template(
 ) -> function_template.Template:
     """What this process is to be once it is initialised."""
 
-    def shown(environment: dict[str, str]) -> None:
-        show(request.title, environment, told)
+    def shown(title: str, environment: dict[str, str]) -> None:
+        show(title, environment, told)
 
     return function_template.Template(request.control, request.environment, kept, shown)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from windlass.fleet.function_messages import (
     RESTORE_TIMEOUT,
 )
 from windlass.kernel.clock import MILLISECOND
+from windlass.node import proc
 from windlass.node.cgroups import read_hierarchies
 from windlass.node.function_groups import FunctionGroups, usable
 from windlass.node.function_nests import Means
@@ -246,3 +248,19 @@ def test_a_template_that_ends_is_reported_and_its_environments_go_on(tmp_path: P
         assert (await ask(world, unit))["pid"] == before["pid"]
 
     play(tmp_path, story)
+
+
+def test_a_template_that_was_killed_unnoticed_costs_an_initialisation(tmp_path: Path) -> None:
+    """Killed while it is frozen, it dies when it is asked for a fork: the environment initialises itself."""
+
+    async def story(world: World) -> None:
+        source = "import uuid\nmade = str(uuid.uuid4())\ndef handler(event, context): return made"
+        template = await a_template(world, source)
+        first = await ask(world, world.start(source, snapshot="s"))
+        [pid] = [pid for pid in proc.children() if proc.mark(pid) == (template, "function")]
+        os.kill(pid, signal.SIGKILL)
+        seen = [await ask(world, world.start(source, snapshot="s")) for _ in range(4)]
+        assert seen[-1] != first, "more than there were spares"
+        await world.until(template, "stopped")
+
+    play(tmp_path, story, isolated("kill") if os.geteuid() == 0 else None)

@@ -18,6 +18,7 @@ from windlass.services.lambda_.model import (
     Alias,
     Function,
     Version,
+    pool_key,
 )
 from windlass.services.lambda_.names import Reference, denied, not_found, reference_of, resolve
 from windlass.services.lambda_.package import invalid
@@ -103,6 +104,11 @@ def put_row(tx: Transaction, row: Function | Version) -> None:
         tx[FUNCTIONS].put(row)
     else:
         tx[VERSIONS].put(row)
+
+
+def pool_of(row: Function | Version) -> str:
+    """The key of the pool of environments that run it."""
+    return pool_key(row.uid, str(row.number) if isinstance(row, Version) else LATEST)
 
 
 def row_of_pool(store: Store, pool: str) -> Function | Version | None:

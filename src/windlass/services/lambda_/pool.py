@@ -51,6 +51,12 @@ class Pool:
     def __contains__(self, unit_id: str) -> bool:
         return unit_id in self._idle or unit_id in self._ahead or unit_id in self._busy
 
+    def used_at(self, now: Instant) -> Instant | None:
+        """When one of them last had an event, or was initialised for events to come; None: there are none."""
+        if self._busy or self._ahead:
+            return now
+        return max((since for _, since in self._idle.values()), default=None)
+
     @property
     def provisioned_idle(self) -> int:
         """Provisioned environments that take an event now."""

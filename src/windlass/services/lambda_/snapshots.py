@@ -17,6 +17,7 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.lambda_.environments import ENDED, Environments
+from windlass.services.lambda_.find import pool_of
 from windlass.services.lambda_.model import (
     ENVIRONMENTS,
     FUNCTIONS,
@@ -24,7 +25,6 @@ from windlass.services.lambda_.model import (
     Environment,
     Function,
     Version,
-    pool_key,
 )
 from windlass.services.lambda_.snap_start import Held, failure, plan
 from windlass.services.lambda_.target import PUBLISHED_GENERATION, Target
@@ -58,7 +58,7 @@ class Snapshots:
         """Whether the version has its template; see controller.Needs. To be asked when all else is there."""
         if not isinstance(row, Version) or not self._environments.takes_snapshots(row.settings):
             return Ready()
-        pool = pool_key(row.uid, str(row.number))
+        pool = pool_of(row)
         if any(one.ready for one in self._held(pool)):
             self._asked.discard(pool)
             return Ready()
@@ -74,7 +74,7 @@ class Snapshots:
     def _on_version(self, change: Change) -> None:
         row: Version = change.new or change.old
         if row.settings.snap_start:
-            self.loop.wake(pool_key(row.uid, str(row.number)))
+            self.loop.wake(pool_of(row))
 
     def _on_unit(self, change: Change) -> None:
         unit: Unit | None = change.new
@@ -103,7 +103,7 @@ class Snapshots:
         store = self._plane.store
         pools = {str(pool) for pool in keys} | {pool for pool, at in self._due.items() if at <= now}
         if not keys:
-            pools |= {pool_key(row.uid, str(row.number)) for row in store[VERSIONS].by("snap_start", True)}
+            pools |= {pool_of(row) for row in store[VERSIONS].by("snap_start", True)}
             pools |= {str(pool) for pool in store[ENVIRONMENTS].values("template")}
         for pool in sorted(pools):
             if self._due.get(pool, now) <= now:

@@ -35,8 +35,8 @@ class KeptLog:
     def write(self, writes: Sequence[Change]) -> None:
         for write in writes:
             self.rows.pop((write.table, write.key), None)
-            if write.row is not None:
-                self.rows[write.table, write.key] = write.row
+            if write.new is not None:
+                self.rows[write.table, write.key] = write.new
 
     def close(self) -> None:
         pass

@@ -179,9 +179,10 @@ def test_a_function_that_is_deleted_in_mid_invoke_still_tells() -> None:
     """What was configured when the event began holds for it; the configuration goes with the function."""
 
     async def story() -> None:
-        sqs, deleted = PlayedQueue(), asyncio.Event()
+        sqs, begun, deleted = PlayedQueue(), asyncio.Event(), asyncio.Event()
 
         async def runs(invoke: Invoke) -> InvokeResult:
+            begun.set()
             await deleted.wait()
             return failed(invoke)
 
@@ -189,7 +190,7 @@ def test_a_function_that_is_deleted_in_mid_invoke_still_tells() -> None:
             await world.function()
             await configure(world, **to(OnFailure=QUEUE))
             await queue(world)
-            await world.until(lambda store: bool(world.node.invoked))
+            await asyncio.wait_for(begun.wait(), 10)
             await world.do("DeleteFunction", FunctionName="f")
             assert not len(world.plane.store[EVENT_INVOKE_CONFIGS])
             deleted.set()
