@@ -10,6 +10,8 @@ import io
 import zipfile
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from windlass.aws.quotas import Profile
 from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import SECOND, Duration, in_seconds, seconds
@@ -47,7 +49,7 @@ def scale_out(profile: Profile, *, starts: int, every_s: float, seed: int) -> Sc
     world = World((ec2.SERVICE, iam.SERVICE, lambda_.SERVICE), profile, seed)
 
     def course(spec: UnitSpec) -> Course:
-        return replace(world.course(spec), event=(starts + 1) * every + 60 * SECOND)
+        return msgspec.structs.replace(world.course(spec), event=(starts + 1) * every + 60 * SECOND)
 
     async def story(world: World) -> None:
         world.add_node("n1", course=course)

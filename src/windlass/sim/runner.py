@@ -13,7 +13,6 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
@@ -61,8 +60,7 @@ A task of the loop would cost ten times as much, and a world may have a million 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True, gc=False):
     """How long a unit takes for each part of its life. `run` None: until it is told to stop.
 
     Of a function's environment `pull` is its code, `start` its sandbox; then come `runtime` and `init`, while
@@ -277,7 +275,9 @@ class SimulatedNode:
     def _live(self, spec: UnitSpec) -> Life:
         course = self._course(spec)
         yield course.provision
-        self._become(spec, "pending", pull_started_at=self._clock.now())
+        pulling_at = self._clock.now()
+        if course.pull or course.network or course.start or course.fails:  # else nobody ever sees it so
+            self._become(spec, "pending", pull_started_at=pulling_at)
         yield course.pull
         pulled_at = self._clock.now()
         if course.fails:
@@ -285,7 +285,8 @@ class SimulatedNode:
             return
         yield course.network
         yield course.start
-        self._become(spec, "running", pull_stopped_at=pulled_at, started_at=self._clock.now())
+        pulled = {"pull_started_at": pulling_at, "pull_stopped_at": pulled_at}
+        self._become(spec, "running", **pulled, started_at=self._clock.now())
         if course.health != "UNKNOWN":
             yield course.health_after
             self._examine(spec, course.health)

@@ -51,11 +51,11 @@ class Observer:
         self._bus = plane.calls.part(Bus)
         self._changes = Lines[str]()
         self.loop = Loop("batch.observer", plane.clock, plane.journal, self._pass, period=PERIOD)
-        plane.store.watch((UNITS,), self._changed)
+        plane.store.watch((UNITS,), self._changed, topic=OWNER)
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is not None and unit.owner == OWNER and _tells_something(unit):
+        if unit is not None and _tells_something(unit):
             self._changes.add(unit.account, unit.id)
             self.loop.wake(_CHANGED)
 
