@@ -13,6 +13,7 @@ import uvloop
 from windlass.aws.quotas import load_profile
 from windlass.fleet import intake
 from windlass.fleet.controller import Controller
+from windlass.fleet.entering import Entering
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.queue_transport import pair
 from windlass.front.gateway import Gateway
@@ -48,7 +49,9 @@ async def serve(data: Path) -> None:
     links = plane.links
     assert isinstance(links, NodeLinks)
     links.start()
-    plane.spawn.start("fleet", Controller(plane.store, links, clock, plane.journal).run())
+    plane.spawn.start(
+        "fleet", Controller(plane.store, links, clock, plane.journal, plane.calls.part(Entering)).run()
+    )
     start(plane, SERVICES)
     intake.register(plane.store, "stub", "stub", unbounded=True)
     here, there = pair()

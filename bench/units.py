@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator
 from bench.result import Result
 from windlass.aws.quotas import load_profile
 from windlass.fleet import intake
+from windlass.fleet.entering import Entering
 from windlass.fleet.messages import ContainerSpec, LogTarget, UnitSpec
 from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
@@ -47,6 +48,7 @@ class Toy:
 
     def __init__(self, plane: Plane, at_once: int, lives: int) -> None:
         self._plane = plane
+        self._entering = plane.calls.part(Entering)
         self._left = lives
         self._room = at_once
         self.over = 0
@@ -76,7 +78,7 @@ class Toy:
             self._left -= count
             for _ in range(count):
                 self._made += 1
-                units.put(a_unit(self._made, now))
+                self._entering.put(tx, a_unit(self._made, now))
         await self._plane.store.durable()
         return now if self._ended or (self._room and self._left) else None
 

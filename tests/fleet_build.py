@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.build import ACCOUNT, NOW, REGION
 from windlass.fleet.controller import Controller
+from windlass.fleet.entering import Entering
 from windlass.fleet.frames import Transport, decode_from_plane, encode
 from windlass.fleet.intake import register
 from windlass.fleet.link import NodeLinks
@@ -63,7 +64,7 @@ class Fleet:
         self.links.start()
         self.lost = LostNodes(self.store, self.clock, self.journal)
         self.spawn.start("lost", self.lost.loop.run())
-        self.controller = Controller(self.store, self.links, self.clock, self.journal)
+        self.controller = Controller(self.store, self.links, self.clock, self.journal, Entering(self.store))
         self.spawn.start("fleet", self.controller.run())
 
     def put(self, *units: Unit) -> None:

@@ -26,6 +26,7 @@ from windlass.aws.quotas import Profile, load_profile
 from windlass.aws.wire import Request, Response
 from windlass.config import Settings, Unusable, check_settings
 from windlass.fleet.controller import Controller
+from windlass.fleet.entering import Entering
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import LEASE, NodeLinks
 from windlass.fleet.lost import LOST_AFTER, LostNodes
@@ -244,7 +245,9 @@ async def _plane(
 def _start(plane: Plane, durable: DurableLog) -> None:
     links = _node_links(plane)
     links.start()
-    plane.spawn.start("fleet", Controller(plane.store, links, plane.clock, plane.journal).run())
+    plane.spawn.start(
+        "fleet", Controller(plane.store, links, plane.clock, plane.journal, plane.calls.part(Entering)).run()
+    )
     machines = Machines(plane.store, plane.clock, plane.journal)
     away_s = plane.quotas.value("fleet.node_lost_after_s")
     after = LOST_AFTER if away_s is None else seconds(away_s)

@@ -8,21 +8,20 @@ is the links' business.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from functools import partial
-from operator import attrgetter
 from typing import Protocol
 
 from windlass.fleet.desired import difference
+from windlass.fleet.entering import Entering, next_generation, placer
 from windlass.fleet.intake import take_disconnect
 from windlass.fleet.model import NODES, UNITS, Node, Unit
-from windlass.fleet.place import NOTHING, Assign, Reserved, Unplaceable, place
+from windlass.fleet.place import NOTHING, Assign, Reserved, Unplaceable
 from windlass.fleet.transitions import assign, occupies, withdraw
 from windlass.kernel.clock import MINUTE, Clock, Duration, Instant
 from windlass.kernel.faults import Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
-from windlass.kernel.store import Change, Store, Transaction
+from windlass.kernel.store import Change, Store
 from windlass.kernel.turns import Lines
 
 PERIOD: Duration = MINUTE
@@ -51,19 +50,19 @@ class Offers(Protocol):
 class Controller:
     """Run it with `spawn.start("fleet", controller.run())`."""
 
-    def __init__(self, store: Store, links: Offers, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, store: Store, links: Offers, clock: Clock, journal: Journal, entering: Entering
+    ) -> None:
         self._store = store
+        self._entering = entering
         self._links = links
         self._clock = clock
         self._journal = journal
-        self._reserved: dict[str, Reserved] = {}
         self._waiting = Lines[str]()
         """Ids of units to place, by account: each has its turn, whatever another launches."""
         self._passed_over = False
         """Whether there was no room for some unit that was looked at since all had their turn."""
         self._loop = Loop("fleet", clock, journal, self._pass, period=PERIOD)
-        for unit in store[UNITS].all():
-            self._reserve(None, unit)
         store.watch((UNITS,), self._on_unit)
         store.watch((NODES,), self._on_node)
 
@@ -72,14 +71,13 @@ class Controller:
 
     def reserved(self, node_id: str) -> Reserved:
         """What the units on that node reserve together."""
-        return self._reserved.get(node_id, NOTHING)
+        return self._entering.reserved.get(node_id, NOTHING)
 
     # wake-ups
 
     def _on_unit(self, change: Change) -> None:
         old: Unit | None = change.old
         new: Unit | None = change.new
-        self._reserve(old, new)
         if new is not None and new.state == "waiting":
             if old is None or _is_to_place(old) != _is_to_place(new) or old.desired != new.desired:
                 self._waiting.add(new.account, new.id)
@@ -99,16 +97,6 @@ class Controller:
     def _wake_for_room(self) -> None:
         if self._passed_over:
             self._loop.wake(_ROOM)
-
-    def _reserve(self, old: Unit | None, new: Unit | None) -> None:
-        before = old if old is not None and occupies(old) else None
-        after = new if new is not None and occupies(new) else None
-        if before is not None and after is not None and _room(before) == _room(after):
-            return
-        if before is not None:
-            self._reserved[before.node_id] = self.reserved(before.node_id).minus(before)
-        if after is not None:
-            self._reserved[after.node_id] = self.reserved(after.node_id).plus(after)
 
     # a pass
 
@@ -179,14 +167,13 @@ class Controller:
                 if unit.desired == "stop":
                     tx[UNITS].put(withdraw(unit))
             wanted = [unit for unit in units if unit.desired == "run" and not unit.parked]
-            nodes = sorted(tx[NODES].by("shared", "connected"), key=lambda node: node.id)
-            placements = place(wanted, nodes, self._reserved, partial(_is_connected, tx))
+            placing = placer(tx, self._entering.reserved)
             generations: dict[str, int] = {}
-            for unit, placement in zip(wanted, placements, strict=True):
-                match placement:
+            for unit in wanted:
+                match placing.take(unit):
                     case Assign(unit_id, node_id):
                         if node_id not in generations:
-                            generations[node_id] = _next_generation(tx, node_id)
+                            generations[node_id] = next_generation(tx, node_id)
                         tx[UNITS].put(assign(unit, node_id, generations[node_id]))
                         offers.setdefault(node_id, {})[unit_id] = None
                     case Unplaceable(unit_id, reason):
@@ -202,21 +189,8 @@ def _is_to_place(unit: Unit) -> bool:
     return unit.state == "waiting" and not unit.parked
 
 
-def _is_connected(tx: Transaction, node_id: str) -> bool:
-    node = tx[NODES].get(node_id)
-    return node is not None and node.connected
-
-
-def _next_generation(tx: Transaction, node_id: str) -> int:
-    node = tx[NODES].require(node_id)
-    return tx[NODES].put(replace(node, generation=node.generation + 1)).generation
-
-
 def _room_of(node: Node) -> tuple[bool, bool, int, int]:
     return (node.connected, node.unbounded, node.cpu_units, node.memory_mib)
-
-
-_room = attrgetter("node_id", "cpu_units", "memory_mib")
 
 
 def _nodes_of(old: Unit | None, new: Unit | None) -> list[str]:

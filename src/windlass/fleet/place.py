@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from windlass.fleet.model import Node, Unit
-from windlass.kernel.faults import Bug
 from windlass.kernel.rows import Row
 
 NO_NODE = "no node is connected"
@@ -54,37 +53,38 @@ Placement: TypeAlias = Assign | Unplaceable
 _MILLION = 1_000_000
 
 
-def place(
-    units: Sequence[Unit],
-    nodes: Sequence[Node],
-    reserved: Mapping[str, Reserved],
-    connected: Callable[[str], bool] = lambda node_id: True,
-) -> list[Placement]:
-    """Say for each waiting unit, in the order given, where it goes.
+class Placer:
+    """Places units one after the other, and remembers what it gave away.
 
-    `nodes` are the shared and connected ones; `connected` is asked of nodes that units are bound to. Costs
-    units × log nodes; a unit that the roomiest node cannot take looks further, but only the first of its
-    size does so in vain.
+    `nodes` are the shared and connected ones; `connected` is asked of nodes that units are bound to. A unit
+    costs log nodes; one that the roomiest node cannot take looks further, but only the first of its size does
+    so in vain.
     """
-    roomy = _Roomy(nodes, reserved)
-    turns = _Turns(nodes, reserved)
-    hopeless: set[tuple[int, int]] = set()
-    placements: list[Placement] = []
-    for unit in units:
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        reserved: Mapping[str, Reserved],
+        connected: Callable[[str], bool] = lambda node_id: True,
+    ) -> None:
+        self._nodes = nodes
+        self._connected = connected
+        self._roomy = _Roomy(nodes, reserved)
+        self._turns = _Turns(nodes, reserved)
+        self._hopeless: set[tuple[int, int]] = set()
+
+    def take(self, unit: Unit) -> Placement:
+        """Where the unit goes."""
         if unit.bound_to:
-            placements.append(_bound(unit, connected))
-            continue
+            return _bound(unit, self._connected)
         size = (unit.cpu_units, unit.memory_mib)
-        node_id = None if size in hopeless else roomy.take(unit)
+        node_id = None if size in self._hopeless else self._roomy.take(unit)
         if node_id is None:
-            hopeless.add(size)
-            node_id = turns.take()
-        placements.append(
-            Unplaceable(unit.id, _reason(unit, nodes)) if node_id is None else Assign(unit.id, node_id)
-        )
-    if len(placements) != len(units):
-        raise Bug("a unit was placed twice or not at all", units, placements)
-    return placements
+            self._hopeless.add(size)
+            node_id = self._turns.take()
+        if node_id is None:
+            return Unplaceable(unit.id, _reason(unit, self._nodes))
+        return Assign(unit.id, node_id)
 
 
 class _Roomy:

@@ -21,6 +21,7 @@ from windlass.aws.secret_values import SecretValues
 from windlass.aws.target_groups import TargetGroups
 from windlass.fleet import model as fleet_model
 from windlass.fleet.blueprints import Makers
+from windlass.fleet.entering import Entering
 from windlass.fleet.groups import Groups
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
@@ -59,6 +60,7 @@ def assemble(
         calls.add(service.name, service.handlers, service.waits_itself)
     quotas = Quotas(profile)
     calls.add_part(chance)
+    calls.add_part(Entering(store))
     calls.add_part(Entry(services, calls, quotas, clock))
     return Plane(
         clock=clock,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from windlass.aws.quotas import Profile
 from windlass.fleet.controller import Controller
+from windlass.fleet.entering import Entering
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.lost import LostNodes
@@ -56,7 +57,9 @@ class Life:
         assert isinstance(self.plane.links, NodeLinks)
         self.links = self.plane.links
         self.gateway = Gateway(self.plane, services)
-        self.controller = Controller(self.plane.store, self.links, clock, self.plane.journal)
+        self.controller = Controller(
+            self.plane.store, self.links, clock, self.plane.journal, self.plane.calls.part(Entering)
+        )
 
     def start(self) -> None:
         """Needs a running loop."""

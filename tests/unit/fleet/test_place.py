@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fleet_build import a_node, a_unit
 from windlass.fleet.model import Node, Unit
-from windlass.fleet.place import NO_NODE, Assign, Reserved, Unplaceable, place
+from windlass.fleet.place import NO_NODE, Assign, Placement, Placer, Reserved, Unplaceable
+
+
+def place(units: Sequence[Unit], nodes: Sequence[Node], reserved: Mapping[str, Reserved]) -> list[Placement]:
+    """All of them, one after the other."""
+    placer = Placer(nodes, reserved)
+    return [placer.take(unit) for unit in units]
 
 
 def test_no_node() -> None:

@@ -14,7 +14,7 @@ from typing import cast
 from windlass.aws.bus import Bus
 from windlass.aws.fargate_use import FargateUse
 from windlass.fleet import surroundings
-from windlass.fleet.model import UNITS
+from windlass.fleet.entering import Entering
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
@@ -66,6 +66,7 @@ class Scheduler:
         self._plane = plane
         self._usage = usage
         self._bus = plane.calls.part(Bus)
+        self._entering = plane.calls.part(Entering)
         self._ids = Ids(plane.chance.stream("batch.attempts"))
         self._blocked: dict[Scope, tuple[Blocked, ...]] = {}
         self._writes = False
@@ -186,7 +187,7 @@ class Scheduler:
     def _place(self, tx: Transaction, row: R, made: Blueprint, index: int | None, now: Instant) -> R:
         """The row STARTING, with a unit for its next attempt."""
         task_id = self._ids.hex(32)
-        tx[UNITS].put(made.unit(task_id, index, len(row.run.attempts) + 1, now))
+        self._entering.put(tx, made.unit(task_id, index, len(row.run.attempts) + 1, now))
         run = Run(
             unit_id=task_id,
             environment=made.environment,
