@@ -11,6 +11,7 @@ import pytest
 
 from tests import batch_build as build
 from tests.fault.waiting import until
+from windlass.cli.admin_client import AdminClient
 
 Client = Callable[..., Any]
 
@@ -161,3 +162,22 @@ def test_attempts_that_cannot_start(
     assert job["container"]["reason"].startswith(reason)
     assert "startedAt" not in job
     assert "logStreamName" not in job["container"]
+
+
+def test_a_spot_attempt_is_interrupted(client: Client, endpoint: str) -> None:
+    """`windlass chaos` takes a job's capacity back: its first attempt ends so, its second one succeeds."""
+    batch = client("batch")
+    build.an_environment(batch, client("ec2"), kind="FARGATE_SPOT")
+    build.a_queue(batch)
+    script = "test $AWS_BATCH_JOB_ATTEMPT -gt 1 && exit 0; trap 'exit 9' TERM; while :; do sleep 0.05; done"
+    rules = [{"onStatusReason": "Your Spot Task*", "action": "RETRY"}, {"onReason": "*", "action": "EXIT"}]
+    build.a_definition(batch, "sh", "-c", script, retryStrategy={"attempts": 2, "evaluateOnExit": rules})
+    job_id = batch.submit_job(jobName="j", jobQueue="q", jobDefinition="job")["jobId"]
+    running = build.reached(batch, job_id, "RUNNING")
+    told = AdminClient(endpoint).post("chaos/spot-interrupt", task=job_id)
+    assert (told["task"], told["stopCode"]) == (running["container"]["taskArn"], "SpotInterruption")
+    job = build.ended(batch, job_id)
+    first, second = job["attempts"]
+    assert job["status"] == "SUCCEEDED"
+    assert first["statusReason"] == "Your Spot Task was interrupted."
+    assert second["container"]["exitCode"] == 0

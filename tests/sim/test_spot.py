@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from windlass.aws.quotas import Profile
+from windlass.fleet.spot_hazard import RATE, WARNING
 from windlass.kernel.clock import HOUR, SECOND
 from windlass.services import ec2, ecs
-from windlass.services.ecs.interruptions import RATE, WARNING, Interruptions
+from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.model import TASKS
 from windlass.sim.world import ACCOUNT, World
 

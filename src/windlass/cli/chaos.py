@@ -20,7 +20,9 @@ def group() -> None:
 
 @app.command(name="spot-interrupt")
 def spot_interrupt(
-    tasks: Annotated[list[str], typer.Argument(metavar="TASK", help="Ids or ARNs of tasks.")],
+    tasks: Annotated[
+        list[str], typer.Argument(metavar="TASK", help="Ids or ARNs of tasks, or ids of Batch jobs.")
+    ],
     endpoint: Endpoint,
     as_json: AsJson = False,
 ) -> None:

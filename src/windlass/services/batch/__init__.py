@@ -23,6 +23,7 @@ from windlass.services.batch.handlers import (
     snapshot,
     tags,
 )
+from windlass.services.batch.interruptions import Interruptions
 from windlass.services.batch.model import JOB_TABLES, OWNER
 from windlass.services.batch.observer import Observer
 from windlass.services.batch.partial import PARTIAL
@@ -44,7 +45,7 @@ def start(plane: Plane) -> Sequence[object]:
     plane.calls.part(FargateUse).counted_by(launches.counting(usage))
     parts = (Environments(plane, usage), Queues(plane), DefinitionsGone(plane))
     moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
-    running = (*parts, *moving, Retention(plane))
+    running = (*parts, *moving, Interruptions(plane), Retention(plane))
     for part in running:
         plane.spawn.start(part.loop.name, part.loop.run())
     return (usage, *running)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from windlass.kernel.store import Store, Transaction
-from windlass.services.batch.model import JOBS, Job
+from windlass.services.batch.model import CHILDREN, JOBS, Child, Job
 from windlass.services.batch.resource_model import DEFINITIONS, JobDefinition
 
 Reads = Store | Transaction
@@ -21,6 +21,11 @@ def job(reads: Reads, scope: tuple[str, str], job_id: str) -> tuple[Job, int | N
     if not colon:
         return found, None
     return (found, int(index)) if _INDEX.fullmatch(index) and int(index) < found.size else None
+
+
+def attempt(reads: Reads, unit_id: str) -> Job | Child | None:
+    """The single job, or the child of an array, whose attempt that unit is, while it is on."""
+    return reads[CHILDREN].first("unit", unit_id) or reads[JOBS].first("unit", unit_id)
 
 
 def definition(reads: Reads, job: Job) -> JobDefinition | None:

@@ -79,6 +79,8 @@ class Run(Row, frozen=True):
     instance_arn: str = ""
     access_keys: tuple[str, ...] = ()
     """Of the job role, given to the attempt that is on (role_credentials.py)."""
+    interrupted: str = ""
+    """Why the capacity of the attempt that is on was taken back (interruptions.py)."""
 
 
 class Stop(Row, frozen=True):

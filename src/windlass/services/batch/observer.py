@@ -144,7 +144,7 @@ class _Observed:
 
     def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
         """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
-        end = outcome.outcome(unit, stop, self._progress.now)
+        end = outcome.outcome(unit, stop, self._progress.now, row.run.interrupted)
         self._tx[UNITS].delete(unit.id)
         role_credentials.end(self._tx, row.run.access_keys)
         row = replace(row, run=_ended(row.run, end))
@@ -181,4 +181,6 @@ def _ended(run: Run, end: Outcome) -> Run:
         containers=end.containers,
     )
     attempts = (*run.attempts, attempt)
-    return replace(run, unit_id="", stopped_at=end.stopped_at, attempts=attempts, access_keys=())
+    return replace(
+        run, unit_id="", stopped_at=end.stopped_at, attempts=attempts, access_keys=(), interrupted=""
+    )

@@ -9,6 +9,7 @@ from windlass.fleet.model import Unit
 from windlass.fleet.role_credentials import Acting, role_id
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
+from windlass.services.batch import lookup
 from windlass.services.batch.model import CHILDREN, JOBS, Child, Job
 
 
@@ -16,19 +17,14 @@ class JobRoles:
     """A role_credentials.Holder; it alone adds to `Run.access_keys`. observer.py ends them."""
 
     def acting(self, tx: Transaction, unit: Unit) -> Acting | None:
-        row, facts = _of(tx, unit), unit.spec.task
+        row, facts = lookup.attempt(tx, unit.id), unit.spec.task
         if row is None or facts is None or not facts.role_arn:
             return None
         return Acting(facts.role_arn, role_id(facts.role_arn), row.run.access_keys)
 
     def keep(self, tx: Transaction, unit: Unit, keys: tuple[str, ...]) -> None:
-        match _of(tx, unit):
+        match lookup.attempt(tx, unit.id):
             case Job() as job:
                 tx[JOBS].put(replace(job, run=replace(job.run, access_keys=keys)))
             case Child() as child:
                 tx[CHILDREN].put(replace(child, run=replace(child.run, access_keys=keys)))
-
-
-def _of(tx: Transaction, unit: Unit) -> Job | Child | None:
-    """Whose attempt the unit is, while it is on."""
-    return tx[CHILDREN].first("unit", unit.id) or tx[JOBS].first("unit", unit.id)

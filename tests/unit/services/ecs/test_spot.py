@@ -1,8 +1,6 @@
-"""When Fargate Spot takes tasks back: the budget of task-hours, and what an interruption does to a task."""
+"""What an interruption of Fargate Spot does to a task."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -12,42 +10,14 @@ from tests.build import ACCOUNT, NOW, REGION
 from tests.ecs_build import SUBNET, Ecs, a_fargate_definition, running, with_ecs
 from windlass.aws.bus import Bus, Notice
 from windlass.aws.quotas import Profile
+from windlass.fleet import spot
 from windlass.fleet.model import UNITS
-from windlass.kernel.clock import HOUR, MINUTE, Instant
+from windlass.fleet.spot_hazard import WARNING
+from windlass.kernel.clock import MINUTE, Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import spot
-from windlass.services.ecs.interruptions import WARNING, Interruptions
+from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.model import TASKS, Task
-
-stays = st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 3 * HOUR)), max_size=20)
-
-
-@given(st.floats(0, 1, exclude_max=True), stays)
-def test_only_running_tasks_use_the_budget_up(draw: float, counts: list[tuple[int, int]]) -> None:
-    """Whatever the number of tasks did meanwhile, what is used is their hours; due is when all is used."""
-    budget = spot.drawn(0.1, draw, NOW)
-    begun, hours, now = budget.left, 0.0, NOW
-    for tasks, lasts in counts:
-        budget = spot.used(budget, tasks, now)
-        assert spot.due(budget) is None if tasks == 0 else spot.due(budget) >= now  # type: ignore[operator]
-        now += lasts
-        hours += tasks * lasts / HOUR
-    assert spot.used(budget, 0, now).left == pytest.approx(begun - hours, abs=1e-6)
-    assert spot.used(budget, 5, budget.at - HOUR).left == budget.left
-
-
-def test_due_is_when_nothing_is_left() -> None:
-    budget = spot.used(spot.Budget(2.0, NOW), 4, NOW)
-    assert spot.due(budget) == NOW + HOUR // 2
-    assert spot.used(budget, 4, NOW + HOUR // 2).left == 0
-    assert spot.due(spot.drawn(0.0, 0.5, NOW, 10)) is None
-
-
-def test_every_task_is_as_likely_as_any_other() -> None:
-    drawn = Counter(spot.victim("abcd", draw / 4_000) for draw in range(4_000))
-    assert drawn == dict.fromkeys("abcd", 1_000)
-    assert spot.victim((), 0.5) is None
 
 
 class Heard:
