@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract.test_lambda_invoke import deploy, invoke
 from tests.fault.waiting import until
+from tests.sqs_queue import Queue
 
 Client = Callable[..., Any]
 ECHO = "def handler(event, context):\n    return {'echo': event}"
@@ -21,32 +22,6 @@ RAISES = "def handler(event, context):\n    raise KeyError('poison')"
 @pytest.fixture
 def aws(client: Client) -> Any:
     return client("lambda")
-
-
-class Queue:
-    """A queue of the test's account."""
-
-    def __init__(self, sqs: Any, name: str) -> None:
-        self._sqs = sqs
-        self.url = sqs.create_queue(QueueName=name)["QueueUrl"]
-        wanted = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
-        self.arn: str = wanted["Attributes"]["QueueArn"]
-
-    def message(self) -> dict[str, Any]:
-        """The next one, once it is there."""
-
-        def received() -> list[dict[str, Any]]:
-            answer = self._sqs.receive_message(
-                QueueUrl=self.url, MessageAttributeNames=["All"], WaitTimeSeconds=5
-            )
-            return list(answer.get("Messages", ()))
-
-        found = until(received, "a message comes")[0]
-        self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=found["ReceiptHandle"])
-        return found
-
-    def record(self) -> Any:
-        return json.loads(self.message()["Body"])
 
 
 def send(aws: Any, event: Any, **params: Any) -> str:

@@ -20,7 +20,7 @@ from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.services.batch import arrays, lookup, order, time_limits, unit
+from windlass.services.batch import arrays, lookup, notices, order, time_limits, unit
 from windlass.services.batch.effective import effective
 from windlass.services.batch.launches import Launches
 from windlass.services.batch.line import Lines
@@ -205,6 +205,8 @@ class Scheduler:
         if job.reason != blocked.reason or bool(job.blocked_at) != bool(blocked.reason):
             since = progress.now if blocked.reason else 0
             job = progress.job(replace(job, reason=blocked.reason, blocked_at=since))
+            if blocked.reason:
+                notices.blocked(self._bus, tx, job, progress.now)
         at = time_limits.due(tx[QUEUES].require(blocked.queue).time_limits, job)
         if at is None or at > progress.now:
             return at
