@@ -71,6 +71,23 @@ def test_an_environment_becomes_valid(batch: Any, client: Client) -> None:
     assert described["status"] == "ACTIVE"
 
 
+def test_without_delays_each_call_may_count_on_the_one_before(batch: Any, client: Client) -> None:
+    """As the local profile has it: nothing is CREATING or UPDATING when its call is answered."""
+    network = {"type": "FARGATE", "maxvCpus": 4, **build.network(client("ec2"))}
+    made = {"computeEnvironmentName": "ce", "type": "MANAGED", "computeResources": network}
+    order = [{"order": 1, "computeEnvironment": "ce"}]
+    for _ in range(2):
+        batch.create_compute_environment(**made)
+        batch.create_job_queue(jobQueueName="q", priority=1, computeEnvironmentOrder=order)
+        for priority in range(5):
+            batch.update_job_queue(jobQueue="q", priority=priority)
+            batch.update_compute_environment(computeEnvironment="ce", computeResources={"maxvCpus": 9})
+        batch.update_job_queue(jobQueue="q", state="DISABLED")
+        batch.delete_job_queue(jobQueue="q")
+        batch.update_compute_environment(computeEnvironment="ce", state="DISABLED")
+        batch.delete_compute_environment(computeEnvironment="ce")
+
+
 def test_an_unknown_subnet_makes_it_invalid_until_it_is_updated(batch: Any, client: Client) -> None:
     """The call is taken all the same, as on AWS; an update that names one that exists mends it."""
     an_environment(batch, client, subnets=[UNKNOWN])

@@ -18,7 +18,7 @@ from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
 from windlass.services.batch.model import JOBS, Job, Run
 from windlass.services.batch.queues import Queues
-from windlass.services.batch.resource_model import QUEUES, JobQueue
+from windlass.services.batch.resource_model import DEFINITIONS, QUEUES, JobQueue
 from windlass.services.batch.usage import Usage
 from windlass.services.plane import Plane, Service
 from windlass.sim.disk import SimulatedDisk
@@ -182,7 +182,10 @@ def test_a_deregistered_definition_is_forgotten_after_180_days() -> None:
             for _ in range(2):
                 await define(world, account)
             await world.call_as(account, "batch", "DeregisterJobDefinition", jobDefinition="job:2")
-        await world.pass_time(179 * DAY)
+            with world.plane.store.transact() as tx:
+                row = tx[DEFINITIONS].require((account, REGION, "job", 2))
+                tx[DEFINITIONS].put(changed(row, deregistered_at=row.deregistered_at - 178 * DAY))
+        await world.pass_time(DAY)
         assert await revisions(world, OTHER) == [2, 1]
         await world.pass_time(2 * DAY)
         assert await revisions(world, OTHER) == [1]

@@ -36,6 +36,15 @@ class Environments:
         self.loop = Loop("batch.environments", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((ENVIRONMENTS,), self._on_environment)
 
+    async def settle(self, row: ComputeEnvironment) -> None:
+        """Settle a change that has just begun, unless the profile has it take its time: then the loop does.
+
+        So without delays an answer tells of an environment that is VALID or gone, and the next call may
+        count on it.
+        """
+        if settling.is_instant(row, self._plane.quotas, "environment"):
+            await self._settle(row)
+
     def _on_environment(self, change: Change) -> None:
         row: ComputeEnvironment | None = change.new
         if row is not None and row.status in settling.CHANGING:
@@ -57,7 +66,7 @@ class Environments:
             trouble = _reason(fault)
         with self._plane.store.transact() as tx:
             if tx[ENVIRONMENTS].get(row.key) is not row:
-                return  # it was tagged meanwhile: that change has woken the loop
+                return  # a handler or the loop was first, or it was tagged, which has woken the loop
             if row.status == "DELETING" and not trouble:
                 tx[ENVIRONMENTS].delete(row.key)
             else:

@@ -26,6 +26,12 @@ class Queues:
         plane.store.watch((QUEUES,), self._on_queue)
         plane.store.watch((JOBS,), self._on_job)
 
+    def settle(self, row: JobQueue) -> None:
+        """Settle a change that has just begun, unless the profile has it take its time (environments.py)."""
+        if settling.is_instant(row, self._plane.quotas, "queue"):
+            with self._plane.store.transact() as tx:
+                self._settle(tx, row)
+
     def _on_queue(self, change: Change) -> None:
         row: JobQueue | None = change.new
         if row is not None and row.status in settling.CHANGING:

@@ -49,3 +49,8 @@ def due(row: R, quotas: Quotas, kind: str) -> Instant:
     verb = {"CREATING": "create", "UPDATING": "update"}.get(row.status, "delete")
     delay: Duration = seconds(quotas.delay_s(f"batch.{kind}_{verb}"))
     return row.changed_at + delay
+
+
+def is_instant(row: R, quotas: Quotas, kind: str) -> bool:
+    """Whether the profile has no delay for the change that goes on."""
+    return due(row, quotas, kind) == row.changed_at

@@ -8,12 +8,13 @@ from __future__ import annotations
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.rows import replace
 from windlass.services.batch import describe_resources, environment_rules, find, limits, settling, tagging
+from windlass.services.batch.environments import Environments
 from windlass.services.batch.faults import refuse
 from windlass.services.batch.resource_model import ENVIRONMENTS, QUEUES, ComputeEnvironment, Reads
 
 
-def create_compute_environment(call: Call, params: Params) -> Result:
-    """Batch CreateComputeEnvironment: CREATING until the loop has looked at it."""
+async def create_compute_environment(call: Call, params: Params) -> Result:
+    """Batch CreateComputeEnvironment: CREATING until it has been looked at."""
     name = find.check_name(params["computeEnvironmentName"], "computeEnvironmentName")
     resources = environment_rules.resources(params)
     uuid = call.ids.uuid()
@@ -37,10 +38,11 @@ def create_compute_environment(call: Call, params: Params) -> Result:
                 changed_at=call.now,
             )
         )
+    await call.part(Environments).settle(row)
     return {"computeEnvironmentName": row.name, "computeEnvironmentArn": row.arn}
 
 
-def update_compute_environment(call: Call, params: Params) -> Result:
+async def update_compute_environment(call: Call, params: Params) -> Result:
     """Batch UpdateComputeEnvironment: what is wanted counts at once, the status is UPDATING meanwhile."""
     with call.store.transact() as tx:
         row = find.environment(tx, call.scope, params["computeEnvironment"])
@@ -62,17 +64,19 @@ def update_compute_environment(call: Call, params: Params) -> Result:
                 checked=known and environment_rules.same_network(row.resources, resources),
             )
         )
+    await call.part(Environments).settle(row)
     return {"computeEnvironmentName": row.name, "computeEnvironmentArn": row.arn}
 
 
-def delete_compute_environment(call: Call, params: Params) -> Result:
+async def delete_compute_environment(call: Call, params: Params) -> Result:
     """Batch DeleteComputeEnvironment: of one that is DISABLED and in no queue."""
     with call.store.transact() as tx:
         row = find.environment(tx, call.scope, params["computeEnvironment"])
         settling.check_deletable(row)
         if _in_queue(tx, row):
             raise refuse("Cannot delete, found existing JobQueue relationship")
-        tx[ENVIRONMENTS].put(replace(row, status="DELETING", changed_at=call.now))
+        row = tx[ENVIRONMENTS].put(replace(row, status="DELETING", changed_at=call.now))
+    await call.part(Environments).settle(row)
     return {}
 
 

@@ -12,6 +12,7 @@ from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.batch import describe_resources, find, limits, queue_rules, settling, tagging
+from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import QUEUES, JobQueue
 
 
@@ -38,6 +39,7 @@ def create_job_queue(call: Call, params: Params) -> Result:
                 **_environments(tx, call, given, params.get("jobQueueType", "")),
             )
         )
+    call.part(Queues).settle(row)
     return {"jobQueueName": row.name, "jobQueueArn": row.arn}
 
 
@@ -68,6 +70,7 @@ def update_job_queue(call: Call, params: Params) -> Result:
                 **changed,
             )
         )
+    call.part(Queues).settle(row)
     return {"jobQueueName": row.name, "jobQueueArn": row.arn}
 
 
@@ -76,7 +79,8 @@ def delete_job_queue(call: Call, params: Params) -> Result:
     with call.store.transact() as tx:
         row = find.queue(tx, call.scope, params["jobQueue"])
         settling.check_deletable(row)
-        tx[QUEUES].put(replace(row, status="DELETING", changed_at=call.now))
+        row = tx[QUEUES].put(replace(row, status="DELETING", changed_at=call.now))
+    call.part(Queues).settle(row)
     return {}
 
 
