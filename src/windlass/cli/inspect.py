@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
-from windlass.cli.admin_client import AdminClient, aws_client
+from windlass.cli.admin_client import AdminClient
+from windlass.cli.log_lines import FOLLOW_PERIOD_S, Labelled, Sources, show
 from windlass.cli.output import age, clock_time, fail, show_json, show_story, show_table
-
-FOLLOW_PERIOD_S = 0.5
 
 
 def status(endpoint: str, as_json: bool) -> None:
@@ -17,7 +15,9 @@ def status(endpoint: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    units = ", ".join(f"{count} {state}" for state, count in sorted(found["units"].items())) or "none"
+    units = _counted(found["units"]) or "none"
+    if len(found["owners"]) > 1:
+        units += f" ({_counted(found['owners'])})"
     nodes = ", ".join(
         f"{n['id']} ({'connected' if n['connected'] else 'not connected'}, {n['cpu_units'] / 1024:g} vCPU, "
         f"{n['memory_mib']} MiB)"
@@ -45,40 +45,23 @@ def status(endpoint: str, as_json: bool) -> None:
     show_table(("", ""), rows, head=False)
 
 
+def _counted(counts: dict[str, int]) -> str:
+    """Counts by name: "2 ecs, 8 batch"."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
 def logs(endpoint: str, unit: str, follow: bool) -> None:
     """Print the lines of every stream of that unit, oldest first; with `follow`, go on."""
-    streams = AdminClient(endpoint).get("streams", unit=unit.rsplit("/", 1)[-1])["streams"]
-    if not streams:
+    client = AdminClient(endpoint)
+
+    def find() -> Sources:
+        streams = client.get("streams", unit=unit.rsplit("/", 1)[-1])["streams"]
+        many = len(streams) > 1
+        return Sources([Labelled(stream, stream["stream"] if many else "") for stream in streams])
+
+    if not find().streams:
         fail(f"no log stream belongs to {unit!r}; see windlass ps")
-    many = len(streams) > 1
-    tokens: dict[int, str] = {}
-    while True:
-        lines: list[tuple[float, str]] = []
-        for number, stream in enumerate(streams):
-            for at_ms, text in _new_lines(endpoint, stream, tokens, number):
-                lines.append((at_ms, f"{stream['stream']}  {text}" if many else text))
-        for at_ms, text in sorted(lines, key=lambda line: line[0]):
-            print(f"{clock_time(at_ms / 1000)}  {text}", flush=True)
-        if not follow:
-            return
-        time.sleep(FOLLOW_PERIOD_S)
-
-
-def _new_lines(
-    endpoint: str, stream: dict[str, str], tokens: dict[int, str], number: int
-) -> Iterator[tuple[float, str]]:
-    client: Any = aws_client("logs", endpoint, stream["account"], stream["region"])
-    while True:
-        after = {"nextToken": tokens[number]} if number in tokens else {}
-        page = client.get_log_events(
-            logGroupName=stream["group"], logStreamName=stream["stream"], startFromHead=True, **after
-        )
-        yield from ((event["timestamp"], event["message"].rstrip("\n")) for event in page["events"])
-        token = page["nextForwardToken"]
-        if tokens.get(number) == token or not page["events"]:
-            tokens[number] = token
-            return
-        tokens[number] = token
+    show(endpoint, find, follow)
 
 
 def events(endpoint: str, about: str, follow: bool, as_json: bool) -> None:

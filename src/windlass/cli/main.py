@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from windlass import __version__
-from windlass.cli import chaos, functions, images, instances
+from windlass.cli import batch, chaos, functions, images, instances
 from windlass.cli.admin_client import Unreachable, default_endpoint
 from windlass.cli.output import AsJson, fail
 
@@ -23,6 +23,7 @@ app.add_typer(images.app, name="image")
 app.add_typer(instances.app, name="instance")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(functions.app, name="lambda")
+app.add_typer(batch.app, name="batch")
 agent_app = typer.Typer(help="Agents on this machine.", invoke_without_command=True)
 app.add_typer(agent_app, name="agent")
 
@@ -156,7 +157,7 @@ def ps(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """The units that exist: tasks, by service and deployment, and function environments."""
+    """The units that exist: tasks, by service and deployment, function environments, attempts of jobs."""
     from windlass.cli import ps as units
 
     (units.services if services else units.ps)(endpoint, as_json)
@@ -177,12 +178,12 @@ def top(
 @app.command()
 def why(
     subject: Annotated[
-        str, typer.Argument(help="Task id (eight digits are enough) or ARN, or a service's name.")
+        str, typer.Argument(help="Task or job, by id (eight digits are enough), ARN or name; or a service.")
     ],
     endpoint: Endpoint,
     as_json: AsJson = False,
 ) -> None:
-    """What a task or a service waits for."""
+    """What a task, a service or a job of Batch waits for."""
     from windlass.cli import waits
 
     waits.why(endpoint, subject, as_json)

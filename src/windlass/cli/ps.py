@@ -1,4 +1,4 @@
-"""`windlass ps`: the units that exist, with the service and the deployment that a task belongs to."""
+"""`windlass ps`: the units that exist, with the service and deployment, or the queue, that they belong to."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _show_services(found: Shape) -> None:
 
 
 def _plain(unit: Shape, now: float) -> tuple[str, ...]:
-    task = unit["task"] or {}
+    task, job = unit["task"] or {}, unit["job"] or {}
     return (
         unit["id"],
         unit["service"],
@@ -70,12 +70,19 @@ def _plain(unit: Shape, now: float) -> tuple[str, ...]:
         age(now - unit["created_at"]),
         unit["node"],
         " ".join(_container(c) for c in unit["containers"]) or unit["why"],
-        f"{task['cluster']}/{task['service'] or task['family']}" if task else "",
+        _belongs(task, job),
         task.get("deployment", ""),
         task.get("machine", ""),
         task.get("health", ""),
-        task["why"]["sentence"] if task else "",
+        (task or job)["why"]["sentence"] if task or job else "",
     )
+
+
+def _belongs(task: Shape, job: Shape) -> str:
+    """Cluster and service of a task, queue and job of an attempt."""
+    if task:
+        return f"{task['cluster']}/{task['service'] or task['family']}"
+    return f"{job['queue']}/{job['id']}" if job else ""
 
 
 def _show_groups(units: Sequence[Shape]) -> None:
@@ -103,6 +110,8 @@ def _print(console: Any, text: str, style: str, indent: int) -> None:
 def _group(unit: Shape) -> tuple[str, ...]:
     """What its heading says: units of one service and deployment stand together."""
     task, where = unit["task"], f"{unit['account']} {unit['region']}"
+    if unit["job"] is not None:
+        return (f"jobs of queue {unit['job']['queue']}", "", where)
     if task is None:
         return (unit["service"], "", where)
     what = (
@@ -117,6 +126,9 @@ _STYLES = {"RUNNING": "green", "running": "green", "STOPPED": "dim", "stopped": 
 
 def _lines(unit: Shape, now: float) -> Iterator[tuple[str, str, int]]:
     """(text, style, indent): the unit, and what more there is to say of it."""
+    if unit["job"] is not None:
+        yield from _job_lines(unit["job"], now)
+        return
     task = unit["task"]
     state = task["last_status"] if task else unit["state"]
     since = age(now - (task["since"] if task else unit["created_at"]))
@@ -131,6 +143,15 @@ def _lines(unit: Shape, now: float) -> Iterator[tuple[str, str, int]]:
         yield said["sentence"], "dim", 4
     elif containers:
         yield containers, "dim", 4
+
+
+def _job_lines(job: Shape, now: float) -> Iterator[tuple[str, str, int]]:
+    attempt = f"attempt {job['attempt']}" if job["attempt"] > 1 else ""
+    since = age(now - job["since"])
+    text = f"{job['id']:<41}  {job['status']:<8} {since:<6} {job['name']} {attempt}"
+    yield text.rstrip(), _STYLES.get(job["status"], "yellow"), 2
+    if job["why"]["code"] != "NOTHING":
+        yield job["why"]["sentence"], "dim", 4
 
 
 def _container(container: Shape) -> str:

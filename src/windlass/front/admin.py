@@ -19,12 +19,13 @@ from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
 from windlass.fleet.networks import PoolCounts
-from windlass.front import chaos, fleet_view, functions, machines
+from windlass.front import batch, chaos, fleet_view, functions, machines
 from windlass.front.coverage import coverage
 from windlass.front.shapes import bucket_levels, journal_entry
 from windlass.front.shapes import rate as rate_shown
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault, Retry
+from windlass.services.batch.seeing import Seeing as SeeingJobs
 from windlass.services.ecs.seeing import Seeing
 from windlass.services.events.schedules import Schedules
 from windlass.services.logs.model import STREAMS
@@ -70,6 +71,8 @@ class Admin:
             ("GET", "why"): partial(fleet_view.why, plane),
             ("GET", "services"): partial(fleet_view.services, plane),
             ("GET", "overview"): partial(fleet_view.overview, plane),
+            ("GET", "batch"): partial(batch.overview, plane),
+            ("GET", "batch/job"): partial(batch.job, plane),
             ("GET", "functions"): partial(functions.functions, plane),
             ("GET", "cold-starts"): partial(functions.cold_starts, plane),
             ("POST", "reset"): self._reset,
@@ -119,6 +122,7 @@ class Admin:
             "revision": store.revision,
             "trouble": store.trouble,
             "units": {str(state): units.count("state", state) for state in units.values("state")},
+            "owners": {str(owner): units.count("owner", owner) for owner in units.values("owner")},
             "nodes": [
                 {"id": n.id, "connected": n.connected, "cpu_units": n.cpu_units, "memory_mib": n.memory_mib}
                 for n in store[NODES].all()
@@ -137,9 +141,13 @@ class Admin:
 
     def _units(self, query: Query) -> Answer:
         units = sorted(self._plane.store[UNITS].all(), key=lambda unit: (unit.created_at, unit.id))
-        look = Seeing(self._plane)
+        look, jobs = Seeing(self._plane), SeeingJobs(self._plane)
         shown = [
-            {**_unit(unit), "task": fleet_view.task_of(look, self._plane, unit)}
+            {
+                **_unit(unit),
+                "task": fleet_view.task_of(look, self._plane, unit),
+                "job": batch.job_of(jobs, self._plane, unit),
+            }
             for unit in units[:UNITS_PER_ANSWER_MAX]
         ]
         return {"units": shown, "total": len(units)}

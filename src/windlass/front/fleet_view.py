@@ -11,7 +11,8 @@ from typing import Any
 
 from windlass.fleet.model import INSTANCES as MACHINES
 from windlass.fleet.model import NODES, UNITS, Unit
-from windlass.front.shapes import bucket_levels, journal_entry
+from windlass.front import batch
+from windlass.front.shapes import at, bucket_levels, journal_entry, reason
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault
 from windlass.services.ecs import describe_service, seeing, service_events
@@ -21,7 +22,6 @@ from windlass.services.ecs.provider_model import PROVIDERS, WAITING
 from windlass.services.ecs.seeing import Seeing, Seen
 from windlass.services.ecs.service_model import SERVICE_DEPLOYMENTS, SERVICES, Deployment, Service
 from windlass.services.ecs.tempo import Tempo
-from windlass.services.ecs.why_task import Reason
 from windlass.services.plane import Plane
 
 SERVICES_PER_ANSWER_MAX = 500
@@ -31,16 +31,18 @@ EVENTS_LOOKED_AT_MAX = 2_000
 
 
 def why(plane: Plane, query: Mapping[str, str]) -> Any:
-    """What the tasks and services that `subject` means wait for. Raises Fault when it means none."""
+    """What the tasks, services and jobs that `subject` means wait for. Raises Fault when it means none."""
     subject = query["subject"]
     tasks, services = seeing.find(plane.store, subject)
-    if not tasks and not services:
-        raise Fault("NotFound", f"no task or service is called {subject!r}; see windlass ps", status=404)
+    jobs = batch.why(plane, subject)
+    if not tasks and not services and not jobs:
+        raise Fault("NotFound", f"no task, service or job is called {subject!r}; see windlass ps", status=404)
     look = Seeing(plane)
     return {
         "found": [
-            *({"kind": "task", **_task_named(t), "why": [_reason(look.why_task(t))]} for t in tasks),
+            *({"kind": "task", **_task_named(t), "why": [reason(look.why_task(t))]} for t in tasks),
             *({"kind": "service", **_service_named(s), "why": _why(look, s)} for s in services),
+            *jobs,
         ]
     }
 
@@ -92,7 +94,7 @@ def service(look: Seeing, plane: Plane, row: Service) -> dict[str, Any]:
         "desired": row.desired_count,
         "running": sum(describe_service.counts(plane.store, one.row.id).running for one in seen),
         "pending": sum(one.counts.pending for one in seen),
-        "steady_since": _at(row.steady_at),
+        "steady_since": at(row.steady_at),
         "created_at": in_seconds(row.created_at),
         "deployments": [_deployment(one) for one in seen],
         "service_deployment": _service_deployment(plane, row),
@@ -109,7 +111,6 @@ def task_of(look: Seeing, plane: Plane, unit: Unit) -> dict[str, Any] | None:
     if task is None:
         return None
     instance = plane.store[INSTANCES].get(task.instance) if task.instance else None
-    reason = look.why_task(task)
     return {
         **_task_named(task),
         "definition": task.definition_arn.rpartition("/")[2],
@@ -122,7 +123,7 @@ def task_of(look: Seeing, plane: Plane, unit: Unit) -> dict[str, Any] | None:
         "desired_status": task.desired_status,
         "health": task.health,
         "since": in_seconds(_since(task)),
-        "why": _reason(reason),
+        "why": reason(look.why_task(task)),
     }
 
 
@@ -162,15 +163,7 @@ def _live_services(plane: Plane) -> list[Service]:
 
 
 def _why(look: Seeing, row: Service) -> list[dict[str, Any]]:
-    return [_reason(reason) for reason in look.why_service(row)]
-
-
-def _reason(reason: Reason) -> dict[str, Any]:
-    return {"code": reason.code, "sentence": reason.sentence, "until": _at(reason.until)}
-
-
-def _at(instant: Instant) -> float | None:
-    return in_seconds(instant) if instant else None
+    return [reason(one) for one in look.why_service(row)]
 
 
 def _deployment(seen: Seen) -> dict[str, Any]:
@@ -186,7 +179,7 @@ def _deployment(seen: Seen) -> dict[str, Any]:
         "healthy": counts.healthy,
         "unhealthy": counts.unhealthy,
         "leaving": counts.leaving + seen.stopping,
-        "backoff_until": _at(row.backoff_until),
+        "backoff_until": at(row.backoff_until),
         "backoff_failures": row.backoff_failures,
     }
     if isinstance(row, Deployment):
@@ -211,8 +204,8 @@ def _service_deployment(plane: Plane, row: Service) -> dict[str, Any] | None:
         "breaker": record.breaker,
         "breaker_failures": record.breaker_failures,
         "breaker_threshold": record.breaker_threshold,
-        "started_at": _at(record.started_at),
-        "finished_at": _at(record.finished_at),
+        "started_at": at(record.started_at),
+        "finished_at": at(record.finished_at),
     }
 
 

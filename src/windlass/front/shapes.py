@@ -1,11 +1,12 @@
-"""Rates, bucket levels and journal entries as the admin endpoints show them."""
+"""Rates, bucket levels, journal entries and reasons as the admin endpoints show them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from windlass.fleet.reasons import Reason
 from windlass.kernel.bucket import Rate
-from windlass.kernel.clock import in_seconds
+from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.journal import Entry
 from windlass.services.plane import Plane
 
@@ -43,3 +44,13 @@ def journal_entry(entry: Entry) -> dict[str, Any]:
         "what": entry.what,
         "why": entry.why,
     }
+
+
+def reason(shown: Reason) -> dict[str, Any]:
+    """Why something waits."""
+    return {"code": shown.code, "sentence": shown.sentence, "until": at(shown.until)}
+
+
+def at(instant: Instant) -> float | None:
+    """A time that may not have come: 0 is never."""
+    return in_seconds(instant) if instant else None

@@ -237,6 +237,7 @@ JOBS: Table[Job] = Table(
             of=lambda row: (row.account, row.region, row.queue, row.status),
             order=lambda row: row.created_at,
         ),
+        "array": Index(of=lambda row: (*row.queue_key, row.status) if row.size else None),
         "line": Index(of=_line, order=_place),
         "submitted": Index(
             of=lambda row: "yes" if row.status == "SUBMITTED" else None, order=lambda row: row.created_at

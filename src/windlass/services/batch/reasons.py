@@ -87,14 +87,14 @@ def why(size: Size, rooms: Sequence[Room], kept: Sequence[int] = ()) -> Held:
     return Held(_reason(size, rooms), "; ".join(sentences))
 
 
-def behind(place: int, first: str, held: Held | None) -> str:
-    """Why a job that is not the first of its line waits; `place` counts from 1.
+def behind(place: int, first: str, held: Held | None, line: str = "line") -> str:
+    """Why a job that is not the first of its line waits; `place` counts from 1, `line` says which it is.
 
     >>> behind(3, "a1b2", Held("", "1 of 4 vCPUs of environment ce are free; the job wants 2"))
     '3rd in line behind job a1b2, which waits: 1 of 4 vCPUs of environment ce are free; the job wants 2'
     """
     story = f", which waits: {held.sentence}" if held is not None else ""
-    return f"{_ordinal(place)} in line behind job {first}{story}"
+    return f"{ordinal(place)} in {line} behind job {first}{story}"
 
 
 def vcpus(cpu_units: int) -> str:
@@ -139,6 +139,6 @@ def _of(size: Size) -> str:
     return " and ".join([*parts, f"{size.gpus} GPUs"] if size.gpus else parts)
 
 
-def _ordinal(place: int) -> str:
+def ordinal(place: int) -> str:
     teens = 10 <= place % 100 <= 20
     return f"{place}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"

@@ -108,7 +108,7 @@ def blueprint(
             created_at=0,
         ),
         specs=container_shapes.specs(shapes, launch_type, amounts.memory_mib, around, effective.volumes),
-        logs=[log_options.target(shape, effective.name, job.account, job.region, "", "") for shape in shapes],
+        logs=log_targets(effective, job.account, job.region),
         facts=TaskFacts(
             task_arn="",
             cluster=arn("ecs", job.region, job.account, f"cluster/{environment.cluster}")
@@ -127,3 +127,10 @@ def blueprint(
         cluster=environment.cluster,
         environment=environment.name,
     )
+
+
+def log_targets(effective: Effective, account: str, region: str) -> list[LogTarget]:
+    """Where the output of its containers goes: each stream without the task's id at its end."""
+    return [
+        log_options.target(shape, effective.name, account, region, "", "") for shape in effective.containers
+    ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from windlass.aws.quotas import Quotas
 from windlass.fleet.model import NODES, UNITS
+from windlass.fleet.reasons import Reason
 from windlass.kernel.clock import SECOND, Instant, seconds
 from windlass.services.ecs import (
     circuit_breaker,
@@ -38,7 +39,7 @@ from windlass.services.ecs.service_model import (
 )
 from windlass.services.ecs.standing import Patience, Stand
 from windlass.services.ecs.why_service import Empty, ServiceFacts
-from windlass.services.ecs.why_task import Reason, TaskFacts
+from windlass.services.ecs.why_task import TaskFacts
 from windlass.services.plane import Plane
 
 PENDING_LOOKED_AT_MAX = 50

@@ -6,6 +6,7 @@ own steps are told by controller.py.
 
 from __future__ import annotations
 
+from windlass.fleet.reasons import span
 from windlass.kernel.journal import Journal
 from windlass.kernel.store import Change, Store
 from windlass.services.ecs.launch import OWNER
@@ -21,7 +22,6 @@ from windlass.services.ecs.service_model import (
     ServiceDeployment,
     ServiceEvent,
 )
-from windlass.services.ecs.why_task import span
 
 _TOLD_BY_ITSELF = ("IN_PROGRESS", "PENDING")
 """Statuses of a service deployment that its deployment tells already."""

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from windlass.fleet.reasons import NOTHING, Reason, span
 from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import Duration, Instant
 from windlass.services.ecs import deployment, stages
 from windlass.services.ecs.deployment import Counts, Start, Stop, Wanted
 from windlass.services.ecs.service_model import Deployment, Service, ServiceDeployment
-from windlass.services.ecs.why_task import NOTHING, Reason, span
 
 
 @dataclass(frozen=True, slots=True)

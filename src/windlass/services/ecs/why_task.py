@@ -10,20 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from windlass.fleet import reasons
 from windlass.fleet.model import Unit
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.fleet.reasons import NOTHING, Reason, span
+from windlass.kernel.clock import Duration, Instant
 from windlass.services.ecs import scale_in
 from windlass.services.ecs.model import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that is waited for. `code` is fixed, for programs; `sentence` is for people."""
-
-    code: str
-    sentence: str
-    until: Instant = 0
-    """When it ends by itself; 0 when time alone does not end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +29,6 @@ class TaskFacts:
     """Of the node that has the unit."""
     healthy_after: Duration = 0
     """How long a task of a service must run that nothing checks until it counts as healthy."""
-
-
-NOTHING = "NOTHING"
-"""Code of what is as it is wanted."""
 
 
 def why(facts: TaskFacts, now: Instant) -> Reason:
@@ -64,15 +52,9 @@ def _pending(facts: TaskFacts, now: Instant) -> Reason:
             f"No instance of capacity provider {task.capacity_provider} has room for it: it waits until the "
             "provider scales out, or a task leaves.",
         )
-    if unit is None or (unit.state == "waiting" and not unit.why):
-        return Reason("PLACING", "It has just been accepted; a node is being chosen.")
-    if unit.state == "waiting":
-        code = "NODE" if "connected" in unit.why else "ROOM"
-        return Reason(code, f"It waits for a place: {unit.why}.")
-    if not facts.node_connected:
-        return Reason("NODE", f"Its node {unit.node_id} is not connected: it starts when the node is back.")
-    if unit.state == "assigned":
-        return Reason("NODE", f"Node {unit.node_id} has been told to start it, and has not answered yet.")
+    unplaced = reasons.on_the_way(unit, facts.node_connected)
+    if unplaced is not None:
+        return unplaced
     if task.pull_started_at and task.pull_stopped_at < task.pull_started_at:
         images = ", ".join(sorted({container.image for container in task.containers}))
         return Reason("PULL", f"Images have been pulled for {span(now - task.pull_started_at)}: {images}.")
@@ -151,30 +133,6 @@ def _stopped(task: Task) -> Reason:
     reasons = ", ".join(f"{c.name}: {c.reason}" for c in task.containers if c.reason)
     told = "; ".join(part for part in (task.stopped_reason.rstrip("."), codes, reasons) if part)
     return Reason("STOPPED", f"It has stopped: {task.stop_code or 'no stop code'}: {told or 'no reason'}.")
-
-
-def span(length: Duration) -> str:
-    """A duration in its largest two units.
-
-    >>> [span(int(s * SECOND)) for s in (0.25, 4.5, 75, 3_720)]
-    ['0.2 s', '4.5 s', '1 min 15 s', '1 h 2 min']
-    """
-    tenths = max(0, length) * 10 // SECOND
-    whole = tenths // 10
-    if whole < 10:
-        return f"{tenths / 10:g} s"
-    for size, unit, smaller, small in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {unit}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
-
-
-_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def _names(names: Iterable[str]) -> str:

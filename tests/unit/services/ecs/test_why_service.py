@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.build import ACCOUNT, NOW, REGION
+from windlass.fleet.reasons import Reason
 from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import SECOND
 from windlass.kernel.rows import replace
 from windlass.services.ecs.deployment import Counts
 from windlass.services.ecs.service_model import Deployment, HookCall, Rolling, Service, ServiceDeployment
 from windlass.services.ecs.why_service import Empty, ServiceFacts, why
-from windlass.services.ecs.why_task import Reason
 
 FIXED = Rolling(percent_min=100, percent_max=100)
 PULL = Reason("PULL", "Images have been pulled for 3 s: busybox.")

@@ -8,10 +8,11 @@ import pytest
 
 from tests.build import NOW
 from tests.ecs_build import a_task, a_task_unit
+from windlass.fleet.reasons import span
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.kernel.rows import replace
 from windlass.services.ecs.model import Container
-from windlass.services.ecs.why_task import TaskFacts, span, why
+from windlass.services.ecs.why_task import TaskFacts, why
 
 LATER = NOW + 75 * SECOND
 RUNNING: dict[str, Any] = {"last_status": "RUNNING", "started_at": NOW}
