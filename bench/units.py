@@ -14,7 +14,7 @@ from bench.result import Result
 from windlass.aws.quotas import load_profile
 from windlass.fleet import intake
 from windlass.fleet.entering import Entering
-from windlass.fleet.messages import ContainerSpec, LogTarget, UnitSpec
+from windlass.fleet.messages import ContainerSpec, FromNode, FromPlane, LogTarget, UnitSpec
 from windlass.fleet.model import UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.fleet.transitions import ENDED
@@ -38,7 +38,7 @@ PER_PASS = 1_000
 CPU_UNITS = (256, 512, 1_024)
 ENVIRONMENT = tuple((f"AWS_BATCH_{name}", f"the-value-of-{name.lower()}") for name in ("JQ_NAME", "CE_NAME"))
 LIFE: Duration = 60 * SECOND
-Said = list[tuple[Instant, bytes]]
+Said = list[tuple[Instant, FromPlane]]
 """What the plane said to its node, and when."""
 Courses = Callable[[UnitSpec], Course]
 
@@ -103,18 +103,18 @@ def a_unit(number: int, now: Instant) -> Unit:
 class Recorder:
     """The node's end of a session, which keeps what it hears."""
 
-    def __init__(self, within: QueueTransport, clock: Clock, said: Said) -> None:
+    def __init__(self, within: QueueTransport[FromPlane], clock: Clock, said: Said) -> None:
         self._within = within
         self._clock = clock
         self._said = said
         self.send = within.send
         self.close = within.close
 
-    async def receive(self) -> bytes | None:
-        body = await self._within.receive()
-        if body is not None:
-            self._said.append((self._clock.now(), body))
-        return body
+    async def receive(self) -> FromPlane | None:
+        message = await self._within.receive()
+        if message is not None:
+            self._said.append((self._clock.now(), message))
+        return message
 
 
 def results() -> Iterator[Result]:
@@ -141,7 +141,7 @@ def live(said: Said, course: Courses) -> None:
     """Play it; notes what the plane says."""
 
     async def story(world: World) -> None:
-        plane, (here, there) = world.plane, pair()
+        plane, (here, there) = world.plane, pair(as_bytes=False)
         intake.register(plane.store, "n1", "simulated", unbounded=True)
         plane.spawn.start("session", world.links().serve(here))
         world.begin(
@@ -162,13 +162,13 @@ def listen(said: Said, course: Courses) -> None:
     spawn = Spawn(lambda name, error: loop.crash(error))
 
     async def story() -> None:
-        here, there = pair()
+        here, there = pair(as_bytes=False)
         spawn.start("node", _node(clock, spawn, course).connect(there))
         hears = spawn.start("plane", _hear(here))
-        for at, body in said:
+        for at, message in said:
             if at > clock.now():
                 await clock.sleep_until(at)
-            await here.send(body)
+            await here.send(message)
         await clock.sleep(SECOND)
         here.close()
         await hears
@@ -177,7 +177,7 @@ def listen(said: Said, course: Courses) -> None:
     loop.run(story())
 
 
-async def _hear(transport: QueueTransport) -> None:
+async def _hear(transport: QueueTransport[FromNode]) -> None:
     while await transport.receive() is not None:
         pass
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.build import ACCOUNT, NOW, REGION
 from windlass.fleet.controller import Controller
 from windlass.fleet.entering import Entering
-from windlass.fleet.frames import Transport, decode_from_plane, encode
+from windlass.fleet.frames import Transport
 from windlass.fleet.intake import register
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.lost import LostNodes
@@ -109,12 +109,12 @@ class Fleet:
 class Peer:
     """One session seen from the node's side."""
 
-    def __init__(self, node_id: str, transport: Transport) -> None:
+    def __init__(self, node_id: str, transport: Transport[FromPlane]) -> None:
         self.node_id = node_id
         self.transport = transport
 
     async def say(self, message: FromNode) -> None:
-        await self.transport.send(encode(message))
+        await self.transport.send(message)
 
     async def hello(
         self,
@@ -131,8 +131,7 @@ class Peer:
         await self.say(Observed(number, units))
 
     async def hear(self) -> FromPlane | None:
-        body = await self.transport.receive()
-        return None if body is None else decode_from_plane(body)
+        return await self.transport.receive()
 
 
 def in_fleet(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -32,16 +33,21 @@ class BadFrame(Exception):
     """The peer sent something that is no message of ours; the session ends."""
 
 
-class Transport(Protocol):
+In_co = TypeVar("In_co", covariant=True)
+In = TypeVar("In")
+
+
+class Transport(Protocol[In_co]):
     """One session's way to the peer: whole messages, in order, until it breaks.
 
-    Which one it is (queue, Unix socket, later WebSocket or Ray actor) nobody above can tell.
+    Which one it is (queue, Unix socket, WebSocket, later Ray actor) nobody above can tell. What comes in is
+    `FromNode` at the plane's end and `FromPlane` at the node's.
     """
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, message: FromNode | FromPlane) -> None:
         """Hand over one message; waits while the peer is slow. Raises ConnectionError when it is gone."""
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> In_co | None:
         """The next message; None when the peer has ended. Raises ConnectionError or BadFrame."""
 
     def close(self) -> None:
@@ -70,30 +76,39 @@ def decode_from_plane(body: bytes) -> FromPlane:
     return message
 
 
-class StreamTransport:
+class StreamTransport(Generic[In]):
     """Frames on an asyncio stream: Unix and TCP sockets. The peer may send at most `longest` bytes."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, longest: int) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        longest: int,
+        decode: Callable[[bytes], In],
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._longest = longest
+        self._decode = decode
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, message: FromNode | FromPlane) -> None:
         if self._writer.is_closing():
             raise ConnectionResetError("the stream is closed")
+        body = encode(message)
         self._writer.write(_LENGTH.pack(len(body)) + body)
         await self._writer.drain()
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> In | None:
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
             if length > self._longest:
                 raise BadFrame(f"a frame of {length} bytes; at most {self._longest} are taken")
-            return await self._reader.readexactly(length)
+            body = await self._reader.readexactly(length)
         except asyncio.IncompleteReadError as error:
             if error.partial:
                 raise ConnectionResetError("the stream ended inside a frame") from error
             return None
+        return self._decode(body)
 
     def close(self) -> None:
         self._writer.close()

@@ -14,10 +14,11 @@ from typing import Protocol, TypeAlias
 from windlass.fleet import intake
 from windlass.fleet.chunks import Chunks
 from windlass.fleet.exec_messages import ExecToNode
-from windlass.fleet.frames import BadFrame, Transport, decode_from_node, encode
+from windlass.fleet.frames import BadFrame, Transport
 from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     Credentials,
+    FromNode,
     Hello,
     Invoke,
     InvokeResult,
@@ -217,7 +218,7 @@ class NodeLinks:
             why = f"{why} ({error})"
         self._end(session, why)
 
-    async def serve(self, transport: Transport) -> None:
+    async def serve(self, transport: Transport[FromNode]) -> None:
         """One session, from Hello to its end, whichever side ends it."""
         if not self._epoch:
             raise Bug("sessions are served before the links were started")
@@ -237,21 +238,21 @@ class NodeLinks:
         finally:
             self._end(session, why)
 
-    async def _open(self, transport: Transport) -> Session | None:
+    async def _open(self, transport: Transport[FromNode]) -> Session | None:
         """Greet the agent. None when it was refused or said nothing."""
         try:
             async with asyncio.timeout(HELLO_WITHIN / SECOND):
-                body = await transport.receive()
+                first = await transport.receive()
         except TimeoutError:
             return None
-        if body is None:
+        if first is None:
             return None
         try:
-            hello = self._hello(body)
+            hello = self._hello(first)
             node = intake.take_hello(self._store, hello)
         except intake.NodeRefused as refused:
             self._journal.note("fleet", "link", "refused", str(refused))
-            await transport.send(encode(Refused(str(refused))))
+            await transport.send(Refused(str(refused)))
             return None
         if node.id in self._sessions:
             self._end(self._sessions[node.id], "the node opened a newer session", connected=True)
@@ -289,12 +290,11 @@ class NodeLinks:
         self._journal.note("fleet", node.id, "connected")
         return session
 
-    def _hello(self, body: bytes) -> Hello:
+    def _hello(self, hello: FromNode) -> Hello:
         """What the agent says first. Raises NodeRefused while another process has the node's session: an
 
         agent that is merely back has the run of that session, or the session has ended with its lease.
         """
-        hello = decode_from_node(body)
         if not isinstance(hello, Hello):
             raise intake.NodeRefused("the first message is not Hello")
         intake.check_secret(self._store, hello.node_id, hello.token)

@@ -20,7 +20,7 @@ from windlass.fleet import intake
 from windlass.fleet.chunks import Chunks
 from windlass.fleet.desired import Difference, difference, whole
 from windlass.fleet.exec_messages import ExecEnded, ExecOutput, ExecTaken, ExecToPlane
-from windlass.fleet.frames import Transport, decode_from_node, encode
+from windlass.fleet.frames import Transport
 from windlass.fleet.function_messages import InvokeChunk, InvokeRoom, Prepare, Prepared
 from windlass.fleet.lease import Lease
 from windlass.fleet.messages import (
@@ -30,6 +30,7 @@ from windlass.fleet.messages import (
     Credentials,
     CredentialsWanted,
     Desired,
+    FromNode,
     FromPlane,
     Hello,
     Invoke,
@@ -100,7 +101,7 @@ class Session:
         self,
         node_id: str,
         run: str,
-        transport: Transport,
+        transport: Transport[FromNode],
         store: Store,
         clock: Clock,
         journal: Journal,
@@ -166,7 +167,7 @@ class Session:
         self._dirty.clear()
         wants = whole(units)
         generation = self._store[NODES].require(self.node_id).generation
-        message = encode(Desired(generation, since=-1, changed=wants))
+        message = Desired(generation, since=-1, changed=wants)
         await self._store.durable()
         self._note_sent(generation, Difference(wants, ()))
         await self._transport.send(message)
@@ -178,7 +179,7 @@ class Session:
             if not news:
                 return
             generation = self._generation_above_sent()
-            message = encode(Desired(generation, self._generation, news.changed, news.gone))
+            message = Desired(generation, self._generation, news.changed, news.gone)
             await self._store.durable()
         except Retry:
             self.offer(dirty)
@@ -294,14 +295,13 @@ class Session:
 
     async def send(self, message: FromPlane) -> None:
         """Send once all that was written so far is durable."""
-        body = encode(message)
         await self._store.durable()
-        await self._transport.send(body)
+        await self._transport.send(message)
 
     async def send_now(self, message: FromPlane) -> None:
         """Send what rests on no row, once the node is greeted."""
         await self._greeted.wait()
-        await self._transport.send(encode(message))
+        await self._transport.send(message)
 
     def close(self, why: str) -> None:
         """End the session: whoever waits for an invoke gets Retry."""
@@ -320,8 +320,8 @@ class Session:
         """Until the node ends or is silent for longer than its lease; returns why it was."""
         try:
             async with Lease(lease) as silence:
-                while (body := await self._transport.receive()) is not None:
-                    if (wrong := self._hear(body)) is not None:
+                while (message := await self._transport.receive()) is not None:
+                    if (wrong := self._hear(message)) is not None:
                         return wrong
                     while len(self._inbox) >= INBOX_MESSAGES_MAX and not self._closed:
                         silence.deaf = True
@@ -333,9 +333,9 @@ class Session:
             return f"nothing heard for {lease / SECOND:g} s"
         return "the agent ended the session"
 
-    def _hear(self, body: bytes) -> str | None:
+    def _hear(self, message: FromNode) -> str | None:
         """Take one message; returns why the session ends with it, if it does."""
-        match decode_from_node(body):
+        match message:
             case Beat():
                 pass
             case PoolCounts() as pool:
@@ -402,9 +402,9 @@ class Session:
             self._inbox.popleft()
         self._taken.set()
         if last:
-            await self._transport.send(encode(Ack(last)))
+            await self._transport.send(Ack(last))
         for answer in answers:
-            await self._transport.send(encode(answer))
+            await self._transport.send(answer)
 
     async def _take_lines(self, message: LogLines) -> None:
         node = self._store[NODES].require(self.node_id)

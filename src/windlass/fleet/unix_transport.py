@@ -8,7 +8,12 @@ import socket
 import stat
 from pathlib import Path
 
-from windlass.fleet.frames import FROM_NODE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, StreamTransport
+from windlass.fleet.frames import (
+    FROM_NODE_BYTES_MAX,
+    SOCKET_PATH_BYTES_MAX,
+    StreamTransport,
+    decode_from_node,
+)
 from windlass.fleet.link import NodeLinks
 from windlass.kernel.spawn import Spawn
 
@@ -20,7 +25,7 @@ async def serve(path: Path, links: NodeLinks, spawn: Spawn) -> asyncio.Server:
     """
 
     def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        transport = StreamTransport(reader, writer, FROM_NODE_BYTES_MAX)
+        transport = StreamTransport(reader, writer, FROM_NODE_BYTES_MAX, decode_from_node)
         spawn.start("node session", links.serve(transport))
 
     return await asyncio.start_unix_server(on_connect, sock=_bind(path))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from windlass.fleet.frames import BadFrame
+from windlass.fleet.frames import BadFrame, decode_from_node, encode
+from windlass.fleet.messages import FromNode, FromPlane
 from windlass.kernel.spawn import Spawn
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -26,15 +27,15 @@ class WebSocketTransport:
         self._spawn = spawn
         self._closed = False
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, message: FromNode | FromPlane) -> None:
         if self._closed:
             raise ConnectionResetError("the connection is closed")
         try:
-            await self._send({"type": "websocket.send", "bytes": body})
+            await self._send({"type": "websocket.send", "bytes": encode(message)})
         except OSError as error:
             raise ConnectionResetError("the node closed the connection") from error
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> FromNode | None:
         message = await self._receive()
         if self._closed or message["type"] != "websocket.receive":
             self._closed = True
@@ -42,7 +43,7 @@ class WebSocketTransport:
         body: bytes | None = message.get("bytes")
         if body is None:
             raise BadFrame("a text message; messages are binary")
-        return body
+        return decode_from_node(body)
 
     def close(self) -> None:
         """Say goodbye beside everything else: whoever receives now gets None."""

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from windlass.fleet.frames import Transport
+from windlass.fleet.messages import FromPlane
 from windlass.node.identity import Identity
 from windlass.node.membership import Membership, NotAMember, home, load, save
 from windlass.node.session import Connect
@@ -89,7 +90,7 @@ class Joined:
         save(self._data, membership)
         self._membership = membership
 
-    async def _connect(self) -> Transport:
+    async def _connect(self) -> Transport[FromPlane]:
         return await open_websocket(self._plane, self._membership.node_id, self._membership.secret)
 
 

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport
+from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport, decode_from_plane
+from windlass.fleet.messages import FromPlane
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
@@ -307,12 +308,12 @@ def _size() -> tuple[int, int]:
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Connect:
     """The way to the plane. An agent whose directory was deleted has no plane to wait for: it ends."""
 
-    async def connect() -> Transport:
+    async def connect() -> Transport[FromPlane]:
         if not (options.data / "agent.json").exists():
             log.warning("%s is gone", options.data)
             on_homeless()
         reader, writer = await asyncio.open_unix_connection(options.socket)
-        return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
+        return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX, decode_from_plane)
 
     return connect
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from windlass.fleet.exec_messages import ExecEnd, ExecInput, ExecOutput, ExecRoom, ExecSize, ExecStart
-from windlass.fleet.frames import BadFrame, Transport, decode_from_plane, encode
+from windlass.fleet.frames import BadFrame, Transport
 from windlass.fleet.function_messages import InvokeChunk, InvokeRoom, Prepare, Prepared
 from windlass.fleet.messages import (
     Accepted,
@@ -24,6 +24,7 @@ from windlass.fleet.messages import (
     Credentials,
     Desired,
     FromNode,
+    FromPlane,
     Invoke,
     Refused,
     SecretGiven,
@@ -45,7 +46,7 @@ REFUSED_WAIT: Duration = 5 * SECOND
 """A plane that refused this node will most likely do so again."""
 BEATS_PER_LEASE = 3
 
-Connect: TypeAlias = Callable[[], Awaitable[Transport]]
+Connect: TypeAlias = Callable[[], Awaitable[Transport[FromPlane]]]
 """Opens a way to the plane; raises OSError when there is none now."""
 
 log = logging.getLogger("windlass.agent")
@@ -104,10 +105,10 @@ class Sessions:
             await self._clock.sleep(delay)
             delay = min(BACK_OFF_MAX, delay + delay // 4)  # a plane that is starting up waits for us
 
-    async def _session(self, transport: Transport) -> None:
+    async def _session(self, transport: Transport[FromPlane]) -> None:
         """One session, from Hello to its end."""
         try:
-            await transport.send(encode(self._agent.hello()))
+            await transport.send(self._agent.hello())
             welcome = self._greeted(await transport.receive())
             self._agent.reach_plane(self._endpoint or welcome.endpoint)
             self._agent.outbox.begin(welcome.observed)
@@ -120,8 +121,8 @@ class Sessions:
                 self._spawn.start("session usage", self._tell_usage_always(welcome.usage_s)),
             ]
             try:
-                while (body := await transport.receive()) is not None:
-                    if not self._take(body, prompt):
+                while (message := await transport.receive()) is not None:
+                    if not self._take(message, prompt):
                         return
             finally:
                 for part in parts:
@@ -148,11 +149,11 @@ class Sessions:
                 self._ask(usage)
             await self._clock.sleep_until(self._clock.now() + seconds(period_s))
 
-    def _greeted(self, body: bytes | None) -> Welcome:
+    def _greeted(self, answer: FromPlane | None) -> Welcome:
         """The plane's answer to Hello."""
-        if body is None:
-            raise ConnectionResetError("the plane ended the session before it began")
-        match decode_from_plane(body):
+        match answer:
+            case None:
+                raise ConnectionResetError("the plane ended the session before it began")
             case Welcome() as welcome if welcome.epoch >= self._epoch:
                 self._epoch = welcome.epoch
                 return welcome
@@ -163,9 +164,9 @@ class Sessions:
             case other:
                 raise BadFrame(f"{type(other).__name__} instead of Welcome")
 
-    def _take(self, body: bytes, prompt: deque[FromNode]) -> bool:
+    def _take(self, message: FromPlane, prompt: deque[FromNode]) -> bool:
         """One message. False: the session has to begin anew."""
-        match decode_from_plane(body):
+        match message:
             case Desired() as desired:
                 if not self._agent.accept(desired):
                     log.info("a difference to generation %d, which is not held here", desired.since)
@@ -190,8 +191,8 @@ class Sessions:
                 self._agent.take_groups(groups)
                 if self._agent.functions is not None:
                     self._agent.functions.keep_networks(interfaces)
-            case ExecStart() | ExecInput() | ExecSize() | ExecRoom() | ExecEnd() as message:
-                self._agent.execs.take(message)
+            case ExecStart() | ExecInput() | ExecSize() | ExecRoom() | ExecEnd() as told:
+                self._agent.execs.take(told)
             case Shutdown():
                 self._on_shutdown()
             case Refused(why):
@@ -214,7 +215,9 @@ class Sessions:
         prompt.append(message)
         self._agent.outbox.woken.set()
 
-    async def _send_always(self, transport: Transport, prompt: deque[FromNode], lease_s: float) -> None:
+    async def _send_always(
+        self, transport: Transport[FromPlane], prompt: deque[FromNode], lease_s: float
+    ) -> None:
         """Until the connection breaks. Says at least something often enough to keep the lease."""
         outbox = self._agent.outbox
         message: FromNode | None = None
@@ -226,7 +229,7 @@ class Sessions:
                     outbox.woken.clear()
                     message = await self._woken_or_beat(lease_s / BEATS_PER_LEASE)
                 if message is not None:
-                    await transport.send(encode(message))
+                    await transport.send(message)
         except ConnectionError:
             transport.close()
 

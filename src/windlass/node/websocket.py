@@ -14,7 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, PayloadTooBig
 
-from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, BadFrame
+from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, BadFrame, decode_from_plane, encode
+from windlass.fleet.messages import FromNode, FromPlane
 from windlass.node.session import SessionRefused
 
 NODE_PATH = "/_windlass/node"
@@ -49,13 +50,13 @@ class WebSocketTransport:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, message: FromNode | FromPlane) -> None:
         try:
-            await self._connection.send(body)
+            await self._connection.send(encode(message))
         except ConnectionClosed as closed:
             raise ConnectionResetError(_why(closed)) from closed
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> FromPlane | None:
         try:
             body = await self._connection.recv()
         except PayloadTooBig as error:
@@ -66,7 +67,7 @@ class WebSocketTransport:
             raise ConnectionResetError(_why(closed)) from closed
         if isinstance(body, str):
             raise BadFrame("a text message; messages are binary")
-        return body
+        return decode_from_plane(body)
 
     def close(self) -> None:
         """At once: everything that matters was acknowledged, and a dead link would take no goodbye."""

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from windlass.fleet.frames import Transport, decode_from_plane, encode
+from windlass.fleet.frames import Transport
 from windlass.fleet.function_messages import Prepare, Prepared, StartPhases
 from windlass.fleet.messages import (
     ENVIRONMENT_GONE,
@@ -142,13 +142,12 @@ class SimulatedNode:
         self._news: dict[str, None] = {}
         self._told = asyncio.Event()
 
-    async def connect(self, transport: Transport) -> None:
+    async def connect(self, transport: Transport[FromPlane]) -> None:
         """One session, to its end."""
         parts: list[asyncio.Task[None]] = []
         try:
-            await transport.send(encode(self._hello()))
-            while (body := await transport.receive()) is not None:
-                message = decode_from_plane(body)
+            await transport.send(self._hello())
+            while (message := await transport.receive()) is not None:
                 if isinstance(message, Welcome):
                     await self._resume(message, transport)
                     parts = [
@@ -173,7 +172,7 @@ class SimulatedNode:
         states = tuple(self.states.values())
         return Hello(self.node_id, self.token, self.cpu_units, self.memory_mib, self.generation, states)
 
-    async def _resume(self, welcome: Welcome, transport: Transport) -> None:
+    async def _resume(self, welcome: Welcome, transport: Transport[FromPlane]) -> None:
         """Repeat what the plane has not made durable; go on counting past what it has seen."""
         if welcome.epoch < self._epoch:
             raise Bug("an older plane answered", self.node_id, welcome.epoch, self._epoch)
@@ -181,26 +180,26 @@ class SimulatedNode:
         self._acknowledge(welcome.observed)
         self._number = max(self._number, welcome.observed)
         for report in self._unacknowledged:
-            await transport.send(encode(report))
+            await transport.send(report)
 
     async def _obey(
         self,
         message: FromPlane,
-        transport: Transport,
+        transport: Transport[FromPlane],
     ) -> None:
         match message:
             case SecretGiven(secret):
                 self.token = secret
-                await transport.send(encode(SecretKept(hashlib.sha256(secret.encode()).hexdigest())))
+                await transport.send(SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
             case Desired():
                 self._take(message)
-                await transport.send(encode(Accepted(self.generation)))
+                await transport.send(Accepted(self.generation))
             case SecurityGroups(groups):
                 self.groups = {group.id: group for group in groups}
             case Ack(number):
                 self._acknowledge(number)
             case Prepare(request_id, image):
-                await transport.send(encode(Prepared(request_id, f"sha256:{image}" if image else "")))
+                await transport.send(Prepared(request_id, f"sha256:{image}" if image else ""))
             case Invoke():
                 self._spawn.start(f"{self.node_id} event", self._run_event(message, transport))
             case Shutdown():
@@ -294,13 +293,13 @@ class SimulatedNode:
             yield course.run
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
-    async def _run_event(self, invoke: Invoke, transport: Transport) -> None:
+    async def _run_event(self, invoke: Invoke, transport: Transport[FromPlane]) -> None:
         """One event of a function: answered, after its environment's initialisation and its own time."""
         state = self.states.get(invoke.unit_id)
         if state is None or state.status != "running":
             gone = InvokeResult(invoke.request_id, invoke.unit_id, b"", ENVIRONMENT_GONE, usable=False)
             with suppress(ConnectionError):
-                await transport.send(encode(gone))
+                await transport.send(gone)
             return
         course = self._course(self._wants[invoke.unit_id].spec)
         ready_at = state.started_at + course.runtime + course.init
@@ -319,7 +318,7 @@ class SimulatedNode:
             phases=course.phases() if first else None,
         )
         with suppress(ConnectionError):
-            await transport.send(encode(answer))
+            await transport.send(answer)
 
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
@@ -377,7 +376,7 @@ class SimulatedNode:
 
     # observed
 
-    async def _report_always(self, transport: Transport) -> None:
+    async def _report_always(self, transport: Transport[FromPlane]) -> None:
         """For ever: all that changed since the last report, as one."""
         while True:
             await self._told.wait()
@@ -389,15 +388,15 @@ class SimulatedNode:
             self._news.clear()
             self._unacknowledged.append(report)
             try:
-                await transport.send(encode(report))
+                await transport.send(report)
             except ConnectionError:
                 return
 
-    async def _beat_always(self, transport: Transport, lease_s: float) -> None:
+    async def _beat_always(self, transport: Transport[FromPlane], lease_s: float) -> None:
         while True:
             await self._clock.sleep(round(lease_s / 3 * SECOND))
             try:
-                await transport.send(encode(Beat()))
+                await transport.send(Beat())
             except ConnectionError:
                 return
 

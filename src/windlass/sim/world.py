@@ -17,7 +17,7 @@ from windlass.aws.quotas import Profile
 from windlass.fleet import intake
 from windlass.fleet import model as fleet
 from windlass.fleet.link import NodeLinks
-from windlass.fleet.messages import UnitSpec
+from windlass.fleet.messages import FromNode, FromPlane, UnitSpec
 from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.kernel.chance import Chance
@@ -56,6 +56,7 @@ class World:
     `check_every`: how much virtual time may pass between two checks of all rows; 0: at each instant.
     `shuffle`: draw the order of what happens at one instant from the seed. `disk`: sim/disk.py, for worlds in
     which writing takes time or fails, or the plane is killed; without one every commit is durable at once.
+    `as_bytes`: links carry bytes, as real ones do; not needed of large worlds (queue_transport.py).
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class World:
         check_every: Duration = SECOND,
         shuffle: bool = False,
         disk: SimulatedDisk | None = None,
+        as_bytes: bool = True,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = VirtualClock(self.loop, EPOCH)
@@ -80,9 +82,10 @@ class World:
         self._profile = profile
         self._seed = seed
         self._disk = disk
+        self._as_bytes = as_bytes
         self._check_every = check_every
         self._checked_at = EPOCH
-        self._sessions: dict[str, tuple[QueueTransport, QueueTransport]] = {}
+        self._sessions: dict[str, tuple[QueueTransport[FromNode], QueueTransport[FromPlane]]] = {}
         """Node id → the plane's end and its own, of its last session."""
         self._linked: dict[str, None] = {}
         """Nodes whose link is not cut: they have a session whenever there is a plane."""
@@ -229,7 +232,7 @@ class World:
             self._open_session(node_id)
 
     def _open_session(self, node_id: str) -> None:
-        plane_end, node_end = self._sessions[node_id] = pair()
+        plane_end, node_end = self._sessions[node_id] = pair(as_bytes=self._as_bytes)
         self.plane.spawn.start(f"session {node_id}", self.links().serve(plane_end))
         self.spawn.start(f"agent {node_id}", self.nodes[node_id].connect(node_end))
 

@@ -6,7 +6,18 @@ import struct
 import pytest
 
 from windlass.fleet.frames import BadFrame, StreamTransport, decode_from_node, decode_from_plane, encode
-from windlass.fleet.messages import Ack, Beat, Desired, FromNode, FromPlane, LogLines, LogTarget, Observed
+from windlass.fleet.messages import (
+    Accepted,
+    Ack,
+    Beat,
+    Desired,
+    FromNode,
+    FromPlane,
+    LogLines,
+    LogTarget,
+    Observed,
+)
+from windlass.fleet.queue_transport import pair
 
 
 class _NoWriter:
@@ -14,12 +25,12 @@ class _NoWriter:
         pass
 
 
-def a_stream(*chunks: bytes, longest: int = 100) -> StreamTransport:
+def a_stream(*chunks: bytes, longest: int = 100) -> StreamTransport[bytes]:
     reader = asyncio.StreamReader()
     for chunk in chunks:
         reader.feed_data(chunk)
     reader.feed_eof()
-    return StreamTransport(reader, _NoWriter(), longest)  # type: ignore[arg-type]
+    return StreamTransport(reader, _NoWriter(), longest, bytes)  # type: ignore[arg-type]
 
 
 def framed(body: bytes) -> bytes:
@@ -75,5 +86,28 @@ def test_cut_inside_a_frame(cut: bytes) -> None:
     async def story() -> None:
         with pytest.raises(ConnectionError):
             await a_stream(cut).receive()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_queues_carry_messages_to_their_end(as_bytes: bool) -> None:
+    """Both ways, in order, and then the end; as bytes they are others that are equal."""
+
+    async def story() -> None:
+        plane, node = pair(as_bytes=as_bytes)
+        sent = Accepted(7)
+        await node.send(sent)
+        await node.send(Beat())
+        await plane.send(Ack(3))
+        received = await plane.receive()
+        assert received == sent
+        assert (received is sent) is not as_bytes
+        assert await plane.receive() == Beat()
+        assert await node.receive() == Ack(3)
+        node.close()
+        assert await plane.receive() is None
+        with pytest.raises(ConnectionError):
+            await plane.send(Ack(4))
 
     asyncio.run(story())

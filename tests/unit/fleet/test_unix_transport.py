@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.fleet_build import TOKEN, Fleet, Peer
-from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, SOCKET_PATH_BYTES_MAX, StreamTransport
+from windlass.fleet.frames import (
+    FROM_PLANE_BYTES_MAX,
+    SOCKET_PATH_BYTES_MAX,
+    StreamTransport,
+    decode_from_plane,
+)
 from windlass.fleet.intake import register
 from windlass.fleet.messages import Desired, Welcome
 from windlass.fleet.unix_transport import serve
@@ -27,7 +32,7 @@ def test_session_over_a_socket(tmp_path: Path) -> None:
         server = await serve(path, fleet.links, fleet.spawn)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         reader, writer = await asyncio.open_unix_connection(str(path))
-        peer = Peer("n1", StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX))
+        peer = Peer("n1", StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX, decode_from_plane))
         await peer.hello()
         assert isinstance(await peer.hear(), Welcome)
         assert isinstance(await peer.hear(), Desired)

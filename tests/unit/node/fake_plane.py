@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from windlass.fleet.frames import Transport, decode_from_node, encode
+from windlass.fleet.frames import Transport
 from windlass.fleet.messages import (
     Ack,
     ContainerSpec,
@@ -32,9 +32,9 @@ def a_want(unit_id: str, *containers: ContainerSpec, run: bool = True) -> Want:
 class FakePlane:
     """One session. Keeps the last state of each unit and all output; acknowledges unless `acks` is off."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport[FromNode]) -> None:
         self._transport = transport
-        self._first: bytes | None = None
+        self._first: FromNode | None = None
         self.acks = True
         self.numbers: list[int] = []
         self.units: dict[str, UnitState] = {}
@@ -54,7 +54,7 @@ class FakePlane:
         await self.send(Welcome(epoch, observed, "http://127.0.0.1:4566", 15.0, usage_s=usage_s))
 
     async def send(self, message: FromPlane) -> None:
-        await self._transport.send(encode(message))
+        await self._transport.send(message)
 
     async def desire(
         self, generation: int, *wants: Want, since: int = -1, gone: tuple[str, ...] = ()
@@ -63,10 +63,9 @@ class FakePlane:
 
     async def receive(self) -> FromNode:
         """The next message, noted and acknowledged. Raises EOFError when the agent ended the session."""
-        body, self._first = self._first or await self._transport.receive(), None
-        if body is None:
+        message, self._first = self._first or await self._transport.receive(), None
+        if message is None:
             raise EOFError
-        message = decode_from_node(body)
         if isinstance(message, Observed):
             self.units.update((unit.unit_id, unit) for unit in message.units)
         if isinstance(message, LogLines):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.unit.node.fake_plane import FakePlane
 from tests.unit.node.running import LOG
-from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport
+from windlass.fleet.frames import FROM_NODE_BYTES_MAX, StreamTransport, decode_from_node
 from windlass.fleet.messages import ContainerSpec
 from windlass.node.launch import ensure_agent
 
@@ -30,7 +30,7 @@ class Site:
 
     async def listen(self) -> None:
         async def on_connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            plane = FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX))
+            plane = FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX, decode_from_node))
             if await plane.is_asked():
                 self._planes.put_nowait(plane)
             else:

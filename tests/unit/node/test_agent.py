@@ -9,12 +9,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 import pytest
 
 from tests.unit.node.fake_plane import FakePlane, a_want
-from windlass.fleet.frames import FROM_NODE_BYTES_MAX, FROM_PLANE_BYTES_MAX, StreamTransport, Transport
+from windlass.fleet.frames import (
+    FROM_NODE_BYTES_MAX,
+    FROM_PLANE_BYTES_MAX,
+    StreamTransport,
+    Transport,
+    decode_from_node,
+    decode_from_plane,
+)
 from windlass.fleet.messages import (
     Accepted,
     ContainerSpec,
     Credentials,
     CredentialsWanted,
+    FromPlane,
     HealthCheck,
     Invoke,
     InvokeResult,
@@ -121,12 +129,14 @@ class World:
         """The plane that the agent connects to next."""
         return await asyncio.wait_for(self._ends.get(), 10)
 
-    async def _connect(self) -> Transport:
+    async def _connect(self) -> Transport[FromPlane]:
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=theirs)
-        self._ends.put_nowait(FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX)))
+        self._ends.put_nowait(
+            FakePlane(StreamTransport(reader, writer, FROM_NODE_BYTES_MAX, decode_from_node))
+        )
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX)
+        return StreamTransport(reader, writer, FROM_PLANE_BYTES_MAX, decode_from_plane)
 
     def _on_crash(self, name: str, error: BaseException) -> None:
         self.crashes.append(error)
