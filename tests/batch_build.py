@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.fault.waiting import WITHIN_S, until
@@ -15,6 +15,14 @@ def network(ec2: Any) -> dict[str, list[str]]:
     [group] = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
     subnets = ec2.describe_subnets()["Subnets"]
     return {"subnets": [subnets[0]["SubnetId"]], "securityGroupIds": [group["GroupId"]]}
+
+
+def with_a_queue(client: Callable[..., Any]) -> Any:
+    """A client of an account with one queue, `q`, over one environment of 16 vCPUs, `ce`."""
+    batch = client("batch")
+    an_environment(batch, client("ec2"))
+    a_queue(batch)
+    return batch
 
 
 def an_environment(batch: Any, ec2: Any, name: str = "ce", vcpus: int = 16, kind: str = "FARGATE") -> str:

@@ -17,11 +17,7 @@ Client = Callable[..., Any]
 
 @pytest.fixture
 def batch(client: Client) -> Any:
-    """A client of an account with one queue, `q`, over one environment of 16 vCPUs, `ce`."""
-    batch = client("batch")
-    build.an_environment(batch, client("ec2"))
-    build.a_queue(batch)
-    return batch
+    return build.with_a_queue(client)
 
 
 def submit(batch: Any, **params: Any) -> str:

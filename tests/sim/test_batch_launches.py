@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from windlass.aws.quotas import load_profile
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, SECOND
@@ -49,20 +51,19 @@ async def a_queue(world: World, kind: str = "FARGATE") -> None:
     await world.pass_time(MINUTE)
 
 
+async def submit(world: World, **params: Any) -> str:
+    """The id of a job of `job` in `q`."""
+    answer = await world.call("batch", "SubmitJob", jobName="j", jobQueue="q", jobDefinition="job", **params)
+    return str(answer["jobId"])
+
+
 def test_a_hundred_at_once_then_twenty_a_second() -> None:
     """An array of 500 starts as fast as Fargate launches tasks, though there is room for all of it."""
 
     async def story(world: World) -> None:
         world.add_node("n1")
         await a_queue(world)
-        await world.call(
-            "batch",
-            "SubmitJob",
-            jobName="j",
-            jobQueue="q",
-            jobDefinition="job",
-            arrayProperties={"size": 500},
-        )
+        await submit(world, arrayProperties={"size": 500})
         for second in range(25):
             await world.pass_time(SECOND)
             started = world.plane.store[UNITS].count("owner", "batch")

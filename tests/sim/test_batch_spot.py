@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.test_batch_launches import SERVICES, a_queue
+from tests.sim.test_batch_launches import SERVICES, a_queue, submit
 from windlass.aws.quotas import Profile
 from windlass.fleet.spot_hazard import RATE, WARNING
 from windlass.kernel.clock import HOUR, SECOND
@@ -23,12 +23,8 @@ def test_an_attempt_is_interrupted_by_hand() -> None:
     async def story(world: World) -> None:
         world.add_node("n1")
         await a_queue(world, "FARGATE_SPOT")
-        submitted = await world.call(
-            "batch",
-            "SubmitJob",
-            jobName="j",
-            jobQueue="q",
-            jobDefinition="job",
+        job_id = await submit(
+            world,
             retryStrategy={
                 "attempts": 3,
                 "evaluateOnExit": [
@@ -39,7 +35,7 @@ def test_an_attempt_is_interrupted_by_hand() -> None:
         )
         await world.pass_time(10 * SECOND)
         interruptions = world.plane.calls.part(Interruptions)
-        job = world.plane.store[JOBS].require(submitted["jobId"])
+        job = world.plane.store[JOBS].require(job_id)
         task_arn, reason = await interruptions.interrupt(job.id)
         assert (task_arn, reason) == (job.run.task_arn, REASON)
         with pytest.raises(Fault, match="was to stop already"):
@@ -63,15 +59,7 @@ def test_attempts_are_interrupted_at_the_rate(kind: str) -> None:
     async def story(world: World) -> None:
         world.add_node("n1")
         await a_queue(world, kind)
-        await world.call(
-            "batch",
-            "SubmitJob",
-            jobName="j",
-            jobQueue="q",
-            jobDefinition="job",
-            arrayProperties={"size": 40},
-            retryStrategy={"attempts": 10},
-        )
+        await submit(world, arrayProperties={"size": 40}, retryStrategy={"attempts": 10})
         await world.pass_time(3 * HOUR)
         children = list(world.plane.store[CHILDREN].all())
         reasons = [one.status_reason for child in children for one in child.run.attempts]
@@ -88,11 +76,11 @@ def test_what_is_not_interrupted() -> None:
     async def story(world: World) -> None:
         world.add_node("n1")
         await a_queue(world)
-        submitted = await world.call("batch", "SubmitJob", jobName="j", jobQueue="q", jobDefinition="job")
+        job_id = await submit(world)
         await world.pass_time(10 * SECOND)
         interruptions = world.plane.calls.part(Interruptions)
         with pytest.raises(Fault, match="does not run on FARGATE_SPOT"):
-            await interruptions.interrupt(submitted["jobId"])
+            await interruptions.interrupt(job_id)
         for unknown in ("nothing", "nothing:1", "nothing:x", "arn:aws:ecs:us-east-1:1:task/c/no"):
             assert not interruptions.knows(unknown)
             with pytest.raises(Fault, match="there is no attempt"):

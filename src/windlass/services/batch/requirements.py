@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from windlass.aws.fargate_sizes import UNITS_PER_VCPU, is_fargate_size
+from windlass.kernel.faults import Fault
 from windlass.services.batch import limits
 from windlass.services.batch.faults import invalid
 
@@ -75,11 +76,19 @@ def _check_fargate(asked: Amounts) -> None:
 def _cpu_units(text: str) -> int:
     found = Decimal(text) * UNITS_PER_VCPU if _VCPUS.fullmatch(text) else Decimal("0.5")
     if found != found.to_integral_value():
-        raise invalid(f"VCPU value {text[:20]} is not valid.")
+        raise _not_a_number(text, "VCPU")
     return int(found)
 
 
 def _whole(text: str, name: str) -> int:
     if text and not _WHOLE.fullmatch(text):
-        raise invalid(f"{name} value {text[:20]} must be a whole number above 0.")
+        raise _not_a_number(text, name)
     return int(text) if text else 0
+
+
+def _not_a_number(text: str, name: str) -> Fault:
+    """As AWS words it, for "1.0" too where it wants a whole number (docs/aws/batch.md)."""
+    return invalid(
+        f"Value {text[:20]} for type {name} in resourceRequirement is not valid. "
+        "Please provide a numeric value."
+    )

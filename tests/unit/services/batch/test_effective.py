@@ -155,7 +155,7 @@ def test_sizes(definition: Any, overrides: dict[str, Any], expected: tuple[int, 
         (
             a_job_definition(),
             {"containerOverrides": {"resourceRequirements": some_sizes("much")}},
-            "VCPU value much",
+            "Value much for type VCPU",
         ),
         (a_job_definition(), {"containerOverrides": {"environment": pairs(AWS_BATCH_X="1")}}, "AWS_BATCH"),
         (a_job_definition(), {"containerOverrides": {"environment": pairs(**{"a=b": "1"})}}, "a=b"),
