@@ -25,21 +25,49 @@ def with_a_queue(client: Callable[..., Any]) -> Any:
     return batch
 
 
-def an_environment(batch: Any, ec2: Any, name: str = "ce", vcpus: int = 16, kind: str = "FARGATE") -> str:
-    """A Fargate environment that is VALID."""
+def an_environment(
+    batch: Any,
+    ec2: Any,
+    name: str = "ce",
+    vcpus: int = 16,
+    kind: str = "FARGATE",
+    further: dict[str, Any] | None = None,
+) -> str:
+    """An environment that is VALID; `further` are more of its computeResources."""
+    resources = {"type": kind, "maxvCpus": vcpus, **network(ec2), **(further or {})}
     made = batch.create_compute_environment(
-        computeEnvironmentName=name,
-        type="MANAGED",
-        computeResources={"type": kind, "maxvCpus": vcpus, **network(ec2)},
-        serviceRole=ROLE,
+        computeEnvironmentName=name, type="MANAGED", computeResources=resources, serviceRole=ROLE
     )
+    valid(batch, name)
+    return str(made["computeEnvironmentArn"])
 
-    def valid() -> bool:
+
+def valid(batch: Any, name: str) -> None:
+    """Wait until that environment is VALID."""
+
+    def is_valid() -> bool:
         found = batch.describe_compute_environments(computeEnvironments=[name])["computeEnvironments"]
         return bool(found and found[0]["status"] == "VALID")
 
-    until(valid, f"environment {name} is VALID")
-    return str(made["computeEnvironmentArn"])
+    until(is_valid, f"environment {name} is VALID")
+
+
+def delete(batch: Any, queue: str = "q", environment: str = "ce") -> None:
+    """Delete the queue and the environment, and wait until both are gone."""
+    batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    until(
+        lambda: batch.describe_job_queues(jobQueues=[queue])["jobQueues"][0]["status"] == "VALID", "disabled"
+    )
+    batch.delete_job_queue(jobQueue=queue)
+    until(lambda: not batch.describe_job_queues(jobQueues=[queue])["jobQueues"], "the queue is gone")
+    batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+    valid(batch, environment)
+    batch.delete_compute_environment(computeEnvironment=environment)
+    named = {"computeEnvironments": [environment]}
+    until(
+        lambda: not batch.describe_compute_environments(**named)["computeEnvironments"],
+        "the environment is gone",
+    )
 
 
 def a_queue(
@@ -60,9 +88,15 @@ def a_queue(
 
 
 def a_definition(
-    batch: Any, *command: str, name: str = "job", vcpu: str = "0.25", memory: str = "512", **members: Any
+    batch: Any,
+    *command: str,
+    name: str = "job",
+    vcpu: str = "0.25",
+    memory: str = "512",
+    fargate: bool = True,
+    **members: Any,
 ) -> str:
-    """A Fargate definition that runs this command."""
+    """A definition that runs this command."""
     container = {
         "image": "busybox",
         "command": list(command),
@@ -76,7 +110,7 @@ def a_definition(
     made = batch.register_job_definition(
         jobDefinitionName=name,
         type="container",
-        platformCapabilities=["FARGATE"],
+        platformCapabilities=["FARGATE" if fargate else "EC2"],
         containerProperties=container,
         **members,
     )

@@ -125,6 +125,7 @@ PURE = (
     "services/batch/ledger.py",
     "services/batch/limits.py",
     "services/batch/log_configuration.py",
+    "services/batch/machine_plan.py",
     "services/batch/order.py",
     "services/batch/outcome.py",
     "services/batch/node_rules.py",

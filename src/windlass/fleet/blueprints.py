@@ -56,6 +56,7 @@ class Size:
 
     cpu_units: int
     memory_mib: int
+    gpus: int = 0
 
 
 class Maker(Protocol):
@@ -66,6 +67,9 @@ class Maker(Protocol):
 
     def size(self, instance_type: str) -> Size | None:
         """What a type has; None for one that is not known."""
+
+    def types(self, named: Iterable[str]) -> dict[str, Size]:
+        """Types by name: those that are named, and all of a family that is. Unknown names are left out."""
 
     def zones(self, region: str) -> list[str]:
         """The Region's availability zones."""

@@ -208,6 +208,10 @@ INSTANCES: Table[Instance] = Table(
         "phase": Index(of=attrgetter("phase"), order=_due),
         "node": Index(of=attrgetter("node_id")),
         "group": Index(of=lambda row: row.group or None, order=attrgetter("launched_at")),
+        "cluster": Index(
+            of=lambda row: (row.account, row.region, row.cluster) if row.cluster else None,
+            order=attrgetter("launched_at"),
+        ),
         "scope": Index(
             of=lambda row: (row.account, row.region) if row.kind == "EC2" else None,
             order=attrgetter("launched_at"),

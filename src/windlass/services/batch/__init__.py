@@ -12,6 +12,7 @@ from windlass.aws.fargate_use import FargateUse
 from windlass.fleet.role_credentials import RoleCredentials
 from windlass.services.batch import launches
 from windlass.services.batch.admission import Admission
+from windlass.services.batch.capacity import Capacity
 from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
 from windlass.services.batch.handlers import (
@@ -23,6 +24,7 @@ from windlass.services.batch.handlers import (
     snapshot,
     tags,
 )
+from windlass.services.batch.hosts import Hosts
 from windlass.services.batch.interruptions import Interruptions
 from windlass.services.batch.model import JOB_TABLES, OWNER
 from windlass.services.batch.observer import Observer
@@ -31,6 +33,7 @@ from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import RESOURCE_TABLES
 from windlass.services.batch.retention import Retention
 from windlass.services.batch.role_credentials import JobRoles
+from windlass.services.batch.rooms import Rooms
 from windlass.services.batch.scheduler import Scheduler
 from windlass.services.batch.stopper import Stopper
 from windlass.services.batch.timeouts import Timeouts
@@ -41,10 +44,11 @@ from windlass.services.plane import Plane, Service
 def start(plane: Plane) -> Sequence[object]:
     """Start the loops of Batch: those that settle environments and queues, and those that move jobs on."""
     plane.calls.part(RoleCredentials).serve(OWNER, JobRoles())
-    usage = Usage(plane.store, plane.clock)
+    usage, hosts = Usage(plane.store, plane.clock), Hosts(plane.store)
     plane.calls.part(FargateUse).counted_by(launches.counting(usage))
-    parts = (Environments(plane, usage), Queues(plane), DefinitionsGone(plane))
-    moving = (Admission(plane), Scheduler(plane, usage), Observer(plane), Timeouts(plane), Stopper(plane))
+    scheduler = Scheduler(plane, usage, Rooms(plane, usage, hosts))
+    parts = (Environments(plane, usage, hosts), Queues(plane), DefinitionsGone(plane), Capacity(plane, hosts))
+    moving = (Admission(plane), scheduler, Observer(plane), Timeouts(plane), Stopper(plane))
     running = (*parts, *moving, Interruptions(plane), Retention(plane))
     for part in running:
         plane.spawn.start(part.loop.name, part.loop.run())

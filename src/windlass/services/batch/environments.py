@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from windlass.aws.calls import Principal, Result
+from windlass.fleet.model import INSTANCES
 from windlass.kernel.clock import MINUTE, Duration, Instant
-from windlass.kernel.faults import Fault
+from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change
 from windlass.services.batch import settling
-from windlass.services.batch.resource_model import ENVIRONMENTS, ComputeEnvironment
+from windlass.services.batch.hosts import Hosts
+from windlass.services.batch.resource_model import EC2_KINDS, ENVIRONMENTS, ComputeEnvironment
 from windlass.services.batch.usage import Usage
 from windlass.services.plane import Plane
 
@@ -30,11 +32,13 @@ HEALTHY = "ComputeEnvironment Healthy"
 class Environments:
     """Run it with `spawn.start(loop.name, loop.run())`."""
 
-    def __init__(self, plane: Plane, usage: Usage) -> None:
+    def __init__(self, plane: Plane, usage: Usage, hosts: Hosts) -> None:
         self._plane = plane
         self._usage = usage
+        self._hosts = hosts
         self.loop = Loop("batch.environments", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((ENVIRONMENTS,), self._on_environment)
+        plane.store.watch((INSTANCES,), self._on_machine)
 
     async def settle(self, row: ComputeEnvironment) -> None:
         """Settle a change that has just begun, unless the profile has it take its time: then the loop does.
@@ -50,13 +54,22 @@ class Environments:
         if row is not None and row.status in settling.CHANGING:
             self.loop.wake(row.key)
 
+    def _on_machine(self, change: Change) -> None:
+        """The last machine of an environment that is being deleted may have ended."""
+        if self._plane.store[ENVIRONMENTS].count("changing", "yes"):
+            self.loop.wake("machine")
+
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         changing = self._plane.store[ENVIRONMENTS].by("changing", "yes")
         dues = {row.key: settling.due(row, self._plane.quotas, "environment") for row in changing}
         for row in changing:
-            if dues[row.key] <= now:
+            if dues[row.key] <= now and not (row.status == "DELETING" and self._has_machines(row)):
                 await self._settle(row)
         return min((due for due in dues.values() if due > now), default=None)
+
+    def _has_machines(self, row: ComputeEnvironment) -> bool:
+        """Whether machines that it launched are still there: capacity.py ends them."""
+        return row.kind in EC2_KINDS and bool(self._hosts.left(row)) and not self._usage.attempts(row.key)
 
     async def _settle(self, row: ComputeEnvironment) -> None:
         trouble = ""
@@ -97,6 +110,8 @@ class Environments:
         try:
             await self._call(row, "ecs", "DeleteCluster", cluster=row.cluster)
         except Fault as fault:
+            if fault.code == "ClusterContainsContainerInstancesException" and row.kind in EC2_KINDS:
+                raise Retry("its machines are ended, and about to be deregistered") from fault
             if fault.code != "ClusterNotFoundException":  # it never came to be, or its owner deleted it
                 raise
 

@@ -10,7 +10,8 @@ from collections.abc import Hashable
 
 from windlass.aws.bus import Bus
 from windlass.fleet import role_credentials
-from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.instances import GONE
+from windlass.fleet.model import INSTANCES, UNITS, Unit
 from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.faults import Retry as TryAgain
@@ -144,7 +145,8 @@ class _Observed:
 
     def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
         """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
-        end = outcome.outcome(unit, stop, self._progress.now, row.run.interrupted)
+        interrupted = row.run.interrupted or self._machine_ended(unit)
+        end = outcome.outcome(unit, stop, self._progress.now, interrupted)
         self._tx[UNITS].delete(unit.id)
         role_credentials.end(self._tx, row.run.access_keys)
         row = replace(row, run=_ended(row.run, end))
@@ -152,6 +154,11 @@ class _Observed:
         what = "succeeded" if end.succeeded else "is tried again" if again else "failed"
         self._journal.note("batch", row.id, what, end.reason or end.status_reason)
         return end, row, again
+
+    def _machine_ended(self, unit: Unit) -> str:
+        """Why its capacity was taken back, "" when it was not."""
+        machine = self._tx[INSTANCES].get(unit.target_id) if unit.target_id else None
+        return outcome.HOST_TERMINATED.format(machine.id) if machine and machine.phase in GONE else ""
 
 
 def _tells_something(unit: Unit) -> bool:

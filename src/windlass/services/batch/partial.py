@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _EC2 = (
-    "stored, not acted on: allocationStrategy, instanceTypes, imageId, ec2KeyPair, instanceRole, "
-    "placementGroup, bidPercentage, spotIamFleetRole, launchTemplate, ec2Configuration, scalingPolicy, "
-    "minvCpus and desiredvCpus, tags of instances, serviceRole and context; environments on EKS are refused"
+    "stored, not acted on: allocationStrategy, imageId, ec2KeyPair, instanceRole, placementGroup, "
+    "bidPercentage, spotIamFleetRole, ec2Configuration, scalingPolicy, a desiredvCpus of the caller's, "
+    "serviceRole and context; instances are in no Auto Scaling group; environments on EKS are refused"
 )
 
 PARTIAL: Mapping[str, str] = {

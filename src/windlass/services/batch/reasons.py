@@ -52,6 +52,8 @@ class Room:
     """Why nothing may: DISABLED or INVALID."""
     fits_ever: Size | None = None
     """The largest instance that it may have; None: any size will do."""
+    note: str = ""
+    """What else is to be said of what is free, "" for nothing: that machines boot."""
     short: str = ""
     """The instance type that cannot be had now, though the cap leaves room: until it can, nothing starts."""
 
@@ -126,12 +128,15 @@ def _sentence(size: Size, room: Room, kept: int) -> str:
         return f"no instance of {name} has {_of(size)}"
     if room.short:
         return f"{name} gets no instance of type {room.short} now"
-    if room.free_cpu_units is None or room.cap_cpu_units is None:
+    if room.free_cpu_units is None:
         return f"{name} takes no more now"
+    if room.cap_cpu_units is None:
+        free = f"{vcpus(room.free_cpu_units)} vCPUs are free on the instances of {name}"
+        return f"{free}; the job wants {vcpus(size.cpu_units)}"
     free = f"{vcpus(room.free_cpu_units)} of {vcpus(room.cap_cpu_units)} vCPUs of {name} are free"
     if kept:
         free += f", {vcpus(kept)} of the {vcpus(room.cap_cpu_units)} kept for shares that are not active"
-    return f"{free}; the job wants {vcpus(size.cpu_units)}"
+    return f"{free}; the job wants {vcpus(size.cpu_units)}" + (f" ({room.note})" if room.note else "")
 
 
 def _of(size: Size) -> str:

@@ -184,6 +184,7 @@ ENVIRONMENTS: Table[ComputeEnvironment] = Table(
     indexes={
         "scope": Index(of=lambda row: (row.account, row.region), order=lambda row: row.name),
         "changing": Index(of=_changing),
+        "machines": Index(of=lambda row: "yes" if row.kind in EC2_KINDS else None),
     },
 )
 QUEUES: Table[JobQueue] = Table(

@@ -8,13 +8,14 @@ jobs that came into line, room that became free, environments, queues and polici
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import cast
 
 from windlass.aws.bus import Bus
 from windlass.aws.fargate_use import FargateUse
 from windlass.fleet import surroundings
 from windlass.fleet.entering import Entering
+from windlass.fleet.model import INSTANCES, NODES, Instance
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
@@ -22,6 +23,7 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.batch import arrays, lookup, notices, order, time_limits, unit
 from windlass.services.batch.effective import effective
+from windlass.services.batch.hosts import hosted
 from windlass.services.batch.launches import Launches
 from windlass.services.batch.line import Lines
 from windlass.services.batch.model import (
@@ -36,7 +38,6 @@ from windlass.services.batch.model import (
 )
 from windlass.services.batch.order import Blocked, Queue
 from windlass.services.batch.progress import Progress
-from windlass.services.batch.reasons import CPU_UNITS, Room
 from windlass.services.batch.resource_model import (
     ENVIRONMENTS,
     POLICIES,
@@ -44,6 +45,7 @@ from windlass.services.batch.resource_model import (
     ComputeEnvironment,
     Key,
 )
+from windlass.services.batch.rooms import OPEN, Rooms
 from windlass.services.batch.transitions import R, moved
 from windlass.services.batch.unit import Blueprint
 from windlass.services.batch.usage import Usage
@@ -54,17 +56,18 @@ PERIOD: Duration = MINUTE
 STARTS_PER_PASS = 200
 """Attempts started in one transaction, so that no pass holds up calls for long."""
 GONE = "The job definition was deregistered and is not kept any more"
-_OPEN = ("VALID", "UPDATING")
-"""Statuses of environments and queues that work."""
+IN_PIECES = "no instance of its compute environment has all the room that it needs"
+"""Why a job does not start though there are vCPUs enough: for people, ours."""
 Scope = tuple[str, str]
 
 
 class Scheduler:
     """Run it with `spawn.start(loop.name, loop.run())`; one per plane: `call.part(Scheduler)`."""
 
-    def __init__(self, plane: Plane, usage: Usage) -> None:
+    def __init__(self, plane: Plane, usage: Usage, rooms: Rooms) -> None:
         self._plane = plane
         self._usage = usage
+        self._rooms = rooms
         self._bus = plane.calls.part(Bus)
         self._entering = plane.calls.part(Entering)
         self._ids = Ids(plane.chance.stream("batch.attempts"))
@@ -76,6 +79,8 @@ class Scheduler:
         plane.store.watch((CHILDREN,), self._on_child)
         plane.store.watch((ARRAYS,), self._on_array)
         plane.store.watch((ENVIRONMENTS, QUEUES, POLICIES), lambda change: self.loop.wake("resources"))
+        plane.store.watch((INSTANCES,), lambda change: self.loop.wake("machines"))
+        plane.store.watch((NODES,), self._on_node)
 
     def blocked(self, scope: Scope) -> tuple[Blocked, ...]:
         """Why the first jobs of that account's and Region's queues did not start, when last looked at."""
@@ -100,6 +105,10 @@ class Scheduler:
         """More children of an array may be RUNNABLE that stands in line already."""
         if change.old is not None and change.new is not None and not self._writes:
             self.loop.wake("array")
+
+    def _on_node(self, change: Change) -> None:
+        if change.old is None or change.new is None or change.old.connected != change.new.connected:
+            self.loop.wake("node")
 
     # a pass
 
@@ -127,67 +136,79 @@ class Scheduler:
         now = progress.now
         queues = [made for name in names if (made := self._queue(tx, (*scope, name), now)) is not None]
         used = {name for queue in queues for name in queue.environments}
-        rooms = {name: self._room(tx, (*scope, name)) for name in sorted(used)}
+        self._rooms.open(tx, [(*scope, name) for name in sorted(used)], now)
         lines = Lines(tx[JOBS], tx[ARRAYS])
-        planned = order.plan(queues, {n: r for n, r in rooms.items() if r is not None}, lines, now, most)
+        planned = order.plan(queues, self._rooms.rooms, lines, now, most)
         launches = Launches(tx, self._plane.quotas, self._plane.calls.part(FargateUse), now)
+        stuck: dict[Key, Blocked] = {}
         for start in planned.starts:
+            job = tx[JOBS].require(start.job_id)
+            if job.queue_key in stuck:
+                continue
             environment = tx[ENVIRONMENTS].require((*scope, start.environment))
             count = launches.granted(environment, start.count)
-            if count:
-                self._start(tx, progress, start.job_id, count, environment)
-        self._blocked[scope] = planned.blocked
+            if count and not self._start(tx, progress, job, count, environment):
+                stuck[job.queue_key] = Blocked(job.queue_key, job.id, "", IN_PIECES)
+        self._blocked[scope] = (*planned.blocked, *stuck.values())
         due = [self._note_blocked(tx, progress, blocked) for blocked in planned.blocked]
         due.append(now if planned.more and launches.look_again is None else launches.look_again)
-        return [at for at in due if at is not None]
+        return [at for at in (*due, self._rooms.opens_at) if at is not None]
 
     def _queue(self, tx: Transaction, key: Key, now: Instant) -> Queue | None:
         """The queue as the plan sees it; None when nothing of it may start."""
         row = tx[QUEUES].get(key)
-        if row is None or row.status not in _OPEN:
+        if row is None or row.status not in OPEN:
             return None
         return Queue(key, row.priority, row.environments, self._usage.shares(row, now))
 
-    def _room(self, tx: Transaction, key: Key) -> Room | None:
-        row = tx[ENVIRONMENTS].get(key)
-        if row is None:
-            return None
-        closed = "" if row.state == "ENABLED" and row.status in _OPEN else _why(row)
-        if row.max_vcpus is None:
-            return Room(row.name, None, None, not closed, closed)
-        cap = row.max_vcpus * CPU_UNITS
-        return Room(row.name, max(0, cap - self._usage.cpu_units(key)), cap, not closed, closed)
-
     def _start(
-        self, tx: Transaction, progress: Progress, job_id: str, count: int, environment: ComputeEnvironment
-    ) -> None:
-        job = tx[JOBS].require(job_id)
+        self, tx: Transaction, progress: Progress, job: Job, count: int, environment: ComputeEnvironment
+    ) -> bool:
+        """Start so many attempts of the job; False when not all of them found a machine."""
+        machines = self._rooms.take(environment, job, count)
+        if not machines:
+            return False
         made = _blueprint(tx, self._plane, job, environment, progress.now)
         if made is None:
             progress.fail(job, GONE)
         elif job.size:
-            self._start_children(tx, progress, job, made, count)
+            self._start_children(tx, progress, job, made, machines)
         else:
-            after = self._place(tx, job, made, None, progress.now)
+            after = self._place(tx, job, made, None, machines[0], progress.now)
             progress.job(replace(after, lined="", blocked_at=0, reason=""))
+        return len(machines) == count
 
     def _start_children(
-        self, tx: Transaction, progress: Progress, job: Job, made: Blueprint, count: int
+        self,
+        tx: Transaction,
+        progress: Progress,
+        job: Job,
+        made: Blueprint,
+        machines: Sequence[Instance | None],
     ) -> None:
-        array, indices = arrays.took(tx[ARRAYS].require(job.id), count)
-        for index in indices:
+        array, indices = arrays.took(tx[ARRAYS].require(job.id), len(machines))
+        for index, machine in zip(indices, machines, strict=True):
             child = tx[CHILDREN].get((job.id, index)) or Child(job.id, index, job.ready_at, "RUNNABLE")
-            progress.child(job, self._place(tx, child, made, index, progress.now))
+            progress.child(job, self._place(tx, child, made, index, machine, progress.now))
         if not job.started_at or job.blocked_at:
             job = progress.job(
                 replace(job, started_at=job.started_at or progress.now, blocked_at=0, reason="")
             )
         progress.array(job, array)
 
-    def _place(self, tx: Transaction, row: R, made: Blueprint, index: int | None, now: Instant) -> R:
-        """The row STARTING, with a unit for its next attempt."""
+    def _place(
+        self,
+        tx: Transaction,
+        row: R,
+        made: Blueprint,
+        index: int | None,
+        machine: Instance | None,
+        now: Instant,
+    ) -> R:
+        """The row STARTING, with a unit for its next attempt; `machine` is None on Fargate."""
         task_id = self._ids.hex(32)
-        self._entering.put(tx, made.unit(task_id, index, len(row.run.attempts) + 1, now))
+        attempt = made.unit(task_id, index, len(row.run.attempts) + 1, now)
+        self._entering.put(tx, attempt if machine is None else hosted(attempt, machine))
         run = Run(
             unit_id=task_id,
             environment=made.environment,
@@ -234,7 +255,3 @@ def _blueprint(
     scope = (job.account, job.region)
     around = surroundings.find(tx, plane.calls, scope, made.containers, made.role_arn, now)
     return unit.blueprint(job, made, environment, around)
-
-
-def _why(row: ComputeEnvironment) -> str:
-    return row.status if row.status not in _OPEN else row.state

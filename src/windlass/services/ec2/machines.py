@@ -43,7 +43,12 @@ class Machines:
 
     def size(self, instance_type: str) -> Size | None:
         found = instance_types.find(instance_type)
-        return None if found is None else Size(found.cpu_units, found.memory_mib)
+        return None if found is None else Size(found.cpu_units, found.memory_mib, found.gpus)
+
+    def types(self, named: Iterable[str]) -> dict[str, Size]:
+        wanted = set(named)
+        found = [one for one in instance_types.types().values() if {one.name, one.family} & wanted]
+        return {one.name: Size(one.cpu_units, one.memory_mib, one.gpus) for one in found}
 
     def zones(self, region: str) -> list[str]:
         return zones.zones(region)
