@@ -10,6 +10,7 @@ Known gap: roles are not looked at, since nothing checks what they permit.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 
 from windlass.aws.calls import Principal, Result
 from windlass.fleet.model import INSTANCES
@@ -46,8 +47,9 @@ class Environments:
         So without delays an answer tells of an environment that is VALID or gone, and the next call may
         count on it.
         """
-        if settling.is_instant(row, self._plane.quotas, "environment"):
-            await self._settle(row)
+        if settling.is_instant(row, self._plane.quotas, "environment") and not self._ends_machines(row):
+            with suppress(Retry):  # then the loop does
+                await self._settle(row)
 
     def _on_environment(self, change: Change) -> None:
         row: ComputeEnvironment | None = change.new
@@ -63,13 +65,15 @@ class Environments:
         changing = self._plane.store[ENVIRONMENTS].by("changing", "yes")
         dues = {row.key: settling.due(row, self._plane.quotas, "environment") for row in changing}
         for row in changing:
-            if dues[row.key] <= now and not (row.status == "DELETING" and self._has_machines(row)):
+            if dues[row.key] <= now and not self._ends_machines(row):
                 await self._settle(row)
         return min((due for due in dues.values() if due > now), default=None)
 
-    def _has_machines(self, row: ComputeEnvironment) -> bool:
-        """Whether machines that it launched are still there: capacity.py ends them."""
-        return row.kind in EC2_KINDS and bool(self._hosts.left(row)) and not self._usage.attempts(row.key)
+    def _ends_machines(self, row: ComputeEnvironment) -> bool:
+        """It is deleted, and machines that it launched are still there: capacity.py ends them."""
+        if row.status != "DELETING" or row.kind not in EC2_KINDS or self._usage.attempts(row.key):
+            return False
+        return bool(self._hosts.left(row))
 
     async def _settle(self, row: ComputeEnvironment) -> None:
         trouble = ""
