@@ -225,6 +225,14 @@ def test_what_is_refused(aws: Any, account: str) -> None:
         "You can't specify the function as a destination for itself.",
         400,
     )
+    missing_queue = f"arn:aws:sqs:{aws.meta.region_name}:{account}:missing"
+    for change in (put, aws.update_function_event_invoke_config):
+        put(FunctionName="f", MaximumRetryAttempts=0)
+        assert refused(change, FunctionName="f", DestinationConfig=to(OnFailure=missing_queue)) == (
+            bad,
+            f"The destination ARN {missing_queue} is invalid.",
+            400,
+        )
     topic = f"arn:aws:sns:{aws.meta.region_name}:{account}:t"
     code, message, _ = refused(put, FunctionName="f", DestinationConfig=to(OnSuccess=topic))
     assert code == bad and "SNS topics" in message

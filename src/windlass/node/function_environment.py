@@ -278,6 +278,7 @@ class FunctionEnvironment:
         await self._reach(self._registered.settled)
         self._telemetry.close()
         self._runtime.unwatch_memory()
+        self._runtime.most_memory_mib()  # its first event may be its last
         took, how = self._now() - began, verdict(self._failure)
         self._stop_watch()
         self._occupants.drain()
@@ -394,7 +395,7 @@ class FunctionEnvironment:
         self._log.platform(turn.report(outcome, memory, most, self._now()))
 
     def _most_memory_mib(self) -> int:
-        """All of it when the process is gone: most often that is why."""
+        """All of it when that is not known: most often that is why the process is gone."""
         most = self._runtime.most_memory_mib()
         return self._function.memory_mib if most is None else most
 

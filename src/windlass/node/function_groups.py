@@ -59,7 +59,7 @@ class FunctionGroups:
         for name in {path.name for root in self._roots() for path in self._all(root).glob("*/")}:
             group = Group(self, name)
             group.kill()
-            group.remove()
+            group.take_away()
         for root in self._roots():
             self._all(root).mkdir(parents=True, exist_ok=True)
         if self._hierarchies.version == 2:
@@ -175,14 +175,20 @@ class Group:
             return True
 
     def remove(self) -> bool:
-        """Whether it is gone now; not while something in it still dies."""
+        """Whether it is gone now; not while something in it still dies. To be called until it is."""
+        gone = self.take_away()
+        if gone:
+            self._groups.removed()
+        return gone
+
+    def take_away(self) -> bool:
+        """The same of one that was never counted: another agent made it."""
         for path in self._groups.directories(self._name):
             with suppress(FileNotFoundError):
                 try:
                     path.rmdir()
                 except OSError:
                     return False
-        self._groups.removed()
         return True
 
 

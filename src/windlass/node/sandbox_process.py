@@ -24,6 +24,7 @@ MEMORY_LOOK: Duration = 250 * MILLISECOND
 """How often the memory of a busy environment is looked at; shorter events are not looked at at all."""
 LAST_WORDS: Duration = 100 * MILLISECOND
 """How long after the end of a process its last request may still be on the way."""
+_KILLED = 128 + signal.SIGKILL
 
 
 class SandboxProcess:
@@ -44,7 +45,8 @@ class SandboxProcess:
         self._look: asyncio.TimerHandle | None = None
         self._sandbox: Sandbox | None = None
         self._most_mib = 0
-        """The most that everything in the sandbox was seen to use, since this process was started."""
+        """The most that it, or everything in the sandbox, was seen to use since this process was started."""
+        self._was_killed = False
         self._starts = 0
         self.pid = 0
         """0: no process."""
@@ -52,7 +54,7 @@ class SandboxProcess:
     async def start(self, sandbox: Sandbox, program: Program) -> None:
         """Start it. Raises OSError when it cannot be started. Dropped meanwhile, it is killed at once."""
         self._exit = None
-        self._sandbox, self._most_mib = sandbox, 0
+        self._sandbox, self._most_mib, self._was_killed = sandbox, 0, False
         self._starts += 1
         this = self._starts
         process = await sandbox.start(program)
@@ -115,10 +117,12 @@ class SandboxProcess:
     def most_memory_mib(self) -> int | None:
         """The most that it used so far, or that all in its sandbox was seen to use.
 
-        None without a process, or when it has just died.
+        Of one that ended by itself, up to the last look. None when nobody knows, and of one that was killed:
+        most often that is why.
         """
-        used = memory_mib(self.pid) if self.pid else 0
-        return max(used, self._most_mib) if used else None
+        if self.pid:
+            self._most_mib = max(memory_mib(self.pid), self._most_mib)
+        return None if self._was_killed else self._most_mib or None
 
     def _look_at_memory(self, limit_mib: int) -> None:
         """Pages that it shares with the interpreter it was forked from count as its own, and for no other."""
@@ -137,7 +141,7 @@ class SandboxProcess:
         if pid != self.pid:
             return
         self.pid = 0
-        self._exit = code
+        self._exit, self._was_killed = code, code == _KILLED
         if self._connected():
             self._after(LAST_WORDS, self.heard_all)
         else:

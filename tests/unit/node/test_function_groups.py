@@ -76,6 +76,22 @@ def test_a_group_comes_and_goes(tmp_path: Path, version: int) -> None:
     assert group.remove() and not any(path.exists() for path in made)
 
 
+def test_what_another_agent_left_does_not_count(tmp_path: Path) -> None:
+    """All environments together weigh as much as there are of them: one, whatever was swept away before."""
+    host = hosts(tmp_path)[1]
+    assert host.cpu is not None
+    for root in host.roots:
+        for name in ("e1", "e2", "e3"):
+            (root / "windlass-x-functions" / name).mkdir(parents=True, exist_ok=True)
+    groups = FunctionGroups(host, "/windlass-x-functions")
+    groups.sweep()
+    shares = host.cpu / "windlass-x-functions" / "cpu.shares"
+    groups.make("e1")
+    one = int(shares.read_text())
+    groups.make("e2")
+    assert int(shares.read_text()) == 2 * one
+
+
 def test_which_hosts_will_do(tmp_path: Path) -> None:
     one, two = hosts(tmp_path).values()
     assert usable(one) and usable(two)

@@ -469,6 +469,18 @@ def test_more_memory_than_it_has(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+def test_what_ended_by_itself_is_reported_with_what_it_used_before(tmp_path: Path) -> None:
+    """Not with all of its memory, of its first event too."""
+    source = "import os\ndef handler(e, c): os._exit(3)"
+
+    async def story(world: World) -> None:
+        result = await world.invoke(world.start(source, memory_mib=1024))
+        used = int(result.log_tail.decode().partition("Max Memory Used: ")[2].partition(" MB")[0])
+        assert 0 < used == result.memory_used_mib < 1024
+
+    play(tmp_path, story)
+
+
 def test_more_memory_than_it_has_while_it_initialises(tmp_path: Path) -> None:
     """Code of a module is killed as a handler is."""
     source = "from time import sleep\nx = bytearray(300_000_000)\nsleep(30)\ndef handler(e, c): pass"

@@ -32,7 +32,10 @@ class PlayedQueue:
 
     @property
     def service(self) -> Service:
-        return Service("sqs", {"SendMessage": self._send_message})
+        return Service("sqs", {"SendMessage": self._send_message, "GetQueueUrl": self._get_queue_url})
+
+    def _get_queue_url(self, call: Call, params: Params) -> Result:
+        return {"QueueUrl": f"http://sqs/{call.account}/{params['QueueName']}"}
 
     def _send_message(self, call: Call, params: Params) -> Result:
         if self.answers:

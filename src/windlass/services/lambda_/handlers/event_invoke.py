@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from windlass.aws.calls import Call, Params, Result
+from windlass.aws.arn import parse
+from windlass.aws.calls import Call, Params, Principal, Result
 from windlass.aws.paging import page
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_ import describe
@@ -14,13 +15,15 @@ from windlass.services.lambda_.model import FUNCTIONS, LATEST, Function
 from windlass.services.lambda_.package import invalid
 
 
-def put_function_event_invoke_config(call: Call, params: Params) -> Result:
+async def put_function_event_invoke_config(call: Call, params: Params) -> Result:
+    await _check_queues(call, configured(_fresh(call, params), params, call.now))
     with call.store.transact() as tx:
         config = tx[EVENT_INVOKE_CONFIGS].put(configured(_fresh(call, params), params, call.now))
     return shown(config)
 
 
-def update_function_event_invoke_config(call: Call, params: Params) -> Result:
+async def update_function_event_invoke_config(call: Call, params: Params) -> Result:
+    await _check_queues(call, configured(_config(call, params), params, call.now))
     with call.store.transact() as tx:
         config = tx[EVENT_INVOKE_CONFIGS].put(configured(_config(call, params), params, call.now))
     return shown(config)
@@ -50,6 +53,23 @@ def list_function_event_invoke_configs(call: Call, params: Params) -> Result:
         fault=lambda: invalid("Invalid Marker"),
     )
     return describe.page("FunctionEventInvokeConfigs", [shown(row) for row in rows], marker)
+
+
+async def _check_queues(call: Call, config: EventInvokeConfig) -> None:
+    """Raise the fault of a destination that is a queue of the caller's account and is not there.
+
+    Others are not looked at: a queue of another account need not be visible, and the rest is found out when
+    something is sent.
+    """
+    for text in (config.on_success, config.on_failure):
+        target = parse(text)
+        if target is None or target.service != "sqs" or target.account != call.account:
+            continue
+        principal = Principal(call.account, target.region, "lambda.amazonaws.com")
+        try:
+            await call.calls.call("sqs", "GetQueueUrl", {"QueueName": target.resource}, principal)
+        except Fault:
+            raise invalid(f"The destination ARN {text} is invalid.") from None
 
 
 def _function(call: Call, params: Params) -> Function:
