@@ -214,6 +214,6 @@ def test_why_a_service_and_its_tasks_wait(
 
 
 def test_why_of_nothing_says_so(plane: PlaneProcess) -> None:
-    assert "no task, service or job is called 'nobody'" in refused(
+    assert "no task, service, job or function is called 'nobody'" in refused(
         windlass("why", "nobody", endpoint=plane.endpoint)
     )

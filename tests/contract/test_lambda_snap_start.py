@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.test_lambda_functions import code_of, create
 from tests.fault.waiting import until
+from windlass.cli.admin_client import AdminClient
 
 Client = Callable[..., Any]
 SOURCE = """
@@ -147,6 +148,23 @@ def test_a_version_that_cannot_be_initialised_fails(aws: Any, account: str) -> N
     assert (failed["State"], failed["StateReasonCode"]) == ("Failed", "FunctionError")
     assert failed["StateReason"] == "An error occurred during function initialization."
     assert code_of(run, aws, Qualifier=version)[1] == "ResourceConflictException"
+
+
+def test_why_it_waits_or_failed(aws: Any, account: str, endpoint: str) -> None:
+    """`windlass why`: a sentence for the function, or for what is amiss with its versions."""
+    deploy(aws, account, "raise RuntimeError('no')")
+    [before] = said(endpoint, account)
+    version = aws.publish_version(FunctionName="f")["Version"]
+    settled(aws, version)
+    aws.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    off, failed = said(endpoint, account)
+    assert before == "It is Active and takes events." and "reserved concurrency is 0" in off
+    assert failed.startswith(f"Version {version} is Failed, for good: An error occurred during function init")
+
+
+def said(endpoint: str, account: str) -> list[str]:
+    found = AdminClient(endpoint).get("why", subject="f")["found"]
+    return [why["sentence"] for one in found if one["account"] == account for why in one["why"]]
 
 
 def test_a_hook_that_fails_after_the_restore_is_the_callers_error(aws: Any, account: str) -> None:

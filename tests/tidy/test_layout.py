@@ -193,6 +193,7 @@ PURE = (
     "services/lambda_/changes.py",
     "services/lambda_/concurrency.py",
     "services/lambda_/snap_start.py",
+    "services/lambda_/why_function.py",
     "services/lambda_/destinations.py",
     "services/lambda_/event_invoke.py",
     "services/lambda_/grants.py",

@@ -178,12 +178,15 @@ def top(
 @app.command()
 def why(
     subject: Annotated[
-        str, typer.Argument(help="Task or job, by id (eight digits are enough), ARN or name; or a service.")
+        str,
+        typer.Argument(
+            help="Task or job, by id (eight digits are enough), ARN or name; a service; or a function."
+        ),
     ],
     endpoint: Endpoint,
     as_json: AsJson = False,
 ) -> None:
-    """What a task, a service or a job of Batch waits for."""
+    """What a task, a service, a job of Batch or a function waits for."""
     from windlass.cli import waits
 
     waits.why(endpoint, subject, as_json)

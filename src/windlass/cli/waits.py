@@ -1,4 +1,4 @@
-"""`windlass why`: what a task, a service or a job waits for, in sentences."""
+"""`windlass why`: what a task, a service, a job or a function waits for, in sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from windlass.cli.output import show_json, show_paragraphs
 
 
 def why(endpoint: str, subject: str, as_json: bool) -> None:
-    """Print the reasons for each task, service or job that the subject means, the weightiest first."""
+    """Print the reasons for each task, service, job or function that is meant, the weightiest first."""
     found = AdminClient(endpoint).get("why", subject=subject)["found"]
     if as_json:
         show_json(found)
@@ -20,6 +20,8 @@ def why(endpoint: str, subject: str, as_json: bool) -> None:
 
 def _title(found: dict[str, Any]) -> str:
     where = f"({found['account']}, {found['region']})"
+    if found["kind"] == "function":
+        return f"function {found['name']} {where}"
     if found["kind"] == "service":
         return f"service {found['cluster']}/{found['name']} {where}"
     if found["kind"] == "job":

@@ -11,7 +11,7 @@ from typing import Any
 
 from windlass.fleet.model import INSTANCES as MACHINES
 from windlass.fleet.model import NODES, UNITS, Unit
-from windlass.front import batch
+from windlass.front import batch, functions
 from windlass.front.shapes import at, bucket_levels, journal_entry, reason
 from windlass.kernel.clock import Instant, in_seconds
 from windlass.kernel.faults import Fault
@@ -31,18 +31,22 @@ EVENTS_LOOKED_AT_MAX = 2_000
 
 
 def why(plane: Plane, query: Mapping[str, str]) -> Any:
-    """What the tasks, services and jobs that `subject` means wait for. Raises Fault when it means none."""
+    """What everything that `subject` means waits for, of tasks, services, jobs and functions.
+
+    Raises Fault when it means none.
+    """
     subject = query["subject"]
     tasks, services = seeing.find(plane.store, subject)
-    jobs = batch.why(plane, subject)
-    if not tasks and not services and not jobs:
-        raise Fault("NotFound", f"no task, service or job is called {subject!r}; see windlass ps", status=404)
+    others = [*batch.why(plane, subject), *functions.waits(plane, subject)]
+    if not tasks and not services and not others:
+        said = f"no task, service, job or function is called {subject!r}; see windlass ps"
+        raise Fault("NotFound", said, status=404)
     look = Seeing(plane)
     return {
         "found": [
             *({"kind": "task", **_task_named(t), "why": [reason(look.why_task(t))]} for t in tasks),
             *({"kind": "service", **_service_named(s), "why": _why(look, s)} for s in services),
-            *jobs,
+            *others,
         ]
     }
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from windlass.front.shapes import reason
 from windlass.kernel.clock import in_seconds
 from windlass.kernel.faults import Fault
+from windlass.kernel.store import Store
 from windlass.services.lambda_.cold_starts import PHASES, ColdStart, ColdStarts
-from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, Function
+from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS, VERSIONS, Function
+from windlass.services.lambda_.provisioned_model import PROVISIONED
+from windlass.services.lambda_.why_function import why
 from windlass.services.plane import Plane
 
 FUNCTIONS_PER_ANSWER_MAX = 1_000
@@ -40,6 +44,20 @@ def cold_starts(plane: Plane, query: Mapping[str, str]) -> Any:
             for row in sorted(found, key=lambda row: row.key)
         ],
     }
+
+
+def waits(plane: Plane, subject: str) -> list[dict[str, Any]]:
+    """What the functions of that name or ARN wait for, as /_windlass/why tells it."""
+    store = plane.store
+    found = sorted(
+        (row for row in store[FUNCTIONS].all() if subject in (row.name, row.arn)), key=lambda row: row.key
+    )
+    return [{"kind": "function", **_named(row), "why": _why(store, row)} for row in found]
+
+
+def _why(store: Store, row: Function) -> list[dict[str, Any]]:
+    found = why(row, store[VERSIONS].by("function", row.uid), store[PROVISIONED].by("function", row.uid))
+    return [reason(one) for one in found]
 
 
 def _named(row: Function) -> dict[str, Any]:
