@@ -128,10 +128,10 @@ def _check_fargate(given: Shape) -> None:
 def _check_ec2(given: Shape) -> None:
     spot = given["type"] == "SPOT"
     if not given.get("instanceRole"):
-        raise invalid("Instance role is required.")
+        raise invalid("instanceRole must be provided for EC2 and SPOT.")
     for member in ("minvCpus", "instanceTypes"):
         if given.get(member) in (None, []):
-            raise invalid(f"Resource {member} is required.")
+            raise invalid(f"{member} must be provided for EC2 and SPOT.")
     low, high = given["minvCpus"], given["maxvCpus"]
     if not 0 <= low <= high:
         raise invalid("minvCpus must be 0 or more, and not greater than maxvCpus.")

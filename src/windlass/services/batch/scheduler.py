@@ -141,17 +141,22 @@ class Scheduler:
         planned = order.plan(queues, self._rooms.rooms, lines, now, most)
         launches = Launches(tx, self._plane.quotas, self._plane.calls.part(FargateUse), now)
         stuck: dict[Key, Blocked] = {}
+        started = 0
         for start in planned.starts:
             job = tx[JOBS].require(start.job_id)
             if job.queue_key in stuck:
                 continue
             environment = tx[ENVIRONMENTS].require((*scope, start.environment))
-            count = launches.granted(environment, start.count)
-            if count and not self._start(tx, progress, job, count, environment):
+            granted = launches.granted(environment, start.count)
+            count = self._start(tx, progress, job, granted, environment) if granted else 0
+            started += count
+            if count < granted:
                 stuck[job.queue_key] = Blocked(job.queue_key, job.id, "", IN_PIECES)
+        before = self._blocked.get(scope, ())
         self._blocked[scope] = (*planned.blocked, *stuck.values())
+        _forget_blocked(tx, progress, before, self._blocked[scope])
         due = [self._note_blocked(tx, progress, blocked) for blocked in planned.blocked]
-        due.append(now if planned.more and launches.look_again is None else launches.look_again)
+        due.append(now if planned.more and started else launches.look_again)
         return [at for at in (*due, self._rooms.opens_at) if at is not None]
 
     def _queue(self, tx: Transaction, key: Key, now: Instant) -> Queue | None:
@@ -163,11 +168,11 @@ class Scheduler:
 
     def _start(
         self, tx: Transaction, progress: Progress, job: Job, count: int, environment: ComputeEnvironment
-    ) -> bool:
-        """Start so many attempts of the job; False when not all of them found a machine."""
+    ) -> int:
+        """Start so many attempts of the job, or as many as find a machine; how many did."""
         machines = self._rooms.take(environment, job, count)
         if not machines:
-            return False
+            return 0
         made = _blueprint(tx, self._plane, job, environment, progress.now)
         if made is None:
             progress.fail(job, GONE)
@@ -176,7 +181,7 @@ class Scheduler:
         else:
             after = self._place(tx, job, made, None, machines[0], progress.now)
             progress.job(replace(after, lined="", blocked_at=0, reason=""))
-        return len(machines) == count
+        return len(machines)
 
     def _start_children(
         self,
@@ -233,6 +238,17 @@ class Scheduler:
             return at
         progress.cancel(job, Stop("time-limit", time_limits.CANCELED.format(job.reason)))
         return progress.now
+
+
+def _forget_blocked(
+    tx: Transaction, progress: Progress, before: Sequence[Blocked], now: Sequence[Blocked]
+) -> None:
+    """A job that blocks its queue no more, since another went before it, has no reason to show."""
+    first = {blocked.job_id for blocked in now}
+    for blocked in before:
+        job = tx[JOBS].get(blocked.job_id) if blocked.job_id not in first else None
+        if job is not None and job.lined and job.blocked_at:
+            progress.job(replace(job, reason="", blocked_at=0))
 
 
 def _queues(tx: Transaction) -> dict[Scope, list[str]]:

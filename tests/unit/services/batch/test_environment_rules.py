@@ -48,9 +48,9 @@ def test_what_is_taken(given: dict[str, Any]) -> None:
             ({**FARGATE, member: 1}, f"{member} is not applicable for Fargate.")
             for member in environment_rules.NOT_FOR_FARGATE
         ),
-        (without(EC2, "instanceRole"), "Instance role is required."),
-        (without(EC2, "minvCpus"), "Resource minvCpus is required."),
-        ({**EC2, "instanceTypes": []}, "Resource instanceTypes is required."),
+        (without(EC2, "instanceRole"), "instanceRole must be provided for EC2 and SPOT."),
+        (without(EC2, "minvCpus"), "minvCpus must be provided for EC2 and SPOT."),
+        ({**EC2, "instanceTypes": []}, "instanceTypes must be provided for EC2 and SPOT."),
         ({**EC2, "minvCpus": 17}, "not greater than maxvCpus"),
         ({**EC2, "desiredvCpus": 17}, "desiredvCpus must be between minvCpus and maxvCpus."),
         ({**EC2, "allocationStrategy": "SPOT_CAPACITY_OPTIMIZED"}, "is only applicable for SPOT."),
