@@ -46,6 +46,16 @@ def test_a_vpc_costs_a_cold_start_less_than_it_did() -> None:
     assert old > 7_000 and new < 1_000
 
 
+def test_a_film_is_rendered() -> None:
+    """A pipeline on Batch: the cap kept and used, retries, a timeout, and jobs that overtake."""
+    rows = watch("batch", "--runner", "process", "--frames", "30")
+    assert {name: row[-1] for name, row in rows.items() if name} == dict.fromkeys(
+        ("pipeline", "vCPU cap", "retries", "timeout", "urgent"), "yes"
+    )
+    assert rows["pipeline"][1] == "33"
+    assert rows["retries"][3] == "frame 10: exit codes 75, 75, 0"
+
+
 def drain(runner: str, containers: int) -> None:
     rows = watch("backlog", "--runner", runner, "--containers", str(containers))
     assert rows["act 1"][1:4] == ["25", "10", "10"]

@@ -52,6 +52,7 @@ class Demo(StrEnum):
     rollout = "rollout"
     cold_start = "cold-start"
     concurrency = "concurrency"
+    batch = "batch"
 
 
 def _print_version(asked: bool) -> None:
@@ -125,9 +126,10 @@ def demo(
     tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
     starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
     requests: Annotated[int, typer.Option(min=11, max=200, help="concurrency: how many at once.")] = 50,
+    frames: Annotated[int, typer.Option(min=20, max=10_000, help="batch: how many.")] = 500,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
-    from windlass.cli.demos import backlog, cold_start, concurrency, rollout
+    from windlass.cli.demos import backlog, batch, cold_start, concurrency, rollout
 
     match name:
         case Demo.rollout:
@@ -136,6 +138,8 @@ def demo(
             code = cold_start.run(runner.value, starts)
         case Demo.concurrency:
             code = concurrency.run(runner.value, requests)
+        case Demo.batch:
+            code = batch.run(runner.value, frames)
         case _:
             code = backlog.run(runner.value, containers)
     raise SystemExit(code)

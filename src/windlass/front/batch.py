@@ -13,7 +13,7 @@ from typing import Any
 from windlass.fleet.messages import LogTarget
 from windlass.fleet.model import Unit
 from windlass.front.shapes import at, reason
-from windlass.kernel.clock import in_seconds
+from windlass.kernel.clock import SECOND, Instant, in_seconds
 from windlass.kernel.faults import Fault
 from windlass.services.batch import arrays, describe, seeing
 from windlass.services.batch.model import ARRAYS, CHILDREN, ENDED, JOBS, OWNER, Child, Job, Run
@@ -46,7 +46,9 @@ def overview(plane: Plane, query: Mapping[str, str]) -> Any:
     return {
         "at": in_seconds(look.now),
         "queues": [_queue(plane, look, row) for row in queues],
-        "environments": [_environment(plane, row) for row in sorted(environments, key=lambda row: row.key)],
+        "environments": [
+            _environment(plane, row, look.now) for row in sorted(environments, key=lambda row: row.key)
+        ],
         "jobs": [_job(plane, job) for job in newest],
         "jobs_total": sum(
             store[JOBS].count("status", (*row.key, status))
@@ -127,7 +129,7 @@ def _queue(plane: Plane, look: Seeing, row: JobQueue) -> dict[str, Any]:
     }
 
 
-def _environment(plane: Plane, row: ComputeEnvironment) -> dict[str, Any]:
+def _environment(plane: Plane, row: ComputeEnvironment, now: Instant) -> dict[str, Any]:
     usage = plane.calls.part(Usage)
     return {
         "account": row.account,
@@ -138,6 +140,7 @@ def _environment(plane: Plane, row: ComputeEnvironment) -> dict[str, Any]:
         "status": row.status,
         "vcpus_used": usage.cpu_units(row.key) / CPU_UNITS,
         "vcpus_max": row.max_vcpus,
+        "vcpu_seconds": usage.work(row.key, now) / (CPU_UNITS * SECOND),
         "attempts": usage.attempts(row.key),
     }
 

@@ -45,7 +45,7 @@ CONDITIONS = ("START", "COMPLETE", "SUCCESS")
 """TaskContainerDependency, condition."""
 
 
-def registered(params: Given) -> dict[str, Any]:
+def registered(params: Given, timeout_s_min: float = 0) -> dict[str, Any]:
     """What is kept of RegisterJobDefinition, with AWS's defaults. Raises ClientException."""
     _check_here(params)
     fargate = _platform(params) == "FARGATE"
@@ -55,7 +55,7 @@ def registered(params: Given) -> dict[str, Any]:
         **{name: params[name] for name in KEPT if name in params},
         "platformCapabilities": ["FARGATE" if fargate else "EC2"],
     }
-    _check_scheduling(kept)
+    _check_scheduling(kept, timeout_s_min)
     kept |= _nodes(params) if params["type"] == "multinode" else _containers(params, fargate=fargate)
     size = len(msgspec.json.encode(kept))
     if size > limits.DEFINITION_BYTES_MAX:
@@ -163,10 +163,10 @@ def _platform(params: Given) -> str:
     return str(asked[0])
 
 
-def _check_scheduling(kept: Given) -> None:
-    seconds = kept.get("timeout", {}).get("attemptDurationSeconds", limits.TIMEOUT_S_MIN)
-    if seconds < limits.TIMEOUT_S_MIN:
-        raise invalid(f"attemptDurationSeconds must be at least {limits.TIMEOUT_S_MIN} seconds.")
+def _check_scheduling(kept: Given, timeout_s_min: float) -> None:
+    seconds = kept.get("timeout", {}).get("attemptDurationSeconds")
+    if seconds is not None and not 1 <= seconds >= timeout_s_min:
+        raise invalid(f"attemptDurationSeconds must be at least {max(1, timeout_s_min):g} seconds.")
     if not 0 <= kept.get("schedulingPriority", 0) <= limits.PRIORITY_MAX:
         raise invalid(f"schedulingPriority must be between 0 and {limits.PRIORITY_MAX}.")
     if "retryStrategy" in kept:

@@ -24,8 +24,6 @@ ENVIRONMENT_PREFIX = "AWS_BATCH"
 """How names of environment variables may not begin; BC, ContainerProperties, environment."""
 MEMORY_MIB_MIN = 4
 """MiB of a container on EC2; BC, ResourceRequirement."""
-TIMEOUT_S_MIN = 60
-"""Seconds; BC, JobTimeout."""
 INACTIVE_KEPT: Duration = 180 * DAY
 """How long a deregistered revision can be described; facts/batch.md, 4 (unverified)."""
 PRIORITY_MAX = 9_999
@@ -67,6 +65,8 @@ FRONT_MAX = 100
 TOP_SHARES_MAX = 20
 """Shares of a snapshot's utilisation; BC, FairshareUtilizationDetail."""
 
+QUOTA_TIMEOUT = "batch.timeout_min_s"
+"""Name in the profile: seconds that a timeout must have at least; BC, JobTimeout: 60."""
 QUOTA_ENVIRONMENTS = "batch.compute_environments"
 QUOTA_QUEUES = "batch.job_queues"
 QUOTA_POLICIES = "batch.scheduling_policies"

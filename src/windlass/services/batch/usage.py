@@ -34,6 +34,8 @@ class Usage:
         self._clock = clock
         self._cpu_units: dict[Key, int] = {}
         self._attempts: dict[Key, int] = {}
+        self._work: dict[Key, tuple[int, Instant]] = {}
+        """Up to which instant an environment was in use for how many CPU units times nanoseconds."""
         self._counted: dict[Hashable, _Taken] = {}
         for job in store[JOBS].all():
             self._recall(job, job)
@@ -50,6 +52,14 @@ class Usage:
     def cpu_units(self, environment: Key) -> int:
         """CPU units (1,024 a vCPU) that STARTING and RUNNING attempts take up there."""
         return self._cpu_units.get(environment, 0)
+
+    def work(self, environment: Key, now: Instant) -> int:
+        """CPU units times nanoseconds that were in use there since the plane began.
+
+        What was in use between two instants, on the average, is the difference by the time.
+        """
+        done, since = self._work.get(environment, (0, now))
+        return done + self.cpu_units(environment) * (now - since)
 
     def attempts(self, environment: Key) -> int:
         """How many attempts are STARTING or RUNNING there."""
@@ -94,12 +104,13 @@ class Usage:
             self._counted[key] = now
 
     def _add(self, taken: _Taken, attempts: int) -> None:
-        environment = taken.environment
+        environment, now = taken.environment, self._clock.now()
+        self._work[environment] = (self.work(environment, now), now)
         self._cpu_units[environment] = self.cpu_units(environment) + attempts * taken.cpu_units
         self._attempts[environment] = self.attempts(environment) + attempts
         if not self._attempts[environment]:
             del self._attempts[environment], self._cpu_units[environment]
-        cpu_units, now = attempts * taken.cpu_units, self._clock.now()
+        cpu_units = attempts * taken.cpu_units
         self.ledger.runs(taken.queue, taken.share, cpu_units, self._lasts(taken.queue), now)
 
     def _hold(self, old: Job | None, new: Job | None) -> None:

@@ -188,7 +188,7 @@ def test_refusals(params: dict[str, Any], message: str) -> None:
         assert registered(params)["ecsProperties"]["taskProperties"][0]["platformVersion"] == "LATEST"
         return
     with pytest.raises(Fault) as refused:
-        registered(params)
+        registered(params, timeout_s_min=60)
     assert refused.value.code == "ClientException"
     assert message in refused.value.message
 

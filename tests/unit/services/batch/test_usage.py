@@ -94,6 +94,22 @@ def test_children_count_with_the_size_of_their_parent() -> None:
     assert world.restarted().cpu_units(FARM) == world.usage.cpu_units(FARM) == 2 * 1_024
 
 
+def test_work_is_what_was_in_use_for_how_long() -> None:
+    """One vCPU for ten seconds, two for five, one for five: 25 vCPU seconds; then nothing more."""
+    world = World()
+    world.put(a_red_job("a"), a_red_job("b"))
+    world.start("a")
+    world.clock.time += 10 * SECOND
+    world.start("b")
+    world.clock.time += 5 * SECOND
+    world.end("a", "SUCCEEDED")
+    world.clock.time += 5 * SECOND
+    assert world.usage.work(FARM, world.clock.now()) == 25 * 1_024 * SECOND
+    world.end("b", "FAILED")
+    world.clock.time += 5 * SECOND
+    assert world.usage.work(FARM, world.clock.now()) == 25 * 1_024 * SECOND
+
+
 def test_a_queue_that_is_gone_is_forgotten() -> None:
     world = World()
     world.put(a_red_job())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from windlass.aws.calls import Call, Params, Result
+from windlass.aws.quotas import Quotas
 from windlass.kernel.rows import replace
 from windlass.services.batch import definition as definitions
 from windlass.services.batch import describe_resources, find, limits, tagging
@@ -16,7 +17,8 @@ FILTERS = ("jobDefinitionName", "status", "maxResults", "nextToken")
 def register_job_definition(call: Call, params: Params) -> Result:
     """Batch RegisterJobDefinition: always a new revision, be its content new or not."""
     name = find.check_name(params["jobDefinitionName"], "jobDefinitionName")
-    given = definitions.registered(params)
+    timeout_s_min = call.part(Quotas).value(limits.QUOTA_TIMEOUT, call.scope)
+    given = definitions.registered(params, timeout_s_min or 0)
     tags = tagging.read(params.get("tags", {}))
     with call.store.transact() as tx:
         held = tx[NAMES].get((*call.scope, name)) or DefinitionName(*call.scope, name)

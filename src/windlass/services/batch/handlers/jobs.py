@@ -7,6 +7,7 @@ from typing import Literal
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
+from windlass.aws.quotas import Quotas
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.batch import (
@@ -138,8 +139,9 @@ def _job(call: Call, params: Params, queue: JobQueue, definition: JobDefinition)
     strategy = params.get("retryStrategy") or given.get("retryStrategy")
     timeout = params.get("timeout") or given.get("timeout") or {}
     timeout_s = int(timeout.get("attemptDurationSeconds", 0))
-    if timeout_s and timeout_s < limits.TIMEOUT_S_MIN:
-        raise refuse(f"Timeout should be at least {limits.TIMEOUT_S_MIN} seconds")
+    timeout_s_min = call.part(Quotas).value(limits.QUOTA_TIMEOUT, call.scope) or 0
+    if timeout_s < 0 or 0 < timeout_s < timeout_s_min:
+        raise refuse(f"Timeout should be at least {timeout_s_min:g} seconds")
     return Job(
         id=call.ids.uuid(),
         account=call.account,
