@@ -65,6 +65,12 @@ class Heard:
     def init_failed(self, payload: bytes, error_type: str) -> None:
         self.told.append(("init_failed", payload, error_type))
 
+    restored: bool = True
+
+    def may_be_snapshot(self) -> bool:
+        self.told.append(("may be snapshot",))
+        return self.restored
+
     streams: ResponseStream | None = None
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -166,6 +172,36 @@ def test_what_is_out_of_order() -> None:
         assert (await runtime.call("GET", "/2018-06-01/runtime/what"))[0] == 404
         assert (await runtime.call("POST", NEXT))[0] == 405
         assert [told[0] for told in heard.told] == ["next", "responded"]
+
+    play(story)
+
+
+RESTORE = "/2018-06-01/runtime/restore/{}"
+
+
+def test_a_runtime_that_goes_on_by_itself_is_restored_at_once() -> None:
+    """Once, before its first event; what its hooks fail with is told."""
+
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        assert await runtime.call("GET", RESTORE.format("next")) == (200, b"")
+        assert (await runtime.call("GET", RESTORE.format("next")))[0] == 403
+        assert (await runtime.call("POST", RESTORE.format("next")))[0] == 405
+        header = "Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError"
+        assert (await runtime.call("POST", RESTORE.format("error"), b"{}", header))[0] == 202
+        assert heard.told == [("may be snapshot",), ("init_failed", b"{}", "Runtime.AfterRestoreError")]
+        assert (await runtime.call("GET", NEXT))[0] == 403
+
+    play(story)
+
+
+def test_a_template_gets_no_answer() -> None:
+    async def story(api: RuntimeApi, heard: Heard, runtime: Runtime) -> None:
+        heard.restored = False
+        runtime.send("GET", RESTORE.format("next"))
+        runtime.writer.close()
+        await heard.left.wait()
+        assert heard.told == [("may be snapshot",), ("disconnected",)]
+        assert api.state == "RestoreReady" and await runtime.reader.read() == b""
 
     play(story)
 
