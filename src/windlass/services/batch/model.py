@@ -14,6 +14,7 @@ timeouts.py marks what ran too long. retention.py deletes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -252,9 +253,9 @@ ARRAYS: Table[Array] = Table(name="batch.array", row=Array, key=lambda row: row.
 CHILDREN: Table[Child] = Table(
     name="batch.child",
     row=Child,
-    key=lambda row: (row.job, row.index),
+    key=attrgetter("job", "index"),
     indexes={
-        "status": Index(of=lambda row: (row.job, row.status), order=lambda row: row.index),
+        "status": Index(of=attrgetter("job", "status"), order=attrgetter("index")),
         "unit": Index(of=lambda row: row.run.unit_id or None),
         "deadline": Index(of=lambda row: "yes" if row.deadline else None, order=lambda row: row.deadline),
     },

@@ -11,11 +11,10 @@ first. A node that is lost is told of as a host that was terminated, whatever ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.fleet.model import Unit
 from windlass.kernel.clock import Instant
+from windlass.kernel.rows import Row
 from windlass.services.batch.effective import CONTAINER
 from windlass.services.batch.model import ContainerEnd, Stop
 
@@ -30,8 +29,7 @@ _FAILED_TO_START = "TaskFailedToStart"
 _NOTHING = UnitState(unit_id="", status="stopped")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Row, frozen=True):
     """One attempt's end. `started_at` is 0 when no container of it ran."""
 
     started_at: Instant

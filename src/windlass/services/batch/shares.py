@@ -17,6 +17,7 @@ from heapq import heapify, heappop, heapreplace
 from math import ceil, exp, floor
 
 from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.rows import Row
 
 WINDOW_S = 600
 """Decay time of a policy that says 0; Batch API, FairsharePolicy."""
@@ -24,8 +25,7 @@ WEIGHT = 1.0
 """Of identifiers that no weight is given for; Batch API, FairsharePolicy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Row, frozen=True):
     """What a share used up to an instant, in CPU units: `mean` over its window, and `now` since then."""
 
     mean: float = 0.0
