@@ -27,6 +27,8 @@ from windlass.kernel.faults import Bug, Retry
 from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Table
 from windlass.services.autoscaling.model import MEMBERS
+from windlass.services.batch.model import JOBS
+from windlass.services.batch.usage import Usage
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS
@@ -36,7 +38,7 @@ from windlass.services.ecs.service_model import SERVICES
 from windlass.services.lambda_.model import ENVIRONMENTS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
-from windlass.sim import checks, service_checks
+from windlass.sim import batch_checks, checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
@@ -170,8 +172,9 @@ class World:
             return
         assert self._disk is not None
         if self._has(SERVICES):
-            wrong = self._ledger.after(commit.changes, self.plane.store)
-            self._fail(wrong)
+            self._fail(self._ledger.after(commit.changes, self.plane.store))
+        if self._has(JOBS):
+            self._fail(batch_checks.after(commit.changes, self.plane.store))
         if self._disk.commits == self._doom:
             self.kill()
 
@@ -287,6 +290,7 @@ class World:
             *self._crowded(units),
             *self._misplaced(units),
             *(service_checks.all_of(self.plane.store) if self._has(SERVICES) else []),
+            *(self._misrun() if self._has(JOBS) else []),
         ]
         self._fail(wrong)
 
@@ -313,6 +317,10 @@ class World:
         if self._has(MEMBERS):
             wrong += checks.mismatched(store[MEMBERS].all(), store[fleet.INSTANCES].all())
         return wrong
+
+    def _misrun(self) -> list[str]:
+        """Of jobs."""
+        return batch_checks.all_of(self.plane.store, self.plane.calls.part(Usage))
 
     def _kept_interfaces(self) -> list[str]:
         """Those of Lambda's functions."""

@@ -102,6 +102,8 @@ class Admission:
         store = self._plane.store
         for job in store[JOBS].by("submitted", "yes"):
             self._due.add(job.account, job.id)
+        for job in store[JOBS].by("sequential", "yes"):
+            self._due.add(job.account, job.id)
         for wait in store[WAITS].all():
             if (waiting := store[JOBS].get(wait.job)) is not None:
                 self._due.add(waiting.account, waiting.id)

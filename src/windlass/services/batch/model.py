@@ -219,8 +219,15 @@ def _line(job: Job) -> tuple[str, str, str, str] | None:
 
 def _stopping(job: Job) -> str | None:
     """Arrays whose children that run are to be stopped (stopper.py)."""
-    stops = job.size and job.stop is not None and job.stop.kind != "cancel"
+    stops = job.size and job.stop is not None and job.stop.kind == "terminate"
     return "yes" if stops and job.status not in ENDED else None
+
+
+def _sequential(job: Job) -> str | None:
+    """Arrays whose children wait for each other: no row of Wait says so."""
+    if not job.size or job.status != "PENDING":
+        return None
+    return "yes" if any(dependency.type == "SEQUENTIAL" for dependency in job.depends_on) else None
 
 
 def _place(job: Job) -> tuple[bool, int, Instant]:
@@ -246,6 +253,7 @@ JOBS: Table[Job] = Table(
         "unit": Index(of=lambda row: row.run.unit_id or None),
         "deadline": Index(of=lambda row: "yes" if row.deadline else None, order=lambda row: row.deadline),
         "stopping": Index(of=_stopping),
+        "sequential": Index(of=_sequential),
         "ended": Index(of=lambda row: "yes" if row.stopped_at else None, order=lambda row: row.stopped_at),
     },
 )

@@ -102,6 +102,8 @@ class Progress:
         if not job.size:
             self.end(job, "fail", reason)
             return
+        for child in self.tx[CHILDREN].by("status", (job.id, "RUNNABLE")):
+            self.child(job, moved(child, "fail", reason=reason))  # tried before: the others have no row
         array, _ = arrays.failed_waiting(self.tx[ARRAYS].require(job.id), None)
         self.array(job, array, reason)
 

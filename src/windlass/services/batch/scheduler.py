@@ -98,7 +98,8 @@ class Scheduler:
 
     def _on_child(self, change: Change) -> None:
         old: Child | None = change.old
-        if old is not None and old.status in ACTIVE and change.new.status not in ACTIVE:
+        new: Child | None = change.new  # None also when the disk did not keep its start
+        if old is not None and old.status in ACTIVE and (new is None or new.status not in ACTIVE):
             self.loop.wake("child")
 
     def _on_array(self, change: Change) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 
 from windlass.aws.bus import Bus
 from windlass.kernel.clock import MINUTE, Duration, Instant
+from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
 from windlass.services.batch.model import CHILDREN, ENDED, JOBS, Child, Job, Stop
@@ -52,6 +53,16 @@ class Stopper:
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         if not keys:
             self._look_at_all()
+        try:
+            left = self._stop_some(now)
+            await self._plane.store.durable()
+        except Retry:
+            self._look_at_all()  # what was taken from the lists has not been stopped
+            raise
+        return None if left else now
+
+    def _stop_some(self, now: Instant) -> int:
+        """One transaction; returns how many more rows it might have written."""
         left = ROWS_PER_PASS
         with self._plane.store.transact() as tx:
             progress = Progress(tx, self._bus, now)
@@ -64,8 +75,7 @@ class Stopper:
                 left = self._stop_children(tx, progress, job_id, left)
                 if left:
                     self._arrays.pop(job_id)
-        await self._plane.store.durable()
-        return None if left else now
+        return left
 
     def _look_at_all(self) -> None:
         store = self._plane.store
@@ -101,11 +111,18 @@ def _stop_queue(tx: Transaction, progress: Progress, key: Key, most: int) -> int
             if stays
             else tx[JOBS].page("status", (*key, status), limit=most)
         )
-        for job in islice((job for job in rows if job.stop is None), most):
+        for job in islice((job for job in rows if not _is_stopped(job)), most):
             progress.terminate(job, Stop("terminate", DELETED))
             most -= 1
     return most
 
 
+def _is_stopped(job: Job) -> bool:
+    """Whether all of it was told to end; a cancelled array may have children that run."""
+    return job.stop is not None and not (job.size and job.stop.kind != "terminate")
+
+
 def _is_to_stop(job: Job) -> bool:
-    return bool(job.size) and job.stop is not None and job.stop.kind != "cancel" and job.status not in ENDED
+    return (
+        bool(job.size) and job.stop is not None and job.stop.kind == "terminate" and job.status not in ENDED
+    )
