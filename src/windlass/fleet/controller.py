@@ -84,7 +84,11 @@ class Controller:
                 self._loop.wake(_UNITS)
         elif old is not None and occupies(old) and (new is None or not occupies(new)):
             self._wake_for_room()
-        if _concerns_node(old, new):
+        if old is None and new is not None and new.node_id:
+            # Entered with a place: the next set that is sent, for whatever reason, is of its generation, and
+            # a node that accepted that without the unit would seem to have lost it.
+            self._links.offer(new.node_id, (new.id,))
+        elif _concerns_node(old, new):
             for node_id in _nodes_of(old, new):
                 self._loop.wake(("desired", node_id, change.key))
 

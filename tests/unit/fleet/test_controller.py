@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tests.fleet_build import Fleet, a_unit, in_fleet, settle
+from windlass.fleet.controller import Controller
+from windlass.fleet.entering import Entering
 from windlass.fleet.intake import abandon
 from windlass.fleet.model import NODES, UNITS
 from windlass.fleet.place import NO_NODE, NOTHING
@@ -130,5 +134,33 @@ def test_two_nodes_share() -> None:
         await settle()
         assert sorted(len(node.states) for node in nodes) == [5, 5]
         assert not set(nodes[0].states) & set(nodes[1].states)
+
+    in_fleet(story)
+
+
+class Told:
+    """Links that note what is offered."""
+
+    def __init__(self) -> None:
+        self.offered: list[tuple[str, list[str]]] = []
+
+    def offer(self, node_id: str, unit_ids: Iterable[str]) -> None:
+        self.offered.append((node_id, list(unit_ids)))
+
+    def held(self, node_id: str) -> None:
+        return None
+
+
+def test_a_unit_that_enters_is_offered_with_its_transaction() -> None:
+    """The next set that is sent has its generation: a node that accepts it without the unit has lost it."""
+
+    async def story(fleet: Fleet) -> None:
+        fleet.connect(fleet.a_node())
+        await settle()
+        told, entering = Told(), Entering(fleet.store)
+        Controller(fleet.store, told, fleet.clock, fleet.journal, entering)
+        with fleet.store.transact() as tx:
+            entering.put(tx, a_unit("u1"))
+        assert told.offered == [("n1", ["u1"])]
 
     in_fleet(story)
