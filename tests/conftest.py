@@ -29,11 +29,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seeds", type=int, default=None, help="seeds of each test of random worlds in tests/sim"
     )
+    parser.addoption(
+        "--batch-children",
+        type=int,
+        default=1_000,
+        help="children of the array of tests/fault/test_kill_batch.py",
+    )
 
 
 @pytest.fixture
 def soak_s(request: pytest.FixtureRequest) -> float:
     return float(request.config.getoption("--soak-s"))
+
+
+@pytest.fixture
+def batch_children(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--batch-children"))
 
 
 @pytest.fixture(scope="session")
