@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,20 @@ class PlaneProcess:
     def client(self, service: str, account: str, region: str = REGION, **config: Any) -> Any:
         """A boto3 client of that account; errors are not retried unless `config` says so."""
         settings = {"retries": {"max_attempts": 0}, "parameter_validation": True} | config
-        session = boto3.session.Session(aws_access_key_id=account, aws_secret_access_key="test")
-        return session.client(
-            service, endpoint_url=self.endpoint, region_name=region, config=Config(**settings)
+        return session().client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint,
+            region_name=region,
+            config=Config(**settings),
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
         )
+
+
+@cache
+def session() -> boto3.session.Session:
+    """Makes all clients of this process, each with credentials of its own: it reads a service's model once.
+
+    A client of a new session costs 100 ms of CPU, another one of this session 10 ms.
+    """
+    return boto3.session.Session()

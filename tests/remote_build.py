@@ -19,10 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
-from tests.process import REGION, PlaneProcess
+from tests.process import REGION, PlaneProcess, session
 
 TRUST = {
     "Version": "2012-10-17",
@@ -154,14 +153,13 @@ class Site:
 
     def client(self, service: str) -> Any:
         key = json.loads((self.plane.data / "root-credentials.json").read_bytes())
-        session = boto3.session.Session(
-            aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
-        )
-        return session.client(
+        return session().client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.plane.endpoint,
             region_name=REGION,
             config=Config(retries={"max_attempts": 0}),
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
         )
 
     def activation(self, registrations: int = 1) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -15,7 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.contract.raw import send
-from tests.process import REGION, PlaneProcess
+from tests.process import REGION, PlaneProcess, session
 
 SERVICES = ["sqs", "ecs", "lambda", "sts", "iam", "events", "logs", "ec2"]
 CALLS = {
@@ -46,11 +45,12 @@ def root(strict: PlaneProcess) -> dict[str, str]:
 @pytest.fixture
 def make(strict: PlaneProcess) -> Callable[..., Any]:
     def client(service: str, **credentials: str) -> Any:
-        return boto3.session.Session(**credentials).client(  # type: ignore[call-overload]
+        return session().client(  # type: ignore[call-overload]
             service,
             endpoint_url=strict.endpoint,
             region_name=REGION,
             config=Config(retries={"max_attempts": 0}),
+            **credentials,
         )
 
     return client

@@ -7,24 +7,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.test_iam import a_role, refusal
-from tests.process import PlaneProcess
+from tests.process import REGION, PlaneProcess, session
 
 Client = Callable[..., Any]
 
 
 def as_holder(endpoint: str, credentials: dict[str, Any], service: str = "sts") -> Any:
     """A client with credentials that STS or IAM gave."""
-    session = boto3.session.Session(
+    return session().client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
         aws_access_key_id=credentials["AccessKeyId"],
         aws_secret_access_key=credentials["SecretAccessKey"],
         aws_session_token=credentials.get("SessionToken"),
     )
-    return session.client(service, endpoint_url=endpoint, region_name="eu-west-1")
 
 
 def test_root_of_the_account_that_the_key_names(client: Client, account: str) -> None:
@@ -156,9 +157,9 @@ def test_signatures_are_verified(own_plane: Callable[..., PlaneProcess]) -> None
     assert refusal(wrong.get_caller_identity)[::2] == ("SignatureDoesNotMatch", 403)
     unknown = as_holder(plane.endpoint, {**key, "AccessKeyId": "AKIANOBODYATALL00000"})
     assert refusal(unknown.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
-    session = as_holder(plane.endpoint, key).get_session_token()["Credentials"]
-    assert as_holder(plane.endpoint, session).get_caller_identity()["Arn"].endswith(":user/ann")
-    without = as_holder(plane.endpoint, {**session, "SessionToken": None})
+    temporary = as_holder(plane.endpoint, key).get_session_token()["Credentials"]
+    assert as_holder(plane.endpoint, temporary).get_caller_identity()["Arn"].endswith(":user/ann")
+    without = as_holder(plane.endpoint, {**temporary, "SessionToken": None})
     assert refusal(without.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
     plane.kill()
     plane.start()
