@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Where Python is told not to keep what it compiles, every worker of pytest would rewrite every test.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system demo test check format bench lock clean
+.PHONY: help setup setup-system demo test check lint types compiled format bench lock clean
 
 help:
 	@echo "make demo     install into $(VENV) and watch a queue, a schedule, a function and tasks drain a backlog"
@@ -50,14 +53,24 @@ demo: $(VENV)/ready-demo
 	$(BYTECODE)
 	$(BIN)/windlass demo backlog
 
-check: setup
+lint: setup
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
+
+types: setup
 	$(BIN)/mypy
+
+# Pytest compiles tests itself. One process does it for all workers, beside mypy, which keeps one core busy.
+compiled: setup
+	$(BIN)/pytest tests --collect-only -q >/dev/null
+
+check: lint types
 	$(BIN)/pytest tests/tidy tests/unit -n 2
 
-test: check
-	$(BIN)/pytest tests -n 2 --dist worksteal --ignore=tests/tidy --ignore=tests/unit
+# Three workers on two cores: tests wait a third of their time. docs/checklists/test-cost.md
+test: lint
+	$(MAKE) --no-print-directory -j 2 types compiled
+	$(BIN)/pytest tests -n 3 --dist worksteal
 
 format: setup
 	$(BIN)/ruff format src tests bench

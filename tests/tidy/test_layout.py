@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "windlass"
 FILES = sorted(SRC.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(), str(path)) for path in FILES}
+Trees: TypeAlias = dict[Path, ast.Module]
 
 FILE_LINES_MAX = 500
 TEST_FILE_LINES_MAX = 800
@@ -125,7 +126,6 @@ PURE = (
     "services/batch/ledger.py",
     "services/batch/limits.py",
     "services/batch/log_configuration.py",
-    "services/batch/machine_plan.py",
     "services/batch/order.py",
     "services/batch/outcome.py",
     "services/batch/node_rules.py",
@@ -193,7 +193,6 @@ PURE = (
     "services/lambda_/changes.py",
     "services/lambda_/concurrency.py",
     "services/lambda_/snap_start.py",
-    "services/lambda_/why_function.py",
     "services/lambda_/destinations.py",
     "services/lambda_/event_invoke.py",
     "services/lambda_/grants.py",
@@ -268,6 +267,16 @@ BAD_CLASS = re.compile(r"(Manager|Helper|Util|Utils|Misc)$")
 MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|pragma: no cover")
 
 
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    """All of the sources, parsed: two seconds, which other workers need not spend."""
+    return {path: parse(path) for path in FILES}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
 def module(path: Path) -> str:
     """src/windlass/aws/route.py → aws.route"""
     parts = path.relative_to(SRC).with_suffix("").parts
@@ -302,10 +311,10 @@ def layer(name: str) -> int | None:
     return LAYERS.index(head) if head in LAYERS else None
 
 
-def test_imports_point_down() -> None:
+def test_imports_point_down(trees: Trees) -> None:
     """kernel ← aws ← fleet ← services ← front ← app; only composition roots see everything."""
     wrong = []
-    for path, tree in TREES.items():
+    for path, tree in trees.items():
         here = module(path)
         if here.split(".")[0] in ROOTS or here in ROOTS or here == "":
             continue
@@ -316,11 +325,11 @@ def test_imports_point_down() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_node_sees_only_the_kernel_and_the_messages() -> None:
+def test_the_node_sees_only_the_kernel_and_the_messages(trees: Trees) -> None:
     """The agent must start quickly and run where no plane is installed."""
     wrong = [
         f"{module(path)}:{line} imports {there}"
-        for path, tree in TREES.items()
+        for path, tree in trees.items()
         if module(path).startswith("node")
         for line, there in imports(tree)
         if not any(there == seen or there.startswith(f"{seen}.") for seen in NODE_MAY_SEE)
@@ -328,7 +337,7 @@ def test_the_node_sees_only_the_kernel_and_the_messages() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_command_line_uses_the_public_api() -> None:
+def test_the_command_line_uses_the_public_api(trees: Trees) -> None:
     """cli/ talks to a plane over HTTP; it may start one (app), read settings and keep images; no more."""
     allowed = (
         "cli",
@@ -345,7 +354,7 @@ def test_the_command_line_uses_the_public_api() -> None:
     allowed += ("node.images", "node.doctor", "node.docker_leftovers")
     wrong = [
         f"{module(path)}:{line} imports {there}"
-        for path, tree in TREES.items()
+        for path, tree in trees.items()
         if module(path).startswith("cli")
         for line, there in imports(tree)
         if not any(there == seen or there.startswith(f"{seen}.") for seen in allowed)
@@ -353,11 +362,11 @@ def test_the_command_line_uses_the_public_api() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_services_never_import_each_other() -> None:
+def test_services_never_import_each_other(trees: Trees) -> None:
     """They meet in aws.calls; services/catalogue.py alone lists them."""
     wrong = []
     shared = {"services.plane", "services.entry", "services.assemble", "services"}
-    for path, tree in TREES.items():
+    for path, tree in trees.items():
         here = module(path).split(".")
         if here[0] != "services" or len(here) < 2 or here[1] == "catalogue":
             continue
@@ -372,7 +381,7 @@ def test_pure_modules_know_no_loop_and_no_store(name: str) -> None:
     """Planners import their model, kernel values and the standard library; never asyncio or the store."""
     path = SRC / name
     assert path.exists(), f"{name} is listed as pure and does not exist"
-    tree = TREES[path]
+    tree = parse(path)
     libraries = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     libraries |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     wrong = {library for library in libraries if library.split(".")[0] in NEVER_PURE_LIBRARIES}
@@ -381,10 +390,10 @@ def test_pure_modules_know_no_loop_and_no_store(name: str) -> None:
     assert not wrong, f"{name} is not pure: {sorted(wrong)}"
 
 
-def test_time_chance_and_tasks_are_injected() -> None:
+def test_time_chance_and_tasks_are_injected(trees: Trees) -> None:
     """No wall clock, random, uuid, thread, sleep or task outside the kernel and the other processes."""
     wrong = []
-    for path, tree in TREES.items():
+    for path, tree in trees.items():
         place = path.relative_to(SRC).as_posix()
         if place.startswith(CLOCKED):
             continue
@@ -394,11 +403,11 @@ def test_time_chance_and_tasks_are_injected() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_only_config_reads_the_environment() -> None:
+def test_only_config_reads_the_environment(trees: Trees) -> None:
     """os.environ is for config.py, for the agent's children, and for what a function runs in."""
     wrong = [
         f"{path.relative_to(SRC)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees.items()
         if path.relative_to(SRC).parts[0] not in ("node", "config.py", "cli")
         for node in ast.walk(tree)
         if (isinstance(node, ast.Attribute) and dotted(node) == "os.environ")
@@ -407,10 +416,10 @@ def test_only_config_reads_the_environment() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_shell() -> None:
+def test_no_shell(trees: Trees) -> None:
     """No shell strings anywhere: arguments are lists."""
     wrong = []
-    for path, tree in TREES.items():
+    for path, tree in trees.items():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
@@ -420,7 +429,7 @@ def test_no_shell() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_files_and_functions_stay_small() -> None:
+def test_files_and_functions_stay_small(trees: Trees) -> None:
     """At most 500 lines a file (tests 800), 60 lines a function."""
     wrong = [
         f"{path.relative_to(ROOT)} has {lines} lines"
@@ -432,7 +441,7 @@ def test_files_and_functions_stay_small() -> None:
         for path in (ROOT / "tests").rglob("*.py")
         if (lines := len(path.read_text().splitlines())) > TEST_FILE_LINES_MAX
     ]
-    for path, tree in TREES.items():
+    for path, tree in trees.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 size = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -441,23 +450,23 @@ def test_files_and_functions_stay_small() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_names_say_what_a_thing_is() -> None:
+def test_names_say_what_a_thing_is(trees: Trees) -> None:
     """Never manager, util, helper, common, misc, base: neither files nor classes."""
     wrong = [str(path.relative_to(ROOT)) for path in FILES if BAD_NAMES.search(path.stem)]
     wrong += [
         f"{path.relative_to(ROOT)}: class {node.name}"
-        for path, tree in TREES.items()
+        for path, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and BAD_CLASS.search(node.name)
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_module_says_what_it_is_for() -> None:
+def test_every_module_says_what_it_is_for(trees: Trees) -> None:
     """A docstring in each module, and one in each public class and function with more than a few lines."""
     wrong = [
         str(path.relative_to(ROOT))
-        for path, tree in TREES.items()
+        for path, tree in trees.items()
         if path.read_text().strip() and not ast.get_docstring(tree)
     ]
     assert not wrong, "\n".join(wrong)
@@ -474,13 +483,13 @@ def test_nothing_is_left_half_done() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_dead_modules() -> None:
+def test_no_dead_modules(trees: Trees) -> None:
     """Every module is imported by another, or is started as a process."""
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
     started |= {"node.function_zygote", "node.function_hooks"}
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
-    used = {there for tree in TREES.values() for _, there in imports(tree)}
+    used = {there for tree in trees.values() for _, there in imports(tree)}
     packages = {name.rsplit(".", 1)[0] for name in used if "." in name}
     dead = [
         name

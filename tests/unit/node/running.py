@@ -13,6 +13,7 @@ from typing import Any
 
 from windlass.fleet.messages import ContainerSpec, LogLines, LogTarget, UnitSpec
 from windlass.kernel.clock import WallClock
+from windlass.node import proc
 from windlass.node.children import Children, become_subreaper
 from windlass.node.logs import Logs
 from windlass.node.outbox import Outbox
@@ -154,6 +155,12 @@ def with_runner(
         assert not left, f"descriptors were left open: {left}"
 
     asyncio.run(body())
+
+
+def is_dead(pid: int) -> bool:
+    """The process ran to its end or was killed, whether it was reaped already or will be."""
+    stat = proc.stat(pid)
+    return stat is None or stat.state == "Z"
 
 
 def _descriptors() -> dict[int, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.waiting import until
-from tests.unit.node.running import PYTHON, Bench, a_container, a_python, a_shell, with_runner
+from tests.unit.node.running import PYTHON, Bench, a_container, a_python, a_shell, is_dead, with_runner
 from windlass.fleet.messages import Ulimit
 from windlass.node import proc
 
@@ -219,7 +219,7 @@ def test_daemons_are_killed(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         assert (await bench.run(a_python(DAEMONIZE))).exit_code == 0
         (daemon,) = bench.lines()
-        assert proc.stat(int(daemon)) is None
+        assert is_dead(int(daemon))
 
     with_runner(tmp_path, scenario)
 
@@ -232,11 +232,11 @@ def test_daemons_of_others_live_on(tmp_path: Path) -> None:
         await bench.line()
         await bench.run(a_python(DAEMONIZE, name="goes"))
         stays, goes = map(int, bench.lines())
-        assert proc.stat(stays) is not None
-        assert proc.stat(goes) is None
+        assert not is_dead(stays)
+        assert is_dead(goes)
         bench.runner.kill("u1", "stays")
         await bench.events.end("u1", "stays")
-        assert proc.stat(stays) is None
+        assert is_dead(stays)
 
     with_runner(tmp_path, scenario)
 
