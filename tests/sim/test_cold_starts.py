@@ -10,7 +10,13 @@ from windlass.services.lambda_.cold_starts import PHASES, ColdStarts
 from windlass.services.lambda_.model import FUNCTIONS
 from windlass.sim.world import ACCOUNT, REGION, World
 
-DELAYS = {"lambda.code": 0.06, "lambda.sandbox": 0.1, "lambda.runtime": 0.05, "lambda.init": 0.02}
+DELAYS = {
+    "lambda.code": 0.06,
+    "lambda.sandbox": 0.1,
+    "lambda.runtime": 0.05,
+    "lambda.init": 0.02,
+    "lambda.restore": 0.03,
+}
 
 
 def test_a_cold_start_is_recorded_as_the_profile_says() -> None:
@@ -42,6 +48,43 @@ def test_a_cold_start_is_recorded_as_the_profile_says() -> None:
             "sandbox": 0.1,
             "runtime": 0.05,
             "init": 0.02,
+        }
+
+    world.run(story)
+
+
+def test_a_version_with_snap_start_initialises_once() -> None:
+    """It is Pending as long as that takes; each environment is then restored, at its own cost."""
+    world = World((iam.SERVICE, lambda_.SERVICE), Profile("test", delays=DELAYS), 1)
+
+    async def story(world: World) -> None:
+        world.add_node("n1")
+        published = await world.call(
+            "lambda",
+            "CreateFunction",
+            FunctionName="f",
+            Runtime="python3.12",
+            Handler="app.handler",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/r",
+            Code={"ZipFile": a_zip()},
+            SnapStart={"ApplyOn": "PublishedVersions"},
+            Publish=True,
+        )
+        version = {"FunctionName": "f", "Qualifier": published["Version"]}
+        began = world.clock.now()
+        while (await world.call("lambda", "GetFunction", **version))["Configuration"]["State"] == "Pending":
+            await world.pass_time(MILLISECOND)
+        assert 230 * MILLISECOND <= world.clock.now() - began < 240 * MILLISECOND
+        began = world.clock.now()
+        await world.call("lambda", "Invoke", **version)
+        assert world.clock.now() - began == 190 * MILLISECOND
+        function = world.plane.store[FUNCTIONS].require((ACCOUNT, REGION, "f"))
+        [start] = world.plane.calls.part(ColdStarts).of(function)
+        told = dict(zip(PHASES, start.phases, strict=True))
+        assert {name: took / SECOND for name, took in told.items() if took} == {
+            "code": 0.06,
+            "sandbox": 0.1,
+            "restore": 0.03,
         }
 
     world.run(story)

@@ -28,6 +28,7 @@ from windlass.fleet.messages import (
     ContainerStatus,
     Desired,
     FromPlane,
+    FunctionSpec,
     Health,
     Hello,
     Invoke,
@@ -46,7 +47,7 @@ from windlass.fleet.messages import (
 )
 from windlass.fleet.networks import SecurityGroup
 from windlass.kernel.alarm import Alarm
-from windlass.kernel.clock import SECOND, Clock, Duration, Instant
+from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
 
@@ -64,7 +65,8 @@ class Course(msgspec.Struct, frozen=True, gc=False):
     """How long a unit takes for each part of its life. `run` None: until it is told to stop.
 
     Of a function's environment `pull` is its code, `start` its sandbox; then come `runtime` and `init`, while
-    the first event is already on its way; `event` is how long each event runs.
+    the first event is already on its way; `event` is how long each event runs. One that is restored takes
+    `restore` in place of these two, before its first event.
     """
 
     provision: Duration = 0
@@ -89,9 +91,25 @@ class Course(msgspec.Struct, frozen=True, gc=False):
     Without it the event itself is the result.
     """
 
+    restore: Duration = 0
+
     def phases(self) -> StartPhases:
         """As a node tells them of a function's environment."""
-        return StartPhases(self.pull, self.network, self.start, self.runtime, self.init)
+        return StartPhases(self.pull, self.network, self.start, self.runtime, self.init, self.restore)
+
+
+def function_course(function: FunctionSpec, delay_s: Callable[[str], float]) -> Course:
+    """How the life of a function's environment goes by a profile's delays. Of a snapshot it is taken that it
+
+    is there for whoever is restored from it.
+    """
+    pull, start = seconds(delay_s("lambda.code")), seconds(delay_s("lambda.sandbox"))
+    runtime, init = seconds(delay_s("lambda.runtime")), seconds(delay_s("lambda.init"))
+    if function.template:  # it is initialised before it is there
+        return Course(pull=pull, start=start + runtime + init)
+    if function.snapshot:
+        return Course(pull=pull, start=start, restore=seconds(delay_s("lambda.restore")))
+    return Course(pull=pull, start=start, runtime=runtime, init=init)
 
 
 class SimulatedNode:
@@ -284,6 +302,7 @@ class SimulatedNode:
             return
         yield course.network
         yield course.start
+        yield course.restore
         pulled = {"pull_started_at": pulling_at, "pull_stopped_at": pulled_at}
         self._become(spec, "running", **pulled, started_at=self._clock.now())
         if course.health != "UNKNOWN":

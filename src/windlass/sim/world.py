@@ -42,7 +42,7 @@ from windlass.sim import batch_checks, checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.runner import Course, SimulatedNode, function_course
 from windlass.sim.service_checks import ServiceLedger
 from windlass.sim.trace import Trace
 
@@ -252,13 +252,8 @@ class World:
     def course(self, spec: UnitSpec) -> Course:
         """How the life of a unit goes by the profile's delays."""
         delay = self.plane.quotas.delay_s
-        if spec.kind == "function":
-            return Course(
-                pull=seconds(delay("lambda.code")),
-                start=seconds(delay("lambda.sandbox")),
-                runtime=seconds(delay("lambda.runtime")),
-                init=seconds(delay("lambda.init")),
-            )
+        if spec.function is not None:
+            return function_course(spec.function, delay)
         return Course(
             provision=seconds(delay("task.provision")),
             pull=seconds(delay("task.pull")),
