@@ -45,5 +45,5 @@ def commands(page: str) -> list[tuple[str, str]]:
 
 def pattern(printed: str) -> str:
     """`...` is anything, on a line of its own any lines; ids are any ids."""
-    literal = re.escape(ID.sub("ID", printed)).replace(r"\.\.\.", ".*").replace(".*\\\n", "(?:.*\n)*")
-    return literal.replace("ID", "(?:[0-9a-f]{16,})")
+    literal = re.escape(ID.sub("\0", printed)).replace(r"\.\.\.", ".*").replace(".*\\\n", "(?:.*\n)*")
+    return literal.replace("\0", "(?:[0-9a-f]{16,})")

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from windlass.aws.fargate_use import FargateUse
 from windlass.fleet.messages import LogTarget
 from windlass.fleet.model import NODES, UNITS, Unit
 from windlass.fleet.reasons import Reason
 from windlass.kernel.store import Store
 from windlass.services.batch import arrays, describe, effective, log_configuration, lookup, unit, why_job
+from windlass.services.batch.launches import CAPACITY
 from windlass.services.batch.line import Lines
 from windlass.services.batch.model import (
     ARRAYS,
@@ -27,7 +29,7 @@ from windlass.services.batch.model import (
 from windlass.services.batch.order import Blocked
 from windlass.services.batch.readiness import DEPENDENCY_FAILED
 from windlass.services.batch.reasons import Held
-from windlass.services.batch.resource_model import JobQueue, Key
+from windlass.services.batch.resource_model import ENVIRONMENTS, QUEUES, JobQueue, Key
 from windlass.services.batch.scheduler import Scheduler
 from windlass.services.batch.why_job import Awaited, JobFacts, Line
 from windlass.services.plane import Plane
@@ -46,6 +48,8 @@ class Seeing:
     def __init__(self, plane: Plane) -> None:
         self._store: Store = plane.store
         self._scheduler = plane.calls.part(Scheduler)
+        self._quotas = plane.quotas
+        self._fargate = plane.calls.part(FargateUse)
         self.now = plane.clock.now()
 
     def why(self, job: Job, index: int | None) -> Reason:
@@ -144,7 +148,8 @@ class Seeing:
         mine = self.blocked(job.queue_key)
         own = [one for one in mine if one.job_id == first.job_id]
         turn = self._turn(job, mine) if job.share and not own else ""
-        held = next((Held(one.reason, one.sentence) for one in (mine[-1:] if turn else own)), None)
+        known = mine[-1:] if turn else own
+        held = Held(known[0].reason, known[0].sentence) if known else self._slowed(job)
         return Line(
             job.queue,
             store[JOBS].count_upto("line", (*job.queue_key, job.share), order),
@@ -154,6 +159,23 @@ class Seeing:
             turn=turn,
             before=0 if index is None else self._before(job, index),
         )
+
+    def _slowed(self, job: Job) -> Held | None:
+        """Why Fargate starts nothing for its queue, though there is room; None when it does."""
+        store, scope = self._store, (job.account, job.region)
+        queue = store[QUEUES].get(job.queue_key)
+        for environment in queue.environments if queue is not None else ():
+            row = store[ENVIRONMENTS].get((*scope, environment))
+            capacity = CAPACITY.get(row.kind) if row is not None else None
+            if capacity is None:
+                continue
+            if self._fargate.left(self._quotas, store, scope, capacity) == 0:
+                return Held("", f"the account runs as many Fargate tasks ({capacity}) as its quota allows")
+            name = f"fargate.{capacity}"
+            rate, level = self._quotas.rate(name, scope), self._quotas.level(name, scope, self.now)
+            if rate is not None and level is not None and level < rate.burst:
+                return Held("", f"Fargate's launch rate lets only some start each second ({name})")
+        return None
 
     def _turn(self, job: Job, blocked: list[Blocked]) -> str:
         """The share whose first job holds back the others of the queue now: the last that was looked at."""
