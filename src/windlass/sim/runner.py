@@ -131,6 +131,11 @@ class SimulatedNode:
         self.token = token
         self.cpu_units = 4096
         self.memory_mib = 16384
+        self.gathers: Duration = 0
+        """For how long it waits for more to report: a message for each of a million ends costs a world most.
+
+        An agent that has much to do reports all that happened meanwhile, too.
+        """
         self.refused = ""
         """Why the plane would not have it; "" otherwise."""
         self._clock = clock
@@ -399,6 +404,7 @@ class SimulatedNode:
         """For ever: all that changed since the last report, as one."""
         while True:
             await self._told.wait()
+            await self._pass_time(self.gathers)
             self._told.clear()
             if not self._news:
                 continue
