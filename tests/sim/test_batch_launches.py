@@ -14,8 +14,11 @@ SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE, batch.SERVICE)
 ROLE = "arn:aws:iam::123456789012:role/exec"
 
 
-async def a_queue(world: World, kind: str = "FARGATE") -> None:
-    """A queue `q` over one environment with room for everything, and a definition `job`."""
+async def a_queue(world: World, kind: str = "FARGATE", subnet: str = "", group: str = "") -> None:
+    """A queue `q` over one environment with room for everything, and a definition `job`.
+
+    Without a subnet and its security group they are in the default VPC.
+    """
     subnets = (await world.call("ec2", "DescribeSubnets"))["Subnets"]
     groups = (await world.call("ec2", "DescribeSecurityGroups"))["SecurityGroups"]
     await world.call(
@@ -26,8 +29,8 @@ async def a_queue(world: World, kind: str = "FARGATE") -> None:
         computeResources={
             "type": kind,
             "maxvCpus": 10_000,
-            "subnets": [subnets[0]["SubnetId"]],
-            "securityGroupIds": [groups[0]["GroupId"]],
+            "subnets": [subnet or subnets[0]["SubnetId"]],
+            "securityGroupIds": [group or groups[0]["GroupId"]],
         },
     )
     await world.pass_time(MINUTE)

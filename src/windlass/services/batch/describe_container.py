@@ -35,14 +35,14 @@ def shown(definition: JobDefinition | None, job: Job, run: Run | None) -> dict[s
         ends = {end.name: end for end in _ends(last)}
         streams = _streams(definition, containers, run.task_arn if run.started_at else "")
         parts = [
-            {**container, "networkInterfaces": [], **streams[name], **_exit(ends.get(name))}
+            {**container, **_network(run), **streams[name], **_exit(ends.get(name))}
             for container in containers
             for name in (container["name"],)
         ]
         return {"ecsProperties": {"taskProperties": [{**task, "containers": parts, **placed}]}}
     container = {name: value for name, value in containers[0].items() if name != "name"}
-    lists: dict[str, Any] = {name: [] for name in (*LISTS, "networkInterfaces")}
-    return {"container": {**lists, **container, **placed, **stream, **_exit(last)}}
+    lists: dict[str, Any] = {name: [] for name in LISTS}
+    return {"container": {**lists, **container, **_network(run), **placed, **stream, **_exit(last)}}
 
 
 def attempt(definition: JobDefinition | None, ended: Attempt) -> dict[str, Any]:
@@ -50,11 +50,11 @@ def attempt(definition: JobDefinition | None, ended: Attempt) -> dict[str, Any]:
     placed = _filled(taskArn=ended.task_arn, containerInstanceArn=ended.instance_arn)
     if definition is None or "ecsProperties" not in definition.given:
         stream = _filled(logStreamName=ended.log_stream)
-        return {"container": {"networkInterfaces": [], **placed, **stream, **_exit(ended)}}
+        return {"container": {**_network(ended), **placed, **stream, **_exit(ended)}}
     containers = overridden(definition, {})
     streams = _streams(definition, containers, ended.task_arn if ended.started_at else "")
     parts = [
-        {"name": end.name, "networkInterfaces": [], **streams.get(end.name, {}), **_exit(end)}
+        {"name": end.name, **_network(ended), **streams.get(end.name, {}), **_exit(end)}
         for end in _ends(ended)
     ]
     return {"taskProperties": [{**placed, "containers": parts}]}
@@ -81,6 +81,14 @@ def _stream(definition: JobDefinition, container: Shape, task_arn: str) -> str:
     )
     prefix = configured["options"][STREAM_PREFIX]
     return f"{prefix}/{container['name']}/{task_arn.rpartition('/')[2]}"
+
+
+def _network(run: Run | Attempt) -> dict[str, Any]:
+    """The interface of the task, which its containers share."""
+    if run.interface is None:
+        return {"networkInterfaces": []}
+    address = _filled(privateIpv4Address=run.interface.address)
+    return {"networkInterfaces": [{"attachmentId": run.interface.attachment_id, **address}]}
 
 
 def _exit(end: Attempt | ContainerEnd | None) -> dict[str, Any]:

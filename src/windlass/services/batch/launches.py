@@ -46,9 +46,21 @@ class Launches:
         granted = self._quotas.take_up_to(f"fargate.{capacity}", scope, room, self._now)
         self._started[scope, capacity] += granted
         if granted < count:
-            again_s = self._quotas.delay_s("ecs.throttled_again")
-            self.look_again = self._now + (seconds(again_s) if again_s else ROUND_DEFAULT)
+            self._later()
         return granted
+
+    def give_back(self, environment: ComputeEnvironment, count: int) -> None:
+        """So many of those that were granted cannot start after all."""
+        capacity = CAPACITY.get(environment.kind)
+        if capacity is not None and count:
+            scope = (environment.account, environment.region)
+            self._quotas.give_back(f"fargate.{capacity}", scope, count, self._now)
+            self._started[scope, capacity] -= count
+            self._later()
+
+    def _later(self) -> None:
+        again_s = self._quotas.delay_s("ecs.throttled_again")
+        self.look_again = self._now + (seconds(again_s) if again_s else ROUND_DEFAULT)
 
 
 def counting(usage: Usage) -> Count:

@@ -36,6 +36,13 @@ OWNER = "batch"
 """The owner of Batch's units."""
 
 
+class Attached(Row, frozen=True):
+    """An attempt's own network interface (Batch API, NetworkInterface)."""
+
+    attachment_id: str
+    address: str
+
+
 class ContainerEnd(Row, frozen=True):
     """How one container of several ended (Batch API, AttemptTaskContainerDetails)."""
 
@@ -60,6 +67,7 @@ class Attempt(Row, frozen=True):
     instance_arn: str = ""
     containers: tuple[ContainerEnd, ...] = ()
     """All of them, of a job with ecsProperties."""
+    interface: Attached | None = None
 
 
 class Run(Row, frozen=True):
@@ -82,6 +90,8 @@ class Run(Row, frozen=True):
     """Of the job role, given to the attempt that is on (role_credentials.py)."""
     interrupted: str = ""
     """Why the capacity of the attempt that is on was taken back (interruptions.py)."""
+    interface: Attached | None = None
+    """Of the attempt that is on, or the last one."""
 
 
 class Stop(Row, frozen=True):

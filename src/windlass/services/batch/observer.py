@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from windlass.aws.bus import Bus
 from windlass.fleet import role_credentials
 from windlass.fleet.instances import GONE
+from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import INSTANCES, UNITS, Unit
 from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
@@ -50,6 +51,7 @@ class Observer:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
+        self._interfaces = plane.calls.part(Interfaces)
         self._changes = Lines[str]()
         self.loop = Loop("batch.observer", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((UNITS,), self._changed, topic=OWNER)
@@ -71,7 +73,8 @@ class Observer:
             return None
         try:
             with store.transact() as tx:
-                observed = _Observed(tx, Progress(tx, self._bus, now), self._plane.journal)
+                progress = Progress(tx, self._bus, now)
+                observed = _Observed(tx, progress, self._plane.journal, self._interfaces)
                 for unit_id in ids:
                     found = tx[UNITS].get(unit_id)
                     if found is not None:
@@ -90,8 +93,9 @@ class Observer:
 class _Observed:
     """One transaction's units."""
 
-    def __init__(self, tx: Transaction, progress: Progress, journal: Journal) -> None:
+    def __init__(self, tx: Transaction, progress: Progress, journal: Journal, interfaces: Interfaces) -> None:
         self._tx = tx
+        self._interfaces = interfaces
         self._progress = progress
         self._journal = journal
         self._ends: dict[str, dict[int, End]] = {}
@@ -104,7 +108,7 @@ class _Observed:
         if child is not None:
             job = tx[JOBS].require(child.job)
         if job is None:
-            tx[UNITS].delete(unit.id)
+            self._delete(unit)
         elif child is not None:
             self._take_child(job, child, unit)
         else:
@@ -143,11 +147,16 @@ class _Observed:
         self._progress.child(parent, child)
         self._ends.setdefault(parent.id, {})[child.index] = how
 
+    def _delete(self, unit: Unit) -> None:
+        self._tx[UNITS].delete(unit.id)
+        if unit.spec.network.interface is not None:
+            self._interfaces.release(self._tx, unit.spec.network.interface.id)
+
     def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
         """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
         interrupted = row.run.interrupted or self._machine_ended(unit)
         end = outcome.outcome(unit, stop, self._progress.now, interrupted)
-        self._tx[UNITS].delete(unit.id)
+        self._delete(unit)
         role_credentials.end(self._tx, row.run.access_keys)
         row = replace(row, run=_ended(row.run, end))
         again = not end.succeeded and (retries.decide(job.retry, len(row.run.attempts), end, stop) == "RETRY")
@@ -186,6 +195,7 @@ def _ended(run: Run, end: Outcome) -> Run:
         status_reason=end.status_reason,
         instance_arn=run.instance_arn,
         containers=end.containers,
+        interface=run.interface,
     )
     attempts = (*run.attempts, attempt)
     return replace(

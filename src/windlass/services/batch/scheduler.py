@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from windlass.aws.bus import Bus
 from windlass.aws.fargate_use import FargateUse
 from windlass.fleet import surroundings
 from windlass.fleet.entering import Entering
+from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import INSTANCES, NODES, Instance
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.ids import Ids
@@ -40,6 +41,7 @@ from windlass.services.batch.order import Blocked, Queue
 from windlass.services.batch.progress import Progress
 from windlass.services.batch.resource_model import (
     ENVIRONMENTS,
+    FARGATE_KINDS,
     POLICIES,
     QUEUES,
     ComputeEnvironment,
@@ -49,6 +51,7 @@ from windlass.services.batch.rooms import OPEN, Rooms
 from windlass.services.batch.transitions import R, moved
 from windlass.services.batch.unit import Blueprint
 from windlass.services.batch.usage import Usage
+from windlass.services.batch.wiring import Wired, Wiring
 from windlass.services.plane import Plane
 
 PERIOD: Duration = MINUTE
@@ -58,7 +61,15 @@ STARTS_PER_PASS = 200
 GONE = "The job definition was deregistered and is not kept any more"
 IN_PIECES = "no instance of its compute environment has all the room that it needs"
 """Why a job does not start though there are vCPUs enough: for people, ours."""
+NO_ADDRESS = "the subnets of its compute environment have no address left, or are not there"
 Scope = tuple[str, str]
+
+
+class Place(NamedTuple):
+    """Where one attempt starts. `machine` is None on Fargate."""
+
+    machine: Instance | None
+    wired: Wired
 
 
 class Scheduler:
@@ -152,7 +163,9 @@ class Scheduler:
             count = self._start(tx, progress, job, granted, environment) if granted else 0
             started += count
             if count < granted:
-                stuck[job.queue_key] = Blocked(job.queue_key, job.id, "", IN_PIECES)
+                launches.give_back(environment, granted - count)
+                why = NO_ADDRESS if environment.kind in FARGATE_KINDS else IN_PIECES
+                stuck[job.queue_key] = Blocked(job.queue_key, job.id, "", why)
         before = self._blocked.get(scope, ())
         self._blocked[scope] = (*planned.blocked, *stuck.values())
         _forget_blocked(tx, progress, before, self._blocked[scope])
@@ -170,32 +183,34 @@ class Scheduler:
     def _start(
         self, tx: Transaction, progress: Progress, job: Job, count: int, environment: ComputeEnvironment
     ) -> int:
-        """Start so many attempts of the job, or as many as find a machine; how many did."""
+        """Start so many attempts of the job, or as many as find a machine and an address; how many did."""
         machines = self._rooms.take(environment, job, count)
         if not machines:
             return 0
         made = _blueprint(tx, self._plane, job, environment, progress.now)
         if made is None:
             progress.fail(job, GONE)
-        elif job.size:
-            self._start_children(tx, progress, job, made, machines)
-        else:
-            after = self._place(tx, job, made, None, machines[0], progress.now)
+            return len(machines)
+        wires = self._wiring(tx, progress.now).connect(environment, made.public, len(machines))
+        places = [Place(machine, wired) for machine, wired in zip(machines, wires, strict=False)]
+        if job.size and places:
+            self._start_children(tx, progress, job, made, places)
+        elif places:
+            after = self._place(tx, job, made, None, places[0], progress.now)
             progress.job(replace(after, lined="", blocked_at=0, reason=""))
-        return len(machines)
+        return len(places)
+
+    def _wiring(self, tx: Transaction, now: Instant) -> Wiring:
+        plane = self._plane
+        return Wiring(tx, plane.quotas, plane.calls.part(Interfaces), plane.journal, self._ids, now)
 
     def _start_children(
-        self,
-        tx: Transaction,
-        progress: Progress,
-        job: Job,
-        made: Blueprint,
-        machines: Sequence[Instance | None],
+        self, tx: Transaction, progress: Progress, job: Job, made: Blueprint, places: Sequence[Place]
     ) -> None:
-        array, indices = arrays.took(tx[ARRAYS].require(job.id), len(machines))
-        for index, machine in zip(indices, machines, strict=True):
+        array, indices = arrays.took(tx[ARRAYS].require(job.id), len(places))
+        for index, place in zip(indices, places, strict=True):
             child = tx[CHILDREN].get((job.id, index)) or Child(job.id, index, job.ready_at, "RUNNABLE")
-            progress.child(job, self._place(tx, child, made, index, machine, progress.now))
+            progress.child(job, self._place(tx, child, made, index, place, progress.now))
         if not job.started_at or job.blocked_at:
             job = progress.job(
                 replace(job, started_at=job.started_at or progress.now, blocked_at=0, reason="")
@@ -203,24 +218,19 @@ class Scheduler:
         progress.array(job, array)
 
     def _place(
-        self,
-        tx: Transaction,
-        row: R,
-        made: Blueprint,
-        index: int | None,
-        machine: Instance | None,
-        now: Instant,
+        self, tx: Transaction, row: R, made: Blueprint, index: int | None, place: Place, now: Instant
     ) -> R:
-        """The row STARTING, with a unit for its next attempt; `machine` is None on Fargate."""
+        """The row STARTING, with a unit for its next attempt."""
         task_id = self._ids.hex(32)
-        attempt = made.unit(task_id, index, len(row.run.attempts) + 1, now)
-        self._entering.put(tx, attempt if machine is None else hosted(attempt, machine))
+        attempt = made.unit(task_id, index, len(row.run.attempts) + 1, now, place.wired.network)
+        self._entering.put(tx, attempt if place.machine is None else hosted(attempt, place.machine))
         run = Run(
             unit_id=task_id,
             environment=made.environment,
             task_arn=made.task_arn(task_id),
             log_stream=made.log_stream(task_id),
             attempts=row.run.attempts,
+            interface=place.wired.interface,
         )
         return moved(row, "place", run=run)
 

@@ -4,7 +4,6 @@ What the attempts of a job have in common (of an array: all its children) is mad
 attempt differs from it by its id, its index and its number only, and costs microseconds. Its environment:
 facts/batch.md, 8. It says of itself what an ECS task says (metadata, role credentials), but is none: ECS has
 no row of it, and ListTasks does not show it.
-Known gap: attempts run in their node's own network.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from windlass.kernel.clock import Instant
 from windlass.services.batch.effective import Effective
 from windlass.services.batch.model import OWNER, Job
 from windlass.services.batch.resource_model import FARGATE_KINDS, ComputeEnvironment
+from windlass.services.batch.wiring import ON_THE_HOST
 
-ON_THE_HOST = Network("host")
 FARGATE_STORAGE_GIB = 20
 """GiB of an attempt on Fargate that asks for none; Batch API reference, EphemeralStorage."""
 
@@ -49,8 +48,17 @@ class Blueprint:
     cluster: str
     environment: str
     """Name of the compute environment."""
+    public: bool
+    """Whether an interface of the attempt's own gets a public address too."""
 
-    def unit(self, task_id: str, index: int | None, attempt: int, now: Instant) -> Unit:
+    def unit(
+        self,
+        task_id: str,
+        index: int | None,
+        attempt: int,
+        now: Instant,
+        network: Network = ON_THE_HOST.network,
+    ) -> Unit:
         """One attempt. `task_id`: 32 hex digits; `index`: of an array's child; `attempt` counts from 1."""
         job_id = self.job.id if index is None else f"{self.job.id}:{index}"
         told = (("AWS_BATCH_JOB_ID", job_id), ("AWS_BATCH_JOB_ATTEMPT", str(attempt)), *self.told)
@@ -61,7 +69,7 @@ class Blueprint:
             kind="task",
             containers=tuple(self._container(number, task_id, told) for number in range(len(self.specs))),
             task=replace(self.facts, task_arn=self.task_arn(task_id)),
-            network=ON_THE_HOST,
+            network=network,
         )
         return replace(self.bare, id=task_id, spec=spec, created_at=now)
 
@@ -126,6 +134,7 @@ def blueprint(
         told=(("AWS_BATCH_CE_NAME", environment.name), ("AWS_BATCH_JQ_NAME", job.queue)),
         cluster=environment.cluster,
         environment=environment.name,
+        public=effective.public_ip,
     )
 
 
