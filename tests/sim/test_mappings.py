@@ -366,8 +366,8 @@ def test_metrics_of_a_mapping() -> None:
         await shop.world.pass_time(MINUTE)
         latest = shop.world.plane.calls.part(Metrics).latest()
         found = {
-            series.name: point.value
-            for series, _, point in latest
+            series.name: bucket.summary.mean
+            for series, _, bucket in latest
             if series.dimensions == (("EventSourceMappingUUID", uuid),)
         }
         assert found == {

@@ -1,29 +1,25 @@
-"""Metrics of services: where ECS puts a service's CPU utilisation, and who wants to scale by it reads it.
+"""Metrics of all accounts: services publish theirs here, CloudWatch adds its callers' and answers from here.
 
-Services do not import each other, so they meet here; CloudWatch will be one more reader. What is held is the
-newest points of each series, in memory: after a restart series begin anew, as metrics are no promises. Knows
-no service and no statistics: a point is what its publisher made of its period.
+The one store of points, in memory; metric_points.py says how points are kept and for how long. What ECS and
+Lambda publish begins anew after a restart; what PutMetricData acknowledged is put back by CloudWatch from its
+rows (docs/decisions/0040). Knows no service. Bounded twice: when there are too many series the longest silent
+one is forgotten, when there are too many points every series forgets the older half of its own.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from windlass.kernel.clock import Instant
+from sortedcontainers import SortedList
 
-POINTS_MAX = 60  # points kept of a series, an hour at one a minute; ours
-SERIES_MAX = 10_000  # series kept of all accounts; with more, the longest silent one is forgotten; ours
+from windlass.aws.metric_points import Bucket, Summary, Trail, gather, one
+from windlass.kernel.clock import SECOND, Instant
+
+SERIES_MAX = 10_000  # series kept of all accounts; ours
+POINTS_MAX = 500_000  # points kept of all series, 20 MB; ours
 
 Dimensions = Mapping[str, str]
-
-
-class Point(NamedTuple):
-    """One value of a series, at the end of the period that it is of."""
-
-    at: Instant
-    value: float
 
 
 class Series(NamedTuple):
@@ -40,9 +36,12 @@ class Series(NamedTuple):
     """Sorted by name."""
 
 
-class _Held(NamedTuple):
+class Latest(NamedTuple):
+    """A series and the newest of its points."""
+
+    series: Series
     unit: str
-    points: deque[Point]
+    bucket: Bucket
 
 
 class Metrics:
@@ -51,8 +50,11 @@ class Metrics:
     def __init__(self, points_max: int = POINTS_MAX, series_max: int = SERIES_MAX) -> None:
         self._points_max = points_max
         self._series_max = series_max
-        self._held: dict[Series, _Held] = {}
-        """The longest silent series first."""
+        self._size = 0
+        self._held: dict[Series, dict[str, Trail]] = {}
+        """Series → unit → points; the longest silent series first."""
+        self._listed: dict[tuple[str, str], SortedList] = {}
+        """(account, region) → series in order of namespace, name, dimensions."""
 
     def put(
         self,
@@ -64,39 +66,85 @@ class Metrics:
         value: float,
         unit: str,
         at: Instant,
+        *,
+        fine: bool = False,
     ) -> None:
-        """Add a point. `unit` as CloudWatch spells it (Percent, Count, …); a series keeps the first it had.
+        """Add one value of a period that began at `at`; `unit` as CloudWatch spells it (Percent, Count, …).
 
-        Points come in order of time: one that is not newer than the last of its series takes its place.
+        `fine`: the period is shorter than a minute.
         """
-        series = _series(account, region, namespace, name, dimensions)
-        held = self._held.pop(series, None)
-        if held is None:
+        start, of = at // SECOND, series(account, region, namespace, name, dimensions)
+        self.add(of, unit, start, one(value), now=start, fine=fine)
+
+    def add(self, of: Series, unit: str, start: int, summary: Summary, *, now: int, fine: bool) -> None:
+        """Add what was measured from `start` on; times are in seconds since the epoch."""
+        trails = self._held.pop(of, None)
+        if trails is None:
             if len(self._held) >= self._series_max:
-                del self._held[next(iter(self._held))]
-            held = _Held(unit, deque(maxlen=self._points_max))
-        self._held[series] = held
-        if held.points and at <= held.points[-1].at:
-            held.points.pop()
-        held.points.append(Point(at, value))
+                self._forget(next(iter(self._held)))
+            trails = {}
+            self._listed.setdefault(of[:2], SortedList()).add(of)
+        self._held[of] = trails
+        trail = trails.get(unit)
+        if trail is None:
+            trail = trails[unit] = Trail()
+        before = trail.size
+        trail.add(start, summary, now=now, fine=fine)
+        self._size += trail.size - before
+        if not trail.size:  # the only point was too old
+            del trails[unit]
+            if not trails:
+                self._forget(of)
+        if self._size > self._points_max:
+            self._shed()
 
-    def points(
-        self,
-        account: str,
-        region: str,
-        namespace: str,
-        name: str,
-        dimensions: Dimensions,
-        since: Instant = 0,
-    ) -> list[Point]:
-        """The points of a series from `since` on, oldest first; none of a series that is not there."""
-        held = self._held.get(_series(account, region, namespace, name, dimensions))
-        return [] if held is None else [point for point in held.points if point.at >= since]
+    def read(self, of: Series, start: int, end: int, period: int, unit: str | None = None) -> list[Bucket]:
+        """The periods from `start` until before `end` in which something was measured, in seconds.
 
-    def latest(self) -> list[tuple[Series, str, Point]]:
+        Without a unit, points in all units together.
+        """
+        trails = self._held.get(of, {})
+        wanted = trails.values() if unit is None else [trails[unit]] if unit in trails else []
+        return gather((point for one in wanted for point in one.read(start, end, period)), start, period)
+
+    def units(self, of: Series) -> list[str]:
+        """The units that points of the series have, sorted."""
+        return sorted(self._held.get(of, ()))
+
+    def last(self, of: Series) -> int:
+        """Start of its newest point, in seconds since the epoch; 0 for a series that is not there."""
+        return max((trail.last for trail in self._held.get(of, {}).values()), default=0)
+
+    def listed(self, account: str, region: str, since: tuple[object, ...] = ()) -> Iterator[Series]:
+        """Series in order of namespace, name and dimensions, from past `since`: the first of these."""
+        rows = self._listed.get((account, region), SortedList())
+        yield from rows.irange(minimum=(account, region, *since), inclusive=(False, True))
+
+    def latest(self) -> list[Latest]:
         """Each series with its unit and its newest point, the longest silent first."""
-        return [(series, held.unit, held.points[-1]) for series, held in self._held.items()]
+        return [
+            Latest(one, unit, trail.newest())
+            for one, trails in self._held.items()
+            for unit, trail in trails.items()
+        ]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+        self._listed.clear()
+        self._size = 0
+
+    def _forget(self, gone: Series) -> None:
+        self._size -= sum(trail.size for trail in self._held.pop(gone).values())
+        self._listed[gone[:2]].remove(gone)
+
+    def _shed(self) -> None:
+        for trails in self._held.values():
+            for trail in trails.values():
+                trail.shed()
+        self._size = sum(trail.size for trails in self._held.values() for trail in trails.values())
 
 
-def _series(account: str, region: str, namespace: str, name: str, dimensions: Dimensions) -> Series:
+def series(account: str, region: str, namespace: str, name: str, dimensions: Dimensions) -> Series:
+    """The series of these dimensions, which may be in any order."""
     return Series(account, region, namespace, name, tuple(sorted(dimensions.items())))

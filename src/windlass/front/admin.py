@@ -225,10 +225,11 @@ class Admin:
                     "name": series.name,
                     "dimensions": dict(series.dimensions),
                     "unit": unit,
-                    "value": point.value,
-                    "at": in_seconds(point.at),
+                    "value": bucket.summary.mean,
+                    "count": bucket.summary.samples,
+                    "at": bucket.start,
                 }
-                for series, unit, point in latest
+                for series, unit, bucket in latest
             ]
         }
 
@@ -238,6 +239,7 @@ class Admin:
             raise Fault("Refused", "start the plane with --allow-reset to allow this", status=403)
         tables = [table for service in self._services for table in service.tables]
         gone = self._plane.store.clear((*tables, INSTANCES, UNITS))
+        self._plane.calls.part(Metrics).clear()
         await self._plane.store.durable()
         return {"rows_deleted": gone}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from windlass.services import (
     autoscaling,
     batch,
+    cloudwatch,
     ec2,
     ecs,
     events,
@@ -22,6 +23,7 @@ from windlass.services.plane import Service
 SERVICES: tuple[Service, ...] = (
     autoscaling.SERVICE,
     batch.SERVICE,
+    cloudwatch.SERVICE,
     ec2.SERVICE,
     ecs.SERVICE,
     events.SERVICE,

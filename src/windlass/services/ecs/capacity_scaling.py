@@ -85,7 +85,10 @@ class CapacityScaling:
         verdict = managed_scaling.decide(situation, Rules(scaling.target, scaling.step_min, scaling.step_max))
         self._low[group.arn] = verdict.low_points
         dimensions = {"CapacityProviderName": provider.name, "ClusterName": clusters[0].name}
-        self._metrics.put(*scope, NAMESPACE, METRIC, dimensions, verdict.reservation, "Percent", now)
+        fine = self._minute < MINUTE
+        self._metrics.put(
+            *scope, NAMESPACE, METRIC, dimensions, verdict.reservation, "Percent", now, fine=fine
+        )
         wanted = max(group.min_size, min(verdict.desired, group.max_size))
         if wanted not in (len(there), group.desired):
             cause = f"a scaling policy of ECS ({METRIC} {verdict.reservation:.0f}) executed,"

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from windlass.aws.metrics import Metrics
 from windlass.fleet.model import UNITS
 from windlass.fleet.task_messages import Used
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.services.ecs import utilisation
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
@@ -121,7 +121,8 @@ class Measuring:
                 dimensions,
                 point.value,
                 point.unit,
-                self._at,
+                self._at - self._period,
+                fine=self._period < MINUTE,
             )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 
 from windlass.aws.metrics import Metrics
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.services.lambda_.metering import NAMESPACE, Period, Subject
 from windlass.services.lambda_.target import Target
@@ -71,7 +71,8 @@ class Measuring:
                 dict(point.dimensions),
                 point.value,
                 point.unit,
-                self._ends,
+                self._ends - self._length,
+                fine=self._length < MINUTE,
             )
         for levels in self._levels:
             for subject, name, value in levels():

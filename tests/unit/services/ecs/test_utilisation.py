@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.build import ACCOUNT, REGION
 from tests.ecs_build import Ecs, a_task, a_task_unit, an_instance, with_ecs
-from windlass.aws.metrics import Metrics, Point
+from tests.metric_values import means
+from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile
 from windlass.fleet.model import UNITS
 from windlass.fleet.task_messages import Used
@@ -109,12 +110,12 @@ def test_a_round_publishes_at_the_end_of_each_period() -> None:
         assert await measuring.publish(begun + PERIOD + 5, frozenset()) == begun + 2 * PERIOD
         where = {"ClusterName": "default", "ServiceName": "web"}
         scope = (ACCOUNT, REGION, utilisation.ECS)
-        assert metrics.points(*scope, "CPUUtilization", where) == [Point(begun + PERIOD, 37.5)]
-        assert metrics.points(*scope, "MemoryUtilization", where) == [Point(begun + PERIOD, 25.0)]
+        assert means(metrics, *scope, "CPUUtilization", where) == [37.5]
+        assert means(metrics, *scope, "MemoryUtilization", where) == [25.0]
         del where["ServiceName"]
-        assert metrics.points(*scope, "CPUReservation", where) == [Point(begun + PERIOD, 50.0)]
-        counted = metrics.points(ACCOUNT, REGION, utilisation.INSIGHTS, "TaskCount", where)
-        assert counted == [Point(begun + PERIOD, 2)]
+        assert means(metrics, *scope, "CPUReservation", where) == [50.0]
+        assert means(metrics, ACCOUNT, REGION, utilisation.INSIGHTS, "TaskCount", where) == [2]
+        assert {one.bucket.start for one in metrics.latest()} == {begun // SECOND}
         assert "gone" not in str(metrics.latest())
 
     with_ecs(scenario, Profile("test", quotas={PERIOD_QUOTA: 60}))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.build import ACCOUNT, NOW, REGION
 from tests.lambda_build import Lambda, PlayedNode, a_lambda, failed
+from tests.metric_values import means
 from windlass.aws.metrics import Metrics
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, LoopClock
@@ -154,4 +155,4 @@ def values(world: Lambda, name: str, **dimensions: str) -> list[float]:
     """The points of a metric of f."""
     metrics = world.plane.calls.part(Metrics)
     of = {"FunctionName": "f", **dimensions}
-    return [point.value for point in metrics.points(ACCOUNT, REGION, NAMESPACE, name, of)]
+    return means(metrics, ACCOUNT, REGION, NAMESPACE, name, of)

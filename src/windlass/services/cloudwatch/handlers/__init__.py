@@ -1,0 +1,1 @@
+"""Handlers of CloudWatch, one module per group of actions."""

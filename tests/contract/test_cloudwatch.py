@@ -1,0 +1,148 @@
+"""CloudWatch over the wire with boto3: metrics put and read, listed, refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.contract import raw
+from tests.contract.raw import authorization
+from tests.process import PlaneProcess
+
+Client = Callable[..., Any]
+WEB = [{"Name": "Service", "Value": "web"}, {"Name": "Zone", "Value": "a"}]
+
+
+def refusal(call: Callable[..., Any], **params: Any) -> str:
+    """The code of the error that the call must end with."""
+    with pytest.raises(ClientError) as refused:
+        call(**params)
+    return str(refused.value.response["Error"]["Code"])
+
+
+@pytest.fixture
+def cloudwatch(client: Client) -> Any:
+    return client("cloudwatch")
+
+
+def minute(ago: int) -> datetime:
+    """The beginning of a minute."""
+    return datetime.fromtimestamp(time.time() // 60 * 60 - 60 * ago, UTC)
+
+
+def read(cloudwatch: Any, name: str, *statistics: str, **params: Any) -> list[dict[str, Any]]:
+    """The points of the last quarter of an hour, oldest first."""
+    chosen: dict[str, Any] = {"Namespace": "App", "MetricName": name, "Period": 60}
+    chosen |= {"StartTime": minute(15), "EndTime": minute(-1)}
+    kind = "ExtendedStatistics" if statistics[0].startswith("p") else "Statistics"
+    answer = cloudwatch.get_metric_statistics(**(chosen | {kind: list(statistics)} | params))
+    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+
+
+def test_what_is_put_is_read(cloudwatch: Any) -> None:
+    """Values, values with counts and statistic sets come to periods, by unit and dimension."""
+    cloudwatch.put_metric_data(
+        Namespace="App",
+        MetricData=[
+            {"MetricName": "Latency", "Value": 3, "Unit": "Seconds", "Timestamp": minute(3)},
+            {
+                "MetricName": "Latency",
+                "Values": [1.0, 2.0],
+                "Counts": [3, 1],
+                "Unit": "Seconds",
+                "Timestamp": minute(3),
+            },
+            {"MetricName": "Latency", "Value": 8, "Timestamp": minute(2)},
+            {
+                "MetricName": "Latency",
+                "StatisticValues": {"SampleCount": 2, "Sum": 30, "Minimum": 10, "Maximum": 20},
+                "Dimensions": WEB,
+            },
+        ],
+    )
+    first, second = read(cloudwatch, "Latency", "Sum", "SampleCount", "Average", "Minimum", "Maximum")
+    assert first == {
+        "Timestamp": minute(3),
+        "Unit": "Seconds",
+        "Sum": 8.0,
+        "SampleCount": 5.0,
+        "Average": 1.6,
+        "Minimum": 1.0,
+        "Maximum": 3.0,
+    }
+    assert (second["Unit"], second["Sum"]) == ("None", 8.0)
+    assert [point["Sum"] for point in read(cloudwatch, "Latency", "Sum", Period=300, Unit="Seconds")] == [8.0]
+    [point] = read(cloudwatch, "Latency", "p50", "p99", Unit="Seconds")
+    assert point["ExtendedStatistics"] == {"p50": 1.0, "p99": 3.0}
+    [point] = read(cloudwatch, "Latency", "Maximum", Dimensions=list(reversed(WEB)))
+    assert point["Maximum"] == 20.0
+    assert read(cloudwatch, "Latency", "p50", Dimensions=WEB) == []
+    assert read(cloudwatch, "Latency", "Sum", Dimensions=WEB[:1]) == []
+
+
+def test_metrics_are_listed_by_what_they_are(cloudwatch: Any) -> None:
+    """By namespace, name and dimensions; all of them once, through pages; others' not."""
+    data = [{"MetricName": f"m{number:03}", "Value": 1} for number in range(510)]
+    data += [{"MetricName": "m000", "Value": 1, "Dimensions": WEB, "Timestamp": minute(600)}]
+    cloudwatch.put_metric_data(Namespace="App", MetricData=data)
+    cloudwatch.put_metric_data(Namespace="Other", MetricData=data[:1])
+
+    def listed(**chosen: Any) -> list[tuple[str, str, int]]:
+        pages = cloudwatch.get_paginator("list_metrics").paginate(**chosen)
+        return [
+            (row["Namespace"], row["MetricName"], len(row["Dimensions"]))
+            for page in pages
+            for row in page["Metrics"]
+        ]
+
+    assert len(listed()) == len(set(listed())) == 512
+    assert listed(Namespace="Other") == [("Other", "m000", 0)]
+    assert listed(Namespace="App", MetricName="m000") == [("App", "m000", 0), ("App", "m000", 2)]
+    assert listed(Dimensions=[{"Name": "Zone"}]) == [("App", "m000", 2)]
+    assert listed(Dimensions=[{"Name": "Zone", "Value": "b"}]) == []
+    assert listed(MetricName="m000", RecentlyActive="PT3H") == [("App", "m000", 0), ("Other", "m000", 0)]
+    assert refusal(cloudwatch.list_metrics, NextToken="x") == "InvalidNextToken"
+
+
+def test_what_is_wrong_is_refused(cloudwatch: Any) -> None:
+    put, get = cloudwatch.put_metric_data, cloudwatch.get_metric_statistics
+    datum = {"MetricName": "m", "Value": 1.0}
+    assert refusal(put, Namespace="AWS/ECS", MetricData=[datum]) == "InvalidParameterValue"
+    both = datum | {"StatisticValues": {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}}
+    assert refusal(put, Namespace="App", MetricData=[both]) == "InvalidParameterCombination"
+    late = datum | {"Timestamp": minute(0) - timedelta(days=15)}
+    assert refusal(put, Namespace="App", MetricData=[late]) == "InvalidParameterValue"
+    many = datum | {"Dimensions": [{"Name": f"d{n}", "Value": "v"} for n in range(31)]}
+    assert refusal(put, Namespace="App", MetricData=[many]) == "ValidationError"
+    chosen: dict[str, Any] = {"Namespace": "App", "MetricName": "m", "Period": 60}
+    chosen |= {"StartTime": minute(9), "EndTime": minute(0)}
+    assert refusal(get, **chosen) == "MissingParameter"
+    chosen["Statistics"] = ["Sum"]
+    assert refusal(get, **(chosen | {"Period": 45})) == "InvalidParameterValue"
+    assert refusal(get, **(chosen | {"EndTime": minute(9)})) == "InvalidParameterCombination"
+    assert refusal(get, **(chosen | {"StartTime": minute(1_500)})) == "InvalidParameterCombination"
+    assert refusal(cloudwatch.list_dashboards) == "NotImplemented"
+
+
+def test_old_sdks_send_query(plane: PlaneProcess, account: str, cloudwatch: Any) -> None:
+    """The same points, and faults as XML."""
+
+    def send(query: str) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        headers["Authorization"] = authorization(account, "monitoring", cloudwatch.meta.region_name)
+        status, _, body = raw.send(plane.endpoint, "POST", "/", headers, query.encode())
+        return status, body
+
+    put = "Action=PutMetricData&Version=2010-08-01&Namespace=App&MetricData.member.1.MetricName=old"
+    dimension = "&MetricData.member.1.Dimensions.member.1."
+    status, body = send(f"{put}&MetricData.member.1.Value=4{dimension}Name=a{dimension}Value=b")
+    assert (status, b"<PutMetricDataResponse" in body) == (200, True), body
+    [row] = cloudwatch.list_metrics()["Metrics"]
+    assert row == {"Namespace": "App", "MetricName": "old", "Dimensions": [{"Name": "a", "Value": "b"}]}
+    status, body = send(put)
+    assert (status, b"<Code>MissingParameter</Code>" in body) == (400, True), body
