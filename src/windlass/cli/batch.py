@@ -91,8 +91,11 @@ def logs(
     if array is not None and not every:
         last = array["size"] - 1
         fail(f"{job} is an array of {array['size']}: name a child, {job}:0 to {job}:{last}, or give --all")
-    if not follow and not find().streams:
-        fail(f"{job} has printed nothing yet: {found[0]['why'][0]['sentence']}")
+    if not find().streams:
+        nothing = f"{job} has printed nothing yet: {found[0]['why'][0]['sentence']}"
+        if not follow:
+            fail(nothing)
+        print(f"windlass: {nothing}", file=sys.stderr, flush=True)
     show(endpoint, find, follow)
 
 

@@ -126,7 +126,7 @@ def demo(
     tasks: Annotated[int, typer.Option(min=4, max=1_000, help="rollout: how many tasks.")] = 200,
     starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
     requests: Annotated[int, typer.Option(min=11, max=200, help="concurrency: how many at once.")] = 50,
-    frames: Annotated[int, typer.Option(min=20, max=10_000, help="batch: how many.")] = 500,
+    frames: Annotated[int, typer.Option(min=30, max=10_000, help="batch: how many.")] = 500,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
     from windlass.cli.demos import backlog, batch, cold_start, concurrency, rollout
