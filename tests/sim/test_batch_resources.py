@@ -16,6 +16,7 @@ from windlass.kernel.rows import replace as changed
 from windlass.services import batch, ec2, ecs
 from windlass.services.batch.definitions_gone import DefinitionsGone
 from windlass.services.batch.environments import Environments
+from windlass.services.batch.hosts import Hosts
 from windlass.services.batch.model import JOBS, Job, Run
 from windlass.services.batch.queues import Queues
 from windlass.services.batch.resource_model import DEFINITIONS, QUEUES, JobQueue
@@ -25,12 +26,22 @@ from windlass.sim.disk import SimulatedDisk
 from windlass.sim.world import ACCOUNT, REGION, World
 
 AWS = load_profile("aws")
-SETTLING = replace(
-    batch.SERVICE,
-    start=lambda plane: started(plane, Environments(plane, Usage(plane.store, plane.clock)), Queues(plane)),
-)
-FORGETTING = replace(batch.SERVICE, start=lambda plane: started(plane, DefinitionsGone(plane)))
-"""Without what runs jobs, and what looks around more often than each half year needs."""
+
+
+def settle(plane: Plane) -> tuple[object, ...]:
+    """What moves resources on."""
+    usage = Usage(plane.store, plane.clock)
+    environments = Environments(plane, usage, Hosts(plane.store))
+    return (usage, *started(plane, environments, Queues(plane)))
+
+
+def forget(plane: Plane) -> tuple[object, ...]:
+    """Without what runs jobs, and what looks around more often than each half year needs."""
+    return (Usage(plane.store, plane.clock), *started(plane, DefinitionsGone(plane)))
+
+
+SETTLING = replace(batch.SERVICE, start=settle)
+FORGETTING = replace(batch.SERVICE, start=forget)
 SERVICES = (ecs.SERVICE, ec2.SERVICE, SETTLING)
 NEEDS = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}]
 

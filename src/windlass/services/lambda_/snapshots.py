@@ -29,6 +29,7 @@ from windlass.services.lambda_.model import (
 from windlass.services.lambda_.snap_start import Held, failure, plan
 from windlass.services.lambda_.target import PUBLISHED_GENERATION, Target
 from windlass.services.lambda_.transitions import Readiness, Ready, Reason, Unable, Wait
+from windlass.services.lambda_.unit import OWNER
 from windlass.services.plane import Plane
 
 PERIOD = MINUTE
@@ -52,7 +53,7 @@ class Snapshots:
         """When to look at it again; none is made before."""
         self.loop = Loop("lambda.snapshots", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((VERSIONS,), self._on_version)
-        plane.store.watch((UNITS,), self._on_unit)
+        plane.store.watch((UNITS,), self._on_unit, topic=OWNER)
 
     def needs(self, row: Function | Version, now: Instant) -> Readiness:
         """Whether the version has its template; see controller.Needs. To be asked when all else is there."""
