@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from windlass.fleet import instances
 from windlass.fleet.blueprints import Blueprint, Maker, Makers, Size, TemplateName
@@ -51,6 +52,15 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
 """What instanceTypes may say beside types and families; facts/batch.md, 2."""
 
 
+@dataclass(slots=True)
+class _Wanted:
+    """What one environment should have machines for."""
+
+    demands: list[Demand] = field(default_factory=list)
+    firsts: list[Size] = field(default_factory=list)
+    """Of `demands`, the sizes of those that nothing is in front of in their lines."""
+
+
 class Capacity:
     """Run it with `spawn.start(loop.name, loop.run())`."""
 
@@ -63,6 +73,7 @@ class Capacity:
         store = plane.store
         store.watch((ENVIRONMENTS, QUEUES), lambda change: self.loop.wake("resources"))
         store.watch((JOBS,), self._on_job)
+        store.watch((ARRAYS,), self._on_array)
         store.watch((INSTANCES,), self._on_machine)
         store.watch((UNITS,), self._on_unit, topic=OWNER)
 
@@ -73,6 +84,12 @@ class Capacity:
         line = (change.old is not None and change.old.lined) != (change.new is not None and change.new.lined)
         if line and self._any():
             self.loop.wake("line")
+
+    def _on_array(self, change: Change) -> None:
+        """More children of an array may be RUNNABLE that stands in line already."""
+        old, new = change.old, change.new
+        if old is not None and new is not None and old.runnable != new.runnable and self._any():
+            self.loop.wake("array")
 
     def _on_machine(self, change: Change) -> None:
         if self._any():
@@ -94,7 +111,7 @@ class Capacity:
         return min(again, default=None)
 
     def _settle(
-        self, tx: Transaction, row: ComputeEnvironment, demands: list[Demand], now: Instant
+        self, tx: Transaction, row: ComputeEnvironment, wanted: _Wanted, now: Instant
     ) -> list[Instant]:
         """Launch and end machines of one environment; returns when to look again."""
         if row.status == "DELETING":
@@ -107,11 +124,9 @@ class Capacity:
             return []
         held = self._hosts.held(row)
         bounds, types = bounds_of(row), self.types(row)
-        if row.state == "DISABLED":
-            demands = []
-        made = machine_plan.launches(types, held, demands, bounds)
+        made = machine_plan.launches(types, held, wanted.demands, bounds)
         idle_for = seconds(self._plane.quotas.delay_s(IDLE))
-        gone = () if demands else machine_plan.surplus(held, bounds.least, now, idle_for)
+        gone = machine_plan.surplus(held, wanted.firsts, bounds.least, now, idle_for)
         for machine_id in gone:
             instances.terminate(tx, machine_id, "no job needs it")
         again = [
@@ -151,22 +166,22 @@ class Capacity:
                 if unit.desired != "stop":
                     tx[UNITS].put(replace(unit, desired="stop"))
 
-    def _demands(self, tx: Transaction, rows: list[ComputeEnvironment]) -> dict[Key, list[Demand]]:
+    def _demands(self, tx: Transaction, rows: list[ComputeEnvironment]) -> dict[Key, _Wanted]:
         """What each environment gets machines for: of the jobs in line what those before it cannot take."""
         by_key = {row.key: row for row in rows}
-        found: dict[Key, list[Demand]] = defaultdict(list)
+        found: dict[Key, _Wanted] = defaultdict(_Wanted)
         if not rows:
             return found
-        for queue, waits in _lines(tx):
+        for queue, firsts, waits in _lines(tx):
             for name in queue.environments:
                 row = by_key.get((queue.account, queue.region, name))
                 if row is None or row.state != "ENABLED" or row.status not in ("VALID", "UPDATING"):
                     continue
-                found[row.key] += waits
-                bounds = Bounds(0, bounds_of(row).most)
-                waits = list(
-                    machine_plan.launches(self.types(row), self._hosts.held(row), found[row.key], bounds).left
-                )
+                wanted = found[row.key]
+                wanted.firsts += firsts
+                wanted.demands += waits
+                types, held, most = self.types(row), self._hosts.held(row), bounds_of(row).most
+                waits = list(machine_plan.launches(types, held, wanted.demands, Bounds(0, most)).left)
         return found
 
 
@@ -181,8 +196,11 @@ def types_of(row: ComputeEnvironment, maker: Maker) -> dict[str, Size]:
     return maker.types(named)
 
 
-def _lines(tx: Transaction) -> Iterator[tuple[JobQueue, list[Demand]]]:
-    """Queues in which jobs wait, with the first of each line, by descending priority."""
+def _lines(tx: Transaction) -> Iterator[tuple[JobQueue, list[Size], list[Demand]]]:
+    """Queues in which jobs wait, by descending priority: the size of what is first in each line, and the
+
+    beginning of all its lines.
+    """
     shares: dict[Key, list[str]] = defaultdict(list)
     for value in tx[JOBS].values("line"):
         assert isinstance(value, tuple)
@@ -190,13 +208,17 @@ def _lines(tx: Transaction) -> Iterator[tuple[JobQueue, list[Demand]]]:
     queues = [queue for key in shares if (queue := tx[QUEUES].get(key)) is not None]
     lines = Lines(tx[JOBS], tx[ARRAYS])
     for queue in sorted(queues, key=lambda queue: (-queue.priority, queue.key)):
-        heads = [
-            head
-            for share in sorted(shares[queue.key])
-            for place in range(HEADS_MAX)
-            if (head := lines.next(queue.key, share, place)) is not None
-        ]
-        yield queue, [Demand(Size(head.cpu_units, head.memory_mib, head.gpus), head.count) for head in heads]
+        firsts: list[Size] = []
+        waits: list[Demand] = []
+        for share in sorted(shares[queue.key]):
+            heads = [
+                Demand(Size(head.cpu_units, head.memory_mib, head.gpus), head.count)
+                for place in range(HEADS_MAX)
+                if (head := lines.next(queue.key, share, place)) is not None
+            ]
+            firsts += [head.size for head in heads[:1]]
+            waits += heads
+        yield queue, firsts, waits
 
 
 def _blueprint(tx: Transaction, maker: Maker, row: ComputeEnvironment, name: str) -> Blueprint:

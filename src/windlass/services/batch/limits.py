@@ -54,6 +54,8 @@ LISTED_MAX = 1_000
 """Rows of a page of ListJobs without a filter; BC, ListJobsRequest."""
 LISTED_FILTERED_MAX = 100
 """Rows that a page of ListJobs with a filter looks at; BC, ListJobsRequest."""
+SUBMITTED_BYTES_MAX = 30 * 1024
+"""Bytes of a SubmitJob request; UG, service_limits."""
 ARRAY_SIZE = (2, 10_000)
 """Children of an array; BC, SubmitJobRequest."""
 ENDED_KEPT: Duration = 7 * DAY

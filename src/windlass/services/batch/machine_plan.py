@@ -77,10 +77,23 @@ def launches(
     return Launches(tuple(chosen), tuple(left))
 
 
-def surplus(held: Sequence[Held], least: int, now: Instant, idle_for: Duration) -> tuple[str, ...]:
-    """Machines to give back: idle for so long, the smallest first, never below `least` CPU units in all."""
+def surplus(
+    held: Sequence[Held], firsts: Sequence[Size], least: int, now: Instant, idle_for: Duration
+) -> tuple[str, ...]:
+    """Machines to give back: idle for so long, the smallest first, never below `least` CPU units in all.
+
+    `firsts` are the attempts that are first in line: a machine on which one of them fits is about to be used.
+    What is behind them keeps none: a machine too small for the first would take its share of maxvCpus, and
+    the larger one that is needed would never come.
+    """
     total = sum(one.size.cpu_units for one in held)
-    idle = [one for one in held if one.idle_since is not None and one.idle_since + idle_for <= now]
+    idle = [
+        one
+        for one in held
+        if one.idle_since is not None
+        and one.idle_since + idle_for <= now
+        and not any(fits(one.free, need) for need in firsts)
+    ]
     gone = []
     for one in sorted(idle, key=lambda one: (one.size.cpu_units, one.id)):
         if total - one.size.cpu_units >= least:

@@ -100,6 +100,11 @@ class Stop(Row, frozen=True):
     kind: Literal["cancel", "terminate", "timeout", "time-limit"]
     reason: str
 
+    @property
+    def ends_what_runs(self) -> bool:
+        """Of an array that was cancelled children that run go on, and end for reasons of their own."""
+        return self.kind in ("terminate", "timeout")
+
 
 class Retry(Row, frozen=True):
     """A retry strategy. `rules` are evaluateOnExit as given."""
@@ -174,6 +179,11 @@ class Job(Row, frozen=True):
     def queue_key(self) -> tuple[str, str, str]:
         return (self.account, self.region, self.queue)
 
+    @property
+    def is_terminated(self) -> bool:
+        """What of it runs is to end as well; other stops leave an array's children that run alone."""
+        return self.stop is not None and self.stop.kind == "terminate"
+
 
 class Array(Row, frozen=True):
     """How far the children of an array are: sets of indices as little-endian bitmaps (arrays.py).
@@ -229,8 +239,7 @@ def _line(job: Job) -> tuple[str, str, str, str] | None:
 
 def _stopping(job: Job) -> str | None:
     """Arrays whose children that run are to be stopped (stopper.py)."""
-    stops = job.size and job.stop is not None and job.stop.kind == "terminate"
-    return "yes" if stops and job.status not in ENDED else None
+    return "yes" if job.size and job.is_terminated and job.status not in ENDED else None
 
 
 def _sequential(job: Job) -> str | None:

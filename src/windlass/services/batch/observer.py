@@ -155,7 +155,8 @@ class _Observed:
     def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
         """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
         interrupted = row.run.interrupted or self._machine_ended(unit)
-        end = outcome.outcome(unit, stop, self._progress.now, interrupted)
+        ended = stop if stop is not None and stop.ends_what_runs else None
+        end = outcome.outcome(unit, ended, self._progress.now, interrupted)
         self._delete(unit)
         role_credentials.end(self._tx, row.run.access_keys)
         row = replace(row, run=_ended(row.run, end))

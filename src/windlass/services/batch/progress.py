@@ -139,8 +139,7 @@ class Progress:
         if job.status in ACTIVE:
             self.job(self.stopped(job, stop))
         else:
-            kept = job.stop is not None and job.stop.kind == "terminate"
-            self.cancel(job if kept else replace(job, stop=None), stop)
+            self.cancel(job if job.is_terminated else replace(job, stop=None), stop)
 
     def stopped(self, row: R, stop: Stop) -> R:
         """The row when the attempt that runs has been told to stop, for that reason."""

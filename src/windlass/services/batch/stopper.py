@@ -119,10 +119,8 @@ def _stop_queue(tx: Transaction, progress: Progress, key: Key, most: int) -> int
 
 def _is_stopped(job: Job) -> bool:
     """Whether all of it was told to end; a cancelled array may have children that run."""
-    return job.stop is not None and not (job.size and job.stop.kind != "terminate")
+    return job.is_terminated if job.size else job.stop is not None
 
 
 def _is_to_stop(job: Job) -> bool:
-    return (
-        bool(job.size) and job.stop is not None and job.stop.kind == "terminate" and job.status not in ENDED
-    )
+    return bool(job.size) and job.is_terminated and job.status not in ENDED

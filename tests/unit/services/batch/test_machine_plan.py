@@ -67,9 +67,16 @@ def test_surplus() -> None:
         a_machine("c5.large", idle_since=9, id="late"),
         a_machine("c5.large", id="busy"),
     ]
-    assert surplus(held, 0, now=10, idle_for=5) == ("small", "large")
-    assert surplus(held, 10 * VCPU, now=10, idle_for=5) == ("small",)
-    assert surplus(held, 0, now=4, idle_for=5) == ()
+    assert surplus(held, [], 0, now=10, idle_for=5) == ("small", "large")
+    assert surplus(held, [], 10 * VCPU, now=10, idle_for=5) == ("small",)
+    assert surplus(held, [], 0, now=4, idle_for=5) == ()
+
+
+def test_a_machine_that_is_too_small_for_what_is_first_is_not_kept() -> None:
+    """Else it would take up vCPUs below the cap for ever, and the machine that is needed never came."""
+    held = [a_machine("c5.large", idle_since=0)]
+    assert surplus(held, [Size(4 * VCPU, GIB)], 0, now=10, idle_for=5) == ("i",)
+    assert surplus(held, [Size(4 * VCPU, GIB), Size(VCPU, GIB)], 0, now=10, idle_for=5) == ()
 
 
 DEMANDS = st.builds(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
+
+import msgspec
 
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call, Params, Result
@@ -22,7 +25,7 @@ from windlass.services.batch import (
     retries,
     tagging,
 )
-from windlass.services.batch.faults import refuse
+from windlass.services.batch.faults import invalid, refuse
 from windlass.services.batch.model import (
     ACTIVE,
     ARRAYS,
@@ -37,7 +40,13 @@ from windlass.services.batch.model import (
     Stop,
 )
 from windlass.services.batch.progress import Progress
-from windlass.services.batch.resource_model import JobDefinition, JobQueue
+from windlass.services.batch.resource_model import (
+    ENVIRONMENTS,
+    FARGATE_KINDS,
+    ComputeEnvironment,
+    JobDefinition,
+    JobQueue,
+)
 from windlass.services.batch.usage import Usage
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
@@ -54,11 +63,16 @@ def submit_job(call: Call, params: Params) -> Result:
             f"up to {limits.NAME_LENGTH_MAX} letters, numbers, hyphens and underscores"
         )
     _refuse_missing(params)
+    if len(msgspec.json.encode(params)) > limits.SUBMITTED_BYTES_MAX:
+        raise refuse(f"A request to submit a job can have at most {limits.SUBMITTED_BYTES_MAX} bytes")
     with call.store.transact() as tx:
         queue = find.queue(tx, call.scope, params["jobQueue"])
         if queue.state != "ENABLED":
             raise refuse(f"Job queue {queue.name} is disabled: it accepts no jobs")
         definition = find.active_definition(tx, call.scope, params["jobDefinition"])
+        _check_platform(
+            definition, queue, [tx[ENVIRONMENTS].get((*call.scope, name)) for name in queue.environments]
+        )
         job = _job(call, params, queue, definition)
         waits = dependencies.check(tx, job)
         tx[JOBS].put(job)
@@ -67,6 +81,25 @@ def submit_job(call: Call, params: Params) -> Result:
         for wait in waits:
             tx[WAITS].put(wait)
     return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
+
+
+def _check_platform(
+    definition: JobDefinition, queue: JobQueue, environments: Sequence[ComputeEnvironment | None]
+) -> None:
+    """Raises ClientException for a job for EC2 in a queue on Fargate, and the other way round.
+
+    Rule: UG, fargate-job-definitions ("must be specified as FARGATE"); the wording is ours.
+    """
+    if definition.type == "multinode":
+        return  # refused for what it is (effective.py)
+    platforms = definition.given.get("platformCapabilities", ("EC2",))
+    for row in environments:
+        offers = "FARGATE" if row is not None and row.kind in FARGATE_KINDS else "EC2"
+        if row is not None and offers not in platforms:
+            raise invalid(
+                f"Job definition {definition.name} with the platform capabilities [{', '.join(platforms)}] "
+                f"cannot be used in job queue {queue.name}, whose compute environments are {offers}."
+            )
 
 
 def describe_jobs(call: Call, params: Params) -> Result:
