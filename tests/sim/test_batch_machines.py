@@ -7,6 +7,7 @@ from typing import Any
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.services import batch, ec2, ecs, logs
+from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE, batch.SERVICE)
@@ -66,10 +67,10 @@ def test_a_small_machine_makes_room_for_a_large_one() -> None:
     """
 
     async def story(world: World) -> None:
-        world.add_node("n1")
+        world.add_node("n1", course=lambda spec: Course(run=SECOND))
         await a_queue(world, most=4)
         first = await submit(world, 1)
-        await world.pass_time(10 * MINUTE)
+        await world.pass_time(10 * SECOND)
         assert await status(world, first) == "SUCCEEDED"
         large, small = await submit(world, 4), await submit(world, 1)
         await world.pass_time(SECOND)

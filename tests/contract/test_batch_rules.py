@@ -1,0 +1,60 @@
+"""Rules between Batch's resources that cut across calls: platforms and queues, sizes of requests, stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests import batch_build as build
+
+Client = Callable[..., Any]
+
+
+def submit(batch: Any, **params: Any) -> str:
+    return str(
+        batch.submit_job(**{"jobName": "j", "jobQueue": "q", "jobDefinition": "job"} | params)["jobId"]
+    )
+
+
+def test_a_job_for_ec2_is_refused_by_a_queue_on_fargate_and_the_other_way_round(client: Client) -> None:
+    """At SubmitJob: it could never start as what it is."""
+    batch = build.with_a_queue(client)
+    batch.create_compute_environment(computeEnvironmentName="own", type="UNMANAGED", serviceRole=build.ROLE)
+    build.valid(batch, "own")
+    build.a_queue(batch, ["own"], "machines")
+    build.a_definition(batch, "true", name="ec2", vcpu="1", fargate=False)
+    build.a_definition(batch, "true", name="fargate")
+    with pytest.raises(ClientError, match=r"platform capabilities \[EC2\] cannot be used in job queue q"):
+        submit(batch, jobDefinition="ec2")
+    with pytest.raises(ClientError, match=r"\[FARGATE\] cannot be used in job queue machines"):
+        submit(batch, jobDefinition="fargate", jobQueue="machines")
+    submit(batch, jobDefinition="ec2", jobQueue="machines")
+    submit(batch, jobDefinition="fargate")
+
+
+def test_a_request_has_its_size(client: Client) -> None:
+    """30 KiB in all, whatever they are of."""
+    batch = build.with_a_queue(client)
+    build.a_definition(batch, "true")
+    submit(batch, parameters={"p": "x" * 29_000})
+    with pytest.raises(ClientError, match="at most 30720 bytes"):
+        submit(batch, parameters={"p": "x" * 31_000})
+
+
+def test_a_child_that_outlives_the_cancelling_of_its_array_says_how_it_ended(client: Client) -> None:
+    """CancelJob leaves alone what runs; what was waiting says why it never ran."""
+    batch = client("batch")
+    build.an_environment(batch, client("ec2"), vcpus=1)
+    build.a_queue(batch)
+    build.a_definition(batch, "sh", "-c", "sleep 2; exit 3", vcpu="1", memory="2048")
+    array = submit(batch, arrayProperties={"size": 2}, retryStrategy={"attempts": 3})
+    build.reached(batch, f"{array}:0", "RUNNING")
+    batch.cancel_job(jobId=array, reason="not needed")
+    assert build.described(batch, f"{array}:1")["statusReason"] == "not needed"
+    child = build.ended(batch, f"{array}:0")
+    assert (child["statusReason"], len(child["attempts"])) == ("Essential container in task exited", 1)
+    parent = build.ended(batch, array)
+    assert (parent["status"], parent["statusReason"]) == ("FAILED", "not needed")
