@@ -25,6 +25,7 @@ COLOURS = {
     "sandbox": "magenta",
     "runtime": "yellow",
     "init": "green",
+    "restore": "bright_green",
 }
 """Of the phases of a cold start, wherever they are drawn."""
 BAR_WIDTH = 40
