@@ -2,6 +2,7 @@
 
 Rules: Batch API reference, ResourceRequirement; facts/batch.md, 4. A definition may still say `vcpus` and
 `memory`, which count where resourceRequirements name nothing.
+Known gap: "1.0" is one vCPU on EC2 too, where AWS wants a whole number without a point.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _whole(text: str, name: str) -> int:
 
 
 def _not_a_number(text: str, name: str) -> Fault:
-    """As AWS words it, for "1.0" too where it wants a whole number (docs/aws/batch.md)."""
+    """As AWS words it (docs/aws/batch.md)."""
     return invalid(
         f"Value {text[:20]} for type {name} in resourceRequirement is not valid. "
         "Please provide a numeric value."
