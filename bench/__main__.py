@@ -17,6 +17,7 @@ FILES = (
     "run_task",
     "placement",
     "batch_plan",
+    "batch",
     "launch",
     "lambda",
     "keeper",

@@ -370,10 +370,16 @@ class Farm:
         assert not [row for row in rows if attempts[row.id] > len(row.run.attempts)]
 
 
-def play(story: Callable[[Farm], Awaitable[None]], seed: int, fsync: Duration = 0, **opened: Any) -> World:
+def play(
+    story: Callable[[Farm], Awaitable[None]],
+    seed: int,
+    fsync: Duration = 0,
+    check_every: Duration = 200 * MILLISECOND,
+    **opened: Any,
+) -> World:
     """A world of that seed in which the story is told; checked by transaction, and all rows often."""
     disk = SimulatedDisk(fsync)
-    world = World(SERVICES, PROFILE, seed, check_every=200 * MILLISECOND, shuffle=True, disk=disk)
+    world = World(SERVICES, PROFILE, seed, check_every=check_every, shuffle=True, disk=disk)
 
     async def play_it(world: World) -> None:
         farm = Farm(world, disk, random.Random(seed))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.sim import seeds
 from tests.sim.batch_stories import Farm, play
-from windlass.kernel.clock import SECOND
-from windlass.services.batch.model import CHILDREN
+from windlass.kernel.clock import DAY, SECOND
+from windlass.services.batch.model import CHILDREN, JOB_TABLES, JOBS
 from windlass.services.batch.reasons import MAX_RESOURCE
 from windlass.sim.disk import FSYNC
 
@@ -125,3 +125,21 @@ def test_a_deleted_queue_ends_what_a_cancelled_array_runs() -> None:
         assert farm.ends() == {"FAILED": 6}
 
     play(story, 1)
+
+
+def test_jobs_are_forgotten_in_time() -> None:
+    """Eight days after their end nothing of them is left: arrays, their children, single jobs."""
+
+    async def story(farm: Farm) -> None:
+        await farm.submit("odd", arrayProperties={"size": 600})
+        await farm.submit("good")
+        await farm.ended()
+        for node in sorted(farm.world.nodes):
+            farm.world.disconnect(node)
+        store = farm.world.plane.store
+        await farm.world.pass_time(6 * DAY)
+        assert (len(store[JOBS]), len(store[CHILDREN])) == (2, 600)
+        await farm.world.pass_time(2 * DAY)
+        assert not [table.name for table in JOB_TABLES if len(store[table])]
+
+    play(story, 1, check_every=DAY, caps=(100, 100))

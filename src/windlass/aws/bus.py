@@ -50,6 +50,10 @@ class Bus:
         """Tell the listener from now on."""
         self._listeners.append(listener)
 
+    def wanted(self, account: str, region: str, source: str) -> bool:
+        """Whether anybody wants notices of that source: whoever has many to tell asks once a transaction."""
+        return any(listener.wants(account, region, source) for listener in self._listeners)
+
     def publish(
         self, tx: Transaction, account: str, region: str, source: str, notice: Callable[[], Notice]
     ) -> None:

@@ -254,6 +254,11 @@ def _place(job: Job) -> tuple[bool, int, Instant]:
     return (job.lined == "back", -job.scheduling_priority if job.share else 0, job.ready_at)
 
 
+def _unended(child: Child) -> tuple[str, JobStatus] | None:
+    """Those that ended are many; their array's sets have them."""
+    return None if child.status in ENDED else (child.job, child.status)
+
+
 JOBS: Table[Job] = Table(
     name="batch.job",
     row=Job,
@@ -282,7 +287,7 @@ CHILDREN: Table[Child] = Table(
     row=Child,
     key=attrgetter("job", "index"),
     indexes={
-        "status": Index(of=attrgetter("job", "status"), order=attrgetter("index")),
+        "status": Index(of=_unended, order=attrgetter("index")),
         "unit": Index(of=lambda row: row.run.unit_id or None),
         "deadline": Index(of=lambda row: "yes" if row.deadline else None, order=lambda row: row.deadline),
     },

@@ -7,6 +7,7 @@ decides nothing: outcome.py reads a unit's end, retries.py says what follows, pr
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Literal
 
 from windlass.aws.bus import Bus
 from windlass.fleet import role_credentials
@@ -104,15 +105,13 @@ class _Observed:
     def take(self, unit: Unit) -> None:
         """Write what the unit's state says of its job, or child; one that is nobody's is taken away."""
         tx = self._tx
-        child, job = tx[CHILDREN].first("unit", unit.id), tx[JOBS].first("unit", unit.id)
+        child = tx[CHILDREN].first("unit", unit.id)
         if child is not None:
-            job = tx[JOBS].require(child.job)
-        if job is None:
-            self._delete(unit)
-        elif child is not None:
-            self._take_child(job, child, unit)
-        else:
+            self._take_child(tx[JOBS].require(child.job), child, unit)
+        elif (job := tx[JOBS].first("unit", unit.id)) is not None:
             self._take_job(job, unit)
+        else:
+            self._delete(unit)
 
     def finish(self) -> None:
         """Write the arrays."""
@@ -125,11 +124,13 @@ class _Observed:
             job = self._progress.job(after)
         if unit.state not in UNIT_ENDED:
             return
-        end, job, again = self._end(job, job, unit, job.stop)
+        end, run, again = self._end(job, job, unit, job.stop)
         if again:
-            self._progress.job(moved(job, "retry", lined="front", ready_at=self._progress.now, deadline=0))
+            now = self._progress.now
+            self._progress.job(moved(job, "retry", run=run, lined="front", ready_at=now, deadline=0))
         else:
-            self._progress.end(job, "succeed" if end.succeeded else "fail", end.status_reason)
+            event: Literal["succeed", "fail"] = "succeed" if end.succeeded else "fail"
+            self._progress.end(replace(job, run=run), event, end.status_reason)
 
     def _take_child(self, parent: Job, child: Child, unit: Unit) -> None:
         after = _running(child, parent, unit)
@@ -137,13 +138,13 @@ class _Observed:
             child = self._progress.child(parent, after)
         if unit.state not in UNIT_ENDED:
             return
-        end, child, again = self._end(child, parent, unit, child.stop or parent.stop)
+        end, run, again = self._end(child, parent, unit, child.stop or parent.stop)
         how: End = "retry" if again else "succeeded" if end.succeeded else "failed"
         if again:
-            child = moved(child, "retry", deadline=0)
+            child = moved(child, "retry", run=run, deadline=0)
         else:
             event = "succeed" if end.succeeded else "fail"
-            child = moved(child, event, reason=end.status_reason, deadline=0)
+            child = moved(child, event, run=run, reason=end.status_reason, deadline=0)
         self._progress.child(parent, child)
         self._ends.setdefault(parent.id, {})[child.index] = how
 
@@ -152,18 +153,21 @@ class _Observed:
         if unit.spec.network.interface is not None:
             self._interfaces.release(self._tx, unit.spec.network.interface.id)
 
-    def _end(self, row: R, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, R, bool]:
-        """End the attempt ended, the row with it among its attempts, and whether there is to be another."""
+    def _end(self, row: Job | Child, job: Job, unit: Unit, stop: Stop | None) -> tuple[Outcome, Run, bool]:
+        """End the attempt: how it ended, the run with it among its attempts, whether there is to be another.
+
+        `row` is the job itself, or a child of it.
+        """
         interrupted = row.run.interrupted or self._machine_ended(unit)
         ended = stop if stop is not None and stop.ends_what_runs else None
         end = outcome.outcome(unit, ended, self._progress.now, interrupted)
         self._delete(unit)
         role_credentials.end(self._tx, row.run.access_keys)
-        row = replace(row, run=_ended(row.run, end))
-        again = not end.succeeded and (retries.decide(job.retry, len(row.run.attempts), end, stop) == "RETRY")
+        run = _ended(row.run, end)
+        again = not end.succeeded and (retries.decide(job.retry, len(run.attempts), end, stop) == "RETRY")
         what = "succeeded" if end.succeeded else "is tried again" if again else "failed"
         self._journal.note("batch", row.id, what, end.reason or end.status_reason)
-        return end, row, again
+        return end, run, again
 
     def _machine_ended(self, unit: Unit) -> str:
         """Why its capacity was taken back, "" when it was not."""

@@ -41,6 +41,8 @@ class Progress:
         self.tx = tx
         self.now = now
         self._bus = bus
+        self._wanted: dict[tuple[str, str], bool] = {}
+        """By account and Region, whether anybody wants to be told."""
 
     # writing
 
@@ -49,16 +51,25 @@ class Progress:
         before = self.tx[JOBS].get(job.id)
         self.tx[JOBS].put(job)
         if before is not None and before.status != job.status:
-            notices.tell(self._bus, self.tx, job, None, self.now)
+            self._tell(job, None)
         return job
 
     def child(self, parent: Job, child: Child) -> Child:
         """Write the child; tell of its status if that is another."""
-        before = self.tx[CHILDREN].get((child.job, child.index))
-        self.tx[CHILDREN].put(child)
+        children = self.tx[CHILDREN]
+        before = children.get((child.job, child.index))
+        children.put(child)
         if before is None or before.status != child.status:
-            notices.tell(self._bus, self.tx, parent, child, self.now)
+            self._tell(parent, child)
         return child
+
+    def _tell(self, job: Job, child: Child | None) -> None:
+        scope = (job.account, job.region)
+        wanted = self._wanted.get(scope)
+        if wanted is None:
+            wanted = self._wanted[scope] = self._bus.wanted(*scope, notices.SOURCE)
+        if wanted:
+            notices.tell(self._bus, self.tx, job, child, self.now)
 
     def array(self, parent: Job, array: Array, why: str = CHILD_FAILED) -> Job:
         """Write how far the children are, and what follows from it for the parent.

@@ -37,9 +37,9 @@ class Retention:
 
 def _forget(tx: Transaction, job: Job, most: int) -> int:
     """Delete the job, its children first; returns how many more rows this pass may delete."""
-    for status in ("SUCCEEDED", "FAILED") if job.size else ():
-        for child in tx[CHILDREN].page("status", (job.id, status), limit=most):
-            tx[CHILDREN].delete((child.job, child.index))
+    for index in range(job.size):
+        if most > 0 and tx[CHILDREN].get((job.id, index)) is not None:
+            tx[CHILDREN].delete((job.id, index))
             most -= 1
     if most > 0:
         for wait in tx[WAITS].by("on", job.id):

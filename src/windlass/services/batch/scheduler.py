@@ -48,7 +48,7 @@ from windlass.services.batch.resource_model import (
     Key,
 )
 from windlass.services.batch.rooms import OPEN, Rooms
-from windlass.services.batch.transitions import R, moved
+from windlass.services.batch.transitions import moved
 from windlass.services.batch.unit import Blueprint
 from windlass.services.batch.usage import Usage
 from windlass.services.batch.wiring import Wired, Wiring
@@ -58,6 +58,7 @@ PERIOD: Duration = MINUTE
 """How often everything is looked at, in case a wake-up was lost."""
 STARTS_PER_PASS = 200
 """Attempts started in one transaction, so that no pass holds up calls for long."""
+NOTHING = Run()
 GONE = "The job definition was deregistered and is not kept any more"
 IN_PIECES = "no instance of its compute environment has all the room that it needs"
 """Why a job does not start though there are vCPUs enough: for people, ours."""
@@ -196,8 +197,8 @@ class Scheduler:
         if job.size and places:
             self._start_children(tx, progress, job, made, places)
         elif places:
-            after = self._place(tx, job, made, None, places[0], progress.now)
-            progress.job(replace(after, lined="", blocked_at=0, reason=""))
+            run = self._place(tx, made, None, job.run, places[0], progress.now)
+            progress.job(moved(job, "place", run=run, lined="", blocked_at=0, reason=""))
         return len(places)
 
     def _wiring(self, tx: Transaction, now: Instant) -> Wiring:
@@ -209,8 +210,11 @@ class Scheduler:
     ) -> None:
         array, indices = arrays.took(tx[ARRAYS].require(job.id), len(places))
         for index, place in zip(indices, places, strict=True):
-            child = tx[CHILDREN].get((job.id, index)) or Child(job.id, index, job.ready_at, "RUNNABLE")
-            progress.child(job, self._place(tx, child, made, index, place, progress.now))
+            child = tx[CHILDREN].get((job.id, index))
+            before = NOTHING if child is None else child.run
+            run = self._place(tx, made, index, before, place, progress.now)
+            started = Child(job.id, index, job.ready_at, "STARTING", run=run)
+            progress.child(job, started if child is None else moved(child, "place", run=run))
         if not job.started_at or job.blocked_at:
             job = progress.job(
                 replace(job, started_at=job.started_at or progress.now, blocked_at=0, reason="")
@@ -218,21 +222,20 @@ class Scheduler:
         progress.array(job, array)
 
     def _place(
-        self, tx: Transaction, row: R, made: Blueprint, index: int | None, place: Place, now: Instant
-    ) -> R:
-        """The row STARTING, with a unit for its next attempt."""
+        self, tx: Transaction, made: Blueprint, index: int | None, before: Run, place: Place, now: Instant
+    ) -> Run:
+        """Insert a unit for the attempt after those of `before`."""
         task_id = self._ids.hex(32)
-        attempt = made.unit(task_id, index, len(row.run.attempts) + 1, now, place.wired.network)
+        attempt = made.unit(task_id, index, len(before.attempts) + 1, now, place.wired.network)
         self._entering.put(tx, attempt if place.machine is None else hosted(attempt, place.machine))
-        run = Run(
+        return Run(
             unit_id=task_id,
             environment=made.environment,
             task_arn=made.task_arn(task_id),
             log_stream=made.log_stream(task_id),
-            attempts=row.run.attempts,
+            attempts=before.attempts,
             interface=place.wired.interface,
         )
-        return moved(row, "place", run=run)
 
     def _note_blocked(self, tx: Transaction, progress: Progress, blocked: Blocked) -> Instant | None:
         """Write why the first job of a queue is stuck; end it when its time there is over."""

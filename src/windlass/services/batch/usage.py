@@ -25,6 +25,9 @@ class _Taken(NamedTuple):
     cpu_units: int
 
 
+_NOWHERE: Key = ("", "", "")
+
+
 class Usage:
     """One per plane: `call.part(Usage)`. Counts are those of the transactions that are over."""
 
@@ -37,6 +40,7 @@ class Usage:
         self._work: dict[Key, tuple[int, Instant]] = {}
         """Up to which instant an environment was in use for how many CPU units times nanoseconds."""
         self._counted: dict[Hashable, _Taken] = {}
+        self._last: tuple[Job | None, str, _Taken] = (None, "", _Taken(_NOWHERE, _NOWHERE, "", 0))
         for job in store[JOBS].all():
             self._recall(job, job)
             self._hold(None, job)
@@ -80,7 +84,10 @@ class Usage:
         self._count(change.key, change.new, change.new)
 
     def _on_child(self, change: Change) -> None:
+        old: Child | None = change.old
         child: Child | None = change.new
+        if old is not None and child is not None and old.run.unit_id == child.run.unit_id:
+            return  # what runs now ran before
         self._count(change.key, child, None if child is None else self._store[JOBS].get(child.job))
 
     def _on_queue(self, change: Change) -> None:
@@ -91,8 +98,7 @@ class Usage:
         """What that row takes up from now on, in place of what it did."""
         now = None
         if row is not None and job is not None and row.status in ACTIVE:
-            environment = (job.account, job.region, row.run.environment)
-            now = _Taken(environment, job.queue_key, job.share, job.cpu_units)
+            now = self._taken(job, row.run.environment)
         before = self._counted.get(key)
         if before == now:
             return
@@ -103,6 +109,14 @@ class Usage:
             self._add(now, 1)
             self._counted[key] = now
 
+    def _taken(self, job: Job, environment: str) -> _Taken:
+        """Thousands of children in a row take up the same: one value for all."""
+        last, name, taken = self._last
+        if last is not job or name != environment:
+            taken = _Taken((job.account, job.region, environment), job.queue_key, job.share, job.cpu_units)
+            self._last = (job, environment, taken)
+        return taken
+
     def _add(self, taken: _Taken, attempts: int) -> None:
         environment, now = taken.environment, self._clock.now()
         self._work[environment] = (self.work(environment, now), now)
@@ -110,8 +124,8 @@ class Usage:
         self._attempts[environment] = self.attempts(environment) + attempts
         if not self._attempts[environment]:
             del self._attempts[environment], self._cpu_units[environment]
-        cpu_units = attempts * taken.cpu_units
-        self.ledger.runs(taken.queue, taken.share, cpu_units, self._lasts(taken.queue), now)
+        lasts = self._lasts(taken.queue) if taken.share else 0  # without shares nobody asks what was used
+        self.ledger.runs(taken.queue, taken.share, attempts * taken.cpu_units, lasts, now)
 
     def _hold(self, old: Job | None, new: Job | None) -> None:
         """Jobs of a share that have not ended, and those of them that wait for a place."""
