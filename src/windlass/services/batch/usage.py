@@ -139,11 +139,13 @@ class Usage:
 
     def _recall(self, job: Job, row: Job | Child) -> None:
         """At the start: what that row's attempts used before."""
+        if not job.share:
+            return
         now = self._clock.now()
         spans = [(one.started_at, one.stopped_at) for one in row.run.attempts if one.started_at]
         if row.status in ACTIVE and row.run.started_at:
             spans.append((row.run.started_at, now))
-        if job.share and spans:
+        if spans:
             lasts = self._lasts(job.queue_key)
             self.ledger.ran(job.queue_key, job.share, job.cpu_units, spans, lasts, now)
 
