@@ -91,6 +91,18 @@ def test_where_jobs_are_and_why(batch: Any, windlass: Run, account: str) -> None
     batch.terminate_job(jobId=big, reason="seen enough")
 
 
+def test_instances_of_an_environment(batch: Any, client: Callable[..., Any], windlass: Run) -> None:
+    """With instances that are kept an environment also says how many vCPUs these are to have."""
+    resources = {"type": "EC2", "minvCpus": 2, "maxvCpus": 8, "instanceTypes": ["m5.large"]}
+    network = {**build.network(client("ec2")), "instanceRole": "ecsInstanceRole"}
+    batch.create_compute_environment(
+        computeEnvironmentName="machines", type="MANAGED", computeResources={**resources, **network}
+    )
+    build.a_queue(batch, ["machines"], name="kept")
+    until(lambda: "0 of 8, desired 2" in windlass("batch", "ps", "kept"), "instances are wanted")
+    batch.update_compute_environment(computeEnvironment="machines", computeResources={"minvCpus": 0})
+
+
 def test_shares_take_turns(batch: Any, windlass: Run) -> None:
     """In a fair-share queue a job is told which share goes first."""
     policy = batch.create_scheduling_policy(name="fair", fairsharePolicy={})["arn"]

@@ -129,8 +129,10 @@ def _plain(found: Shape) -> Iterator[tuple[str, ...]]:
 
 
 def _vcpus(environment: Shape) -> str:
-    most = environment["vcpus_max"]
-    return f"{environment['vcpus_used']:g}" + ("" if most is None else f" of {most}")
+    """In use, of the cap; of environments with instances also how many these are to have."""
+    most, desired = environment["vcpus_max"], environment["vcpus_desired"]
+    told = f"{environment['vcpus_used']:g}" + ("" if most is None else f" of {most}")
+    return f"{told}, desired {desired}" if desired else told
 
 
 def _draw(found: Shape) -> None:

@@ -140,6 +140,7 @@ def _environment(plane: Plane, row: ComputeEnvironment, now: Instant) -> dict[st
         "status": row.status,
         "vcpus_used": usage.cpu_units(row.key) / CPU_UNITS,
         "vcpus_max": row.max_vcpus,
+        "vcpus_desired": row.desired_vcpus,
         "vcpu_seconds": usage.work(row.key, now) / (CPU_UNITS * SECOND),
         "attempts": usage.attempts(row.key),
     }
