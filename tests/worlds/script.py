@@ -31,11 +31,11 @@ from windlass.front import machines
 from windlass.kernel.clock import SECOND, seconds
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
-from windlass.services import ec2, ecs, logs
+from windlass.services import batch, ec2, ecs, logs
 from windlass.sim.traffic import Answers, ask_for_tasks
 from windlass.sim.world import ACCOUNT, REGION, World
 
-SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
+SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE, batch.SERVICE)
 RULE = "----"
 
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import islice
 
 from windlass.kernel.clock import Instant
+from windlass.kernel.rows import Row
 
 JOURNAL_ENTRIES_MAX = 10_000
 """Entries kept; the oldest fall off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Row, frozen=True):
     """One decision. `subject` is an ARN or a unit id, `what` a few fixed words, `why` a sentence."""
 
     number: int
