@@ -40,6 +40,9 @@ def test_machines_come_for_jobs_and_go_with_the_environment(client: Client) -> N
     for job_id in jobs:
         job = build.ended(batch, job_id)
         assert job["status"] == "SUCCEEDED"
+        assert "container-instance/AWSBatch-ce-" in job["container"]["containerInstanceArn"]
+        on = [attempt["container"]["containerInstanceArn"] for attempt in job["attempts"]]
+        assert len(set(on)) == 2 and on[-1] == job["container"]["containerInstanceArn"]
         assert (
             job["attempts"][0]["statusReason"] == f"Host EC2 (instance {machine['InstanceId']}) terminated."
         )

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests import batch_build as build
+from tests.fault.waiting import until
 
 Client = Callable[..., Any]
 
@@ -58,3 +59,49 @@ def test_a_child_that_outlives_the_cancelling_of_its_array_says_how_it_ended(cli
     assert (child["statusReason"], len(child["attempts"])) == ("Essential container in task exited", 1)
     parent = build.ended(batch, array)
     assert (parent["status"], parent["statusReason"]) == ("FAILED", "not needed")
+
+
+def test_tags_are_propagated_from_the_definition_too(client: Client) -> None:
+    """Fifty of both at most: a job with more fails instead of starting."""
+    batch = build.with_a_queue(client)
+    tags = {f"d{number}": "" for number in range(40)}
+    build.a_definition(batch, "true", tags=tags, propagateTags=True)
+    fits = submit(batch, tags={f"j{number}": "" for number in range(10)})
+    more = submit(batch, tags={f"j{number}": "" for number in range(11)})
+    alone = submit(batch, tags={f"j{number}": "" for number in range(11)}, propagateTags=False)
+    assert build.ended(batch, fits)["status"] == "SUCCEEDED"
+    assert build.ended(batch, alone)["status"] == "SUCCEEDED"
+    failed = build.ended(batch, more)
+    assert (failed["status"], failed["attempts"]) == ("FAILED", [])
+    assert "more than 50 tags" in failed["statusReason"]
+
+
+def test_an_environment_with_a_launch_template_that_is_not_there_is_invalid(client: Client) -> None:
+    """Until it is updated to one that is."""
+    batch, ec2 = client("batch"), client("ec2")
+
+    def status() -> tuple[str, str]:
+        [found] = batch.describe_compute_environments(computeEnvironments=["ce"])["computeEnvironments"]
+        return found["status"], found["statusReason"]
+
+    resources = {
+        "type": "EC2",
+        "minvCpus": 0,
+        "maxvCpus": 4,
+        "instanceTypes": ["optimal"],
+        "instanceRole": "ecs",
+        "allocationStrategy": "BEST_FIT_PROGRESSIVE",
+        "launchTemplate": {"launchTemplateName": "none"},
+        **build.network(ec2),
+    }
+    batch.create_compute_environment(
+        computeEnvironmentName="ce", type="MANAGED", computeResources=resources, serviceRole=build.ROLE
+    )
+    until(lambda: status()[0] == "INVALID", "the environment is INVALID")
+    assert "InvalidLaunchTemplateName.NotFoundException" in status()[1]
+    data = {"ImageId": "ami-12345678", "InstanceType": "c5.large"}
+    ec2.create_launch_template(LaunchTemplateName="some", LaunchTemplateData=data)
+    batch.update_compute_environment(
+        computeEnvironment="ce", computeResources={"launchTemplate": {"launchTemplateName": "some"}}
+    )
+    until(lambda: status()[0] == "VALID", "the environment is VALID")

@@ -21,6 +21,7 @@ from windlass.aws.secret_values import SecretValues
 from windlass.aws.target_groups import TargetGroups
 from windlass.fleet import model as fleet_model
 from windlass.fleet.blueprints import Makers
+from windlass.fleet.container_instances import ContainerInstances
 from windlass.fleet.entering import Entering
 from windlass.fleet.groups import Groups
 from windlass.fleet.interfaces import Interfaces
@@ -81,6 +82,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Bus())
     plane.calls.add_part(Alarms())
     plane.calls.add_part(FargateUse())
+    plane.calls.add_part(ContainerInstances())
     plane.calls.add_part(Interfaces())
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(TargetGroups())

@@ -53,6 +53,8 @@ class Effective:
     ephemeral_gib: int = 0
     public_ip: bool = False
     """networkConfiguration.assignPublicIp; of jobs on Fargate."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """Of the ECS task: the definition's with the job's on top, where they are to be propagated."""
 
 
 def effective(definition: JobDefinition, job: Job) -> Effective:
@@ -70,6 +72,7 @@ def effective(definition: JobDefinition, job: Job) -> Effective:
         role_arn=str(task.get("taskRoleArn", "")),
         ephemeral_gib=int(task.get("ephemeralStorage", {}).get("sizeInGiB", 0)),
         public_ip=task.get("networkConfiguration", {}).get("assignPublicIp") == "ENABLED",
+        tags=tuple({**definition.tags, **job.tags}.items()) if job.propagate_tags else (),
     )
 
 

@@ -35,7 +35,7 @@ BEST_FIT = "BEST_FIT"
 """The strategy of those that name none; its environments take no update of what their instances are."""
 UPDATED_IN_PLACE = frozenset({"minvCpus", "maxvCpus", "desiredvCpus", "scalingPolicy"})
 """What may be updated in an environment with BEST_FIT (UG, updating-compute-environments)."""
-NETWORK = ("subnets", "securityGroupIds")
+LOOKED_UP = ("subnets", "securityGroupIds", "launchTemplate")
 EC2_CONFIGURATIONS_MAX = 2
 """BC, ComputeResource, ec2Configuration."""
 
@@ -100,9 +100,9 @@ def cluster_name(name: str, uuid: str) -> str:
     return f"AWSBatch-{name}-{uuid}"
 
 
-def same_network(before: Shape, after: Shape) -> bool:
+def same_at_ec2(before: Shape, after: Shape) -> bool:
     """Whether what is to be looked up at EC2 stayed as it was."""
-    return all(before.get(member) == after.get(member) for member in NETWORK)
+    return all(before.get(member) == after.get(member) for member in LOOKED_UP)
 
 
 def _check_change(row: ComputeEnvironment, given: Shape, after: Shape) -> None:

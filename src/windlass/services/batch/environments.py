@@ -105,6 +105,14 @@ class Environments:
                 vpcs |= {group["VpcId"] for group in found["SecurityGroups"]}
             if len(vpcs) > 1:
                 raise Fault("InvalidParameter", "The subnets and security groups must belong to one VPC")
+        if (template := row.resources.get("launchTemplate")) is not None:
+            named = {
+                name[0].upper() + name[1:]: template[name]
+                for name in ("launchTemplateId", "launchTemplateName")
+                if name in template
+            }
+            versions = [template.get("version") or "$Default"]
+            await self._call(row, "ec2", "DescribeLaunchTemplateVersions", Versions=versions, **named)
         await self._call(row, "ecs", "CreateCluster", clusterName=row.cluster)
 
     async def _take_down(self, row: ComputeEnvironment) -> None:

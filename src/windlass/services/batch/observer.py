@@ -11,13 +11,13 @@ from typing import Literal
 
 from windlass.aws.bus import Bus
 from windlass.fleet import role_credentials
+from windlass.fleet.container_instances import ContainerInstances
 from windlass.fleet.instances import GONE
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import INSTANCES, UNITS, Unit
 from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.faults import Retry as TryAgain
-from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
@@ -52,7 +52,6 @@ class Observer:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
-        self._interfaces = plane.calls.part(Interfaces)
         self._changes = Lines[str]()
         self.loop = Loop("batch.observer", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((UNITS,), self._changed, topic=OWNER)
@@ -75,7 +74,7 @@ class Observer:
         try:
             with store.transact() as tx:
                 progress = Progress(tx, self._bus, now)
-                observed = _Observed(tx, progress, self._plane.journal, self._interfaces)
+                observed = _Observed(tx, progress, self._plane)
                 for unit_id in ids:
                     found = tx[UNITS].get(unit_id)
                     if found is not None:
@@ -94,11 +93,12 @@ class Observer:
 class _Observed:
     """One transaction's units."""
 
-    def __init__(self, tx: Transaction, progress: Progress, journal: Journal, interfaces: Interfaces) -> None:
+    def __init__(self, tx: Transaction, progress: Progress, plane: Plane) -> None:
         self._tx = tx
-        self._interfaces = interfaces
+        self._interfaces = plane.calls.part(Interfaces)
+        self._machines = plane.calls.part(ContainerInstances)
         self._progress = progress
-        self._journal = journal
+        self._journal = plane.journal
         self._ends: dict[str, dict[int, End]] = {}
         """By parent, which children ended an attempt, and how: arrays are written once, at the end."""
 
@@ -119,7 +119,7 @@ class _Observed:
             self._progress.children_ended(self._tx[JOBS].require(job_id), ends)
 
     def _take_job(self, job: Job, unit: Unit) -> None:
-        after = _running(job, job, unit)
+        after = _running(self._hosted(job, unit), job, unit)
         if after is not job:
             job = self._progress.job(after)
         if unit.state not in UNIT_ENDED:
@@ -133,7 +133,7 @@ class _Observed:
             self._progress.end(replace(job, run=run), event, end.status_reason)
 
     def _take_child(self, parent: Job, child: Child, unit: Unit) -> None:
-        after = _running(child, parent, unit)
+        after = _running(self._hosted(child, unit), parent, unit)
         if after is not child:
             child = self._progress.child(parent, after)
         if unit.state not in UNIT_ENDED:
@@ -147,6 +147,13 @@ class _Observed:
             child = moved(child, event, run=run, reason=end.status_reason, deadline=0)
         self._progress.child(parent, child)
         self._ends.setdefault(parent.id, {})[child.index] = how
+
+    def _hosted(self, row: R, unit: Unit) -> R:
+        """The row with the container instance that its unit is on; the same on Fargate."""
+        if not unit.target_id or row.run.instance_arn:
+            return row
+        instance_arn = self._machines.arn(self._tx, unit.target_id)
+        return replace(row, run=replace(row.run, instance_arn=instance_arn)) if instance_arn else row
 
     def _delete(self, unit: Unit) -> None:
         self._tx[UNITS].delete(unit.id)

@@ -22,7 +22,7 @@ from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.services.batch import arrays, lookup, notices, order, time_limits, unit
+from windlass.services.batch import arrays, limits, lookup, notices, order, time_limits, unit
 from windlass.services.batch.effective import effective
 from windlass.services.batch.hosts import hosted
 from windlass.services.batch.launches import Launches
@@ -59,6 +59,8 @@ PERIOD: Duration = MINUTE
 STARTS_PER_PASS = 200
 """Attempts started in one transaction, so that no pass holds up calls for long."""
 NOTHING = Run()
+TOO_MANY_TAGS = f"The job and its definition have more than {limits.TAGS_MAX} tags to propagate"
+"""Such a job moves to FAILED (BC, SubmitJob, propagateTags); the wording is ours."""
 GONE = "The job definition was deregistered and is not kept any more"
 IN_PIECES = "no instance of its compute environment has all the room that it needs"
 """Why a job does not start though there are vCPUs enough: for people, ours."""
@@ -189,8 +191,8 @@ class Scheduler:
         if not machines:
             return 0
         made = _blueprint(tx, self._plane, job, environment, progress.now)
-        if made is None:
-            progress.fail(job, GONE)
+        if isinstance(made, str):
+            progress.fail(job, made)
             return len(machines)
         wires = self._wiring(tx, progress.now).connect(environment, made.public, len(machines))
         places = [Place(machine, wired) for machine, wired in zip(machines, wires, strict=False)]
@@ -276,12 +278,14 @@ def _queues(tx: Transaction) -> dict[Scope, list[str]]:
 
 def _blueprint(
     tx: Transaction, plane: Plane, job: Job, environment: ComputeEnvironment, now: Instant
-) -> Blueprint | None:
-    """What the attempts that start now have in common; None when nobody knows any more what they are."""
+) -> Blueprint | str:
+    """What the attempts that start now have in common; or why the job, as it was submitted, cannot run."""
     definition = lookup.definition(tx, job)
     if definition is None:
-        return None
+        return GONE
     made = effective(definition, job)
+    if len(made.tags) > limits.TAGS_MAX:
+        return TOO_MANY_TAGS
     scope = (job.account, job.region)
     around = surroundings.find(tx, plane.calls, scope, made.containers, made.role_arn, now)
     return unit.blueprint(job, made, environment, around)

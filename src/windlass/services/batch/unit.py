@@ -129,7 +129,7 @@ def blueprint(
             cpu_units=amounts.cpu_units,
             memory_mib=amounts.memory_mib,
             ephemeral_gib=(effective.ephemeral_gib or FARGATE_STORAGE_GIB) if fargate else 0,
-            tags=tuple(job.tags.items()) if job.propagate_tags else (),
+            tags=effective.tags,
         ),
         told=(("AWS_BATCH_CE_NAME", environment.name), ("AWS_BATCH_JQ_NAME", job.queue)),
         cluster=environment.cluster,

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.fargate_use import FargateUse
+from windlass.fleet.container_instances import ContainerInstances
 from windlass.fleet.role_credentials import RoleCredentials
+from windlass.services.ecs import lookup
 from windlass.services.ecs.capacity_scaling import CapacityScaling
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.exec_sessions import ExecSessions
@@ -65,6 +67,7 @@ def start(plane: Plane) -> Sequence[object]:
     _start_capacity(plane, rooms)
     plane.calls.part(RoleCredentials).serve(OWNER, TaskRoles())
     plane.calls.part(FargateUse).counted_by(fargate_tasks)
+    plane.calls.part(ContainerInstances).named_by(lookup.arn_of_machine)
     parts = (TaskProtection(plane), ExecSessions(plane), LaunchRates(plane.quotas))
     seen = (Story(plane.store, plane.journal), Tempo(plane.store, plane.clock))
     return (observer, retention, interruptions, rooms, *parts, *seen)

@@ -79,6 +79,12 @@ def instance(reads: Reads, within: Cluster, reference: str) -> ContainerInstance
     return found if found is not None and found.cluster_key == (*scope, within.name) else None
 
 
+def arn_of_machine(reads: Reads, machine_id: str) -> str:
+    """The ARN of the machine's container instance, of several the newest; "" when it never was one."""
+    rows = reads[INSTANCES].by("machine", machine_id)
+    return max(rows, key=lambda row: (row.registered_at, row.id)).arn if rows else ""
+
+
 def service(reads: Reads, within: Cluster, reference: str) -> Service | None:
     """The service of that name or ARN in that cluster, a deleted one included."""
     scope = (within.account, within.region)

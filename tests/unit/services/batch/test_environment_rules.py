@@ -93,9 +93,9 @@ def test_an_update_changes_what_it_names() -> None:
     before = row(FARGATE)
     after = environment_rules.updated(before, {"computeResources": {"maxvCpus": 9}})
     assert after == {**FARGATE, "maxvCpus": 9}
-    assert environment_rules.same_network(before.resources, after)
+    assert environment_rules.same_at_ec2(before.resources, after)
     moved = environment_rules.updated(before, {"computeResources": {"subnets": ["subnet-2"]}})
-    assert not environment_rules.same_network(before.resources, moved)
+    assert not environment_rules.same_at_ec2(before.resources, moved)
     strategy = {"computeResources": {"instanceTypes": ["c5"], "updateToLatestImageVersion": True}}
     assert environment_rules.updated(row(SPOT), strategy) == {**SPOT, "instanceTypes": ["c5"]}
 

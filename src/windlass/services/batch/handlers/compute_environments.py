@@ -61,7 +61,7 @@ async def update_compute_environment(call: Call, params: Params) -> Result:
                 desired_vcpus=_desired(row, resources),
                 status="UPDATING",
                 changed_at=call.now,
-                checked=known and environment_rules.same_network(row.resources, resources),
+                checked=known and environment_rules.same_at_ec2(row.resources, resources),
             )
         )
     await call.part(Environments).settle(row)
