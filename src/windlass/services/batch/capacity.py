@@ -96,7 +96,8 @@ class Capacity:
             self.loop.wake("machine")
 
     def _on_unit(self, change: Change) -> None:
-        if change.new is None and change.old.target_id:
+        """A machine on which nothing runs any more may go, sometime."""
+        if change.new is None and change.old.target_id and self._hosts.is_idle(change.old.target_id):
             self.loop.wake("ended")
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:

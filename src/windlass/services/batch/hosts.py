@@ -64,6 +64,10 @@ class Hosts:
             if machine.phase not in GONE
         ]
 
+    def is_idle(self, machine_id: str) -> bool:
+        """Whether none of Batch's units is on that machine."""
+        return machine_id not in self._taken
+
     def left(self, environment: ComputeEnvironment) -> list[Instance]:
         """All that are not terminated yet."""
         return [machine for machine in self._machines(environment) if machine.phase != "terminated"]
@@ -123,14 +127,20 @@ def size_of(machine: Instance) -> Size:
     return Size(machine.cpu_units, machine.memory_mib, machine.gpus)
 
 
-def take(hosts: list[Host], need: Size) -> Instance | None:
-    """The machine for one attempt, of those on which it fits the fullest; what it needs is free no more."""
+def take(hosts: list[Host], need: Size, count: int) -> list[Instance]:
+    """Machines for so many attempts, or for as many as fit; what they need is free no more.
+
+    The fullest on which one fits is filled first, so that others stay whole, or idle.
+    """
     able = [host for host in hosts if fits(host.free, need)]
-    if not able:
-        return None
-    chosen = min(able, key=lambda host: (host.free.cpu_units, host.machine.id))
-    chosen.free = less(chosen.free, need)
-    return chosen.machine
+    taken: list[Instance] = []
+    for host in sorted(able, key=lambda host: (host.free.cpu_units, host.machine.id)):
+        here = min(count - len(taken), fits(host.free, need))
+        if not here:
+            break
+        host.free = less(host.free, need, here)
+        taken += [host.machine] * here
+    return taken
 
 
 def hosted(unit: Unit, machine: Instance) -> Unit:

@@ -57,10 +57,7 @@ class Rooms:
         if free is None:
             return [None] * count
         need = MachineSize(job.cpu_units, job.memory_mib, job.gpus)
-        taken: list[Instance | None] = []
-        while len(taken) < count and (machine := hosts.take(free, need)) is not None:
-            taken.append(machine)
-        return taken
+        return hosts.take(free, need, count)
 
     def _room(self, row: ComputeEnvironment) -> Room:
         closed = "" if row.state == "ENABLED" and row.status in OPEN else _why(row)
