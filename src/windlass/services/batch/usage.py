@@ -6,6 +6,7 @@ The vCPUs in use are what an environment's cap counts; what a share used is the 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from windlass.kernel.clock import Clock, Duration, Instant
@@ -25,6 +26,18 @@ class _Taken(NamedTuple):
     cpu_units: int
 
 
+@dataclass(slots=True)
+class _InUse:
+    """What attempts take up of one environment now, and have since the plane began."""
+
+    since: Instant
+    """When that last changed."""
+    cpu_units: int = 0
+    attempts: int = 0
+    work: int = 0
+    """CPU units times nanoseconds, up to `since`."""
+
+
 _NOWHERE: Key = ("", "", "")
 
 
@@ -35,10 +48,8 @@ class Usage:
         self.ledger = Ledger()
         self._store = store
         self._clock = clock
-        self._cpu_units: dict[Key, int] = {}
-        self._attempts: dict[Key, int] = {}
-        self._work: dict[Key, tuple[int, Instant]] = {}
-        """Up to which instant an environment was in use for how many CPU units times nanoseconds."""
+        self._in_use: dict[Key, _InUse] = {}
+        """By environment."""
         self._counted: dict[Hashable, _Taken] = {}
         self._last: tuple[Job | None, str, _Taken] = (None, "", _Taken(_NOWHERE, _NOWHERE, "", 0))
         for job in store[JOBS].all():
@@ -55,19 +66,21 @@ class Usage:
 
     def cpu_units(self, environment: Key) -> int:
         """CPU units (1,024 a vCPU) that STARTING and RUNNING attempts take up there."""
-        return self._cpu_units.get(environment, 0)
+        use = self._in_use.get(environment)
+        return 0 if use is None else use.cpu_units
 
     def work(self, environment: Key, now: Instant) -> int:
         """CPU units times nanoseconds that were in use there since the plane began.
 
         What was in use between two instants, on the average, is the difference by the time.
         """
-        done, since = self._work.get(environment, (0, now))
-        return done + self.cpu_units(environment) * (now - since)
+        use = self._in_use.get(environment)
+        return 0 if use is None else use.work + use.cpu_units * (now - use.since)
 
     def attempts(self, environment: Key) -> int:
         """How many attempts are STARTING or RUNNING there."""
-        return self._attempts.get(environment, 0)
+        use = self._in_use.get(environment)
+        return 0 if use is None else use.attempts
 
     def shares(self, queue: JobQueue, now: Instant) -> Shares | None:
         """How a fair-share queue stands; None for one that is first in, first out."""
@@ -118,14 +131,16 @@ class Usage:
         return taken
 
     def _add(self, taken: _Taken, attempts: int) -> None:
-        environment, now = taken.environment, self._clock.now()
-        self._work[environment] = (self.work(environment, now), now)
-        self._cpu_units[environment] = self.cpu_units(environment) + attempts * taken.cpu_units
-        self._attempts[environment] = self.attempts(environment) + attempts
-        if not self._attempts[environment]:
-            del self._attempts[environment], self._cpu_units[environment]
+        now, cpu_units = self._clock.now(), attempts * taken.cpu_units
+        use = self._in_use.get(taken.environment)
+        if use is None:
+            use = self._in_use[taken.environment] = _InUse(now)
+        use.work += use.cpu_units * (now - use.since)
+        use.since = now
+        use.cpu_units += cpu_units
+        use.attempts += attempts
         lasts = self._lasts(taken.queue) if taken.share else 0  # without shares nobody asks what was used
-        self.ledger.runs(taken.queue, taken.share, attempts * taken.cpu_units, lasts, now)
+        self.ledger.runs(taken.queue, taken.share, cpu_units, lasts, now)
 
     def _hold(self, old: Job | None, new: Job | None) -> None:
         """Jobs of a share that have not ended, and those of them that wait for a place."""
