@@ -324,7 +324,8 @@ class FunctionEnvironment:
         init = 0 if self._state == "broken" else self._init
         turn = Turn(invoke, began, began + timeout, init, self._restore)
         self._failure = self._answer = None
-        if self._freezer.wake() and self._runtime.is_doomed():
+        self._freezer.wake()
+        if self._state == "ready" and self._runtime.is_dead():
             self._fail(Exited(128 + 9))
         timer = self._after(timeout, self._fail, TimedOut())
         if self._state == "ready":

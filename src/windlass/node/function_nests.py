@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.spawn import Spawn
+from windlass.node import proc
 from windlass.node.function_forks import ForkServer, NoServer, ServerGone, Setup
 from windlass.node.function_groups import FunctionGroups, Group
 from windlass.node.function_launcher import Interpreter
@@ -80,10 +81,7 @@ class Nest:
 
     def lives(self) -> bool:
         """Whether it has not ended meanwhile."""
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-        except ChildProcessError:
-            return False
+        return not proc.has_ended(self.pid)
 
     def tell(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         """Say what to be; see function_zygote.Request. Descriptors are copied. Raises OSError."""

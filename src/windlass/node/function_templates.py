@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from windlass.kernel.clock import SECOND, Duration
+from windlass.node import proc
 from windlass.node.function_nests import REFILL_AFTER, Nest, Nests, Place
 from windlass.node.function_wire import READY
 
@@ -162,13 +163,6 @@ async def _heard(own: socket.socket, place: Place) -> int:
     for level, kind, payload in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             pid, user, _ = _CREDENTIALS.unpack(payload)
-            if user == (place.user if place.user >= 0 else os.geteuid()) and _is_child(pid):
+            if user == (place.user if place.user >= 0 else os.geteuid()) and not proc.has_ended(pid):
                 return int(pid)
     raise OSError("the snapshot was restored by a process that it did not make")
-
-
-def _is_child(pid: int) -> bool:
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False

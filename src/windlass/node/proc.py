@@ -62,13 +62,25 @@ def stat(pid: int) -> Stat | None:
     )
 
 
-def is_killed(pid: int) -> bool:
-    """Whether a SIGKILL waits for the process to run (proc(5), status: SigPnd, ShdPnd)."""
-    for line in _read(f"/proc/{pid}/status").splitlines():
+def is_dying(pid: int) -> bool:
+    """Whether the process has given up its memory, or a SIGKILL waits for it (proc(5), status: VmRSS, SigPnd,
+
+    ShdPnd). False where /proc says nothing.
+    """
+    text = _read(f"/proc/{pid}/status")
+    for line in text.splitlines():
         name, _, mask = line.partition(b":")
         if name in (b"SigPnd", b"ShdPnd") and int(mask, 16) & 1 << signal.SIGKILL - 1:
             return True
-    return False
+    return bool(text) and b"\nVmRSS:" not in text
+
+
+def has_ended(child: int) -> bool:
+    """Whether that child of ours has ended, or is none of ours; it stays for whoever reaps it."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def host_ticks() -> int:

@@ -90,9 +90,9 @@ class SandboxProcess:
             kill_group(pid)
         self._output.detach()
 
-    def is_doomed(self) -> bool:
-        """Whether it was killed while nothing in its sandbox ran, and will die now."""
-        return bool(self.pid) and proc.is_killed(self.pid)
+    def is_dead(self) -> bool:
+        """Whether there is none, or it ends now, even if nobody was told of it yet, or nothing could run."""
+        return not self.pid or proc.is_dying(self.pid)
 
     def heard_all(self) -> None:
         """The last connection is closed: of a dead process, all that it said has been heard."""
