@@ -146,3 +146,117 @@ def test_old_sdks_send_query(plane: PlaneProcess, account: str, cloudwatch: Any)
     assert row == {"Namespace": "App", "MetricName": "old", "Dimensions": [{"Name": "a", "Value": "b"}]}
     status, body = send(put)
     assert (status, b"<Code>MissingParameter</Code>" in body) == (400, True), body
+
+
+def test_metric_data_with_math_in_pages(cloudwatch: Any) -> None:
+    data = [
+        {"MetricName": name, "Value": value * ago, "Timestamp": minute(ago)}
+        for name, value in (("Errors", 1.0), ("Requests", 10.0))
+        for ago in (1, 2, 3)
+    ]
+    cloudwatch.put_metric_data(Namespace="App", MetricData=data)
+    asked: list[dict[str, Any]] = [
+        {
+            "Id": name.lower(),
+            "MetricStat": {
+                "Metric": {"Namespace": "App", "MetricName": name},
+                "Period": 60,
+                "Stat": "Sum",
+            },
+            "ReturnData": name == "Errors",
+        }
+        for name in ("Errors", "Requests")
+    ]
+    asked.append({"Id": "rate", "Expression": "100 * errors / requests", "Label": "percent"})
+    times = {"StartTime": minute(9), "EndTime": minute(0)}
+    answer = cloudwatch.get_metric_data(MetricDataQueries=asked, ScanBy="TimestampAscending", **times)
+    errors, rate = answer["MetricDataResults"]
+    assert (errors["Label"], errors["Values"], errors["StatusCode"]) == (
+        "Errors",
+        [3.0, 2.0, 1.0],
+        "Complete",
+    )
+    assert rate["Timestamps"] == [minute(3), minute(2), minute(1)]
+    assert (rate["Label"], rate["Values"]) == ("percent", [10.0, 10.0, 10.0])
+    found: dict[str, list[float]] = {}
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=asked, MaxDatapoints=4, **times
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            found.setdefault(result["Id"], []).extend(result["Values"])
+    assert found == {"errors": [1.0, 2.0, 3.0], "rate": [10.0, 10.0, 10.0]}
+    asked[-1]["Expression"] = "ANOMALY_DETECTION_BAND(errors)"
+    assert refusal(cloudwatch.get_metric_data, MetricDataQueries=asked, **times) == "ValidationError"
+
+
+ALARM = {
+    "AlarmName": "hot",
+    "Namespace": "App",
+    "MetricName": "Load",
+    "Statistic": "Average",
+    "Period": 60,
+    "EvaluationPeriods": 2,
+    "Threshold": 10.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+
+
+def test_the_life_of_an_alarm(cloudwatch: Any) -> None:
+    """Put, described, set, switched off and on, changed, deleted; its history outlives it."""
+    action = "arn:aws:sns:us-east-1:123456789012:pager"
+    cloudwatch.put_metric_alarm(**ALARM, Dimensions=WEB, AlarmActions=[action], Tags=[])
+    cloudwatch.get_waiter("alarm_exists").wait(AlarmNames=["hot"])
+    [alarm] = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert {name: alarm[name] for name in ALARM} == ALARM and alarm["Dimensions"] == WEB
+    assert (alarm["StateValue"], alarm["ActionsEnabled"]) == ("INSUFFICIENT_DATA", True)
+    assert alarm["AlarmArn"].endswith(":alarm:hot")
+    cloudwatch.set_alarm_state(AlarmName="hot", StateValue="ALARM", StateReason="try", StateReasonData="{}")
+    cloudwatch.disable_alarm_actions(AlarmNames=["hot", "none"])
+    [alarm] = cloudwatch.describe_alarms(StateValue="ALARM", ActionPrefix="arn:aws:sns")["MetricAlarms"]
+    assert (alarm["StateReason"], alarm["ActionsEnabled"]) == ("try", False)
+    cloudwatch.enable_alarm_actions(AlarmNames=["hot"])
+    cloudwatch.put_metric_alarm(**(ALARM | {"Threshold": 20.0}))
+    [alarm] = cloudwatch.describe_alarms_for_metric(Namespace="App", MetricName="Load")["MetricAlarms"]
+    assert alarm["Threshold"] == 20.0 and alarm["AlarmActions"] == []
+    assert refusal(cloudwatch.delete_alarms, AlarmNames=["hot", "none"]) == "ResourceNotFound"
+    cloudwatch.delete_alarms(AlarmNames=["hot"])
+    assert cloudwatch.describe_alarms(AlarmNames=["hot"])["MetricAlarms"] == []
+    pages = cloudwatch.get_paginator("describe_alarm_history").paginate(
+        AlarmName="hot", ScanBy="TimestampAscending", PaginationConfig={"PageSize": 2}
+    )
+    items = [item for page in pages for item in page["AlarmHistoryItems"]]
+    kinds = [item["HistoryItemType"] for item in items if "INSUFFICIENT_DATA" not in item["HistorySummary"]]
+    assert kinds.count("ConfigurationUpdate") == 5 and kinds.count("Action") == 1
+    assert items[0]["HistorySummary"] == 'Alarm "hot" created'
+    assert items[-1]["HistorySummary"] == 'Alarm "hot" deleted'
+    assert any("Windlass takes no actions" in item["HistoryData"] for item in items)
+
+
+def test_alarms_come_in_pages_by_prefix(cloudwatch: Any) -> None:
+    for name in ("b2", "a1", "b1", "b3", "c"):
+        cloudwatch.put_metric_alarm(**(ALARM | {"AlarmName": name}))
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix="b", PaginationConfig={"PageSize": 2}
+    )
+    found = [[alarm["AlarmName"] for alarm in page["MetricAlarms"]] for page in pages]
+    assert found == [["b1", "b2"], ["b3"]]
+    assert cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"DatapointsToAlarm": 3}, "ValidationError"),
+        ({"Period": 45}, "InvalidParameterValue"),
+        ({"Period": 5}, "ValidationError"),
+        ({"EvaluationPeriods": 1_441}, "ValidationError"),
+        ({"TreatMissingData": "perhaps"}, "ValidationError"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ValidationError"),
+        ({"ExtendedStatistic": "p90"}, "InvalidParameterCombination"),
+        ({"Metrics": [{"Id": "e", "Expression": "1"}]}, "InvalidParameterCombination"),
+    ],
+)
+def test_alarms_that_are_refused(cloudwatch: Any, changes: dict[str, Any], code: str) -> None:
+    assert refusal(cloudwatch.put_metric_alarm, **(ALARM | changes)) == code
+    assert refusal(cloudwatch.put_composite_alarm, AlarmName="c", AlarmRule="TRUE") == "NotImplemented"

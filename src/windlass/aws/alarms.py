@@ -1,6 +1,6 @@
-"""Which alarms are in ALARM: where services that act on alarms and whoever keeps them meet.
+"""Which alarms are in ALARM: where services that act on alarms meet CloudWatch, which keeps them.
 
-Nobody keeps alarms yet: CloudWatch will. Until then none is ever in ALARM.
+ECS deployments ask here; whoever scales by alarms will.
 """
 
 from __future__ import annotations

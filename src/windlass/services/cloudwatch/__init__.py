@@ -1,7 +1,8 @@
-"""CloudWatch: metrics that callers put, and those that services of this plane publish.
+"""CloudWatch: metrics that callers put, those that services of this plane publish, and alarms on them.
 
-What this decides: what a datum may say, how long points are kept, what they come to in a period. It must not
-know who publishes or what follows from a metric. Known gaps: see docs/aws/cloudwatch.md.
+What this decides: what a datum may say, what points come to in a period, in which state an alarm is. It must
+not know who publishes, nor who acts on an alarm (they read aws/alarms.py or hear aws/bus.py).
+Known gaps: see docs/aws/cloudwatch.md.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.metrics import Metrics
-from windlass.services.cloudwatch.handlers import metrics
+from windlass.services.cloudwatch.evaluator import Evaluator
+from windlass.services.cloudwatch.handlers import alarms, history, metric_data, metrics
 from windlass.services.cloudwatch.keeping import Keeping
 from windlass.services.cloudwatch.model import TABLES
 from windlass.services.plane import Plane, Service
@@ -17,21 +19,42 @@ from windlass.services.plane import Plane, Service
 
 def _start(plane: Plane) -> Sequence[object]:
     keeping = Keeping(plane.store, plane.clock, plane.journal, plane.calls.part(Metrics))
+    evaluator = Evaluator(plane)
     plane.spawn.start(keeping.loop.name, keeping.loop.run())
-    return (keeping,)
+    plane.spawn.start(evaluator.loop.name, evaluator.loop.run())
+    return (keeping, evaluator)
 
 
 SERVICE = Service(
     name="cloudwatch",
     handlers={
+        "DeleteAlarms": alarms.delete_alarms,
+        "DescribeAlarmHistory": history.describe_alarm_history,
+        "DescribeAlarms": alarms.describe_alarms,
+        "DescribeAlarmsForMetric": alarms.describe_alarms_for_metric,
+        "DisableAlarmActions": alarms.disable_alarm_actions,
+        "EnableAlarmActions": alarms.enable_alarm_actions,
+        "GetMetricData": metric_data.get_metric_data,
         "GetMetricStatistics": metrics.get_metric_statistics,
         "ListMetrics": metrics.list_metrics,
+        "PutMetricAlarm": alarms.put_metric_alarm,
         "PutMetricData": metrics.put_metric_data,
+        "SetAlarmState": alarms.set_alarm_state,
     },
     tables=TABLES,
     start=_start,
     partial={
+        "GetMetricData": (
+            "metric math: operators and ABS, AVG, CEIL, DIFF, FILL, FLOOR, IF, MAX, METRICS, MIN, PERIOD, "
+            "RATE, SUM; other functions, SEARCH, Metrics Insights and results of several series are refused; "
+            "LabelOptions and AccountId change nothing"
+        ),
         "GetMetricStatistics": "of extended statistics only percentiles; the others are refused",
+        "PutMetricAlarm": (
+            "actions are not taken (SNS, Lambda, EC2, Auto Scaling): the history tells of each as failed; "
+            "states are seen by EventBridge rules and ECS deployments; EvaluateLowSampleCountPercentile "
+            "changes nothing; anomaly detection and PromQL are refused"
+        ),
         "PutMetricData": "entities of EntityMetricData are not kept, their metrics are",
     },
     invalid="ValidationError",

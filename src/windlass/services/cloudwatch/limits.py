@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windlass.kernel.clock import HOUR, Duration
+from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration
 
 AGE_MAX_S = 14 * 86_400  # seconds; CloudWatch API reference, PutMetricData
 AHEAD_MAX_S = 2 * 3_600  # seconds; CloudWatch API reference, PutMetricData
@@ -14,6 +14,9 @@ SHORT_PERIODS_S = (1, 5, 10, 20, 30)  # seconds, others are multiples of 60; Get
 PERIOD_MAX_S = 86_400  # seconds; CloudWatch User Guide, "Periods"
 DATAPOINTS_MAX = 1_440  # points of one GetMetricStatistics; CloudWatch API reference
 
+QUERIES_MAX = 500  # queries of one GetMetricData; CloudWatch API reference
+DATA_POINTS_MAX = 100_800  # points of one GetMetricData; CloudWatch API reference
+
 LISTED_MAX = 500  # metrics of one ListMetrics; CloudWatch API reference
 LISTED_LOOKED_MAX = 10_000  # series looked at for one page; ours
 ACTIVE_S = 3 * 3_600  # seconds; CloudWatch API reference, ListMetrics, RecentlyActive PT3H
@@ -22,3 +25,16 @@ LISTED_AGE_S = 14 * 86_400  # seconds without points until it is listed no more;
 FOLDED_AT = 64  # rows of points that are joined to one; ours
 ROWS_BYTES_MAX = 8 * 1024 * 1024  # bytes of rows of points of all accounts, compressed; ours
 KEEPING_PERIOD: Duration = HOUR  # how often old points are looked for; ours
+
+ALARM_PERIODS_S = (10, 20, 30)  # seconds, others are multiples of 60; PutMetricAlarm, Period
+ALARM_SPAN_S = 86_400  # seconds of all evaluation periods; PutMetricAlarm, EvaluationPeriods
+ALARM_SPAN_LONG_S = 7 * 86_400  # the same of periods of an hour and more
+ALARMS_MAX = 5_000  # alarms of an account and Region; CloudWatch service quotas
+TAGS_MAX = 50  # tags of an alarm; CloudWatch API reference, PutMetricAlarm
+PAGE_MAX = 100  # alarms or history items of one page; CloudWatch API reference, DescribeAlarms
+HISTORY_MAX = 100  # history items kept of an alarm; ours (AWS: those of 30 days)
+HISTORY_ALL_MAX = 5_000  # history items kept of an account and Region; ours
+REASON_MAX = 1_023  # characters; CloudWatch API reference, StateReason
+EVALUATED_EVERY: Duration = MINUTE  # alarms with periods of a minute and more; User Guide, "Alarm evaluation"
+EVALUATED_FAST: Duration = 10 * SECOND  # those with shorter ones; User Guide, "High-resolution alarms"
+EVALUATED_AFTER: Duration = 2 * SECOND  # after a period's end, so that its points are there; ours

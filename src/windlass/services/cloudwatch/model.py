@@ -1,15 +1,18 @@
-"""CloudWatch as rows: what PutMetricData acknowledged.
+"""CloudWatch as rows: what PutMetricData acknowledged, alarms, and what became of them.
 
 Points are read from memory (aws/metrics.py) and never from here: these rows are what they are made of again
-after a restart. Writers: handlers/metrics.py adds rows, keeping.py joins many to one and deletes.
+after a restart: keeping.py adds them, joins many to one and deletes. Handlers write alarms; their state is
+written by changing.py only, for SetAlarmState and for evaluator.py, with an item of their history.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
+from windlass.services.cloudwatch.evaluate import Missing, State
 
 Scope: TypeAlias = tuple[str, str]
 """(account, region)."""
@@ -43,4 +46,105 @@ POINT_ROWS: Table[PointRow] = Table(
         "age": Index(of=lambda row: True, order=lambda row: row.newest),
     },
 )
-TABLES = (POINT_ROWS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A metric alarm; columns are what PutMetricAlarm said, None where it said nothing."""
+
+    account: str
+    region: str
+    name: str
+    configured_at: Instant
+    state_at: Instant
+    transitioned_at: Instant
+    comparison: str
+    threshold: float
+    evaluation_periods: int
+    state: State = "INSUFFICIENT_DATA"
+    reason: str = "Unchecked: Initial alarm creation"
+    reason_data: str | None = None
+    description: str | None = None
+    actions_enabled: bool = True
+    ok_actions: tuple[str, ...] = ()
+    alarm_actions: tuple[str, ...] = ()
+    insufficient_actions: tuple[str, ...] = ()
+    namespace: str | None = None
+    metric: str | None = None
+    dimensions: tuple[tuple[str, str], ...] = ()
+    """Sorted by name."""
+    statistic: str | None = None
+    extended_statistic: str | None = None
+    period: int | None = None
+    """Seconds."""
+    unit: str | None = None
+    metrics: str | None = None
+    """The list of metric data queries as JSON, of an alarm on metric math."""
+    datapoints_to_alarm: int | None = None
+    missing: Missing | None = None
+    low_samples: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.account, self.region, self.name)
+
+    @property
+    def scope(self) -> Scope:
+        return (self.account, self.region)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{self.name}"
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What is to be done in its state."""
+        match self.state:
+            case "OK":
+                return self.ok_actions
+            case "ALARM":
+                return self.alarm_actions
+            case "INSUFFICIENT_DATA":
+                return self.insufficient_actions
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """Something that became of an alarm; the newest of each are kept, also of those that are gone."""
+
+    account: str
+    region: str
+    number: int
+    """Counts up in an account and Region."""
+    alarm: str
+    at: Instant
+    kind: str
+    """HistoryItemType."""
+    summary: str
+    data: str
+
+
+ALARMS: Table[Alarm] = Table(
+    name="cloudwatch.alarm",
+    row=Alarm,
+    key=lambda alarm: alarm.key,
+    indexes={
+        "scope": Index(of=lambda alarm: alarm.scope, order=lambda alarm: alarm.name),
+        "metric": Index(
+            of=lambda alarm: (*alarm.scope, alarm.namespace, alarm.metric) if alarm.metric else None
+        ),
+    },
+)
+HISTORY: Table[HistoryItem] = Table(
+    name="cloudwatch.history",
+    row=HistoryItem,
+    key=lambda item: (item.account, item.region, item.number),
+    indexes={
+        "scope": Index(of=lambda item: (item.account, item.region), order=lambda item: item.number),
+        "alarm": Index(
+            of=lambda item: (item.account, item.region, item.alarm), order=lambda item: item.number
+        ),
+    },
+)
+TABLES = (POINT_ROWS, ALARMS, HISTORY)

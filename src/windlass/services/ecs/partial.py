@@ -52,7 +52,7 @@ PARTIAL: Mapping[str, str] = {
         "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
         "MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, serviceConnectConfiguration, "
         "vpcLatticeConfigurations, Classic Load Balancers and, as long as there are no load balancers, every "
-        "target group; bakeTimeInMinutes is stored and not acted on; nobody raises alarms; hooks "
+        "target group; bakeTimeInMinutes is stored and not acted on; hooks "
         "of stages that shift requests are not called"
     ),
     "CreateTaskSet": (
