@@ -32,6 +32,10 @@ def test_a_job_for_ec2_is_refused_by_a_queue_on_fargate_and_the_other_way_round(
         submit(batch, jobDefinition="ec2")
     with pytest.raises(ClientError, match=r"\[FARGATE\] cannot be used in job queue machines"):
         submit(batch, jobDefinition="fargate", jobQueue="machines")
+    with pytest.raises(ClientError, match="do not fit a job queue of the type ECS_FARGATE"):
+        batch.update_job_queue(
+            jobQueue="q", computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "own"}]
+        )
     submit(batch, jobDefinition="ec2", jobQueue="machines")
     submit(batch, jobDefinition="fargate")
 

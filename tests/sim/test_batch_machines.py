@@ -80,3 +80,20 @@ def test_a_small_machine_makes_room_for_a_large_one() -> None:
         assert await status(world, small) == "SUCCEEDED"
 
     World(SERVICES, load_profile("local"), 1, check_every=MINUTE).run(story)
+
+
+def test_a_job_says_that_no_machine_can_be_had() -> None:
+    """Without an agent no instance can be launched: CAPACITY, until there is one."""
+
+    async def story(world: World) -> None:
+        await a_queue(world, most=4)
+        job_id = await submit(world, 1)
+        await world.pass_time(SECOND)
+        [job] = (await world.call("batch", "DescribeJobs", jobs=[job_id]))["jobs"]
+        assert job["statusReason"].startswith("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - ")
+        assert job["statusReason"].endswith("for instance type [c5.large]")
+        world.add_node("n1", course=lambda spec: Course(run=SECOND))
+        await world.pass_time(5 * MINUTE)
+        assert await status(world, job_id) == "SUCCEEDED"
+
+    World(SERVICES, load_profile("local"), 1, check_every=MINUTE).run(story)

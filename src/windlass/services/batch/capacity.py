@@ -2,7 +2,7 @@
 
 Reads what waits and what there is, has machine_plan.py decide, and writes: machines are EC2's
 (fleet/blueprints.py), they boot as the profile says and register themselves in the environment's cluster. It
-alone writes `ComputeEnvironment.desired_vcpus`. A machine that ends takes its jobs with it.
+alone writes `desired_vcpus` and `short_of` of environments. A machine that ends takes its jobs with it.
 Known gap: they are in no Auto Scaling group of the account; AWS shows one per environment.
 """
 
@@ -134,15 +134,18 @@ class Capacity:
             one.idle_since + idle_for for one in held if one.idle_since is not None and one.id not in gone
         ]
         launched: list[Instance] = []
+        short_of = ""
         try:
             launched = [self._launch(tx, row, name, now) for name in made.types]
         except Fault as fault:  # what one machine lacks, they all lack: nothing was written
             self._plane.journal.note("batch", row.arn, "launch failed", fault.message)
             again.append(now + RETRY_AFTER)
+            short_of = made.types[0]
         kept = sum(one.size.cpu_units for one in held if one.id not in gone)
         desired = (kept + sum(one.cpu_units for one in launched)) // CPU_UNITS
+        if (desired, short_of) != (row.desired_vcpus, row.short_of):
+            tx[ENVIRONMENTS].put(replace(row, desired_vcpus=desired, short_of=short_of))
         if desired != row.desired_vcpus:
-            tx[ENVIRONMENTS].put(replace(row, desired_vcpus=desired))
             self._plane.journal.note("batch", row.arn, "scaled", f"{row.desired_vcpus} → {desired} vCPUs")
         return [at for at in again if at > now]
 

@@ -43,10 +43,15 @@ def environment(row: ComputeEnvironment) -> Result:
     return shown
 
 
-def queue(row: JobQueue, reads: Reads) -> Result:
-    """JobQueueDetail."""
+def queue_type(row: JobQueue, reads: Reads) -> str:
+    """What its environments are: ECS_FARGATE, or ECS for those with instances."""
     held = [reads[ENVIRONMENTS].get((row.account, row.region, name)) for name in row.environments]
     kinds = [environment.kind for environment in held if environment is not None]
+    return "ECS_FARGATE" if kinds and kinds[0] in FARGATE_KINDS else "ECS"
+
+
+def queue(row: JobQueue, reads: Reads) -> Result:
+    """JobQueueDetail."""
     shown: Result = {
         "jobQueueName": row.name,
         "jobQueueArn": row.arn,
@@ -58,7 +63,7 @@ def queue(row: JobQueue, reads: Reads) -> Result:
             {"order": order, "computeEnvironment": _environment_arn(row, name)}
             for order, name in zip(row.orders, row.environments, strict=True)
         ],
-        "jobQueueType": "ECS_FARGATE" if kinds and kinds[0] in FARGATE_KINDS else "ECS",
+        "jobQueueType": queue_type(row, reads),
         "tags": dict(row.tags),
         "jobStateTimeLimitActions": [dict(action) for action in row.time_limits],
     }

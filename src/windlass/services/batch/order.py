@@ -210,7 +210,7 @@ class _Draft:
 
     def _fit(self, queue: Queue, head: Head, room: Room) -> int | None:
         """How many attempts of the head fit in there; None: any number."""
-        if not room.open or room.short or not reasons.can_ever(head.size, room):
+        if not room.open or not reasons.can_ever(head.size, room):
             return 0
         free = self.free[room.environment]
         return None if free is None else max(0, free - _kept(queue, head, room)) // head.cpu_units

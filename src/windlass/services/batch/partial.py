@@ -19,6 +19,9 @@ PARTIAL: Mapping[str, str] = {
     "CreateSchedulingPolicy": "quotaSharePolicy is refused",
     "UpdateSchedulingPolicy": "quotaSharePolicy is refused",
     "GetJobQueueSnapshot": "earliestTimeAtPosition is when the job became RUNNABLE; no quota shares",
+    "ListJobs": "multiNodeJobId lists nothing: there are no multi-node jobs",
+    "SubmitJob": "refused: jobs of multi-node definitions, eksPropertiesOverride, "
+    "consumableResourcePropertiesOverride; attempts are units of their own, which ECS does not list",
     "RegisterJobDefinition": "refused: eksProperties, consumable resources, S3 Files, secretOptions, log "
     "drivers other than awslogs and json-file; nodeProperties are stored, SubmitJob refuses multi-node jobs; "
     "images, volumes, linuxParameters and the like as far as the runner can, see ecs RegisterTaskDefinition; "

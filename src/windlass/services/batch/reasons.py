@@ -55,7 +55,7 @@ class Room:
     note: str = ""
     """What else is to be said of what is free, "" for nothing: that machines boot."""
     short: str = ""
-    """The instance type that cannot be had now, though the cap leaves room: until it can, nothing starts."""
+    """The instance type that cannot be had now, though the cap leaves room; what is free can be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Who writes what: handlers insert rows and write what callers set, and begin each change with the status
 CREATING, UPDATING or DELETING; environments.py (a loop) alone ends it: VALID, INVALID or gone.
-`ComputeEnvironment.desired_vcpus` is written by capacity.py for EC2 and SPOT.
+`ComputeEnvironment.desired_vcpus` and `short_of` are written by capacity.py for EC2 and SPOT.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class ComputeEnvironment:
     changed_at: Instant = 0
     """When the change began that its status tells of: CREATING, UPDATING or DELETING."""
     checked: bool = False
-    """Whether its subnets and security groups were found when it last became VALID, and are the same."""
+    """Whether what it names at EC2 was found when it last became VALID, and is the same."""
+    short_of: str = ""
+    """The instance type that it could not have when it last asked for one; "" when it could."""
 
     @property
     def key(self) -> Key:

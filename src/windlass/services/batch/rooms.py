@@ -71,7 +71,7 @@ class Rooms:
         free = max(0, min(free, cap - self._usage.cpu_units(row.key)))
         boots = len(self._hosts.held(row)) - len(self._free[row.name])
         note = f"{boots} machine{'s' if boots > 1 else ''} starting" if boots else ""
-        return Room(row.name, free, cap, not closed, closed, self._largest(row), note)
+        return Room(row.name, free, cap, not closed, closed, self._largest(row), note, row.short_of)
 
     def _largest(self, row: ComputeEnvironment) -> Size:
         """More than no machine of the environment will ever have."""

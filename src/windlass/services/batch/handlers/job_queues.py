@@ -57,7 +57,8 @@ def update_job_queue(call: Call, params: Params) -> Result:
             queue_rules.check_policy_change(row.policy, policy)
         changed: dict[str, Any] = {}
         if "computeEnvironmentOrder" in params:
-            changed = _environments(tx, call, params["computeEnvironmentOrder"], "")
+            kind = describe_resources.queue_type(row, tx)
+            changed = _environments(tx, call, params["computeEnvironmentOrder"], kind)
         row = tx[QUEUES].put(
             replace(
                 row,
