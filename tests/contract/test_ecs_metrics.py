@@ -37,7 +37,7 @@ def test_a_busy_service(own_plane: Callable[..., PlaneProcess], tmp_path: Path) 
         answer = json.load(urllib.request.urlopen(f"{plane.endpoint}/_windlass/series"))
         assert {(row["account"], row["region"]) for row in answer["series"]} <= {(ACCOUNT, REGION)}
         return {
-            (row["name"], row["dimensions"].get("ServiceName", "")): row["value"] for row in answer["series"]
+            (row["name"], row["dimensions"].get("ServiceName", "")): row["sum"] for row in answer["series"]
         }
 
     def measured() -> Found | None:

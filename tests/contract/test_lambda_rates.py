@@ -72,10 +72,10 @@ def test_rates(own_plane: Callable[..., PlaneProcess], tmp_path: Path) -> None:
 
 
 def series(plane: PlaneProcess, account: str) -> dict[tuple[str, tuple[str, ...]], float]:
-    """The newest value of each metric, by its name and the values of its dimensions."""
+    """The newest sum of each metric, by its name and the values of its dimensions."""
     answer = json.load(urllib.request.urlopen(f"{plane.endpoint}/_windlass/series"))
     return {
-        (row["name"], tuple(row["dimensions"].values())): row["value"]
+        (row["name"], tuple(row["dimensions"].values())): row["sum"]
         for row in answer["series"]
         if row["account"] == account and row["namespace"] == "AWS/Lambda"
     }

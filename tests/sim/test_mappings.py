@@ -366,7 +366,7 @@ def test_metrics_of_a_mapping() -> None:
         await shop.world.pass_time(MINUTE)
         latest = shop.world.plane.calls.part(Metrics).latest()
         found = {
-            series.name: bucket.summary.mean
+            series.name: bucket.summary.total
             for series, _, bucket in latest
             if series.dimensions == (("EventSourceMappingUUID", uuid),)
         }

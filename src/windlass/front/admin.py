@@ -225,8 +225,10 @@ class Admin:
                     "name": series.name,
                     "dimensions": dict(series.dimensions),
                     "unit": unit,
-                    "value": bucket.summary.mean,
-                    "count": bucket.summary.samples,
+                    "samples": bucket.summary.samples,
+                    "sum": bucket.summary.total,
+                    "min": bucket.summary.least,
+                    "max": bucket.summary.most,
                     "at": bucket.start,
                 }
                 for series, unit, bucket in latest

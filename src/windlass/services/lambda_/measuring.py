@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 
-from windlass.aws.metrics import Metrics
+from windlass.aws.metrics import Metrics, Series
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.services.lambda_.metering import NAMESPACE, Period, Subject
@@ -62,18 +62,10 @@ class Measuring:
 
     def _publish(self) -> None:
         ended, self._period = self._period, Period()
+        start = (self._ends - self._length) // SECOND
         for point in ended.points():
-            self._metrics.put(
-                point.account,
-                point.region,
-                NAMESPACE,
-                point.name,
-                dict(point.dimensions),
-                point.value,
-                point.unit,
-                self._ends - self._length,
-                fine=self._length < MINUTE,
-            )
+            of = Series(point.account, point.region, NAMESPACE, point.name, point.dimensions)
+            self._metrics.add(of, point.unit, start, point.summary, now=start, fine=self._length < MINUTE)
         for levels in self._levels:
             for subject, name, value in levels():
                 self._period.add(subject, name, value)

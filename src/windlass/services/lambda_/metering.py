@@ -1,31 +1,34 @@
 """What a period's invocations come to, as CloudWatch names and counts it: namespace AWS/Lambda. Pure.
 
-A point is one value: of counts the sum, of durations and ages the mean, of concurrency the most at once.
-What never happened in a period is not published, as on AWS. Source: Lambda Developer Guide, "Types of
-metrics for Lambda functions" (facts/lambda.md, section 8); units are CloudWatch's.
+A point is all values of a period: an event that counts is 1 or 0, so that the sum tells how many and the mean
+how often; of durations and ages percentiles are known; of concurrency the most at once counts. What never
+happened in a period is not published, as on AWS. Source: Lambda Developer Guide, "Types of metrics for Lambda
+functions" (facts/lambda.md, section 8); units are CloudWatch's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from windlass.aws.metric_points import Summary, join, of_values
 from windlass.services.lambda_.model import LATEST
 
 NAMESPACE = "AWS/Lambda"
 
-Statistic = Literal["sum", "mean", "most"]
+FRESH_MAX = 1_000
+"""Values that are kept before they are summarised; ours."""
 
 
 class Kind(NamedTuple):
-    """How a metric is counted."""
+    """What a metric is of."""
 
-    statistic: Statistic
     unit: str
+    level: bool = False
+    """How many there are at once: an account's does not follow from those of its functions."""
 
 
-_COUNT, _TIME, _LEVEL = Kind("sum", "Count"), Kind("mean", "Milliseconds"), Kind("most", "Count")
+_COUNT, _TIME, _LEVEL = Kind("Count"), Kind("Milliseconds"), Kind("Count", level=True)
 
 KINDS: Mapping[str, Kind] = {
     "Invocations": _COUNT,
@@ -38,7 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "ProvisionedConcurrentExecutions": _LEVEL,
     "ProvisionedConcurrencyInvocations": _COUNT,
     "ProvisionedConcurrencySpilloverInvocations": _COUNT,
-    "ProvisionedConcurrencyUtilization": Kind("most", "None"),
+    "ProvisionedConcurrencyUtilization": Kind("None", level=True),
     "AsyncEventsReceived": _COUNT,
     "AsyncEventAge": _TIME,
     "AsyncEventsDropped": _COUNT,
@@ -91,43 +94,41 @@ class Subject(NamedTuple):
                 yield (name, resource, ("ExecutedVersion", self.executed))
 
 
-@dataclass(slots=True)
 class Tally:
-    """All values of one metric of one subject in a period."""
+    """All values of one metric of one subject in a period; many are summarised as they come."""
 
-    count: int = 0
-    total: float = 0.0
-    most: float = 0.0
+    __slots__ = ("_fresh", "_summary")
+
+    def __init__(self) -> None:
+        self._fresh: list[float] = []
+        self._summary: Summary | None = None
 
     def add(self, value: float) -> None:
-        self.count += 1
-        self.total += value
-        self.most = max(self.most, value)
+        self._fresh.append(value)
+        if len(self._fresh) == FRESH_MAX:
+            self._fold()
 
-    def join(self, other: Tally) -> None:
-        """Take in the values of another one."""
-        self.count += other.count
-        self.total += other.total
-        self.most = max(self.most, other.most)
+    def summary(self) -> Summary:
+        """Everything that came; there is something."""
+        if self._fresh:
+            self._fold()
+        assert self._summary is not None
+        return self._summary
 
-    def value(self, statistic: Statistic) -> float:
-        match statistic:
-            case "sum":
-                return self.total
-            case "mean":
-                return self.total / self.count
-            case "most":
-                return self.most
+    def _fold(self) -> None:
+        came = of_values((value, 1) for value in self._fresh)
+        self._summary = came if self._summary is None else join(self._summary, came)
+        self._fresh.clear()
 
 
 class Point(NamedTuple):
-    """One value of one metric."""
+    """A metric's values in a period."""
 
     account: str
     region: str
     dimensions: tuple[tuple[str, str], ...]
     name: str
-    value: float
+    summary: Summary
     unit: str
 
 
@@ -150,14 +151,18 @@ class Period:
         Counts and times of functions make up the account's; a level of the account's does not follow from
         those of its functions and is only what was added for it.
         """
-        joined: dict[tuple[str, str, tuple[tuple[str, str], ...], str], Tally] = {}
+        joined: dict[tuple[str, str, tuple[tuple[str, str], ...], str], Summary] = {}
         for (subject, name), tally in self._tallies.items():
             dimensions = set(subject.dimensions())
-            if KINDS[name].statistic != "most" and not subject.mapping:
+            if not KINDS[name].level and not subject.mapping:
                 dimensions.add(())
             for one in dimensions:
-                joined.setdefault((subject.account, subject.region, one, name), Tally()).join(tally)
+                where = (subject.account, subject.region, one, name)
+                known, came = joined.get(where), tally.summary()
+                joined[where] = came if known is None else join(known, came)
         return [
-            Point(account, region, dimensions, name, tally.value(KINDS[name].statistic), KINDS[name].unit)
-            for (account, region, dimensions, name), tally in sorted(joined.items(), key=lambda item: item[0])
+            Point(account, region, dimensions, name, summary, KINDS[name].unit)
+            for (account, region, dimensions, name), summary in sorted(
+                joined.items(), key=lambda item: item[0]
+            )
         ]

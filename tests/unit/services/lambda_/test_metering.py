@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 
 from tests.build import ACCOUNT, NOW, REGION
 from tests.lambda_build import Lambda, PlayedNode, a_lambda, failed
-from tests.metric_values import means
+from tests.metric_values import summaries
+from windlass.aws.metric_points import of_values
 from windlass.aws.metrics import Metrics
 from windlass.fleet.messages import Invoke, InvokeResult
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, LoopClock
 from windlass.kernel.faults import Fault
-from windlass.services.lambda_.metering import KINDS, NAMESPACE, Period, Point, Subject
+from windlass.services.lambda_.metering import (
+    FRESH_MAX,
+    KINDS,
+    NAMESPACE,
+    Period,
+    Point,
+    Subject,
+    Tally,
+)
 from windlass.sim.loop import VirtualLoop
 
 F = Subject("1", "r", "f")
@@ -56,7 +65,14 @@ def test_counts_add_up_times_are_means_and_levels_are_peaks() -> None:
         period.add(F, "ConcurrentExecutions", level)
     period.add(Subject("1", "r"), "ConcurrentExecutions", 4)
     live = ("Resource", "f:live")
-    found = {(point.name, point.dimensions): point.value for point in period.points()}
+    found = {
+        (point.name, point.dimensions): {
+            "Invocations": point.summary.total,
+            "Duration": point.summary.mean,
+            "ConcurrentExecutions": point.summary.most,
+        }[point.name]
+        for point in period.points()
+    }
     assert found == {
         ("Invocations", ()): 4,
         ("Invocations", (NAME,)): 3,
@@ -72,7 +88,8 @@ def test_counts_add_up_times_are_means_and_levels_are_peaks() -> None:
         ("ConcurrentExecutions", ()): 4,
         ("ConcurrentExecutions", (NAME,)): 3,
     }
-    assert Point("1", "r", (NAME,), "Duration", 30.0, "Milliseconds") in period.points()
+    took = of_values([(10, 1), (20, 1), (60, 1)])
+    assert Point("1", "r", (NAME,), "Duration", took, "Milliseconds") in period.points()
     assert Period().points() == []
 
 
@@ -99,12 +116,17 @@ def test_nothing_is_lost_and_no_account_tells_of_another(values: list[tuple[Subj
         period.add(subject, name, value)
     for point in period.points():
         mine = [value for s, name, value in values if (s.account, name) == (point.account, point.name)]
-        assert min(mine) <= point.value or KINDS[point.name].statistic == "sum"
-        if KINDS[point.name].statistic != "sum":
-            assert point.value <= max(mine)
-        elif not point.dimensions:
+        assert min(mine) <= point.summary.least <= point.summary.most <= max(mine)
+        if not point.dimensions:
             whole = [v for s, n, v in values if (s.account, n, s.mapping) == (point.account, point.name, "")]
-            assert point.value == sum(whole)
+            assert (point.summary.samples, point.summary.total) == (len(whole), sum(whole))
+
+
+def test_many_values_are_summarised_as_they_come() -> None:
+    tally = Tally()
+    for value in range(2 * FRESH_MAX + 1):
+        tally.add(value % 10)
+    assert tally.summary() == of_values((value % 10, 1) for value in range(2 * FRESH_MAX + 1))
 
 
 def test_a_plane_publishes_each_minute() -> None:
@@ -155,4 +177,7 @@ def values(world: Lambda, name: str, **dimensions: str) -> list[float]:
     """The points of a metric of f."""
     metrics = world.plane.calls.part(Metrics)
     of = {"FunctionName": "f", **dimensions}
-    return means(metrics, ACCOUNT, REGION, NAMESPACE, name, of)
+    found = summaries(metrics, ACCOUNT, REGION, NAMESPACE, name, of)
+    if KINDS[name].level:
+        return [summary.most for summary in found]
+    return [summary.mean if name == "Duration" else summary.total for summary in found]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.build import ACCOUNT, NOW, REGION
 from tests.lambda_build import Lambda, PlayedNode, a_lambda, echo
-from tests.metric_values import means
+from tests.metric_values import summaries
 from tests.unit.services.lambda_.test_events import KeptLog
 from windlass.aws.metrics import Metrics
 from windlass.fleet.messages import Invoke, InvokeResult
@@ -138,8 +138,8 @@ def test_what_is_set_aside_is_not_there_on_demand() -> None:
 
 def metric(world: Lambda, name: str) -> float:
     metrics = world.plane.calls.part(Metrics)
-    [value] = means(metrics, ACCOUNT, REGION, NAMESPACE, name, {"FunctionName": "f"})
-    return value
+    [summary] = summaries(metrics, ACCOUNT, REGION, NAMESPACE, name, {"FunctionName": "f"})
+    return summary.total if name == "ProvisionedConcurrencyInvocations" else summary.most
 
 
 def test_a_plane_that_starts_again_takes_them_over() -> None:
