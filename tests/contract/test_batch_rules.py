@@ -109,3 +109,14 @@ def test_an_environment_with_a_launch_template_that_is_not_there_is_invalid(clie
         computeEnvironment="ce", computeResources={"launchTemplate": {"launchTemplateName": "some"}}
     )
     until(lambda: status()[0] == "VALID", "the environment is VALID")
+
+
+def test_what_a_retry_rule_does_may_be_written_in_any_case(client: Client) -> None:
+    """AWS's console writes it in lower case (Batch API, EvaluateOnExit)."""
+    batch = build.with_a_queue(client)
+    build.a_definition(batch, "sh", "-c", "exit 3")
+    exits = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "3", "action": "exit"}]}
+    assert len(build.ended(batch, submit(batch, retryStrategy=exits))["attempts"]) == 1
+    wrong = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "3", "action": "stop"}]}
+    with pytest.raises(ClientError, match="action must be RETRY or EXIT"):
+        submit(batch, retryStrategy=wrong)

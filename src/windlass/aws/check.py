@@ -41,7 +41,8 @@ def check(
 ) -> None:
     """Raise Fault(`invalid`) when `params` break a constraint of the input shape.
 
-    `skip` names kinds that the service words itself: "required", "range", "enum", "pattern".
+    `skip` names kinds that the service words itself: "required", "range", "enum", "pattern"; or an enum by
+    its shape, "enum RetryAction", where it takes more than the model tells.
     """
     checks = compile_shape(shape, skip) if shape is not None else None
     if checks is None:
@@ -152,7 +153,7 @@ class _Compiler:
         matches = compiled(pattern) if (pattern := shape.metadata.get("pattern")) else None
         if matches is not None and "pattern" not in self._skip:
             found.append((f"satisfy regular expression pattern: {pattern}", _cautious(matches, shape)))
-        if (values := shape.metadata.get("enum")) and "enum" not in self._skip:
+        if (values := shape.metadata.get("enum")) and not {"enum", f"enum {shape.name}"} & self._skip:
             found.append((f"satisfy enum value set: [{', '.join(values)}]", frozenset(values).__contains__))
         return found
 

@@ -53,7 +53,10 @@ class Service:
     invalid: str = "ValidationException"
     """Error code for parameters that break the model's constraints."""
     own_checks: frozenset[str] = frozenset()
-    """Kinds of constraint that the service words itself: "required", "range", "enum", "pattern"."""
+    """Kinds of constraint that the service words itself: "required", "range", "enum", "pattern", "enum NAME".
+
+    NAME is an enum's shape in the model.
+    """
     throttled: str = "ThrottlingException"
     """Error code when an API bucket is empty."""
     throttled_members: Mapping[str, Any] = field(default_factory=dict)

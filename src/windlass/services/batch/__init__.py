@@ -88,6 +88,7 @@ SERVICE = Service(
     start=start,
     partial=PARTIAL,
     invalid="ClientException",
+    own_checks=frozenset({"enum RetryAction"}),  # "not case sensitive"; BM, EvaluateOnExit
     throttled="TooManyRequestsException",
     buckets={"SubmitJob": "batch.submit_job"},
 )
