@@ -205,12 +205,20 @@ ALARM = {
 def test_the_life_of_an_alarm(cloudwatch: Any) -> None:
     """Put, described, set, switched off and on, changed, deleted; its history outlives it."""
     action = "arn:aws:sns:us-east-1:123456789012:pager"
-    cloudwatch.put_metric_alarm(**ALARM, Dimensions=WEB, AlarmActions=[action], Tags=[])
+    cloudwatch.put_metric_alarm(
+        **ALARM, Dimensions=WEB, AlarmActions=[action], Tags=[{"Key": "k", "Value": "v"}]
+    )
     cloudwatch.get_waiter("alarm_exists").wait(AlarmNames=["hot"])
     [alarm] = cloudwatch.describe_alarms()["MetricAlarms"]
     assert {name: alarm[name] for name in ALARM} == ALARM and alarm["Dimensions"] == WEB
     assert (alarm["StateValue"], alarm["ActionsEnabled"]) == ("INSUFFICIENT_DATA", True)
-    assert alarm["AlarmArn"].endswith(":alarm:hot")
+    arn = alarm["AlarmArn"]
+    assert arn.endswith(":alarm:hot")
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "a"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["k"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+    missing = refusal(cloudwatch.list_tags_for_resource, ResourceARN=f"{arn}s")
+    assert missing == "ResourceNotFoundException"
     cloudwatch.set_alarm_state(AlarmName="hot", StateValue="ALARM", StateReason="try", StateReasonData="{}")
     cloudwatch.disable_alarm_actions(AlarmNames=["hot", "none"])
     [alarm] = cloudwatch.describe_alarms(StateValue="ALARM", ActionPrefix="arn:aws:sns")["MetricAlarms"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.sim.services import Told
 from windlass.aws.alarms import Alarms
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
-from windlass.services import cloudwatch, events, logs, sqs
+from windlass.services import cloudwatch, ec2, ecs, events, logs, sqs
+from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 SERVICES = (cloudwatch.SERVICE, events.SERVICE, logs.SERVICE, sqs.SERVICE)
@@ -124,3 +126,23 @@ def test_a_rule_hears_of_the_change_and_math_raises_alarms() -> None:
         assert [metric["id"] for metric in detail["configuration"]["metrics"]] == ["errors", "all", "rate"]
 
     play(story)
+
+
+def test_an_alarm_rolls_a_deployment_back() -> None:
+    """The new revision raises its metric while it is being rolled out: the old one comes back."""
+
+    async def story(world: World) -> None:
+        told = Told(world)
+        watched = {"alarms": {"alarmNames": ["hot"], "enable": True, "rollback": True}}
+        await world.call("cloudwatch", "PutMetricAlarm", **(ALARM | {"DatapointsToAlarm": 1}))
+        await told.define("good")
+        await told.create(2, deploymentConfiguration=watched)
+        await told.stable()
+        bad = await told.define("bad", Course(start=3 * MINUTE))
+        await told.update(taskDefinition=bad)
+        assert (await load(world, 20, 20))[-1] == "ALARM"
+        after = await told.stable(within=20 * MINUTE)
+        assert (told.running("good"), told.running("bad")) == (2, 0)
+        assert after["taskDefinition"].endswith("web:1")
+
+    World((*SERVICES, ec2.SERVICE, ecs.SERVICE), load_profile("local"), seed=1).run(story)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from windlass.aws.metrics import Metrics
 from windlass.services.cloudwatch.evaluator import Evaluator
-from windlass.services.cloudwatch.handlers import alarms, history, metric_data, metrics
+from windlass.services.cloudwatch.handlers import alarms, history, metric_data, metrics, tags
 from windlass.services.cloudwatch.keeping import Keeping
 from windlass.services.cloudwatch.model import TABLES
 from windlass.services.plane import Plane, Service
@@ -37,9 +37,12 @@ SERVICE = Service(
         "GetMetricData": metric_data.get_metric_data,
         "GetMetricStatistics": metrics.get_metric_statistics,
         "ListMetrics": metrics.list_metrics,
+        "ListTagsForResource": tags.list_tags_for_resource,
         "PutMetricAlarm": alarms.put_metric_alarm,
         "PutMetricData": metrics.put_metric_data,
         "SetAlarmState": alarms.set_alarm_state,
+        "TagResource": tags.tag_resource,
+        "UntagResource": tags.untag_resource,
     },
     tables=TABLES,
     start=_start,
