@@ -63,7 +63,7 @@ def play(count: int, *, apart: bool = False) -> Played:
         played.resident_mib = resident_mib() - played.resident_mib
 
     wall, cpu = time.perf_counter(), time.process_time()
-    World(SERVICES, load_profile("local"), 1, check_every=DAY, as_bytes=False).run(story)
+    World(SERVICES, load_profile("local"), 1, check_every=DAY, as_bytes=False, traced=False).run(story)
     played.wall_s, played.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
     return played
 

@@ -58,7 +58,8 @@ class World:
     `check_every`: how much virtual time may pass between two checks of all rows; 0: at each instant.
     `shuffle`: draw the order of what happens at one instant from the seed. `disk`: sim/disk.py, for worlds in
     which writing takes time or fails, or the plane is killed; without one every commit is durable at once.
-    `as_bytes`: links carry bytes, as real ones do; not needed of large worlds (queue_transport.py).
+    `as_bytes`: links carry bytes, as real ones do; not needed of large worlds (queue_transport.py), nor is a
+    `traced` story, which costs a line for each step of each unit.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class World:
         shuffle: bool = False,
         disk: SimulatedDisk | None = None,
         as_bytes: bool = True,
+        traced: bool = True,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = VirtualClock(self.loop, EPOCH)
@@ -85,6 +87,7 @@ class World:
         self._seed = seed
         self._disk = disk
         self._as_bytes = as_bytes
+        self._traced = traced
         self._check_every = check_every
         self._checked_at = EPOCH
         self._sessions: dict[str, tuple[QueueTransport[FromNode], QueueTransport[FromPlane]]] = {}
@@ -164,7 +167,8 @@ class World:
             log=DurableLog(MemoryLog()) if self._disk is None else self._disk.open(),
             on_crash=self.loop.crash,
         )
-        self.trace.follow(life.plane)
+        if self._traced:
+            self.trace.follow(life.plane)
         return life
 
     def _on_commit(self, commit: Commit) -> None:
