@@ -2,13 +2,14 @@
 
 Each call is one row. As soon as there are FOLDED_AT rows of one level they are joined to one of the next, so
 that points that aged or that are of one minute take one place; this touches each point a few times in its
-life. Rows beyond ROWS_BYTES_MAX go, those whose newest point is oldest first: memory forgets them only at the
-next start.
+life. No more than a full row is joined at a time, so that no pass holds up calls for long. Rows beyond
+ROWS_BYTES_MAX go, those whose newest point is oldest first: memory forgets them only at the next start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from itertools import accumulate
 
 from windlass.aws.metric_points import KEPT_S
 from windlass.aws.metrics import Metrics, Series
@@ -17,7 +18,12 @@ from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.cloudwatch import packing
-from windlass.services.cloudwatch.limits import FOLDED_AT, KEEPING_PERIOD, ROWS_BYTES_MAX
+from windlass.services.cloudwatch.limits import (
+    FOLDED_AT,
+    KEEPING_PERIOD,
+    ROW_FULL_BYTES,
+    ROWS_BYTES_MAX,
+)
 from windlass.services.cloudwatch.model import POINT_ROWS, PointRow, Scope
 from windlass.services.cloudwatch.packing import Points
 
@@ -67,7 +73,7 @@ class Keeping:
         for value in view.values("level"):
             if view.count("level", value) < FOLDED_AT:
                 continue
-            rows = view.page("level", value, limit=FOLDED_AT)
+            rows = _lot(view.page("level", value, limit=FOLDED_AT))
             first = rows[0]
             joined = packing.join((packing.unpack(row.packed) for row in rows), now // SECOND)
             with self._store.transact() as tx:
@@ -121,3 +127,9 @@ class Keeping:
         crowded = self._store[POINT_ROWS].count("level", (row.account, row.region, row.level)) >= FOLDED_AT
         if crowded or self.kept > self._bytes_max:
             self.loop.wake()
+
+
+def _lot(rows: Sequence[PointRow]) -> Sequence[PointRow]:
+    """The first of these rows that make a full one together, at least two."""
+    sizes = accumulate(len(row.packed) for row in rows)
+    return rows[: max(2, sum(size <= ROW_FULL_BYTES for size in sizes))]

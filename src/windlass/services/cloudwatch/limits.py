@@ -23,7 +23,8 @@ ACTIVE_S = 3 * 3_600  # seconds; CloudWatch API reference, ListMetrics, Recently
 LISTED_AGE_S = 14 * 86_400  # seconds without points until it is listed no more; ListMetrics
 
 FOLDED_AT = 64  # rows of points that are joined to one; ours
-ROWS_BYTES_MAX = 8 * 1024 * 1024  # bytes of rows of points of all accounts, compressed; ours
+ROW_FULL_BYTES = 4 * 1024  # bytes of a row that is joined with no other: some 30 ms of work; ours
+ROWS_BYTES_MAX = 4 * 1024 * 1024  # bytes of rows of points of all accounts, compressed; ours
 KEEPING_PERIOD: Duration = HOUR  # how often old points are looked for; ours
 
 ALARM_PERIODS_S = (10, 20, 30)  # seconds, others are multiples of 60; PutMetricAlarm, Period

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.cloudwatch.evaluate import Missing, State
+from windlass.services.cloudwatch.limits import ROW_FULL_BYTES
 
 Scope: TypeAlias = tuple[str, str]
 """(account, region)."""
@@ -36,13 +37,21 @@ class PointRow:
     def key(self) -> tuple[str, str, int]:
         return (self.account, self.region, self.number)
 
+    @property
+    def full(self) -> bool:
+        """Whether it stays as it is until it goes."""
+        return len(self.packed) >= ROW_FULL_BYTES
+
 
 POINT_ROWS: Table[PointRow] = Table(
     name="cloudwatch.points",
     row=PointRow,
     key=lambda row: row.key,
     indexes={
-        "level": Index(of=lambda row: (row.account, row.region, row.level), order=lambda row: row.number),
+        "level": Index(
+            of=lambda row: None if row.full else (row.account, row.region, row.level),
+            order=lambda row: row.number,
+        ),
         "age": Index(of=lambda row: True, order=lambda row: row.newest),
     },
 )

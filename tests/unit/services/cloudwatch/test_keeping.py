@@ -10,7 +10,7 @@ from windlass.aws.metrics import Metrics, Series
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.cloudwatch import SERVICE, packing
 from windlass.services.cloudwatch.keeping import Keeping
-from windlass.services.cloudwatch.limits import FOLDED_AT
+from windlass.services.cloudwatch.limits import FOLDED_AT, ROW_FULL_BYTES
 from windlass.services.cloudwatch.model import POINT_ROWS
 from windlass.services.cloudwatch.packing import Point, Points, Source
 
@@ -46,6 +46,30 @@ def test_points_are_there_after_a_restart_however_many_rows_were_joined() -> Non
         Keeping(plane.store, plane.clock, plane.journal, again)
         assert sum(total for _, total in kept(again, "m")) == FOLDED_AT * 3 + 5
         assert len(kept(again, "m")) == 7
+
+    asyncio.run(story())
+
+
+def test_full_rows_are_joined_no_more() -> None:
+    """However much comes in one call, no pass joins more than two rows that are not full."""
+
+    async def story() -> None:
+        plane = a_plane(SERVICE, clock=SetClock())
+        keeping = Keeping(plane.store, plane.clock, plane.journal, Metrics())
+        source = [Source("App", "m", (("host", f"h{n * 7919 % 500:x}"),), "None") for n in range(500)]
+        calls = 2 * FOLDED_AT
+        for ago in range(calls):
+            start = MINUTE_S - 60 * ago
+            lots = {of: [Point(start, False, one(n * 1.37 + ago))] for n, of in enumerate(source)}
+            await keeping.put(SCOPE, lots, NOW)
+            await settle(keeping)
+        rows = list(plane.store[POINT_ROWS].all())
+        assert any(row.full for row in rows)
+        assert max(len(row.packed) for row in rows) < 2 * ROW_FULL_BYTES
+        again = Metrics()
+        Keeping(plane.store, plane.clock, plane.journal, again)
+        series = Series(*SCOPE, "App", "m", source[5].dimensions)
+        assert len(again.read(series, 0, 1 << 40, 60)) == calls
 
     asyncio.run(story())
 
