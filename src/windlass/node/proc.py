@@ -26,6 +26,11 @@ _COUNTERS = tuple(
 """As Docker's stats name them."""
 
 
+STATUS_BYTES = 8_192
+"""More than /proc/PID/status has."""
+_KILL = 1 << signal.SIGKILL - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Stat:
     """From /proc/PID/stat (proc(5)). `start_ticks` since boot tells two processes of one pid apart."""
@@ -65,14 +70,13 @@ def stat(pid: int) -> Stat | None:
 def is_dying(pid: int) -> bool:
     """Whether the process has given up its memory, or a SIGKILL waits for it (proc(5), status: VmRSS, SigPnd,
 
-    ShdPnd). False where /proc says nothing.
+    ShdPnd). False where /proc says nothing. Asked before each event of a function: one read, no lines.
     """
-    text = _read(f"/proc/{pid}/status")
-    for line in text.splitlines():
-        name, _, mask = line.partition(b":")
-        if name in (b"SigPnd", b"ShdPnd") and int(mask, 16) & 1 << signal.SIGKILL - 1:
-            return True
-    return bool(text) and b"\nVmRSS:" not in text
+    text = _read(f"/proc/{pid}/status", STATUS_BYTES)
+    if not text:
+        return False
+    pending = (text.find(name) + len(name) for name in (b"\nSigPnd:\t", b"\nShdPnd:\t"))
+    return b"\nVmRSS:" not in text or any(int(text[at : at + 16], 16) & _KILL for at in pending)
 
 
 def has_ended(child: int) -> bool:
