@@ -80,8 +80,8 @@ def test_tags_are_propagated_from_the_definition_too(client: Client) -> None:
     assert "more than 50 tags" in failed["statusReason"]
 
 
-def test_an_environment_with_a_launch_template_that_is_not_there_is_invalid(client: Client) -> None:
-    """Until it is updated to one that is."""
+def test_an_environment_that_could_launch_nothing_is_invalid(client: Client) -> None:
+    """Its launch template, then its instance type is not there, until it is updated to one that is."""
     batch, ec2 = client("batch"), client("ec2")
 
     def status() -> tuple[str, str]:
@@ -109,6 +109,9 @@ def test_an_environment_with_a_launch_template_that_is_not_there_is_invalid(clie
         computeEnvironment="ce", computeResources={"launchTemplate": {"launchTemplateName": "some"}}
     )
     until(lambda: status()[0] == "VALID", "the environment is VALID")
+    batch.update_compute_environment(computeEnvironment="ce", computeResources={"instanceTypes": ["x0.tiny"]})
+    until(lambda: "x0.tiny" in status()[1], "an unknown instance type is told of")
+    assert status()[0] == "INVALID"
 
 
 def test_what_a_retry_rule_does_may_be_written_in_any_case(client: Client) -> None:

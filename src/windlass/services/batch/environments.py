@@ -13,6 +13,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 
 from windlass.aws.calls import Principal, Result
+from windlass.fleet.blueprints import Makers
 from windlass.fleet.model import INSTANCES
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault, Retry
@@ -20,6 +21,7 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change
 from windlass.services.batch import settling
+from windlass.services.batch.capacity import types_of
 from windlass.services.batch.hosts import Hosts
 from windlass.services.batch.resource_model import EC2_KINDS, ENVIRONMENTS, ComputeEnvironment
 from windlass.services.batch.usage import Usage
@@ -94,6 +96,9 @@ class Environments:
 
     async def _set_up(self, row: ComputeEnvironment) -> None:
         """Look up its network, and see that its cluster is there. Raises Fault."""
+        if row.kind in EC2_KINDS and not types_of(row, self._plane.calls.part(Makers).maker()):
+            named = ", ".join(row.resources["instanceTypes"])
+            raise Fault("InvalidParameterValue", f"No instance type is known here by {named}")
         if row.checked:
             return
         if row.resources:
