@@ -97,8 +97,8 @@ class Environments:
     async def _set_up(self, row: ComputeEnvironment) -> None:
         """Look up its network, and see that its cluster is there. Raises Fault."""
         if row.kind in EC2_KINDS and not types_of(row, self._plane.calls.part(Makers).maker()):
-            named = ", ".join(row.resources["instanceTypes"])
-            raise Fault("InvalidParameterValue", f"No instance type is known here by {named}")
+            asked = ", ".join(row.resources["instanceTypes"])
+            raise Fault("InvalidParameterValue", f"No instance type is known here by {asked}")
         if row.checked:
             return
         if row.resources:
