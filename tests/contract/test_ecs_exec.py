@@ -92,7 +92,7 @@ def test_a_shell(site: Site) -> None:
     shell.resize(55, 22)
     shell.type("stty size\r")
     shell.see("22 55\r\n")
-    shell.type("echo go; sleep 600\r")
+    shell.type("sh -c 'echo go; exec sleep 600'\r")  # one process: what says go is what the key reaches
     shell.see("\ngo\r\n")
     shell.type("\x03")
     shell.type("echo ag''ain; exit 3\r")
