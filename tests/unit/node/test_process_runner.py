@@ -219,7 +219,7 @@ def test_daemons_are_killed(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         assert (await bench.run(a_python(DAEMONIZE))).exit_code == 0
         (daemon,) = bench.lines()
-        assert is_dead(int(daemon))
+        until(lambda: is_dead(int(daemon)), "the daemon dies of its SIGKILL")
 
     with_runner(tmp_path, scenario)
 
@@ -233,10 +233,10 @@ def test_daemons_of_others_live_on(tmp_path: Path) -> None:
         await bench.run(a_python(DAEMONIZE, name="goes"))
         stays, goes = map(int, bench.lines())
         assert not is_dead(stays)
-        assert is_dead(goes)
+        until(lambda: is_dead(goes), "the daemon of what has ended dies of its SIGKILL")
         bench.runner.kill("u1", "stays")
         await bench.events.end("u1", "stays")
-        assert is_dead(stays)
+        until(lambda: is_dead(stays), "so does the other's, when that has ended")
 
     with_runner(tmp_path, scenario)
 
