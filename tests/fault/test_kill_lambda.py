@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.contract.test_lambda_functions import create
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
+from windlass.node import proc
 
 ACCOUNT = "123456789012"
 Make = Callable[..., PlaneProcess]
@@ -100,11 +101,8 @@ class Asker:
 
 
 def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    stat = proc.stat(pid)
+    return stat is None or stat.state == "Z"
 
 
 def agent_pid(plane: PlaneProcess) -> int:
