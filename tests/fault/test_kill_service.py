@@ -62,9 +62,16 @@ def test_a_deployment_ends_whoever_is_killed(own_plane: Make, tmp_path: Path, wi
     tasks = ecs.describe_tasks(tasks=ecs.list_tasks(serviceName="web")["taskArns"])["tasks"]
     assert len(tasks) == COUNT
     assert {task["taskDefinitionArn"].rpartition(":")[2] for task in tasks} == {"2"}
-    assert begun(ran, "v1") == begun(ran, "v2") == COUNT
+    assert (begun(ran, "v1"), begun(ran, "v2")) == (COUNT, COUNT), ended(ecs)
     ecs.delete_service(service="web", force=True)
     until(lambda: service(ecs)["status"] == "INACTIVE", "the service is gone")
+
+
+def ended(ecs: Any) -> list[tuple[str, str, str]]:
+    """Revision, stop code and reason of all tasks that ended: who was replaced, and why."""
+    arns = ecs.list_tasks(serviceName="web", desiredStatus="STOPPED")["taskArns"]
+    tasks = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
+    return [(t["taskDefinitionArn"][-2:], t.get("stopCode", ""), t.get("stoppedReason", "")) for t in tasks]
 
 
 def begun(ran: Path, version: str) -> int:
