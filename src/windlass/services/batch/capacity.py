@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import base64
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from windlass.fleet import instances
 from windlass.fleet.blueprints import Blueprint, Maker, Makers, Size, TemplateName
@@ -176,7 +177,7 @@ class Capacity:
         found: dict[Key, _Wanted] = defaultdict(_Wanted)
         if not rows:
             return found
-        for queue, firsts, waits in _lines(tx):
+        for queue, firsts, waits in _lines(tx, by_key):
             for name in queue.environments:
                 row = by_key.get((queue.account, queue.region, name))
                 if row is None or row.state != "ENABLED" or row.status not in ("VALID", "UPDATING"):
@@ -200,16 +201,23 @@ def types_of(row: ComputeEnvironment, maker: Maker) -> dict[str, Size]:
     return maker.types(named)
 
 
-def _lines(tx: Transaction) -> Iterator[tuple[JobQueue, list[Size], list[Demand]]]:
-    """Queues in which jobs wait, by descending priority: the size of what is first in each line, and the
+def _lines(
+    tx: Transaction, environments: Collection[Key]
+) -> Iterator[tuple[JobQueue, list[Size], list[Demand]]]:
+    """Queues of these environments in which jobs wait, by descending priority: the size of what is first in
 
-    beginning of all its lines.
+    each line, and the beginning of all its lines.
     """
     shares: dict[Key, list[str]] = defaultdict(list)
     for value in tx[JOBS].values("line"):
         assert isinstance(value, tuple)
         shares[value[:3]].append(value[3])
-    queues = [queue for key in shares if (queue := tx[QUEUES].get(key)) is not None]
+    queues = [
+        queue
+        for key in shares
+        if (queue := tx[QUEUES].get(key)) is not None
+        and any((queue.account, queue.region, name) in environments for name in queue.environments)
+    ]
     lines = Lines(tx[JOBS], tx[ARRAYS])
     for queue in sorted(queues, key=lambda queue: (-queue.priority, queue.key)):
         firsts: list[Size] = []
@@ -217,8 +225,7 @@ def _lines(tx: Transaction) -> Iterator[tuple[JobQueue, list[Size], list[Demand]
         for share in sorted(shares[queue.key]):
             heads = [
                 Demand(Size(head.cpu_units, head.memory_mib, head.gpus), head.count)
-                for place in range(HEADS_MAX)
-                if (head := lines.next(queue.key, share, place)) is not None
+                for head in islice(lines.walk(queue.key, share), HEADS_MAX)
             ]
             firsts += [head.size for head in heads[:1]]
             waits += heads

@@ -42,6 +42,7 @@ class Hosts:
         for unit in store[UNITS].by("owner", OWNER):
             self._count(unit, 1)
         store.watch((UNITS,), self._on_unit, topic=OWNER)
+        store.watch((INSTANCES,), self._on_machine)
 
     def of(self, environment: ComputeEnvironment, now: Instant) -> list[Host]:
         """Machines that take attempts now: they run, are registered, and their agent is connected."""
@@ -105,6 +106,10 @@ class Hosts:
                 self._idle_since[old.target_id] = self._store_now(new or old)
         if new is not None:
             self._count(new, 1)
+
+    def _on_machine(self, change: Change) -> None:
+        if change.new is None:
+            self._idle_since.pop(change.old.id, None)
 
     def _store_now(self, unit: Unit) -> Instant:
         """When the unit ended, as its node says; of one that never ran when it was made."""

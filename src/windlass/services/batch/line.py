@@ -29,7 +29,7 @@ class Lines:
     def next(self, queue: Key, share: str, skipped: int) -> Head | None:
         line = self._open.get((queue, share))
         if line is None:
-            line = self._open[queue, share] = (self._walk(queue, share), [])
+            line = self._open[queue, share] = (self.walk(queue, share), [])
         rest, seen = line
         while len(seen) <= skipped:
             head = next(rest, None)
@@ -38,7 +38,7 @@ class Lines:
             seen.append(head)
         return seen[skipped]
 
-    def _walk(self, queue: Key, share: str) -> Iterator[Head]:
+    def walk(self, queue: Key, share: str) -> Iterator[Head]:
         """Heads in the order of starting."""
         value = (*queue, share)
         later: list[tuple[Any, str, Head]] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -107,6 +107,16 @@ def find(name: str) -> InstanceType | None:
 def types() -> Mapping[str, InstanceType]:
     """All types, by name in the order of names."""
     return MappingProxyType({one.name: one for one in sorted(_all(), key=lambda one: one.name)})
+
+
+@lru_cache(maxsize=1_000)
+def named(names: frozenset[str]) -> tuple[InstanceType, ...]:
+    """The types of these names and of these families, in the order of names.
+
+    >>> [one.name for one in named(frozenset({"p4d", "c5.large", "nothing"}))]
+    ['c5.large', 'p4d.24xlarge']
+    """
+    return tuple(one for one in types().values() if {one.name, one.family} & names)
 
 
 def _all() -> Iterator[InstanceType]:

@@ -46,8 +46,7 @@ class Machines:
         return None if found is None else Size(found.cpu_units, found.memory_mib, found.gpus)
 
     def types(self, named: Iterable[str]) -> dict[str, Size]:
-        wanted = set(named)
-        found = [one for one in instance_types.types().values() if {one.name, one.family} & wanted]
+        found = instance_types.named(frozenset(named))
         return {one.name: Size(one.cpu_units, one.memory_mib, one.gpus) for one in found}
 
     def zones(self, region: str) -> list[str]:
