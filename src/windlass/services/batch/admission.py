@@ -6,14 +6,12 @@ What is decided is readiness.py's; here rows are read and written, some jobs a t
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Iterator, Sequence
 
 from windlass.aws.bus import Bus
 from windlass.kernel.clock import MINUTE, Duration, Instant
-from windlass.kernel.faults import Retry
-from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.turns import Lines
+from windlass.kernel.worklist import Worklist
 from windlass.services.batch import arrays, readiness
 from windlass.services.batch.model import (
     ARRAYS,
@@ -40,9 +38,17 @@ class Admission:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
-        self._due = Lines[str]()
-        """Ids of jobs to look at, by account."""
-        self.loop = Loop("batch.admission", plane.clock, plane.journal, self._pass, period=PERIOD)
+        self._jobs = Worklist[str](
+            "batch.admission",
+            plane.store,
+            plane.clock,
+            plane.journal,
+            work=self._work,
+            everything=self._everything,
+            most=JOBS_PER_PASS,
+            period=PERIOD,
+        )
+        self.loop = self._jobs.loop
         plane.store.watch((JOBS,), self._on_job)
         plane.store.watch((ARRAYS,), self._on_array)
 
@@ -52,7 +58,7 @@ class Admission:
         if new is None or (old is not None and old.status == new.status):
             return
         if new.status == "SUBMITTED":
-            self._look(new.account, new.id)
+            self._jobs.add(new.account, new.id)
         elif new.status in ENDED:
             self._look_at_waiting(new)
 
@@ -64,49 +70,28 @@ class Admission:
         if parent is None:
             return
         if any(dependency.type == "SEQUENTIAL" for dependency in parent.depends_on):
-            self._look(parent.account, parent.id)
+            self._jobs.add(parent.account, parent.id)
         self._look_at_waiting(parent)
 
     def _look_at_waiting(self, job: Job) -> None:
         if self._plane.store[WAITS].count("on", job.id):
             for wait in self._plane.store[WAITS].by("on", job.id):
-                self._look(job.account, wait.job)
+                self._jobs.add(job.account, wait.job)
 
-    def _look(self, account: str, job_id: str) -> None:
-        self._due.add(account, job_id)
-        self.loop.wake("due")
+    def _work(self, tx: Transaction, ids: Sequence[str], now: Instant) -> None:
+        progress = Progress(tx, self._bus, now)
+        for job_id in ids:
+            job = tx[JOBS].get(job_id)
+            if job is not None and job.status in ("SUBMITTED", "PENDING"):
+                _advance(tx, progress, job)
 
-    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        if not keys:
-            self._look_at_all()
-        ids = self._due.take(JOBS_PER_PASS)
-        if not ids:
-            return None
-        try:
-            with self._plane.store.transact() as tx:
-                progress = Progress(tx, self._bus, now)
-                for job_id in ids:
-                    job = tx[JOBS].get(job_id)
-                    if job is not None and job.status in ("SUBMITTED", "PENDING"):
-                        _advance(tx, progress, job)
-            await self._plane.store.durable()
-        except Retry:
-            for job_id in ids:
-                self._due.add("", job_id)
-            raise
-        if len(self._due):
-            self.loop.wake("due")
-        return None
-
-    def _look_at_all(self) -> None:
+    def _everything(self) -> Iterator[tuple[str, str]]:
         store = self._plane.store
-        for job in store[JOBS].by("submitted", "yes"):
-            self._due.add(job.account, job.id)
-        for job in store[JOBS].by("sequential", "yes"):
-            self._due.add(job.account, job.id)
+        for index in ("submitted", "sequential"):
+            yield from ((job.account, job.id) for job in store[JOBS].by(index, "yes"))
         for wait in store[WAITS].all():
             if (waiting := store[JOBS].get(wait.job)) is not None:
-                self._due.add(waiting.account, waiting.id)
+                yield waiting.account, waiting.id
 
 
 def _advance(tx: Transaction, progress: Progress, job: Job) -> None:

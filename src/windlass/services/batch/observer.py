@@ -6,7 +6,7 @@ decides nothing: outcome.py reads a unit's end, retries.py says what follows, pr
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from windlass.aws.bus import Bus
@@ -17,11 +17,9 @@ from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import INSTANCES, UNITS, Unit
 from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
-from windlass.kernel.faults import Retry as TryAgain
-from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.turns import Lines
+from windlass.kernel.worklist import Worklist
 from windlass.services.batch import outcome, retries
 from windlass.services.batch.arrays import End
 from windlass.services.batch.model import (
@@ -40,10 +38,9 @@ from windlass.services.batch.transitions import R, moved
 from windlass.services.plane import Plane
 
 PERIOD: Duration = 10 * MINUTE
-"""End often every unit is looked at, in case a wake-up was lost."""
+"""How often every unit is looked at, in case a wake-up was lost."""
 UNITS_PER_PASS = 200
 """Units in one transaction, so that no pass holds up calls for long."""
-_CHANGED = "changed"
 
 
 class Observer:
@@ -52,42 +49,34 @@ class Observer:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
-        self._changes = Lines[str]()
-        self.loop = Loop("batch.observer", plane.clock, plane.journal, self._pass, period=PERIOD)
+        self._units = Worklist[str](
+            "batch.observer",
+            plane.store,
+            plane.clock,
+            plane.journal,
+            work=self._work,
+            everything=self._everything,
+            most=UNITS_PER_PASS,
+            period=PERIOD,
+        )
+        self.loop = self._units.loop
         plane.store.watch((UNITS,), self._changed, topic=OWNER)
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
         if unit is not None and _tells_something(unit):
-            self._changes.add(unit.account, unit.id)
-            self.loop.wake(_CHANGED)
+            self._units.add(unit.account, unit.id)
 
-    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        store = self._plane.store
-        if not keys:
-            for unit in store[UNITS].by("owner", OWNER):
-                if _tells_something(unit):
-                    self._changes.add(unit.account, unit.id)
-        ids = self._changes.take(UNITS_PER_PASS)
-        if not ids:
-            return None
-        try:
-            with store.transact() as tx:
-                progress = Progress(tx, self._bus, now)
-                observed = _Observed(tx, progress, self._plane)
-                for unit_id in ids:
-                    found = tx[UNITS].get(unit_id)
-                    if found is not None:
-                        observed.take(found)
-                observed.finish()
-            await store.durable()
-        except TryAgain:
-            for unit_id in ids:
-                self._changes.add("", unit_id)
-            raise
-        if len(self._changes):
-            self.loop.wake(_CHANGED)
-        return None
+    def _everything(self) -> Iterator[tuple[str, str]]:
+        units = self._plane.store[UNITS].by("owner", OWNER)
+        return ((unit.account, unit.id) for unit in units if _tells_something(unit))
+
+    def _work(self, tx: Transaction, ids: Sequence[str], now: Instant) -> None:
+        observed = _Observed(tx, Progress(tx, self._bus, now), self._plane)
+        for unit_id in ids:
+            if (unit := tx[UNITS].get(unit_id)) is not None:
+                observed.take(unit)
+        observed.finish()
 
 
 class _Observed:

@@ -6,7 +6,7 @@ time has come. Neither decides anything: task_status.py and limits.py do.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 
 from windlass.aws.bus import Bus
 from windlass.fleet import model as fleet
@@ -14,10 +14,9 @@ from windlass.fleet import role_credentials
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.turns import Lines
+from windlass.kernel.worklist import Worklist
 from windlass.services.ecs import limits, lookup, notices, services_gone, task_status
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
@@ -32,7 +31,6 @@ BATCH_MAX = 500
 """Rows per transaction, so that no pass holds up calls for long."""
 OBSERVED_MAX = 40
 """Tasks per transaction of the observer: one writes half a dozen rows, with its events."""
-_CHANGED = "changed"
 
 
 class Observer:
@@ -42,40 +40,31 @@ class Observer:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
         self._interfaces = plane.calls.part(Interfaces)
-        self._changes = Lines[str]()
-        self.loop = Loop("ecs.observer", plane.clock, plane.journal, self._pass, period=OBSERVE_ALL_PERIOD)
+        self._units = Worklist[str](
+            "ecs.observer",
+            plane.store,
+            plane.clock,
+            plane.journal,
+            work=self._work,
+            everything=self._everything,
+            most=OBSERVED_MAX,
+            period=OBSERVE_ALL_PERIOD,
+        )
+        self.loop = self._units.loop
         plane.store.watch((UNITS,), self._changed, topic=OWNER)
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
         if unit is not None and unit.state != "waiting":  # that is how a task begins
-            self._changes.add(unit.account, unit.id)
-            self.loop.wake(_CHANGED)
+            self._units.add(unit.account, unit.id)
 
-    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        """One batch, the accounts in turn.
+    def _everything(self) -> Iterator[tuple[str, str]]:
+        return ((unit.account, unit.id) for unit in self._plane.store[UNITS].by("owner", OWNER))
 
-        It waits for the log, so that no account fills that alone either.
-        """
-        store = self._plane.store
-        if not keys:
-            for row in store[UNITS].by("owner", OWNER):
-                self._changes.add(row.account, row.id)
-        ids = self._changes.take(OBSERVED_MAX)
-        try:
-            with store.transact() as tx:
-                for unit_id in ids:
-                    unit = tx[UNITS].get(unit_id)
-                    if unit is not None:
-                        self._observe(tx, unit, now)
-            await store.durable()
-        except Retry:
-            for unit_id in ids:
-                self._changes.add("", unit_id)
-            raise
-        if len(self._changes):
-            self.loop.wake(_CHANGED)
-        return None
+    def _work(self, tx: Transaction, ids: Sequence[str], now: Instant) -> None:
+        for unit_id in ids:
+            if (unit := tx[UNITS].get(unit_id)) is not None:
+                self._observe(tx, unit, now)
 
     def _observe(self, tx: Transaction, unit: Unit, now: Instant) -> None:
         task = tx[TASKS].get(unit.id)

@@ -8,17 +8,15 @@ transaction, so that a task is registered exactly as its row says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Iterator, Sequence
 
 from windlass.aws.calls import Principal
 from windlass.aws.target_groups import Target, TargetGroups, TargetHealth
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, Duration, Instant
-from windlass.kernel.faults import Retry
-from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.turns import Lines
+from windlass.kernel.worklist import Worklist
 from windlass.services.ecs import service_events, targets
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Registered, Task
@@ -30,7 +28,6 @@ LOOK_PERIOD: Duration = MINUTE
 TASKS_MAX = 100
 """Tasks per transaction."""
 PRINCIPAL = "ecs.amazonaws.com"
-_CHANGED = "changed"
 _REGISTERED = "registered {count} targets in (target-group {about})"
 _DEREGISTERED = "deregistered {count} targets in (target-group {about})"
 _DRAINING = "has begun draining connections on {count} tasks"
@@ -47,8 +44,17 @@ class TargetRegistrar:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._groups = plane.calls.part(TargetGroups)
-        self._changes = Lines[str]()
-        self.loop = Loop("ecs.targets", plane.clock, plane.journal, self._pass, period=LOOK_PERIOD)
+        self._tasks = Worklist[str](
+            "ecs.targets",
+            plane.store,
+            plane.clock,
+            plane.journal,
+            work=self._work,
+            everything=self._everything,
+            most=TASKS_MAX,
+            period=LOOK_PERIOD,
+        )
+        self.loop = self._tasks.loop
         plane.store.watch((TASKS,), self._on_task)
         self._groups.watch(self._on_target)
 
@@ -64,39 +70,21 @@ class TargetRegistrar:
         if task is not None and task.target_health and task.started_at:
             old: Task | None = change.old
             if old is None or _what(old) != _what(task):
-                self._add(task)
+                self._tasks.add(task.account, task.id)
 
     def _on_target(self, target: Target) -> None:
         for task in self._plane.store[TASKS].by("target", target.id):
-            self._add(task)
+            self._tasks.add(task.account, task.id)
 
-    def _add(self, task: Task) -> None:
-        self._changes.add(task.account, task.id)
-        self.loop.wake(_CHANGED)
+    def _everything(self) -> Iterator[tuple[str, str]]:
+        return ((task.account, task.id) for task in self._plane.store[TASKS].by("balanced", True))
 
-    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        store = self._plane.store
-        if not keys:
-            for task in store[TASKS].by("balanced", True):
-                self._changes.add(task.account, task.id)
-        ids = self._changes.take(TASKS_MAX)
-        if not ids:
-            return None
-        try:
-            with store.transact() as tx:
-                told: Told = defaultdict(list)
-                for task_id in ids:
-                    if (row := tx[TASKS].get(task_id)) is not None:
-                        self._step(tx, row, now, told)
-                self._tell(tx, told)
-            await store.durable()
-        except Retry:
-            for task_id in ids:
-                self._changes.add("", task_id)
-            raise
-        if len(self._changes):
-            self.loop.wake(_CHANGED)
-        return None
+    def _work(self, tx: Transaction, ids: Sequence[str], now: Instant) -> None:
+        told: Told = defaultdict(list)
+        for task_id in ids:
+            if (row := tx[TASKS].get(task_id)) is not None:
+                self._step(tx, row, now, told)
+        self._tell(tx, told)
 
     def _step(self, tx: Transaction, task: Task, now: Instant, told: Told) -> None:
         seen = {one: self._groups.health(one.group, targets.target(one)) for one in task.targets}
@@ -133,7 +121,9 @@ class TargetRegistrar:
             return
         tx[TASKS].put(replace(task, target_health="draining"))
         told[_to_tell(tx, task, _DRAINING)].append(task.id)
-        self._add(task)  # a group that drains nothing says so at once, and tells nobody
+        self._tasks.add(
+            task.account, task.id
+        )  # a group that drains nothing says so at once, and tells nobody
 
     def _look(self, tx: Transaction, task: Task, seen: dict[Registered, TargetHealth], told: Told) -> None:
         health = targets.combined(one.state for one in seen.values())
