@@ -33,6 +33,8 @@ NODE_MAY_SEE = (
     "node",
 )
 
+PROXY_MAY_SEE = ("kernel", "fleet.proxy_messages", "fleet.frames", "fleet.messages", "proxy")
+
 PURE = (
     "aws/arn.py",
     "aws/check.py",
@@ -68,6 +70,7 @@ PURE = (
     "fleet/messages.py",
     "fleet/networks.py",
     "fleet/place.py",
+    "fleet/proxy_messages.py",
     "fleet/tokens.py",
     "fleet/reasons.py",
     "fleet/room.py",
@@ -80,6 +83,7 @@ PURE = (
     "kernel/cycles.py",
     "kernel/linear_regex.py",
     "kernel/machine.py",
+    "proxy/table.py",
     "node/function_lines.py",
     "node/function_settings.py",
     "node/function_users.py",
@@ -342,6 +346,18 @@ def test_the_node_sees_only_the_kernel_and_the_messages(trees: Trees) -> None:
         if module(path).startswith("node")
         for line, there in imports(tree)
         if not any(there == seen or there.startswith(f"{seen}.") for seen in NODE_MAY_SEE)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_proxy_sees_only_the_kernel_and_its_messages(trees: Trees) -> None:
+    """It must start quickly, and goes on without a plane."""
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for path, tree in trees.items()
+        if module(path).startswith("proxy")
+        for line, there in imports(tree)
+        if not any(there == seen or there.startswith(f"{seen}.") for seen in PROXY_MAY_SEE)
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -54,7 +54,8 @@ class Transport(Protocol[In_co]):
         """End the session; the peer's `receive` gives None. May be called twice."""
 
 
-def encode(message: FromNode | FromPlane) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
+    """One message of messages.py or proxy_messages.py as a frame's body."""
     return _encoder.encode(message)
 
 
@@ -91,7 +92,7 @@ class StreamTransport(Generic[In]):
         self._longest = longest
         self._decode = decode
 
-    async def send(self, message: FromNode | FromPlane) -> None:
+    async def send(self, message: msgspec.Struct) -> None:
         if self._writer.is_closing():
             raise ConnectionResetError("the stream is closed")
         body = encode(message)
