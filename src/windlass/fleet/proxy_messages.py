@@ -2,7 +2,7 @@
 
 The plane offers one table: the frontends that clients reach and the pools of targets behind them, with a
 generation; whole when a session opens, differences after that. Proxies say what they took, what they probe
-and what they count. Durations and instants are integer nanoseconds unless a name ends in `_s` or says seconds.
+and what they count. Durations and instants are integer nanoseconds unless a name says seconds.
 Nothing here knows load balancers or App Runner: services compile their rows to these shapes.
 """
 
@@ -33,7 +33,7 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Certificate(Part, frozen=True):
-    """A chain and its key, both PEM. `names` are DNS names, which may begin with "*."; secret: never shown."""
+    """A chain and its key, both PEM. `names` are DNS names ("*.x" too); the key is never shown."""
 
     names: tuple[str, ...]
     chain: str
@@ -140,8 +140,8 @@ class Options(Part, frozen=True):
 class Frontend(Part, frozen=True):
     """What clients reach: a listener of a load balancer, or an App Runner service. `key` is its ARN.
 
-    `hosts` are the lower-case Host names that it has on the plane's endpoint ("*.x" too); with ":port" for all
-    but a load balancer's first listener. `rules` are in order of priority; the last one has no matches.
+    `hosts` are the lower-case Host names that it has on the endpoint ("*.x" too); with ":port" for all but a
+    load balancer's first listener. `rules` are in order of priority; the last one has no matches.
     """
 
     key: str
@@ -156,7 +156,7 @@ class Frontend(Part, frozen=True):
 
 
 class Check(Part, frozen=True):
-    """How targets are probed. `port` 0: the target's own. `codes` are ranges, both ends included (HTTP or gRPC)."""
+    """How targets are probed. `port` 0: the target's own. `codes` are ranges with both ends."""
 
     protocol: Literal["HTTP", "HTTPS", "TCP", "GRPC"]
     path: str = "/"
@@ -198,7 +198,7 @@ class Pool(Part, frozen=True):
 
     "balanced": `algorithm` picks; "queued": each endpoint has `concurrency` requests at a time, and up to
     `queue` wait for it, each for `queue_wait` at most; "function": a Lambda function answers, of which
-    `body_max` bytes (0: no limit) are taken. `healthy_min`: with fewer healthy, requests go to all (fail open).
+    `body_max` bytes (0: no limit) are taken. With fewer healthy than `healthy_min` all are used (fail open).
     """
 
     key: str
@@ -310,9 +310,10 @@ class Idle(Message, frozen=True, tag="idle"):
 
 
 class Count(Part, frozen=True):
-    """What happened at one frontend, by pool and endpoint ("": what concerns none). `times` are response times
+    """What happened at one frontend, by pool and endpoint ("": what concerns none).
 
-    of targets, (seconds, how many), in steps of 2 %. `connections_active` is as of now, the others are sums.
+    `times` are response times of targets, (seconds, how many), in steps of 2 %. `connections_active` is as of
+    now, the others are sums.
     """
 
     frontend: str

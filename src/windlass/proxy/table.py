@@ -1,7 +1,7 @@
 """The frontends and pools that this proxy serves now: what the plane sent, put together.
 
-Knows no sockets: whoever serves, probes or counts subscribes, and is told which keys changed. Everything in it
-is frozen, so what a request in flight has read stays as it was.
+Knows no sockets: whoever serves, probes or counts subscribes, and is told which keys changed. All in it is
+frozen, so what a request in flight has read stays as it was.
 """
 
 from __future__ import annotations
