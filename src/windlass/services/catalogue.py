@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from windlass.services import (
+    apprunner,
     autoscaling,
     batch,
     cloudwatch,
@@ -21,6 +22,7 @@ from windlass.services import (
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
+    apprunner.SERVICE,
     autoscaling.SERVICE,
     batch.SERVICE,
     cloudwatch.SERVICE,
