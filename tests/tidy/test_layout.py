@@ -33,7 +33,15 @@ NODE_MAY_SEE = (
     "node",
 )
 
-PROXY_MAY_SEE = ("kernel", "fleet.proxy_messages", "fleet.frames", "fleet.messages", "proxy")
+PROXY_MAY_SEE = (
+    "kernel",
+    "fleet.proxy_messages",
+    "fleet.frames",
+    "node.network.namespaces",
+    "node.tenancy",
+    "proxy",
+)
+"""Of node/: what enters a network namespace, and what keeps a directory to one process."""
 
 PURE = (
     "aws/arn.py",

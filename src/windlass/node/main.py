@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport, decode_from_plane
 from windlass.fleet.messages import FromPlane
+from windlass.kernel import descriptors
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
@@ -196,7 +196,7 @@ async def _serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_end.set)
-    _raise_descriptor_limit()
+    descriptors.raise_limit()
     adopts = _adopt_daemons()
     spawn = Spawn(on_crash)
     children = Children(loop)
@@ -330,13 +330,6 @@ def _adopt_daemons() -> bool:
         return True
     log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
     return False
-
-
-def _raise_descriptor_limit() -> None:
-    """Three descriptors a container: the usual 1,024 would end at 300. Tasks inherit the raised limit."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _say_ready(descriptor: int) -> None:

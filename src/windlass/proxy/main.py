@@ -1,30 +1,152 @@
-"""A proxy's process: `python -m windlass.proxy.main`. Started by the plane; composition root of proxy/.
+"""A proxy's process and composition root: `python -m windlass.proxy.main --data DIR --socket PATH …`.
 
-It holds the plane's table (table.py) and goes on with the last one when the plane is gone.
+It outlives its plane: when that is gone, it serves on from the last table and tries the socket until a plane
+answers. SIGTERM and the plane's End end it the same way: nothing new is taken, what is open is finished
+briefly. Imports little: it has to be back at once when it was killed. Nothing of AWS is known here.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import logging
 import os
+import signal
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
 
 from windlass.fleet.frames import StreamTransport
-from windlass.fleet.proxy_messages import TO_PROXY_BYTES_MAX, ProxyHello, Table, Took, decode_to_proxy
+from windlass.fleet.proxy_messages import TO_PROXY_BYTES_MAX, ProxyHello, decode_to_proxy
+from windlass.kernel import descriptors, garbage
+from windlass.kernel.clock import WallClock
+from windlass.kernel.priority import go_first
+from windlass.kernel.spawn import Spawn
+from windlass.node.tenancy import Taken, move_in
+from windlass.proxy.dial import dial
+from windlass.proxy.session import Connection, Sessions
+from windlass.proxy.standing import Standing
 from windlass.proxy.table import Current
+from windlass.proxy.worker import Part, Worker
+
+EXIT_TAKEN = 3
+"""Exit code when another proxy has the directory."""
+
+log = logging.getLogger("windlass.proxy")
 
 
-async def serve(socket: str, index: int) -> None:
-    """Hold the table of the plane at that Unix socket until the plane ends the session."""
-    current = Current()
-    reader, writer = await asyncio.open_unix_connection(socket)
-    transport = StreamTransport(reader, writer, TO_PROXY_BYTES_MAX, decode_to_proxy)
-    await transport.send(ProxyHello(index, os.getpid(), current.generation, ""))
-    while (message := await transport.receive()) is not None:
-        if isinstance(message, Table):
-            current.take(message)
-            await transport.send(Took(current.generation))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line. `ready` is a descriptor to write a line to once the proxy is up; -1: none."""
+
+    data: Path
+    socket: Path
+    ingress: Path
+    index: int
+    ready: int
+
+
+def main(arguments: list[str]) -> int:
+    """Run a proxy until it is told to end; returns the exit code."""
+    options = parse(arguments)
+    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=options.data / "proxy.log",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    go_first()
+    descriptors.raise_limit()
+    try:
+        lock, _ = move_in(options.data, f"proxy-{options.index}", options.socket, "proxy")
+    except Taken:
+        log.error("another proxy has %s", options.data)
+        return EXIT_TAKEN
+    try:
+        garbage.settle()
+        return uvloop.run(_serve(options))
+    finally:
+        os.close(lock)
+
+
+def parse(arguments: list[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="python -m windlass.proxy.main", description="A Windlass proxy.")
+    parser.add_argument("--data", type=Path, required=True, help="this proxy's own directory")
+    parser.add_argument("--socket", type=Path, required=True, help="the plane's Unix socket")
+    parser.add_argument("--ingress", type=Path, required=True, help="the Unix socket to listen on")
+    parser.add_argument("--index", type=int, default=0, help="which worker it is")
+    parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told when it is up")
+    found = parser.parse_args(arguments)
+    return Options(
+        found.data.absolute(), found.socket.absolute(), found.ingress.absolute(), found.index, found.ready_fd
+    )
+
+
+async def _serve(options: Options) -> int:
+    """Put the proxy together and run it until it is told to end."""
+    loop = asyncio.get_running_loop()
+    told_to_end = asyncio.Event()
+    crashed: list[str] = []
+
+    def on_crash(name: str, error: BaseException) -> None:
+        log.critical("%s crashed", name, exc_info=error)
+        crashed.append(name)
+        told_to_end.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    spawn, clock, current = Spawn(on_crash), WallClock(), Current()
+    sessions = Sessions(
+        _connector(options, told_to_end.set),
+        lambda: ProxyHello(options.index, os.getpid(), current.generation, str(options.ingress)),
+        current,
+        clock,
+        spawn,
+        told_to_end.set,
+    )
+    worker = Worker(options.index, options.ingress, clock, spawn, current, Standing(current), sessions, dial)
+    parts = _parts(worker)
+    for part in parts:
+        await part.open()
+    spawn.start("session", sessions.run())
+    log.info("proxy %d is up", options.index)
+    _say_ready(options.ready)
+    await told_to_end.wait()
+    for part in parts:
+        await part.close()
+    await spawn.close()
+    log.info("proxy %d ends", options.index)
+    return 1 if crashed else 0
+
+
+def _parts(worker: Worker) -> list[Part]:
+    """What serves, and what probes."""
+    return []
+
+
+def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[], Awaitable[Connection]]:
+    """The way to the plane. A proxy whose directory was deleted has no plane to wait for: it ends."""
+
+    async def connect() -> Connection:
+        if not options.data.exists():
+            log.warning("%s is gone", options.data)
+            on_homeless()
+        reader, writer = await asyncio.open_unix_connection(options.socket)
+        return StreamTransport(reader, writer, TO_PROXY_BYTES_MAX, decode_to_proxy)
+
+    return connect
+
+
+def _say_ready(descriptor: int) -> None:
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.write(descriptor, b"ready\n")
+        os.close(descriptor)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(sys.argv[1:]))
