@@ -28,6 +28,7 @@ FILES = (
     "fairness",
     "simulator",
     "units",
+    "cloudwatch",
 )
 
 

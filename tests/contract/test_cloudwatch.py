@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract import raw
 from tests.contract.raw import authorization
+from tests.fault.waiting import until
 from tests.process import PlaneProcess
 
 Client = Callable[..., Any]
@@ -126,7 +127,7 @@ def test_what_is_wrong_is_refused(cloudwatch: Any) -> None:
     assert refusal(get, **(chosen | {"Period": 45})) == "InvalidParameterValue"
     assert refusal(get, **(chosen | {"EndTime": minute(9)})) == "InvalidParameterCombination"
     assert refusal(get, **(chosen | {"StartTime": minute(1_500)})) == "InvalidParameterCombination"
-    assert refusal(cloudwatch.list_dashboards) == "NotImplemented"
+    assert refusal(cloudwatch.list_metric_streams) == "NotImplemented"
 
 
 def test_old_sdks_send_query(plane: PlaneProcess, account: str, cloudwatch: Any) -> None:
@@ -267,4 +268,72 @@ def test_alarms_come_in_pages_by_prefix(cloudwatch: Any) -> None:
 )
 def test_alarms_that_are_refused(cloudwatch: Any, changes: dict[str, Any], code: str) -> None:
     assert refusal(cloudwatch.put_metric_alarm, **(ALARM | changes)) == code
-    assert refusal(cloudwatch.put_composite_alarm, AlarmName="c", AlarmRule="TRUE") == "NotImplemented"
+
+
+def put_alarms(cloudwatch: Any, *names: str) -> None:
+    for name in names:
+        cloudwatch.put_metric_alarm(**(ALARM | {"AlarmName": name}))
+
+
+def test_the_life_of_a_composite_alarm(cloudwatch: Any) -> None:
+    """It follows the states of the alarms that its rule names; they stay as long as it does."""
+    put_alarms(cloudwatch, "cpu", "disk")
+    cloudwatch.put_composite_alarm(AlarmName="bad", AlarmRule='ALARM("cpu") AND NOT ALARM(disk)')
+    cloudwatch.put_composite_alarm(AlarmName="worse", AlarmRule="ALARM(bad)", AlarmDescription="both")
+
+    def composites(**chosen: Any) -> dict[str, str]:
+        found = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], **chosen)["CompositeAlarms"]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
+
+    until(lambda: composites() == {"bad": "OK", "worse": "OK"}, "both rules were looked at")
+    assert cloudwatch.describe_alarms()["CompositeAlarms"] == []  # AWS shows metric alarms if not asked
+    cloudwatch.set_alarm_state(AlarmName="cpu", StateValue="ALARM", StateReason="hot")
+    cloudwatch.get_waiter("composite_alarm_exists").wait(AlarmNames=["worse"], AlarmTypes=["CompositeAlarm"])
+    until(lambda: composites() == {"bad": "ALARM", "worse": "ALARM"}, "the first alarm went all the way up")
+    [bad] = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=["bad"])["CompositeAlarms"]
+    assert "alarm:cpu transitioned to ALARM at" in bad["StateReason"]
+    assert bad["AlarmRule"] == 'ALARM("cpu") AND NOT ALARM(disk)' and "Threshold" not in bad
+    cloudwatch.set_alarm_state(AlarmName="disk", StateValue="ALARM", StateReason="full")
+    until(lambda: composites() == {"bad": "OK", "worse": "OK"}, "NOT counts")
+    children = cloudwatch.describe_alarms(ChildrenOfAlarmName="bad")["MetricAlarms"]
+    assert [one["AlarmName"] for one in children] == ["cpu", "disk"]
+    parents = cloudwatch.describe_alarms(ParentsOfAlarmName="bad")["CompositeAlarms"]
+    assert [one["AlarmName"] for one in parents] == ["worse"]
+    assert refusal(cloudwatch.delete_alarms, AlarmNames=["cpu"]) == "ValidationError"
+    history = cloudwatch.describe_alarm_history(AlarmName="bad", AlarmTypes=["CompositeAlarm"])
+    assert {item["AlarmType"] for item in history["AlarmHistoryItems"]} == {"CompositeAlarm"}
+    cloudwatch.delete_alarms(AlarmNames=["worse", "bad", "cpu", "disk"])
+    assert composites() == {}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["ALARM(none)", "ALARM(cpu", "ALARM(cpu) OK(cpu)", "AND", "AT_LEAST(1, ALARM, (cpu))", "(" * 200, "NOT"],
+)
+def test_rules_that_are_refused(cloudwatch: Any, rule: str) -> None:
+    put_alarms(cloudwatch, "cpu")
+    assert refusal(cloudwatch.put_composite_alarm, AlarmName="c", AlarmRule=rule) == "ValidationError"
+
+
+def test_what_composite_alarms_do_not_have_is_refused(cloudwatch: Any) -> None:
+    suppressed = {"AlarmName": "c", "AlarmRule": "TRUE", "ActionsSuppressor": "cpu"}
+    assert refusal(cloudwatch.put_composite_alarm, **suppressed) == "ValidationError"
+
+
+def test_dashboards_are_kept_as_they_come(cloudwatch: Any) -> None:
+    body = '{"widgets": [{"type": "text", "properties": {"markdown": "hi"}}]}'
+    for name in ("ops", "app-a", "app-b"):
+        cloudwatch.put_dashboard(DashboardName=name, DashboardBody=body)
+    found = cloudwatch.get_dashboard(DashboardName="ops")
+    assert found["DashboardBody"] == body and found["DashboardArn"].endswith(":dashboard/ops")
+    pages = cloudwatch.get_paginator("list_dashboards").paginate(DashboardNamePrefix="app")
+    entries = [entry for page in pages for entry in page["DashboardEntries"]]
+    assert [(one["DashboardName"], one["Size"]) for one in entries] == [
+        (name, len(body)) for name in ("app-a", "app-b")
+    ]
+    for bad in ("no json", "[]", '{"widgets": 1}'):
+        wrong = refusal(cloudwatch.put_dashboard, DashboardName="ops", DashboardBody=bad)
+        assert wrong == "InvalidParameterInput"
+    assert refusal(cloudwatch.delete_dashboards, DashboardNames=["ops", "none"]) == "ResourceNotFound"
+    cloudwatch.delete_dashboards(DashboardNames=["ops"])
+    assert refusal(cloudwatch.get_dashboard, DashboardName="ops") == "ResourceNotFound"

@@ -155,6 +155,7 @@ PURE = (
     "services/batch/unit.py",
     "services/batch/why_job.py",
     "services/cloudwatch/alarm.py",
+    "services/cloudwatch/composite.py",
     "services/cloudwatch/datum.py",
     "services/cloudwatch/evaluate.py",
     "services/cloudwatch/expression.py",

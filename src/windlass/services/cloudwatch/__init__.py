@@ -10,8 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.metrics import Metrics
+from windlass.services.cloudwatch.composites import Composites
 from windlass.services.cloudwatch.evaluator import Evaluator
-from windlass.services.cloudwatch.handlers import alarms, history, metric_data, metrics, tags
+from windlass.services.cloudwatch.handlers import (
+    alarms,
+    composite_alarms,
+    dashboards,
+    history,
+    metric_data,
+    metrics,
+    tags,
+)
 from windlass.services.cloudwatch.keeping import Keeping
 from windlass.services.cloudwatch.model import TABLES
 from windlass.services.plane import Plane, Service
@@ -20,24 +29,31 @@ from windlass.services.plane import Plane, Service
 def _start(plane: Plane) -> Sequence[object]:
     keeping = Keeping(plane.store, plane.clock, plane.journal, plane.calls.part(Metrics))
     evaluator = Evaluator(plane)
+    composites = Composites(plane)
     plane.spawn.start(keeping.loop.name, keeping.loop.run())
     plane.spawn.start(evaluator.loop.name, evaluator.loop.run())
-    return (keeping, evaluator)
+    plane.spawn.start(composites.loop.name, composites.loop.run())
+    return (keeping, evaluator, composites)
 
 
 SERVICE = Service(
     name="cloudwatch",
     handlers={
         "DeleteAlarms": alarms.delete_alarms,
+        "DeleteDashboards": dashboards.delete_dashboards,
         "DescribeAlarmHistory": history.describe_alarm_history,
         "DescribeAlarms": alarms.describe_alarms,
         "DescribeAlarmsForMetric": alarms.describe_alarms_for_metric,
         "DisableAlarmActions": alarms.disable_alarm_actions,
         "EnableAlarmActions": alarms.enable_alarm_actions,
+        "GetDashboard": dashboards.get_dashboard,
         "GetMetricData": metric_data.get_metric_data,
         "GetMetricStatistics": metrics.get_metric_statistics,
+        "ListDashboards": dashboards.list_dashboards,
         "ListMetrics": metrics.list_metrics,
         "ListTagsForResource": tags.list_tags_for_resource,
+        "PutCompositeAlarm": composite_alarms.put_composite_alarm,
+        "PutDashboard": dashboards.put_dashboard,
         "PutMetricAlarm": alarms.put_metric_alarm,
         "PutMetricData": metrics.put_metric_data,
         "SetAlarmState": alarms.set_alarm_state,
@@ -48,8 +64,8 @@ SERVICE = Service(
     start=_start,
     partial={
         "GetMetricData": (
-            "metric math: operators and ABS, AVG, CEIL, DIFF, FILL, FLOOR, IF, MAX, METRICS, MIN, PERIOD, "
-            "RATE, SUM; other functions, SEARCH, Metrics Insights and results of several series are refused; "
+            "metric math without SEARCH, SLICE, SORT, REMOVE_EMPTY, ANOMALY_DETECTION_BAND, SERVICE_QUOTA, "
+            "INSIGHT_RULE_METRIC; these, Metrics Insights and results of several series are refused; "
             "LabelOptions and AccountId change nothing"
         ),
         "GetMetricStatistics": "of extended statistics only percentiles; the others are refused",
@@ -58,6 +74,10 @@ SERVICE = Service(
             "states are seen by EventBridge rules and ECS deployments; EvaluateLowSampleCountPercentile "
             "changes nothing; anomaly detection and PromQL are refused"
         ),
+        "PutCompositeAlarm": (
+            "AT_LEAST and suppression of actions are refused; of actions the same as PutMetricAlarm"
+        ),
+        "PutDashboard": "kept and given back; widgets are not checked and not drawn; tags are not kept",
         "PutMetricData": "entities of EntityMetricData are not kept, their metrics are",
     },
     invalid="ValidationError",

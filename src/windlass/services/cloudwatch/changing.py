@@ -58,7 +58,8 @@ def note(tx: Transaction, alarm: Alarm, kind: str, summary: str, data: dict[str,
     last = tx[HISTORY].last("scope", alarm.scope)
     number = 1 if last is None else last.number + 1
     text = json.dumps(data)
-    tx[HISTORY].put(HistoryItem(*alarm.scope, number, alarm.name, now, kind, summary, text[:4_095]))
+    item = HistoryItem(*alarm.scope, number, alarm.name, now, kind, summary, text[:4_095], alarm.kind)
+    tx[HISTORY].put(item)
     for index, value, most in (
         ("alarm", alarm.key, HISTORY_MAX),
         ("scope", alarm.scope, HISTORY_ALL_MAX),
@@ -86,7 +87,9 @@ def _state(alarm: Alarm) -> dict[str, Any]:
 
 def _notice(before: Alarm, after: Alarm, now: Instant) -> Notice:
     """EventBridge's event (CloudWatch User Guide, "Alarm events and EventBridge")."""
-    configuration: dict[str, Any] = {"metrics": _metrics(after)}
+    configuration: dict[str, Any] = (
+        {"metrics": _metrics(after)} if after.rule is None else {"alarmRule": after.rule}
+    )
     if after.description:
         configuration["description"] = after.description
     detail = {

@@ -44,11 +44,18 @@ def alarm(row: Alarm) -> Result:
     return {name: value for name, value in shown.items() if value is not None}
 
 
+def composite(row: Alarm) -> Result:
+    """A member of CompositeAlarms."""
+    metric = ("Dimensions", "EvaluationPeriods", "Threshold", "ComparisonOperator")
+    shown = {name: value for name, value in alarm(row).items() if name not in metric}
+    return shown | {"AlarmRule": row.rule}
+
+
 def history_item(row: HistoryItem) -> Result:
     """A member of AlarmHistoryItems."""
     return {
         "AlarmName": row.alarm,
-        "AlarmType": "MetricAlarm",
+        "AlarmType": row.alarm_type,
         "Timestamp": in_seconds(row.at),
         "HistoryItemType": row.kind,
         "HistorySummary": row.summary,

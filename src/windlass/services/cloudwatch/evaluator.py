@@ -96,6 +96,9 @@ class Evaluator:
 
     def _watch(self, alarm: Alarm) -> None:
         self._alarms.set(*alarm.key, raised=alarm.state == "ALARM")
+        if alarm.rule is not None:  # composites.py has those
+            self._watched.pop(alarm.key, None)
+            return
         known = self._watched.get(alarm.key)
         if known is not None and known.configured_at == alarm.configured_at:
             return

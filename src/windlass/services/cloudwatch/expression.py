@@ -12,9 +12,11 @@ import itertools
 import math
 import operator
 import re
+import statistics
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from windlass.kernel.faults import Fault
@@ -255,7 +257,10 @@ def _over(reduce: Callable[[Sequence[float]], float]) -> Callable[[Scope, Sequen
 
 
 def _each(change: Callable[[float], float]) -> Callable[[Scope, Sequence[Value]], Value]:
-    return lambda scope, given: _mapped(_one(given), lambda value: float(change(value)))
+    """The function at each point; where it has no value there is no point."""
+    return lambda scope, given: _mapped(
+        _one(given), lambda value: _result(lambda a, b: change(a), value, 0.0)
+    )
 
 
 def _fill(scope: Scope, given: Sequence[Value]) -> Value:
@@ -330,6 +335,54 @@ def _steps(divided: bool) -> Callable[[Scope, Sequence[Value]], Value]:
     return function
 
 
+def _times_apart(scope: Scope, given: Sequence[Value]) -> Value:
+    """DIFF_TIME(series): seconds since the point before."""
+    series = _one(given)
+    return Series(
+        series.period, {at: float(at - last) for last, at in itertools.pairwise(sorted(series.points))}
+    )
+
+
+def _running(scope: Scope, given: Sequence[Value]) -> Value:
+    """RUNNING_SUM(series): all up to then."""
+    series = _one(given)
+    times = sorted(series.points)
+    return Series(
+        series.period, dict(zip(times, itertools.accumulate(series.points[at] for at in times), strict=True))
+    )
+
+
+def _constant(scope: Scope, given: Sequence[Value]) -> Value:
+    """TIME_SERIES(number): that at each time of the call."""
+    if len(given) != 1 or not isinstance(given[0], float):
+        raise wrong("TIME_SERIES wants a number")
+    period = min((b - a for a, b in itertools.pairwise(sorted(scope.times))), default=60)
+    return Series(period, dict.fromkeys(scope.times, given[0]))
+
+
+def _end(place: int) -> Callable[[Scope, Sequence[Value]], Value]:
+    """FIRST and LAST of a list."""
+
+    def function(scope: Scope, given: Sequence[Value]) -> Value:
+        if len(given) != 1 or not isinstance(given[0], list) or not given[0]:
+            raise wrong("FIRST and LAST want a list of time series")
+        return given[0][place]
+
+    return function
+
+
+def _calendar(read: Callable[[datetime], float]) -> Callable[[Scope, Sequence[Value]], Value]:
+    """What the clock says at each point, in UTC."""
+
+    def function(scope: Scope, given: Sequence[Value]) -> Value:
+        series = _one(given)
+        return Series(
+            series.period, {at: float(read(datetime.fromtimestamp(at, UTC))) for at in series.points}
+        )
+
+    return function
+
+
 def _metrics(scope: Scope, given: Sequence[Value]) -> Value:
     """METRICS(): all metrics of the call; METRICS("text"): those with the text in their id."""
     part = given[0].text if given and isinstance(given[0], Name) else ""
@@ -344,15 +397,31 @@ FUNCTIONS: Mapping[str, Callable[[Scope, Sequence[Value]], Value]] = {
     "ABS": _each(abs),
     "AVG": _over(_mean),
     "CEIL": _each(math.ceil),
+    "DATAPOINT_COUNT": _over(len),
+    "DATE": _calendar(lambda at: at.day),
+    "DAY": _calendar(lambda at: at.isoweekday()),
     "DIFF": _steps(divided=False),
+    "DIFF_TIME": _times_apart,
+    "EPOCH": _calendar(lambda at: at.timestamp()),
     "FILL": _fill,
+    "FIRST": _end(0),
     "FLOOR": _each(math.floor),
+    "HOUR": _calendar(lambda at: at.hour),
     "IF": _if,
+    "LAST": _end(-1),
+    "LOG": _each(math.log),
+    "LOG10": _each(math.log10),
     "MAX": _over(max),
     "METRICS": _metrics,
     "MIN": _over(min),
+    "MINUTE": _calendar(lambda at: at.minute),
+    "MONTH": _calendar(lambda at: at.month),
     "PERIOD": lambda scope, given: float(_one(given).period),
     "RATE": _steps(divided=True),
+    "RUNNING_SUM": _running,
+    "STDDEV": _over(statistics.pstdev),
     "SUM": _over(math.fsum),
+    "TIME_SERIES": _constant,
+    "YEAR": _calendar(lambda at: at.year),
 }
 """The functions that Windlass has."""

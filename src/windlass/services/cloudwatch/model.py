@@ -8,13 +8,14 @@ written by changing.py only, for SetAlarmState and for evaluator.py, with an ite
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.cloudwatch.evaluate import Missing, State
 from windlass.services.cloudwatch.limits import ROW_FULL_BYTES
 
+AlarmType: TypeAlias = Literal["MetricAlarm", "CompositeAlarm"]
 Scope: TypeAlias = tuple[str, str]
 """(account, region)."""
 
@@ -59,7 +60,7 @@ POINT_ROWS: Table[PointRow] = Table(
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A metric alarm; columns are what PutMetricAlarm said, None where it said nothing."""
+    """An alarm; columns are what PutMetricAlarm or PutCompositeAlarm said, None where they said nothing."""
 
     account: str
     region: str
@@ -93,6 +94,8 @@ class Alarm:
     missing: Missing | None = None
     low_samples: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    rule: str | None = None
+    """The rule of a composite alarm; it has no metric then."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -105,6 +108,10 @@ class Alarm:
     @property
     def arn(self) -> str:
         return f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{self.name}"
+
+    @property
+    def kind(self) -> AlarmType:
+        return "MetricAlarm" if self.rule is None else "CompositeAlarm"
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -132,6 +139,7 @@ class HistoryItem:
     """HistoryItemType."""
     summary: str
     data: str
+    alarm_type: AlarmType = "MetricAlarm"
 
 
 ALARMS: Table[Alarm] = Table(
@@ -156,4 +164,27 @@ HISTORY: Table[HistoryItem] = Table(
         ),
     },
 )
-TABLES = (POINT_ROWS, ALARMS, HISTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A dashboard, as it was put."""
+
+    account: str
+    region: str
+    name: str
+    body: str
+    modified_at: Instant
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:cloudwatch::{self.account}:dashboard/{self.name}"
+
+
+DASHBOARDS: Table[Dashboard] = Table(
+    name="cloudwatch.dashboard",
+    row=Dashboard,
+    key=lambda row: (row.account, row.region, row.name),
+    indexes={"scope": Index(of=lambda row: (row.account, row.region), order=lambda row: row.name)},
+)
+TABLES = (POINT_ROWS, ALARMS, HISTORY, DASHBOARDS)

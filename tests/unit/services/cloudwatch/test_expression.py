@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,17 @@ SCOPE = Scope(NAMED.__getitem__, NAMED, range(0, 240, 60))
         ("RATE(m1)", {60: 1 / 60, 180: 2 / 120}),
         ("m1 / PERIOD(m1)", {0: 1 / 60, 60: 2 / 60, 180: 4 / 60}),
         ("DIFF(m2)", {60: -10, 120: 30}),
+        ("DIFF_TIME(m1)", {60: 60, 180: 120}),
+        ("RUNNING_SUM(m1)", {0: 1, 60: 3, 180: 7}),
+        ("LOG(m2)", {0: math.log(10), 120: math.log(30)}),  # of 0 there is none
+        ("LOG10(m1 * 10)", {0: 1, 60: math.log10(20), 180: math.log10(40)}),
+        ("m1 * DATAPOINT_COUNT(m1)", {0: 3, 60: 6, 180: 12}),
+        ("STDDEV([m1, m2])", {0: 4.5, 60: 1, 120: 0, 180: 0}),
+        ("FIRST([m1, m2]) + LAST([m2, m1])", {0: 2, 60: 4, 180: 8}),
+        ("FIRST(METRICS()) * MINUTE(m1)", {0: 0, 60: 2, 180: 12}),
+        ("HOUR(m1) + DAY(m1) + DATE(m1) + MONTH(m1)", dict.fromkeys((0, 60, 180), 0 + 4 + 1 + 1)),
+        ("YEAR(m1) * 1000 + EPOCH(m1)", {at: 1_970_000 + at for at in (0, 60, 180)}),
+        ("m2 - TIME_SERIES(1)", {0: 9, 60: -1, 120: 29}),
         ("CEIL(m1 / 3)", {0: 1, 60: 1, 180: 2}),
         ("1.5e1 + m1 - .5", {0: 15.5, 60: 16.5, 180: 18.5}),
     ],
@@ -66,6 +79,8 @@ def test_worked_out(text: str, points: dict[int, float]) -> None:
         "METRICS() * 2",
         "ANOMALY_DETECTION_BAND(m1)",
         "FILL(m1)",
+        "FIRST(m1)",
+        "TIME_SERIES(m1)",
         "FILL(m1, NEVER)",
         "IF(m1)",
         "RATE(1)",

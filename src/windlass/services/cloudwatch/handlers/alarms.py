@@ -16,6 +16,7 @@ from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.cloudwatch import alarm as alarms
 from windlass.services.cloudwatch import changing, describe, queries
+from windlass.services.cloudwatch.composites import Composites
 from windlass.services.cloudwatch.datum import combination, dimensions
 from windlass.services.cloudwatch.limits import ALARMS_MAX, PAGE_MAX, TAGS_MAX
 from windlass.services.cloudwatch.model import ALARMS, Alarm
@@ -26,13 +27,21 @@ from windlass.services.cloudwatch.statistics import no_token
 def put_metric_alarm(call: Call, params: Params) -> Result:
     """CloudWatch PutMetricAlarm. An alarm that is there keeps its state and its tags."""
     alarm = alarms.take(call.scope, params, call.now)
+    _try(alarm, call.now // SECOND)
+    keep(call, alarm)
+    return {}
+
+
+def keep(call: Call, alarm: Alarm) -> None:
+    """Write an alarm that was put: one that is there keeps its state and its tags. Raises Fault."""
     if len(alarm.tags) > TAGS_MAX:
         raise Fault("ValidationError", f"An alarm can have at most {TAGS_MAX} tags.")
-    _try(alarm, call.now // SECOND)
     with call.store.transact() as tx:
         known = tx[ALARMS].get(alarm.key)
         if known is None and tx[ALARMS].count("scope", call.scope) >= ALARMS_MAX:
             raise Fault("LimitExceeded", f"The maximum of {ALARMS_MAX} alarms is reached.")
+        if known is not None and known.kind != alarm.kind:
+            raise Fault("ValidationError", f"The alarm {alarm.name} is a {known.kind}.")
         if known is not None:
             alarm = replace(
                 alarm,
@@ -45,7 +54,6 @@ def put_metric_alarm(call: Call, params: Params) -> Result:
             )
         tx[ALARMS].put(alarm)
         _configured(tx, alarm, "Create" if known is None else "Update", call)
-    return {}
 
 
 def describe_alarms(call: Call, params: Params) -> Result:
@@ -53,9 +61,10 @@ def describe_alarms(call: Call, params: Params) -> Result:
     if "AlarmNames" in params and "AlarmNamePrefix" in params:
         raise combination("The parameters AlarmNames and AlarmNamePrefix are mutually exclusive.")
     kinds = params.get("AlarmTypes", ("MetricAlarm",))
-    if "MetricAlarm" not in kinds or "ChildrenOfAlarmName" in params or "ParentsOfAlarmName" in params:
-        return _answer([])
-    wanted = _filter(params)
+    relation = next((name for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName") if name in params), None)
+    if relation is not None:
+        return _relatives(call, params, relation)
+    wanted = _filter(params, kinds)
     view = call.store[ALARMS]
     if (names := params.get("AlarmNames")) is not None:
         named = (view.get((*call.scope, name)) for name in sorted(set(names)))
@@ -95,10 +104,17 @@ def describe_alarms_for_metric(call: Call, params: Params) -> Result:
 
 
 def delete_alarms(call: Call, params: Params) -> Result:
-    """CloudWatch DeleteAlarms: all of them, or none when one is not there."""
+    """CloudWatch DeleteAlarms: all of them, or none when one is not there or a rule of others names it."""
+    names, composites = params["AlarmNames"], call.part(Composites)
     with call.store.transact() as tx:
-        for name in dict.fromkeys(params["AlarmNames"]):
+        for name in dict.fromkeys(names):
             alarm = _named(tx, call, name)
+            above = [parent for parent in composites.parents(alarm.key) if parent[2] not in names]
+            if above:
+                raise Fault(
+                    "ValidationError",
+                    f"Cannot delete {name} as there are composite alarm(s) depending on it: {above[0][2]}.",
+                )
             tx[ALARMS].delete(alarm.key)
             _configured(tx, alarm, "Delete", call)
     return {}
@@ -155,23 +171,44 @@ def _named(tx: Transaction, call: Call, name: str) -> Alarm:
 
 
 def _configured(tx: Transaction, alarm: Alarm, what: str, call: Call) -> None:
-    shown = {name: value for name, value in describe.alarm(alarm).items() if "Timestamp" not in name}
+    described = describe.alarm(alarm) if alarm.rule is None else describe.composite(alarm)
+    shown = {name: value for name, value in described.items() if "Timestamp" not in name}
     done = f"{what.lower()}d"
     data = {"version": "1.0", "type": what, f"{done}Alarm": shown}
     changing.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name[:200]}" {done}', data, call.now)
 
 
 def _answer(shown: Sequence[Alarm]) -> Result:
-    return {"MetricAlarms": [describe.alarm(row) for row in shown], "CompositeAlarms": []}
+    return {
+        "MetricAlarms": [describe.alarm(row) for row in shown if row.rule is None],
+        "CompositeAlarms": [describe.composite(row) for row in shown if row.rule is not None],
+    }
 
 
-def _filter(params: Params) -> Callable[[Alarm], bool]:
+def _relatives(call: Call, params: Params, relation: str) -> Result:
+    """What a composite alarm names, or which ones name an alarm: their names and states only, as AWS says."""
+    if any(name not in (relation, "MaxRecords", "NextToken") for name in params):
+        raise combination(f"The parameter {relation} cannot be combined with other filters.")
+    composites, key = call.part(Composites), (*call.scope, params[relation])
+    keys = composites.children(key) if relation == "ChildrenOfAlarmName" else composites.parents(key)
+    rows = [row for one in keys if (row := call.store[ALARMS].get(one)) is not None]
+    few = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp")
+    found = _answer(rows)
+    return {
+        kind: [{name: value for name, value in shown.items() if name in few} for shown in found[kind]]
+        for kind in found
+    }
+
+
+def _filter(params: Params, kinds: Sequence[str]) -> Callable[[Alarm], bool]:
     state, action = params.get("StateValue"), params.get("ActionPrefix")
 
     def wanted(row: Alarm) -> bool:
         every = (*row.ok_actions, *row.alarm_actions, *row.insufficient_actions)
-        return (state is None or row.state == state) and (
-            action is None or any(one.startswith(action) for one in every)
+        return (
+            (state is None or row.state == state)
+            and row.kind in kinds
+            and (action is None or any(one.startswith(action) for one in every))
         )
 
     return wanted

@@ -24,7 +24,7 @@ def describe_alarm_history(call: Call, params: Params) -> Result:
             (kind is None or item.kind == kind)
             and (first is None or item.at >= first)
             and (last is None or item.at <= last)
-            and "MetricAlarm" in kinds
+            and item.alarm_type in kinds
         )
 
     rows, following = page(
