@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.bus import Bus
+from windlass.aws.metrics import Metrics
 from windlass.kernel.ids import Ids
 from windlass.services.events.backlog import Backlog
 from windlass.services.events.deliver import Deliveries
 from windlass.services.events.handlers import buses, events, rules, tags, targets
+from windlass.services.events.measuring import Measuring
 from windlass.services.events.model import TABLES
 from windlass.services.events.router import Router
 from windlass.services.events.schedules import Schedules
@@ -17,8 +19,9 @@ from windlass.services.plane import Plane, Service
 
 def _start(plane: Plane) -> Sequence[object]:
     ids = Ids(plane.chance.stream("events.delivery"))
-    router = Router(plane.store, plane.journal, ids, Backlog(plane.store))
-    deliveries = Deliveries(plane, router)
+    measuring = Measuring(plane.calls.part(Metrics), plane.clock)
+    router = Router(plane.store, plane.journal, ids, Backlog(plane.store), measuring)
+    deliveries = Deliveries(plane, router, measuring)
     schedules = Schedules(plane, router)
     plane.calls.part(Bus).subscribe(router)
     plane.spawn.start("events.deliver", deliveries.loop.run())

@@ -22,6 +22,7 @@ from windlass.kernel.store import Change
 from windlass.services.entry import Entry
 from windlass.services.events.event import read_json
 from windlass.services.events.limits import DELIVERIES_AT_ONCE, HOPS_MAX, RETRY_FIRST
+from windlass.services.events.measuring import Measuring
 from windlass.services.events.model import DELIVERIES, Delivery
 from windlass.services.events.retries import Failure, GiveUp, after_failure, failure
 from windlass.services.events.router import Routed, Router
@@ -35,7 +36,8 @@ PRINCIPAL = "events.amazonaws.com"
 class Deliveries:
     """A part with one loop, woken by new rows."""
 
-    def __init__(self, plane: Plane, router: Router) -> None:
+    def __init__(self, plane: Plane, router: Router, measuring: Measuring) -> None:
+        self._measuring = measuring
         self._store = plane.store
         self._entry = plane.calls.part(Entry)
         self._clock = plane.clock
@@ -52,6 +54,8 @@ class Deliveries:
             await self._store.durable()
             failures = await asyncio.gather(*(self._attempt(row) for row in due))
             outcomes = list(zip(due, failures, strict=True))
+            for row in due:
+                self._measuring.count(row.rule_arn, "Invocations")
             self._forget([row for row, failed in outcomes if failed is None])
             await asyncio.gather(*(self._failed(row, failed) for row, failed in outcomes if failed))
         following = self._store[DELIVERIES].first("due", True)
@@ -120,6 +124,7 @@ class Deliveries:
         why = f"{delivery.spec['Arn']}: {failed.code}: {failed.message}"
         if isinstance(outcome, GiveUp):
             self._journal.note("events", delivery.rule_arn, "gave up a delivery", why)
+            self._measuring.count(delivery.rule_arn, "FailedInvocations")
             if await self._bury(replace(delivery, attempts=attempts), failed, outcome):
                 self._forget([delivery])
             else:
@@ -149,7 +154,9 @@ class Deliveries:
         }
         try:
             await self._call(queue, "sqs", "SendMessage", params)
+            self._measuring.count(delivery.rule_arn, "InvocationsSentToDlq")
         except Fault as fault:
+            self._measuring.count(delivery.rule_arn, "InvocationsFailedToBeSentToDlq")
             self._journal.note("events", delivery.rule_arn, "no dead-letter queue took it", fault.message)
         except Retry:
             return False

@@ -20,6 +20,7 @@ from windlass.services.events import input
 from windlass.services.events.backlog import Backlog
 from windlass.services.events.event import encode, envelope
 from windlass.services.events.match import RuleIndex
+from windlass.services.events.measuring import Measuring
 from windlass.services.events.model import (
     DEFAULT_BUS,
     DELIVERIES,
@@ -44,7 +45,10 @@ class Routed:
 class Router:
     """Keeps the indexes of rules; the only writer of new deliveries."""
 
-    def __init__(self, store: Store, journal: Journal, ids: Ids, backlog: Backlog) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, ids: Ids, backlog: Backlog, measuring: Measuring
+    ) -> None:
+        self._measuring = measuring
         self._store = store
         self._backlog = backlog
         self._journal = journal
@@ -76,6 +80,7 @@ class Router:
         Returns how many: none when too much waits already; who can refuse an event asks `full` before.
         """
         targets = tx[TARGETS].by("rule", rule.key)
+        self._measuring.count(rule.arn, "TriggeredRules")
         if targets and self.full:
             self._journal.note("events", rule.arn, "dropped an event", "too many deliveries are under way")
             return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.log_groups import LogGroups
+from windlass.aws.metrics import Metrics
 from windlass.services.logs.handlers import events, groups, live_tail, streams, tags
 from windlass.services.logs.ingest import LogIngest
+from windlass.services.logs.measuring import Measuring
 from windlass.services.logs.model import GROUPS, TABLES
 from windlass.services.logs.retention import Retention
 from windlass.services.logs.tails import Tails
@@ -18,7 +20,8 @@ def _start(plane: Plane) -> Sequence[object]:
     plane.calls.part(LogGroups).ask(lambda *key: groups.get(key) is not None)
     retention = Retention(plane.store, plane.clock, plane.journal)
     plane.spawn.start("logs.retention", retention.loop.run())
-    return (LogIngest(plane.store, plane.clock), Tails(plane.store, plane.clock), retention)
+    measuring = Measuring(plane.store, plane.calls.part(Metrics))
+    return (LogIngest(plane.store, plane.clock), Tails(plane.store, plane.clock), retention, measuring)
 
 
 SERVICE = Service(

@@ -12,12 +12,14 @@ import pytest
 from tests.build import ACCOUNT, NOW, REGION, a_plane, call, start_services
 from windlass.aws.bus import Bus, Notice
 from windlass.aws.calls import Call, Params, Result
+from windlass.aws.metrics import Metrics
 from windlass.kernel.clock import DAY, MINUTE, SECOND, LoopClock
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.store import Store
 from windlass.services import events, logs, sqs
 from windlass.services.events.backlog import Backlog
+from windlass.services.events.measuring import Measuring
 from windlass.services.events.model import DELIVERIES, RULES
 from windlass.services.events.router import Router
 from windlass.services.events.schedules import Schedules
@@ -101,6 +103,13 @@ def in_world(story: Callable[[World], Coroutine[Any, Any, None]]) -> None:
             await world.plane.spawn.close()
 
     loop.run(play())
+
+
+def counted(world: World, namespace: str) -> dict[str, float]:
+    """The sum of the newest point of each metric of the namespace."""
+    latest = world.plane.calls.part(Metrics).latest()
+    found = [one for one in latest if one.series.namespace == namespace]
+    return {one.series.name: one.bucket.summary.total for one in found}
 
 
 def test_a_rate_fires_on_its_beat() -> None:
@@ -317,6 +326,12 @@ def test_dead_letters_say_why() -> None:
         values = {name: one["StringValue"] for name, one in message["MessageAttributes"].items()}
         assert values["ERROR_CODE"] == "THROTTLING" and values["RETRY_ATTEMPTS"] == "1"
         assert values["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
+        assert counted(world, "AWS/Events") == {
+            "TriggeredRules": 2,
+            "Invocations": 3,
+            "FailedInvocations": 2,
+            "InvocationsSentToDlq": 2,
+        }
 
     in_world(story)
 
@@ -368,9 +383,9 @@ def test_a_full_backlog_takes_no_more() -> None:
         world.faults = [Fault("TooManyRequestsException", "Rate exceeded.")]
         await world.put({"fill": "x" * 200_000})
         backlog = Backlog(world.plane.store, most=200_000)
-        router = Router(
-            world.plane.store, world.plane.journal, Ids(world.plane.chance.stream("test")), backlog
-        )
+        measuring = Measuring(world.plane.calls.part(Metrics), world.clock)
+        ids = Ids(world.plane.chance.stream("test"))
+        router = Router(world.plane.store, world.plane.journal, ids, backlog, measuring)
         world.plane.calls.add_part(router)
         assert router.full
         with pytest.raises(Fault, match="Rate exceeded") as refused:
@@ -398,6 +413,7 @@ def test_log_groups_take_events() -> None:
         await world.pass_time(1)
         found = await world.do("FilterLogEvents", "logs", logGroupName="/aws/events/x")
         assert [json.loads(one["message"])["detail"]["n"] for one in found["events"]] == [1, 2]
+        assert counted(world, "AWS/Logs")["IncomingLogEvents"] == 2
 
     in_world(story)
 
