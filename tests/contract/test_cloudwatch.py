@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError
 
 from tests.contract import raw
 from tests.contract.raw import authorization
+from tests.contract.test_lambda_invoke import deploy
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
+from tests.sqs_queue import Queue
 
 Client = Callable[..., Any]
 WEB = [{"Name": "Service", "Value": "web"}, {"Name": "Zone", "Value": "a"}]
@@ -239,7 +241,7 @@ def test_the_life_of_an_alarm(cloudwatch: Any) -> None:
     assert kinds.count("ConfigurationUpdate") == 5 and kinds.count("Action") == 1
     assert items[0]["HistorySummary"] == 'Alarm "hot" created'
     assert items[-1]["HistorySummary"] == 'Alarm "hot" deleted'
-    assert any("Windlass takes no actions" in item["HistoryData"] for item in items)
+    assert any("Windlass has no SNS" in item["HistoryData"] for item in items)
 
 
 def test_alarms_come_in_pages_by_prefix(cloudwatch: Any) -> None:
@@ -337,3 +339,30 @@ def test_dashboards_are_kept_as_they_come(cloudwatch: Any) -> None:
     assert refusal(cloudwatch.delete_dashboards, DashboardNames=["ops", "none"]) == "ResourceNotFound"
     cloudwatch.delete_dashboards(DashboardNames=["ops"])
     assert refusal(cloudwatch.get_dashboard, DashboardName="ops") == "ResourceNotFound"
+
+
+def test_an_alarm_invokes_a_function(cloudwatch: Any, client: Client, account: str) -> None:
+    """What it is invoked with, and the item in the alarm's history."""
+    deploy(client("lambda"), account, "def handler(event, context):\n    return event")
+    queue = Queue(client("sqs"), "told")
+    client("lambda").put_function_event_invoke_config(
+        FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": queue.arn}}
+    )
+    function = client("lambda").get_function(FunctionName="f")["Configuration"]["FunctionArn"]
+    cloudwatch.put_metric_alarm(**ALARM, AlarmDescription="too much", AlarmActions=[function])
+    cloudwatch.set_alarm_state(AlarmName="hot", StateValue="ALARM", StateReason="try")
+    event = queue.record()["requestPayload"]
+    assert (event["source"], event["accountId"]) == ("aws.cloudwatch", account)
+    assert event["alarmArn"].endswith(":alarm:hot")
+    told = event["alarmData"]
+    assert (told["alarmName"], told["state"]["value"], told["state"]["reason"]) == ("hot", "ALARM", "try")
+    assert told["previousState"]["value"] == "INSUFFICIENT_DATA"
+    assert told["configuration"]["description"] == "too much"
+
+    def items() -> Any:
+        return cloudwatch.describe_alarm_history(AlarmName="hot", HistoryItemType="Action")[
+            "AlarmHistoryItems"
+        ]
+
+    [item] = until(items, "the history tells of the action")
+    assert item["HistorySummary"] == f"Successfully executed action {function}"

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 from tests.sim.services import Told
-from windlass.aws.alarms import Alarms
+from windlass.aws.alarms import Alarms, Occasion
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
-from windlass.services import cloudwatch, ec2, ecs, events, logs, sqs
+from windlass.kernel.faults import Retry
+from windlass.services import cloudwatch, ec2, ecs, events, lambda_, logs, sqs
+from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
@@ -146,3 +148,65 @@ def test_an_alarm_rolls_a_deployment_back() -> None:
         assert after["taskDefinition"].endswith("web:1")
 
     World((*SERVICES, ec2.SERVICE, ecs.SERVICE), load_profile("local"), seed=1).run(story)
+
+
+def test_actions_are_taken_and_those_of_scaling_repeated() -> None:
+    """A policy is told once a minute what the alarm is evaluated by, while it is in ALARM and may act."""
+    policy = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:scalingPolicy:u:autoScalingGroupName/g:policyName/p"
+    topic, gone = f"arn:aws:sns:{REGION}:{ACCOUNT}:t", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:gone"
+    told: list[Occasion] = []
+
+    async def act(occasion: Occasion) -> str:
+        told.append(occasion)
+        return ""
+
+    async def story(world: World) -> None:
+        world.plane.calls.part(Alarms).on_action("autoscaling", act)
+        wanted = ALARM | {"EvaluationPeriods": 1, "DatapointsToAlarm": 1}
+        await world.pass_time(30 * SECOND)
+        await world.call("cloudwatch", "PutMetricAlarm", **wanted, AlarmActions=[policy, topic, gone])
+        assert (await load(world, 20, 30, 40))[-1] == "ALARM"
+        assert [occasion.points[0][1] for occasion in told] == [20, 30, 40]
+        assert {(one.action, one.alarm, one.state, one.threshold) for one in told} == {
+            (policy, "hot", "ALARM", 10.0)
+        }
+        await world.call("cloudwatch", "DisableAlarmActions", AlarmNames=["hot"])
+        await load(world, 50)
+        await world.call("cloudwatch", "EnableAlarmActions", AlarmNames=["hot"])
+        await load(world, 5, 60)
+        assert [occasion.points[0][1] for occasion in told] == [20, 30, 40, 60]
+        answer = await world.call("cloudwatch", "DescribeAlarmHistory", HistoryItemType="Action")
+        items = [json.loads(item["HistoryData"]) for item in answer["AlarmHistoryItems"]]
+        outcomes = {item["notificationResource"]: (item["actionState"], item["error"]) for item in items}
+        assert (len(items), outcomes[policy]) == (6, ("Succeeded", None))
+        assert outcomes[topic] == ("Failed", "Windlass has no SNS")
+        assert outcomes[gone][0] == "Failed" and "Function not found" in outcomes[gone][1]
+
+    World((*SERVICES, lambda_.SERVICE, ec2.SERVICE), load_profile("local"), seed=1).run(story)
+
+
+def test_an_action_survives_the_plane() -> None:
+    """Killed between the change and the action: the next plane takes it, once."""
+    policy = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:scalingPolicy:u:autoScalingGroupName/g:policyName/p"
+    told: list[str] = []
+
+    async def never(occasion: Occasion) -> str:
+        raise Retry("the plane dies before it can")
+
+    async def act(occasion: Occasion) -> str:
+        told.append(occasion.action)
+        return ""
+
+    async def story(world: World) -> None:
+        world.plane.calls.part(Alarms).on_action("autoscaling", never)
+        await world.call("cloudwatch", "PutMetricAlarm", **ALARM, AlarmActions=[policy])
+        await world.call(
+            "cloudwatch", "SetAlarmState", AlarmName="hot", StateValue="ALARM", StateReason="try"
+        )
+        world.kill()
+        await world.revive()
+        world.plane.calls.part(Alarms).on_action("autoscaling", act)
+        await world.pass_time(10 * SECOND)
+        assert told == [policy]
+
+    World(SERVICES, load_profile("local"), seed=1, disk=SimulatedDisk()).run(story)

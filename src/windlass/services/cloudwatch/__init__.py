@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windlass.aws.metrics import Metrics
+from windlass.services.cloudwatch.actions import Actions
 from windlass.services.cloudwatch.composites import Composites
 from windlass.services.cloudwatch.evaluator import Evaluator
 from windlass.services.cloudwatch.handlers import (
@@ -30,10 +31,10 @@ def _start(plane: Plane) -> Sequence[object]:
     keeping = Keeping(plane.store, plane.clock, plane.journal, plane.calls.part(Metrics))
     evaluator = Evaluator(plane)
     composites = Composites(plane)
-    plane.spawn.start(keeping.loop.name, keeping.loop.run())
-    plane.spawn.start(evaluator.loop.name, evaluator.loop.run())
-    plane.spawn.start(composites.loop.name, composites.loop.run())
-    return (keeping, evaluator, composites)
+    actions = Actions(plane, evaluator)
+    for part in (keeping, evaluator, composites, actions):
+        plane.spawn.start(part.loop.name, part.loop.run())
+    return (keeping, evaluator, composites, actions)
 
 
 SERVICE = Service(
@@ -70,9 +71,9 @@ SERVICE = Service(
         ),
         "GetMetricStatistics": "of extended statistics only percentiles; the others are refused",
         "PutMetricAlarm": (
-            "actions are not taken (SNS, Lambda, EC2, Auto Scaling): the history tells of each as failed; "
-            "states are seen by EventBridge rules and ECS deployments; EvaluateLowSampleCountPercentile "
-            "changes nothing; anomaly detection and PromQL are refused"
+            "of actions those of scaling policies and Lambda functions are taken, all others (SNS, EC2, "
+            "Systems Manager) are stored, and the history tells of them as failed; "
+            "EvaluateLowSampleCountPercentile changes nothing; anomaly detection and PromQL are refused"
         ),
         "PutCompositeAlarm": (
             "AT_LEAST and suppression of actions are refused; of actions the same as PutMetricAlarm"

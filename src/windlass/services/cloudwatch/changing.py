@@ -1,8 +1,7 @@
-"""What becomes of an alarm, written down: its state, its history, and the event that tells of it.
+"""What becomes of an alarm, written down: its state, its history, what is to be done, and the event of it.
 
-The only writer of states and of history. Actions are not taken: nothing that CloudWatch could call is here
-yet, and the history says so for each; rules of EventBridge and deployments of ECS (aws/alarms.py) act on
-states. Application Auto Scaling will read states where ECS does.
+The only writer of states. The actions of a state are rows of the same transaction: actions.py takes them once
+that is durable, so a kill loses none.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from windlass.aws.alarms import kind_of
 from windlass.aws.bus import Bus, Notice
 from windlass.kernel.clock import SECOND, Instant
 from windlass.kernel.rows import replace
@@ -18,7 +18,14 @@ from windlass.kernel.store import Transaction
 from windlass.services.cloudwatch import alarm as alarms
 from windlass.services.cloudwatch.evaluate import State
 from windlass.services.cloudwatch.limits import HISTORY_ALL_MAX, HISTORY_MAX, REASON_MAX
-from windlass.services.cloudwatch.model import ALARMS, HISTORY, Alarm, HistoryItem
+from windlass.services.cloudwatch.model import (
+    ALARMS,
+    DUE_ACTIONS,
+    HISTORY,
+    Alarm,
+    DueAction,
+    HistoryItem,
+)
 
 SOURCE = "aws.cloudwatch"
 DETAIL_TYPE = "CloudWatch Alarm State Change"
@@ -39,16 +46,11 @@ def change(
     tx[ALARMS].put(after)
     if state == alarm.state:
         return after
-    told = {"version": "1.0", "oldState": _old(alarm), "newState": _old(after)}
-    note(tx, after, "StateUpdate", f"Alarm updated from {alarm.state} to {state}", told, now)
+    both = {"version": "1.0", "oldState": _old(alarm), "newState": _old(after)}
+    note(tx, after, "StateUpdate", f"Alarm updated from {alarm.state} to {state}", both, now)
     for action in after.actions if after.actions_enabled else ():
-        failed = {
-            "actionState": "Failed",
-            "notificationResource": action,
-            "stateUpdateTimestamp": spelled(now),
-            "error": "Windlass takes no actions of alarms",
-        }
-        note(tx, after, "Action", f"Failed to execute action {action}"[:255], failed, now)
+        told = json.dumps(_told(alarm, after, now)) if kind_of(action) == "lambda" else ""
+        tx[DUE_ACTIONS].put(DueAction(*alarm.key, now, action, state, told))
     bus.publish(tx, *alarm.scope, SOURCE, lambda: _notice(alarm, after, now))
     return after
 
@@ -87,18 +89,33 @@ def _state(alarm: Alarm) -> dict[str, Any]:
 
 def _notice(before: Alarm, after: Alarm, now: Instant) -> Notice:
     """EventBridge's event (CloudWatch User Guide, "Alarm events and EventBridge")."""
+    return Notice(*after.scope, SOURCE, DETAIL_TYPE, (after.arn,), _detail(before, after), now)
+
+
+def _told(before: Alarm, after: Alarm, now: Instant) -> dict[str, Any]:
+    """What a function is invoked with (CloudWatch User Guide, "Invoke a Lambda function from an alarm")."""
+    return {
+        "source": SOURCE,
+        "alarmArn": after.arn,
+        "accountId": after.account,
+        "time": spelled(now),
+        "region": after.region,
+        "alarmData": _detail(before, after),
+    }
+
+
+def _detail(before: Alarm, after: Alarm) -> dict[str, Any]:
     configuration: dict[str, Any] = (
         {"metrics": _metrics(after)} if after.rule is None else {"alarmRule": after.rule}
     )
     if after.description:
         configuration["description"] = after.description
-    detail = {
+    return {
         "alarmName": after.name,
         "state": _state(after),
         "previousState": _state(before),
         "configuration": configuration,
     }
-    return Notice(*after.scope, SOURCE, DETAIL_TYPE, (after.arn,), detail, now)
 
 
 def _metrics(alarm: Alarm) -> list[dict[str, Any]]:

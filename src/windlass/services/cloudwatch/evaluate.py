@@ -3,7 +3,9 @@
 M of the last N points that there are must breach; what is missing of N is filled as TreatMissingData says.
 More points than N are looked at, so that real ones come before fillers (CloudWatch User Guide, "Configuring
 how CloudWatch alarms treat missing data"; facts/autoscaling-elb-events.md, 3.1, has its tables: they are
-tests).
+tests). An alarm that has fewer points than it looks at, all of them breaching, does not go to ALARM before
+the oldest of them is as old as DatapointsToAlarm: one first point does not raise an alarm of 15 (same page,
+"How alarm state is evaluated when data is missing", premature alarms).
 """
 
 from __future__ import annotations
@@ -52,11 +54,13 @@ def evaluate(rule: Rule, points: Sequence[tuple[int, float | None]]) -> Verdict 
     breaches, _ = COMPARISONS[rule.comparison]
     real = [(at, value) for at, value in points if value is not None][-rule.periods :]
     breaching = sum(breaches(value, rule.threshold) for _, value in real)
-    state = _state(rule, len(real), breaching)
+    reach = len(points) - points.index(real[0]) if real else 0
+    state = _state(rule, len(real), breaching, reach)
     return None if state is None else Verdict(state, tuple(reversed(real)), breaching)
 
 
-def _state(rule: Rule, real: int, breaching: int) -> State | None:
+def _state(rule: Rule, real: int, breaching: int, reach: int) -> State | None:
+    """`reach`: how many periods back the oldest real point is."""
     if breaching >= rule.needed:
         return "ALARM"
     if real >= rule.periods:
@@ -69,7 +73,11 @@ def _state(rule: Rule, real: int, breaching: int) -> State | None:
         case "ignore":
             return "OK" if breaching < real else None
         case "missing":
-            return "INSUFFICIENT_DATA" if not real else "OK" if breaching < real else "ALARM"
+            if not real:
+                return "INSUFFICIENT_DATA"
+            if breaching < real:
+                return "OK"
+            return "ALARM" if reach >= rule.needed else None
 
 
 def reason(rule: Rule, verdict: Verdict, spelled: Callable[[int], str]) -> str:

@@ -1,17 +1,18 @@
 """The loop of alarms: evaluates them each minute, and those with short periods every ten seconds.
 
 Reads points, asks evaluate.py, writes what changed; an alarm that stays in its state writes nothing. A new or
-changed alarm is evaluated at once. What an alarm asks for is read once and kept until it is changed.
+changed alarm is evaluated at once. What an alarm asks for is read once and kept until it is changed. Actions
+that are repeated (aws/alarms.py) are handed on each minute that their alarm stays in its state.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from windlass.aws.alarms import Alarms
+from windlass.aws.alarms import Alarms, repeats
 from windlass.aws.bus import Bus
 from windlass.aws.metrics import Metrics
 from windlass.kernel.clock import SECOND, Duration, Instant
@@ -52,6 +53,7 @@ class Evaluator:
         self._alarms = plane.calls.part(Alarms)
         self._watched: dict[Hashable, _Watched] = {}
         self._due: dict[Duration, Instant] = {}
+        self._repeat: Callable[[Alarm, str], None] = lambda alarm, action: None
         self.loop = Loop(
             "cloudwatch.alarms", plane.clock, plane.journal, self.run_pass, period=EVALUATED_EVERY
         )
@@ -70,6 +72,8 @@ class Evaluator:
                 verdict = self._evaluate(key, watched, now)
                 if verdict is not None:
                     verdicts.append((key, watched, verdict))
+                elif EVALUATED_EVERY in due:
+                    self._act_again(self._store[ALARMS].require(key))
         if verdicts:
             with self._store.transact() as tx:
                 for key, watched, verdict in verdicts:
@@ -79,9 +83,33 @@ class Evaluator:
                     changing.change(tx, self._bus, alarm, verdict.state, why, data, now)
         return min((self._due[watched.every] for watched in self._watched.values()), default=None)
 
+    def on_repeat(self, repeat: Callable[[Alarm, str], None]) -> None:
+        """Have actions that are due again told so."""
+        self._repeat = repeat
+
+    def points(self, key: Hashable, now: Instant) -> tuple[tuple[int, float], ...]:
+        """What the alarm is evaluated by, newest first; nothing of one that cannot be evaluated."""
+        watched, alarm = self._watched.get(key), self._store[ALARMS].get(key)
+        range_ = None if watched is None or alarm is None else self._range(alarm, watched, now)
+        if watched is None or range_ is None:
+            return ()
+        real = [(at, value) for at, value in range_ if value is not None]
+        return tuple(reversed(real[-watched.rule.periods :]))
+
+    def _act_again(self, alarm: Alarm) -> None:
+        for action in alarm.actions if alarm.actions_enabled else ():
+            if repeats(action):
+                self._repeat(alarm, action)
+
     def _evaluate(self, key: Hashable, watched: _Watched, now: Instant) -> Verdict | None:
         """The alarm's new state, if it is another."""
         alarm = self._store[ALARMS].require(key)
+        points = self._range(alarm, watched, now)
+        verdict = None if points is None else evaluate(watched.rule, points)
+        return None if verdict is None or verdict.state == alarm.state else verdict
+
+    def _range(self, alarm: Alarm, watched: _Watched, now: Instant) -> list[tuple[int, float | None]] | None:
+        """The periods that are looked at, oldest first; None when they cannot be worked out."""
         period, seconds = watched.period, now // SECOND
         end = seconds - seconds % min(period, 60)
         start = end - period * (watched.rule.periods + RANGE_MORE)
@@ -91,8 +119,7 @@ class Evaluator:
         except Fault as fault:
             self._journal.note("cloudwatch", alarm.arn, "could not be evaluated", fault.message)
             return None
-        verdict = evaluate(watched.rule, [(at, points.get(at)) for at in range(start, end, period)])
-        return None if verdict is None or verdict.state == alarm.state else verdict
+        return [(at, points.get(at)) for at in range(start, end, period)]
 
     def _watch(self, alarm: Alarm) -> None:
         self._alarms.set(*alarm.key, raised=alarm.state == "ALARM")

@@ -43,3 +43,4 @@ REASON_MAX = 1_023  # characters; CloudWatch API reference, StateReason
 EVALUATED_EVERY: Duration = MINUTE  # alarms with periods of a minute and more; User Guide, "Alarm evaluation"
 EVALUATED_FAST: Duration = 10 * SECOND  # those with shorter ones; User Guide, "High-resolution alarms"
 EVALUATED_AFTER: Duration = 2 * SECOND  # after a period's end, so that its points are there; ours
+ACTIONS_AT_ONCE = 100  # actions of alarms taken in one pass; ours

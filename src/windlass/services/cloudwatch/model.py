@@ -2,7 +2,8 @@
 
 Points are read from memory (aws/metrics.py) and never from here: these rows are what they are made of again
 after a restart: keeping.py adds them, joins many to one and deletes. Handlers write alarms; their state is
-written by changing.py only, for SetAlarmState and for evaluator.py, with an item of their history.
+written by changing.py only, for SetAlarmState and for evaluator.py, with an item of their history and what is
+to be done.
 """
 
 from __future__ import annotations
@@ -142,6 +143,25 @@ class HistoryItem:
     alarm_type: AlarmType = "MetricAlarm"
 
 
+@dataclass(frozen=True, slots=True)
+class DueAction:
+    """An action that a change of state asks for; actions.py takes it, and the row goes."""
+
+    account: str
+    region: str
+    alarm: str
+    at: Instant
+    """When the alarm came into the state."""
+    arn: str
+    state: State
+    told: str = ""
+    """What a function is told, as JSON."""
+
+    @property
+    def key(self) -> tuple[str, str, str, int, str]:
+        return (self.account, self.region, self.alarm, self.at, self.arn)
+
+
 ALARMS: Table[Alarm] = Table(
     name="cloudwatch.alarm",
     row=Alarm,
@@ -187,4 +207,10 @@ DASHBOARDS: Table[Dashboard] = Table(
     key=lambda row: (row.account, row.region, row.name),
     indexes={"scope": Index(of=lambda row: (row.account, row.region), order=lambda row: row.name)},
 )
-TABLES = (POINT_ROWS, ALARMS, HISTORY, DASHBOARDS)
+DUE_ACTIONS: Table[DueAction] = Table(
+    name="cloudwatch.action",
+    row=DueAction,
+    key=lambda row: row.key,
+    indexes={"due": Index(of=lambda row: True, order=lambda row: row.at)},
+)
+TABLES = (POINT_ROWS, ALARMS, HISTORY, DASHBOARDS, DUE_ACTIONS)

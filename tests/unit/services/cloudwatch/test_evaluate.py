@@ -42,6 +42,8 @@ def points(text: str) -> list[tuple[int, float | None]]:
         (2, "- - - X -", "ALARM keep ALARM OK"),
         (3, "X X 0 X X", "OK OK OK OK"),
         (1, "- - 0 0 X", "ALARM ALARM ALARM ALARM"),
+        (3, "- - - - X", "keep keep ALARM OK"),
+        (3, "- - - X X", "keep keep ALARM OK"),
     ],
 )
 def test_missing_data(needed: int, text: str, states: str) -> None:
