@@ -18,12 +18,14 @@ Protocol = Literal["tcp", "udp"]
 class PortMapping(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A container's port. In mode bridge `host_port` 0 means one that the node picks; in the modes host and
 
-    awsvpc both are the same.
+    awsvpc both are the same. `variable` is for programs that are told where to listen, by that name in their
+    environment: a container that shares the host's network gets a free port there, any other its own.
     """
 
     container_port: int
     host_port: int = 0
     protocol: Protocol = "tcp"
+    variable: str = ""
 
 
 class Binding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

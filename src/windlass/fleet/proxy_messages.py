@@ -172,7 +172,8 @@ class Endpoint(Part, frozen=True):
     """A target: where to dial it, in which namespace of the network ("": that of the host).
 
     `key` is unique in its pool ("id:port"). `since`: when it was registered; `health`: as last known to the
-    plane, which is what a proxy begins with; `ramped`: slow start applies to it.
+    plane, which is what a proxy begins with; `ramped`: slow start applies to it. `standby`, in queued pools:
+    it gets a request only when none of the others has room for it.
     """
 
     key: str
@@ -183,6 +184,7 @@ class Endpoint(Part, frozen=True):
     since: int = 0
     health: Health = "initial"
     ramped: bool = True
+    standby: bool = False
 
 
 class Sticky(Part, frozen=True):

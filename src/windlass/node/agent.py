@@ -417,7 +417,7 @@ class Agent:
         told = {"AWS_ENDPOINT_URL": endpoint} if endpoint else {}
         if sandbox.address:
             told["WINDLASS_TASK_ADDRESS"] = sandbox.address
-        return {**told, **self.surroundings(held, name)}
+        return {**told, **moves.told_ports(held, name), **self.surroundings(held, name)}
 
     def _act_on_function(self, action: StartFunction | StopFunction, held: Held, now: Instant) -> None:
         """Functions are their host's; without one the unit ends with a reason."""

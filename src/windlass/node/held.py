@@ -160,6 +160,19 @@ def connected(held: Held, name: str, network: Connected) -> Held:
     return after
 
 
+def told_ports(held: Held, name: str) -> dict[str, str]:
+    """What the container's environment says of the ports that it is to listen on (PortMapping.variable)."""
+    shares_host = not held.sandbox(name).netns
+    given = {binding.container_port: binding.host_port for binding in held.container(name).bindings}
+    return {
+        mapping.variable: str(given.get(mapping.container_port, mapping.container_port))
+        if shares_host
+        else str(mapping.container_port)
+        for mapping in held.container_spec(name).ports
+        if mapping.variable
+    }
+
+
 def started(held: Held, name: str, pid: int, at: Instant) -> Held:
     """It runs. A container that already stopped stays stopped: reports may come late."""
     container = held.container(name)

@@ -105,7 +105,7 @@ class TaskNetworks:
                 continue
             job = self._job(unit, container.name)
             if job is None:
-                done(container.name, plain.on_host(unit, container.name))
+                done(container.name, plain.as_before(plain.on_host(unit, container.name), container))
                 continue
             interface = job.interface
             if interface is None and not job.lonely and state.network is not None:

@@ -7,10 +7,12 @@ address and sees all of the host's. Its own, 127.x.y.z, only keeps tasks apart t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from windlass.fleet.messages import UnitSpec, UnitState
-from windlass.fleet.networks import Binding, NetworkState, SecurityGroup
+from windlass.fleet.messages import ContainerState, UnitSpec, UnitState
+from windlass.fleet.networks import Binding, NetworkState, PortMapping, SecurityGroup
+from windlass.node.network import ports
 from windlass.node.network.addressing import NoAddress, loopback_address
 from windlass.node.sandbox import HOST, Connected, NotConnected, Sandbox
 
@@ -38,7 +40,8 @@ class PlainNetworks:
                 done(NotConnected(f"ResourceInitializationError: {error}"))
                 return
             self._addresses[unit.unit_id] = address
-        done(Connected(Sandbox(address=address), NetworkState(address)))
+        told = tuple(mapping for mapping in _ports(unit, container) if mapping.variable)
+        done(_connected(Sandbox(address=address), NetworkState(address), told))
 
     def adopt(
         self, unit: UnitSpec, state: UnitState, done: Callable[[str, Connected | NotConnected], None]
@@ -47,7 +50,7 @@ class PlainNetworks:
             self._addresses[unit.unit_id] = state.network.address
         for container in state.containers:
             if container.status == "running":
-                self.connect(unit, container.name, partial(done, container.name))
+                self.connect(unit, container.name, partial(_done_again, done, container))
 
     def disconnect(self, unit_id: str) -> None:
         self._addresses.pop(unit_id, None)
@@ -68,11 +71,47 @@ class PlainNetworks:
         """Nothing was made."""
 
 
-def on_host(unit: UnitSpec, container: str) -> Connected:
+def on_host(unit: UnitSpec, container: str) -> Connected | NotConnected:
     """A container in the host's network: its ports are the host's, whatever host port was asked for."""
-    spec = next(spec for spec in unit.containers if spec.name == container)
-    bindings = (
-        Binding("0.0.0.0", mapping.container_port, mapping.container_port, mapping.protocol)
-        for mapping in spec.ports
-    )
-    return Connected(HOST, None, tuple(bindings))
+    return _connected(HOST, None, _ports(unit, container))
+
+
+def as_before(network: Connected | NotConnected, state: ContainerState) -> Connected | NotConnected:
+    """The network of a container that runs already: where it listens is what it was told then."""
+    return replace(network, bindings=state.bindings) if isinstance(network, Connected) else network
+
+
+def _done_again(
+    done: Callable[[str, Connected | NotConnected], None],
+    state: ContainerState,
+    network: Connected | NotConnected,
+) -> None:
+    done(state.name, as_before(network, state))
+
+
+def _ports(unit: UnitSpec, container: str) -> tuple[PortMapping, ...]:
+    return next(spec for spec in unit.containers if spec.name == container).ports
+
+
+def _connected(
+    sandbox: Sandbox, state: NetworkState | None, mappings: tuple[PortMapping, ...]
+) -> Connected | NotConnected:
+    try:
+        bindings = tuple(
+            Binding("0.0.0.0", _host_port(one), one.container_port, one.protocol) for one in mappings
+        )
+    except ports.PortTaken as error:
+        return NotConnected(str(error))
+    return Connected(sandbox, state, bindings)
+
+
+def _host_port(mapping: PortMapping) -> int:
+    """Where the container listens: a port that nobody has, if it is told which. Raises PortTaken.
+
+    Between this and the container's own bind somebody may take it; then the container fails.
+    """
+    if not mapping.variable:
+        return mapping.container_port
+    held = ports.hold(PortMapping(mapping.container_port))
+    held.close()
+    return held.mapping.host_port

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.network_build import an_interface
-from windlass.fleet.messages import ContainerSpec, UnitSpec
+from windlass.fleet.messages import ContainerSpec, ContainerState, UnitSpec, UnitState
 from windlass.fleet.networks import Binding, Network, NetworkState, PortMapping
 from windlass.node.network.plain import PlainNetworks
 from windlass.node.sandbox import HOST, Connected, NotConnected
@@ -38,3 +38,21 @@ def test_ports_of_other_modes_are_those_that_the_process_opens() -> None:
     """Nothing leads from one port to another: the binding says where it really is."""
     answer = connect(PlainNetworks(), UnitSpec("u1", "task", (APP,), network=Network("bridge")))
     assert answer == Connected(HOST, None, (Binding("0.0.0.0", 80, 80),))
+
+
+def test_who_is_told_where_to_listen_gets_a_free_port() -> None:
+    """Each unit another, also in mode awsvpc, where nothing keeps them apart; one that runs keeps its own."""
+    told = ContainerSpec("app", ports=(PortMapping(8080, variable="PORT"),))
+    one, two = (UnitSpec(id, "task", (told,), network=Network("bridge")) for id in ("u1", "u2"))
+    networks = PlainNetworks()
+    first, second = connect(networks, one), connect(networks, two)
+    assert isinstance(first, Connected) and isinstance(second, Connected)
+    ports = [answer.bindings[0].host_port for answer in (first, second)]
+    assert len(set(ports)) == 2 and 8080 not in ports
+    assert [answer.bindings[0].container_port for answer in (first, second)] == [8080, 8080]
+    lonely = connect(networks, UnitSpec("u3", "task", (told,), network=Network("awsvpc", an_interface(5))))
+    assert isinstance(lonely, Connected) and lonely.sandbox.address.startswith("127.") and lonely.bindings
+    state = UnitState("u1", "running", (ContainerState("app", "running", pid=1, bindings=first.bindings),))
+    found: list[Connected | NotConnected] = []
+    networks.adopt(one, state, lambda name, network: found.append(network))
+    assert found == [first]
