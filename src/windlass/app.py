@@ -20,7 +20,7 @@ from pathlib import Path
 
 import uvloop
 
-from windlass import embedded
+from windlass import embedded, proxied
 from windlass.aws.credentials import root_credentials
 from windlass.aws.quotas import Profile, load_profile
 from windlass.aws.wire import Request, Response
@@ -41,11 +41,11 @@ from windlass.front.server import Answer, Door, Tls, make_server
 from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock, seconds
+from windlass.kernel.detached import Starting
 from windlass.kernel.durable import DurableLog, MemoryLog
 from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
 from windlass.kernel.priority import go_first
-from windlass.node.launch import Starting
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.exec_sessions import ExecSessions
@@ -124,6 +124,7 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
         if settings.agent:
             agent = embedded.embedded_agent(plane, _node_links(plane), data, settings.tasks_by, starting)
             await stack.enter_async_context(agent)
+        await stack.enter_async_context(proxied.proxies(plane, data, settings.proxy_workers))
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()
         for server in servers:

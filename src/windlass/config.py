@@ -38,6 +38,8 @@ class Settings:
     tls_certificate: Path | None = None
     """PEM file: the endpoint's certificate, with its chain; None serves plain HTTP."""
     tls_key: Path | None = None
+    proxy_workers: int = 1
+    """Processes that serve load balancers; the kernel shares connections among them."""
 
     @property
     def tasks_by(self) -> str:

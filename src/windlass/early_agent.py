@@ -17,7 +17,8 @@ from windlass.config import Settings, Unusable
 from windlass.fleet.frames import SOCKET_PATH_BYTES_MAX
 from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
-from windlass.node.launch import Starting, begin
+from windlass.kernel.detached import Starting
+from windlass.node.launch import begin
 from windlass.node.tenancy import is_taken
 
 NODE_ID = "embedded"
@@ -63,13 +64,13 @@ def token_file(data: Path) -> Path:
     return path
 
 
-def socket_path(data: Path) -> Path:
+def socket_path(data: Path, name: str = "agent.sock") -> Path:
     """In the data directory if the kernel takes so long a path, else the same short one each time."""
-    path = data / "agent.sock"
+    path = data / name
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
         return path
     short = Path(tempfile.gettempdir()) / f"windlass-{os.getuid()}"
     short.mkdir(mode=0o700, exist_ok=True)
     if short.is_symlink() or short.stat().st_uid != os.getuid():
         raise Unusable(f"{short} belongs to somebody else; use a shorter --data")
-    return short / f"{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}.sock"
+    return short / f"{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}{name.removeprefix('agent')}"

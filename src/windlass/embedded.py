@@ -19,7 +19,8 @@ from windlass.fleet import capabilities, intake, unix_transport
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.model import NODES
 from windlass.kernel.clock import SECOND
-from windlass.node.launch import AgentFailed, Starting, ensure_agent
+from windlass.kernel.detached import Starting
+from windlass.node.launch import AgentFailed, ensure_agent
 from windlass.services.plane import Plane
 
 CONNECTS_WITHIN = 30 * SECOND

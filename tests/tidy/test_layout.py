@@ -20,7 +20,7 @@ TEST_FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 60
 
 LAYERS = ("kernel", "aws", "fleet", "services", "front", "app")
-ROOTS = {"app", "embedded", "early_agent", "node.main", "proxy.main", "sim", "cli", "config"}
+ROOTS = {"app", "embedded", "early_agent", "proxied", "node.main", "proxy.main", "sim", "cli", "config"}
 """Composition roots (and the settings and command line around them) may see everything."""
 NODE_MAY_SEE = (
     "kernel",

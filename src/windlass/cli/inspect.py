@@ -38,11 +38,26 @@ def status(endpoint: str, as_json: bool) -> None:
         ("nodes", nodes or "none"),
         *([("sandboxes", pools)] if pools else []),
         ("units", units),
+        *_proxies(found["proxies"]),
         ("services", " ".join(found["services"])),
     ]
     if found["trouble"]:
         rows.append(("trouble", found["trouble"]))
     show_table(("", ""), rows, head=False)
+
+
+def _proxies(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """What serves load balancers, if there are any, and the listeners that nobody can connect to."""
+    if not found["frontends"] and not found["workers"]:
+        return []
+    workers = ", ".join(
+        f"{worker['index']} (pid {worker['pid']}{'' if worker['up_to_date'] else ', behind'})"
+        for worker in found["workers"]
+    )
+    rows = [("proxies", f"{workers or 'none is connected'} for {found['frontends']} frontends")]
+    return rows + [
+        ("refused", f"{bind['address']} of {bind['frontend']}: {bind['why']}") for bind in found["refused"]
+    ]
 
 
 def _counted(counts: dict[str, int]) -> str:

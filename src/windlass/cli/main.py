@@ -89,6 +89,9 @@ def up(
         Path | None, typer.Option(help="Serve TLS with this certificate (PEM, with its chain).")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
+    proxy_workers: Annotated[
+        int, typer.Option(help="How many processes serve load balancers.", min=1, max=64)
+    ] = 1,
 ) -> None:
     """Start a plane; prints one line when it serves, stops cleanly on Ctrl-C."""
     from windlass.config import Settings, Unusable, check_settings
@@ -106,6 +109,7 @@ def up(
         allow_reset=allow_reset,
         tls_certificate=tls_cert,
         tls_key=tls_key,
+        proxy_workers=proxy_workers,
     )
     try:
         check_settings(settings)

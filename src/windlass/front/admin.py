@@ -19,6 +19,7 @@ from windlass.aws.metrics import Metrics
 from windlass.aws.wire import Request, Response
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
 from windlass.fleet.networks import PoolCounts
+from windlass.fleet.proxies import Proxies
 from windlass.front import batch, chaos, fleet_view, functions, machines
 from windlass.front.coverage import coverage
 from windlass.front.shapes import bucket_levels, journal_entry
@@ -135,6 +136,7 @@ class Admin:
                 }
                 for node_id, pool in self._plane.links.pools().items()
             },
+            "proxies": _proxies(self._plane.calls.part(Proxies)),
             "calls_waiting": sum(name.startswith("call ") for name in self._plane.spawn.names()),
             "services": self._plane.calls.services(),
         }
@@ -273,6 +275,26 @@ def _unit(unit: Unit) -> dict[str, Any]:
             for c in containers
         ],
         "logs": [{"group": log.group, "stream": log.stream, "region": log.region} for log in logs if log],
+    }
+
+
+def _proxies(part: Proxies) -> dict[str, Any]:
+    """What load balancers are served by, and the listeners among them that cannot be had."""
+    return {
+        "workers": [
+            {
+                "index": proxy.index,
+                "pid": proxy.pid,
+                "up_to_date": proxy.generation == part.served.generation,
+            }
+            for proxy in part.proxies()
+        ],
+        "frontends": len(part.served.frontends),
+        "refused": [
+            {"frontend": key, "address": address, "why": why}
+            for key, binds in part.refused.items()
+            for address, why in binds
+        ],
     }
 
 

@@ -1,44 +1,23 @@
 """Starts an embedded agent beside a plane, or finds the one that is running already.
 
 For the plane's composition root. The agent is a detached process: it lives on when the plane is killed, and
-the next plane finds it here. No shell, no polling: the agent says that it is up through a pipe.
+the next plane finds it here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from windlass.kernel import detached
+from windlass.kernel.detached import Starting
 from windlass.node.children import Children
 from windlass.node.tenancy import is_taken, tenant
-
-START_WITHIN_S = 30.0
 
 
 class AgentFailed(Exception):
     """The agent did not start, or is not the one that was asked for; one line that says why."""
-
-
-@dataclass(slots=True)
-class Starting:
-    """An agent that was started and has not said yet that it is up."""
-
-    popen: subprocess.Popen[bytes]
-    ready: int
-    """Descriptor on which it will say so."""
-    taken: bool = False
-    """Somebody waits for it; until then whoever began it has to end it."""
-
-    def abandon(self) -> None:
-        """End it: nobody came for it."""
-        os.close(self.ready)
-        self.popen.kill()
-        self.popen.wait()
 
 
 async def ensure_agent(
@@ -96,7 +75,6 @@ def _running(data: Path, socket: Path, runner: str) -> int | None:
 def begin(data: Path, *, socket: Path, token_file: Path, node_id: str, runner: str) -> Starting:
     """Start a new agent; `ensure_agent` waits for it. Needs no loop."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ready, told = os.pipe()
     options = {
         "--data": data,
         "--socket": socket,
@@ -104,52 +82,13 @@ def begin(data: Path, *, socket: Path, token_file: Path, node_id: str, runner: s
         "--node-id": node_id,
         "--runner": runner,
     }
-    try:
-        popen = _spawn(data, [str(word) for option in options.items() for word in option], told)
-    except BaseException:
-        os.close(ready)
-        raise
-    finally:
-        os.close(told)
-    return Starting(popen, ready)
+    words = [str(word) for option in options.items() for word in option]
+    return detached.begin("windlass.node.main", words, data / "agent.log")  # until it has its own log
 
 
 async def _up(starting: Starting, data: Path) -> int:
     """Its pid, when it is up and running."""
-    starting.taken = True
-    popen = starting.popen
-    if await _read(starting.ready) != b"ready\n":
-        popen.kill()
-        popen.wait()
+    pid = await starting.up()
+    if pid is None:
         raise AgentFailed(f"the agent did not start; see {data / 'agent.log'}")
-    popen.returncode = 0  # it is not ours to wait for: Children reaps it
-    return popen.pid
-
-
-def _spawn(data: Path, words: list[str], told: int) -> subprocess.Popen[bytes]:
-    """The process. What it says before it has a log of its own goes to that log too."""
-    with (data / "agent.log").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "windlass.node.main", *words, "--ready-fd", str(told)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=[told],
-        )
-
-
-async def _read(descriptor: int) -> bytes:
-    """What the agent says, at most START_WITHIN_S later; empty when it ended or said nothing."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(descriptor, readable.set)
-    try:
-        async with asyncio.timeout(START_WITHIN_S):
-            await readable.wait()
-        return os.read(descriptor, 64)
-    except TimeoutError:
-        return b""
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+    return pid

@@ -1,4 +1,4 @@
-"""Who owns an agent's data directory: one agent at a time, and only where it was made.
+"""Who owns an agent's (or a proxy's) data directory: one at a time, and only where it was made.
 
 The lock is on a file and ends with the process that holds it, however that ends. Beside it lies who the
 agent is, for those who look for it.
@@ -24,7 +24,7 @@ is executed: a moment, and longer on a busy machine.
 
 
 class Taken(Exception):
-    """Another agent has the directory."""
+    """Another process has the directory."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -45,24 +45,26 @@ class Tenant(msgspec.Struct, frozen=True):
         return stat is not None and stat.state != "Z"
 
 
-def move_in(data: Path, node_id: str, socket: Path, runner: str = "process") -> tuple[int, bool]:
+def move_in(
+    data: Path, node_id: str, socket: Path, runner: str = "process", role: str = "agent"
+) -> tuple[int, bool]:
     """Take the directory: (descriptor that holds the lock, whether the last tenant lived right here).
 
-    Raises Taken.
+    `role`: "agent", or "proxy". Raises Taken.
     """
-    descriptor = os.open(data / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(data / f"{role}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + LOCK_PATIENCE_S
     while not _lock(descriptor):
-        if (last := tenant(data)) is None or last.lives() or time.monotonic() > deadline:
+        if (last := tenant(data, role)) is None or last.lives() or time.monotonic() > deadline:
             os.close(descriptor)
-            raise Taken(f"another agent has {data}")
+            raise Taken(f"another {role} has {data}")
         time.sleep(LOCK_LOOK_S)
-    last = tenant(data)
-    fresh = data / "agent.json.new"
+    last = tenant(data, role)
+    fresh = data / f"{role}.json.new"
     me = Tenant(os.getpid(), node_id, str(socket), home(data), runner)
     fresh.write_bytes(msgspec.json.encode(me) + b"\n")
-    fresh.replace(data / "agent.json")
-    (data / "agent.pid").write_text(f"{os.getpid()}\n")
+    fresh.replace(data / f"{role}.json")
+    (data / f"{role}.pid").write_text(f"{os.getpid()}\n")
     return descriptor, last is None or last.home == home(data)
 
 
@@ -74,18 +76,18 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def tenant(data: Path) -> Tenant | None:
-    """What the last agent there said of itself."""
+def tenant(data: Path, role: str = "agent") -> Tenant | None:
+    """What the last one there said of itself."""
     try:
-        return msgspec.json.decode((data / "agent.json").read_bytes(), type=Tenant)
+        return msgspec.json.decode((data / f"{role}.json").read_bytes(), type=Tenant)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def is_taken(data: Path) -> bool:
-    """Whether an agent has the directory now."""
+def is_taken(data: Path, role: str = "agent") -> bool:
+    """Whether one has the directory now."""
     try:
-        descriptor = os.open(data / "agent.lock", os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(data / f"{role}.lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     go_first()
     descriptors.raise_limit()
     try:
-        lock, _ = move_in(options.data, f"proxy-{options.index}", options.socket, "proxy")
+        lock, _ = move_in(options.data, f"proxy-{options.index}", options.socket, role="proxy")
     except Taken:
         log.error("another proxy has %s", options.data)
         return EXIT_TAKEN

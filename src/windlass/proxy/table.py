@@ -41,13 +41,12 @@ class Current:
         """Make the table so; what is equal to what was there is no change, also in a whole table."""
         frontends = {one.key: one for one in table.frontends}
         pools = {one.key: one for one in table.pools}
+        gone = {*self.frontends, *self.pools} if table.whole else {*table.gone}
         changes = Changes(
             frozenset(key for key, one in frontends.items() if self.frontends.get(key) != one),
             frozenset(key for key, one in pools.items() if self.pools.get(key) != one),
-            frozenset(
-                self.frontends.keys() - frontends if table.whole else self.frontends.keys() & {*table.gone}
-            ),
-            frozenset(self.pools.keys() - pools if table.whole else self.pools.keys() & {*table.gone}),
+            frozenset((gone & self.frontends.keys()) - frontends.keys()),
+            frozenset((gone & self.pools.keys()) - pools.keys()),
         )
         for key in changes.gone_frontends:
             del self.frontends[key]
