@@ -14,6 +14,7 @@ from tests.sim.launch_rate import SERVICES, WORKER
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.ecs.model import TASKS
+from windlass.sim.runner import Course
 from windlass.sim.traffic import Answers, ask_for_tasks, subnets_of
 from windlass.sim.world import EPOCH, World
 
@@ -37,6 +38,9 @@ async def prepare(world: World, account: str) -> None:
     await world.call_as(account, "ecs", "RegisterTaskDefinition", **WORKER)
 
 
+LAUNCH = Course(provision=15 * SECOND, pull=4 * SECOND, start=SECOND)
+
+
 async def create_service(world: World, account: str, name: str, count: int) -> None:
     subnets = await subnets_of(world, account)
     await world.call_as(
@@ -56,7 +60,7 @@ def play(*, noise: bool, seed: int = 3, shuffle: bool = False) -> Seen:
     seen = Seen()
 
     async def story(world: World) -> None:
-        world.add_node("n1")
+        world.add_node("n1", course=lambda spec: LAUNCH)  # not drawn: it would differ by ids
         for account in (NOISY, QUIET):
             await prepare(world, account)
         if noise:

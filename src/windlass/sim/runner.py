@@ -154,6 +154,8 @@ class SimulatedNode:
         self._instants: list[Instant] = []
         """The keys of `_due`, as a heap."""
         self.states: dict[str, UnitState] = {}
+        self._courses: dict[str, Course] = {}
+        """How the lives of its units go; drawn once."""
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
         self.groups: dict[str, SecurityGroup] = {}
@@ -258,6 +260,7 @@ class SimulatedNode:
         self.states.pop(unit_id, None)
         self._told_of.discard(unit_id)
         self._lives.pop(unit_id, None)
+        self._courses.pop(unit_id, None)
 
     def _stop(self, unit_id: str) -> None:
         if self.states[unit_id].status not in ("stopping", "stopped"):
@@ -295,7 +298,7 @@ class SimulatedNode:
         self._alarm.set(self._instants[0] if self._instants else None)
 
     def _live(self, spec: UnitSpec) -> Life:
-        course = self._course(spec)
+        course = self._courses[spec.unit_id] = self._course(spec)
         yield course.provision
         pulling_at = self._clock.now()
         if course.pull or course.network or course.start or course.fails:  # else nobody ever sees it so
@@ -346,7 +349,8 @@ class SimulatedNode:
 
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
-        takes, within = self._course(spec).stop, self._wants[spec.unit_id].stop_within
+        course = self._courses.get(spec.unit_id) or self._course(spec)
+        takes, within = course.stop, self._wants[spec.unit_id].stop_within
         killed = bool(within) and within < takes
         yield within if killed else takes
         self._end(spec, SIGKILL_EXIT if killed else SIGTERM_EXIT, stop_code="")

@@ -3,7 +3,7 @@
 It differs from app.py in four edges only: the loop (virtual), the links' transport (queues), the runners
 (SimulatedNode) and the log (memory). One seed, one run: the same trace in every process. In a world with a
 disk the plane may be killed at any transaction and started again from what was durable; nodes live on.
-Known gap: one shape of course for all tasks and one for all functions, from the profile's delays.
+How launches go is launch_model.py's. Known gap: one shape of course for all functions.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
 from windlass.sim import batch_checks, checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
+from windlass.sim.launch_model import LaunchModel
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.runner import Course, SimulatedNode, function_course
@@ -80,6 +81,7 @@ class World:
         self.spawn = Spawn(lambda name, error: self.loop.crash(error))
         """What lives longer than a plane: nodes, and what a story lets go on beside it."""
         self.trace = Trace(self.clock, EPOCH)
+        self.launches = LaunchModel(seed)
         self.lives = 0
         """Planes so far."""
         self._services = services
@@ -255,15 +257,11 @@ class World:
 
     def course(self, spec: UnitSpec) -> Course:
         """How the life of a unit goes by the profile's delays."""
-        delay = self.plane.quotas.delay_s
         if spec.function is not None:
-            return function_course(spec.function, delay)
-        return Course(
-            provision=seconds(delay("task.provision")),
-            pull=seconds(delay("task.pull")),
-            start=seconds(delay("task.start")),
-            stop=seconds(delay("task.stop")),
-        )
+            return function_course(spec.function, self.plane.quotas.delay_s)
+        task = self.plane.store[TASKS].get(spec.unit_id) if self._has(TASKS) else None
+        provider = "" if task is None else task.capacity_provider
+        return self.launches.course(spec, self.plane.quotas, provider, self.elapsed)
 
     # checks
 

@@ -1,0 +1,131 @@
+"""How long the parts of a task's launch take, by the profile: the model at the simulator's edge.
+
+A task is provisioned (on Fargate a machine of the pool and its interface, on an instance at most an
+interface), pulls its images, starts. Each part is a lognormal delay of the profile (`value`, `sigma`), drawn
+from the unit's id, so that a new draw, or another order, changes no other. A pull is its size over bandwidth;
+instances keep what they pulled, Fargate does not. Fargate Spot hands out machines as they come: so many at
+once, then at a rate. Source of the numbers: facts/fargate-launch-model.md, sections 1.1 and 3. Known gaps:
+bandwidth is not shared between tasks, the images of one task are pulled one after the other, and Spot's
+supply is one pool for all sizes and zones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from statistics import NormalDist
+
+from windlass.aws.quotas import Quotas
+from windlass.fleet.messages import UnitSpec
+from windlass.kernel.clock import SECOND, Duration, Instant, seconds
+from windlass.sim.runner import Course
+
+MB = 1_000_000
+SPOT = "FARGATE_SPOT"
+PARTS = (
+    "task.provision",
+    "task.public_address",
+    "task.interface_attach",
+    "task.pull",
+    "task.start",
+)
+"""What is drawn of a unit, each from its own bits: new ones go to the end."""
+_NORMAL = NormalDist()
+_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a scenario says of an image. `size` is in compressed bytes; 0: the profile's usual one."""
+
+    size: int = 0
+    fails: str = ""
+    """Why containers of it never start, "" when they do."""
+    run: Duration | None = None
+    """How long a container of it runs; None: until it is stopped."""
+    exit_code: int = 0
+
+
+NOTHING_SAID = Image()
+
+
+class LaunchModel:
+    """Of one world. Its memory is what instances have pulled, and what Spot has handed out."""
+
+    def __init__(self, seed: int, images: Mapping[str, Image] | None = None) -> None:
+        self._seed = seed
+        self._images = images or {}
+        self._held: dict[str, set[str]] = {}
+        """Instance → images that it has."""
+        self._spot_at = -math.inf
+        """When Spot's pool has handed out all that it was asked for, in seconds."""
+
+    def course(self, spec: UnitSpec, quotas: Quotas, provider: str, now: Instant) -> Course:
+        """How the life of a task goes that is launched now by that capacity provider. Asked once of each."""
+        draw = _Draws(quotas, spec.unit_id, self._seed)
+        images = [self._images.get(one.image, NOTHING_SAID) for one in spec.containers]
+        first = images[0] if images else NOTHING_SAID
+        return Course(
+            provision=seconds(self._provision(spec, draw, provider, now / SECOND)),
+            pull=seconds(self._pull(spec, draw)),
+            start=seconds(draw("task.start")),
+            run=first.run,
+            stop=seconds(quotas.delay_s("task.stop")),
+            exit_code=first.exit_code,
+            fails=next((one.fails for one in images if one.fails), ""),
+        )
+
+    def _provision(self, spec: UnitSpec, draw: _Draws, provider: str, now_s: float) -> float:
+        interface = spec.network.interface
+        if spec.instance is not None:
+            return draw("task.interface_attach") if interface is not None else 0.0
+        took = draw("task.provision")
+        if interface is not None and interface.public_address:
+            took += draw("task.public_address")
+        return took + (self._spot(draw.quotas, now_s) if provider == SPOT else 0.0)
+
+    def _spot(self, quotas: Quotas, now_s: float) -> float:
+        """How long Spot lets the next task wait: the pool hands out machines in the order of asking."""
+        per_second = quotas.value("fargate.spot.supply_per_s")
+        if not per_second:
+            return 0.0
+        at_once = quotas.value("fargate.spot.supply_at_once") or 0
+        self._spot_at = max(self._spot_at, now_s - at_once / per_second) + 1 / per_second
+        return max(0.0, self._spot_at - now_s)
+
+    def _pull(self, spec: UnitSpec, draw: _Draws) -> float:
+        held = self._held.setdefault(spec.instance.id, set()) if spec.instance is not None else set()
+        wanted = {one.image for one in spec.containers} - held
+        held |= wanted
+        if not wanted:
+            return 0.0
+        usual = Image(int((draw.quotas.value("image.size_mb") or 0) * MB))
+        size = sum((self._images.get(name, usual).size or usual.size) for name in sorted(wanted))
+        rates = (draw.quotas.value("image.pull_mb_per_s"), draw.quotas.value("image.unpack_mb_per_s"))
+        transfer = sum(size / MB / rate for rate in rates if rate)
+        return (draw.quotas.delay_s("task.pull") + transfer) * draw.spread("task.pull")
+
+
+class _Draws:
+    """The delays of one unit."""
+
+    def __init__(self, quotas: Quotas, unit_id: str, seed: int) -> None:
+        self.quotas = quotas
+        key = seed.to_bytes(16, "big", signed=True)
+        self._bits = blake2b(unit_id.encode(), key=key, digest_size=_BITS * len(PARTS)).digest()
+
+    def __call__(self, name: str) -> float:
+        """Seconds of that delay."""
+        median = self.quotas.delay_s(name)
+        return median * self.spread(name) if median else 0.0
+
+    def spread(self, name: str) -> float:
+        """What the median is multiplied with."""
+        sigma = self.quotas.profile.sigmas.get(name, 0.0)
+        if not sigma:
+            return 1.0
+        at = PARTS.index(name) * _BITS
+        uniform = (int.from_bytes(self._bits[at : at + _BITS], "big") + 0.5) / 2 ** (8 * _BITS)
+        return math.exp(sigma * _NORMAL.inv_cdf(min(max(uniform, 1e-15), 1 - 1e-15)))
