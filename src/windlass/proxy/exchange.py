@@ -189,7 +189,7 @@ class Exchange:
     def to(self, target: Target) -> None:
         """That one: on a kept connection, or a new one."""
         self.target = target
-        target.open += 1
+        target.begin(self)
         link = target.take(self.request.replayable)
         if link is None:
             target.dial(self)

@@ -109,6 +109,10 @@ class Request:
     def query(self) -> str:
         return self.target.partition("?")[2]
 
+    def drop_invalid(self) -> None:
+        """Keep only headers whose names are letters, digits and hyphens: an attribute of the load balancer."""
+        self.kept = [pair for pair in self.kept if _NAME.fullmatch(pair[0])]
+
     @property
     def replayable(self) -> bool:
         """Whether doing it twice is as good as once (RFC 9110 section 9.2.2)."""
@@ -119,8 +123,8 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _VERSIONS = frozenset({"1.0", "1.1", "2"})
 
 
-def read(method: str, target: str, version: str, headers: Headers, drop_invalid: bool = False) -> Request:
-    """The request that this head is. Raises Refused. `drop_invalid`: an attribute of the load balancer.
+def read(method: str, target: str, version: str, headers: Headers) -> Request:
+    """The request that this head is. Raises Refused.
 
     Of HTTP/2, pseudo headers are not among `headers`; `host` stands for :authority.
     """
@@ -143,7 +147,7 @@ def read(method: str, target: str, version: str, headers: Headers, drop_invalid:
         lower = name.lower()
         if lower in _READ:
             special.append((lower, value))
-        elif not drop_invalid or _NAME.fullmatch(name):
+        else:
             kept.append(pair)
     if size > HEAD_BYTES_MAX:
         raise Refused(400, "head too long")

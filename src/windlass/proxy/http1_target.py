@@ -12,7 +12,7 @@ from typing import Protocol
 
 import httptools
 
-from windlass.proxy.framing import RESPONSE_HEAD_BYTES_MAX, Headers
+from windlass.proxy.framing import RESPONSE_HEAD_BYTES_MAX, Headers, Request
 
 Pieces = list[bytes]
 
@@ -79,21 +79,32 @@ class Http1Target(asyncio.Protocol):
     # what an exchange asks for
 
     def send(
-        self, asker: Asker, method: str, target: str, headers: Headers, chunked: bool, pieces: Pieces, last: bool
+        self, asker: Asker, request: Request, target: str, headers: Headers, pieces: Pieces, last: bool
     ) -> None:
-        """A request, with what is there of its body. `headers` say its length unless it is `chunked`."""
+        """A request for that path, with what is there of its body."""
         self.asker = asker
         self.used += 1
+        method = request.method
         self._bodiless = method == "HEAD"
         self._head_done = self._told = self._complete = self._until_eof = False
         out = [f"{method} {target} HTTP/1.1\r\n".encode("latin-1")]
         for name, value in headers:
             out += (name, b": ", value, b"\r\n")
-        out.append(b"\r\n")
+        length = request.length
+        self._chunked_out = chunked = length is None and not last or request.chunked
+        if length is not None:
+            out.append(b"Content-Length: %d\r\n" % length)
+        elif chunked:
+            out.append(b"Transfer-Encoding: chunked\r\n")
+        elif pieces:
+            out.append(b"Content-Length: %d\r\n" % sum(map(len, pieces)))
+        if request.upgrade:
+            out += (b"Connection: upgrade\r\nUpgrade: ", request.upgrade, b"\r\n\r\n")
+        else:
+            out.append(b"Connection: keep-alive\r\n\r\n")
         self._sent = last
         if pieces or last:
             _body(out, pieces, chunked, last)
-        self._chunked_out = chunked
         assert self.transport is not None
         self.transport.write(b"".join(out))
 
@@ -122,6 +133,10 @@ class Http1Target(asyncio.Protocol):
         self.asker = self.wire = None
         if self.transport is not None:
             self.transport.abort()
+
+    def unused(self) -> None:
+        """It was connected for somebody who has gone."""
+        self._given_back(self)
 
     def close(self) -> None:
         """End a connection that waits for work."""
