@@ -51,6 +51,12 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(bounded())
 
 
+async def met(condition: Callable[[], object]) -> None:
+    """Wait until it is."""
+    while not condition():
+        await asyncio.sleep(0.002)
+
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
