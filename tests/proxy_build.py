@@ -1,4 +1,4 @@
-"""A data plane on real sockets, with targets that do as a test says, and a plane that keeps what it is told."""
+"""A data plane on real sockets, targets that do as a test says, and a plane that keeps what it is told."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from windlass.fleet.proxy_messages import (
     Counted,
     Endpoint,
     Forward,
-    Frontend,
     FromProxy,
+    Frontend,
     FunctionAnswer,
     FunctionCall,
     Options,
@@ -53,8 +53,9 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
 
 async def met(condition: Callable[[], object]) -> None:
     """Wait until it is."""
+    never = asyncio.get_running_loop().create_future()
     while not condition():
-        await asyncio.sleep(0.002)
+        await asyncio.wait({never}, timeout=0.002)
 
 
 def free_port() -> int:
@@ -121,7 +122,9 @@ class Proxy:
 
     def lines(self) -> list[str]:
         """Of access logs."""
-        return [line for message in self.plane.told if isinstance(message, AccessLines) for line in message.lines]
+        return [
+            line for message in self.plane.told if isinstance(message, AccessLines) for line in message.lines
+        ]
 
 
 def forward(*pools: str) -> tuple[Rule, ...]:
@@ -130,7 +133,13 @@ def forward(*pools: str) -> tuple[Rule, ...]:
 
 def a_frontend(port: int, rules: tuple[Rule, ...] = forward("pool"), **options: object) -> Frontend:
     return Frontend(
-        "front", "alb", (Bind("127.0.0.1", port),), (), "http", rules, Options(**options)  # type: ignore[arg-type]
+        "front",
+        "alb",
+        (Bind("127.0.0.1", port),),
+        (),
+        "http",
+        rules,
+        Options(**options),  # type: ignore[arg-type]
     )
 
 

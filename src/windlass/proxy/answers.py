@@ -1,6 +1,6 @@
-"""What the proxy itself answers: an Application Load Balancer's status codes, with small pages in our words.
+"""What the proxy itself answers: an Application Load Balancer's status codes, with small pages of our own.
 
-App Runner's router answers in plain text. Pure. (facts/autoscaling-elb-events.md section 4.2, facts/apprunner.md)
+App Runner's router answers in plain text. Pure. (facts/autoscaling-elb-events.md section 4.2)
 """
 
 from __future__ import annotations

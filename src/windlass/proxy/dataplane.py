@@ -6,6 +6,7 @@ What it knows of the table it builds anew for each change; requests in flight ho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from email.utils import formatdate
 from random import Random
@@ -42,6 +43,8 @@ class DataPlane:
         self._ingress = Ingress(self)
         self._date = (0, b"")
         self._open: set[Exchange] = set()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         worker.current.on_change(self._changed)
 
     async def open(self) -> None:
@@ -50,9 +53,9 @@ class DataPlane:
     async def close(self) -> None:
         self._listeners.close()
         self._ingress.end_soon()
-        until = asyncio.get_running_loop().time() + FINISH_S
-        while self._open and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S):
+                await self._quiet.wait()
         for state in self._pools.values():
             for target in state.targets.values():
                 target.close()
@@ -95,6 +98,7 @@ class DataPlane:
     def forward(self, exchange: Exchange, action: Forward) -> None:
         """Send it to one of the pools."""
         self._open.add(exchange)
+        self._quiet.clear()
         key = action.shares[0].pool
         state = self._pools.get(key)
         exchange.pool = key
@@ -115,6 +119,8 @@ class DataPlane:
     def finished(self, exchange: Exchange) -> None:
         """Count it, and let its target go."""
         self._open.discard(exchange)
+        if not self._open:
+            self._quiet.set()
         target = exchange.target
         if target is not None:
             target.end(exchange)

@@ -89,9 +89,7 @@ class Exchange:
         "via",
     )
 
-    def __init__(
-        self, plane: DataPlane, served: Served, stream: Stream, request: Request, via: Via
-    ) -> None:
+    def __init__(self, plane: DataPlane, served: Served, stream: Stream, request: Request, via: Via) -> None:
         self._plane = plane
         self.served = served
         self.stream = stream

@@ -1,9 +1,9 @@
 """What the head of a request says, read once, and whether it may be believed.
 
-The parsers (httptools for HTTP/1.1, h2 for HTTP/2) have refused what is no HTTP: bare line feeds, folded lines,
-spaces before colons, NUL, two lengths. Here is what two readers could still understand differently, and an
-Application Load Balancer's limits. A request that is refused has a status and no second chance: what follows it
-on the connection is never read. Knows bytes; not sockets, rules or targets.
+The parsers (httptools for HTTP/1.1, h2 for HTTP/2) have refused what is no HTTP: bare line feeds, folded
+lines, spaces before colons, NUL, two lengths. Here is what two readers could still understand differently,
+and an Application Load Balancer's limits. A request that is refused has a status and no second chance: what
+follows it on the connection is never read. Knows bytes; not sockets, rules or targets.
 
 Stricter than an Application Load Balancer in its desync mode "monitor": ambiguous requests never pass.
 """
@@ -58,7 +58,7 @@ class Request:
     """The head of one request. `kept` are the headers that go to the target as they are.
 
     `length`: of the body; None: not told (chunked, or HTTP/2 without one). `body`: whether one may follow.
-    `upgrade`: the protocol that is asked for, b"" if none. `wire_bytes`: size of the head, for the access log.
+    `upgrade`: the protocol that is asked for, b"" if none. `wire_bytes`: size of the head, for logs.
     """
 
     __slots__ = (
@@ -73,8 +73,8 @@ class Request:
         "kept",
         "length",
         "method",
-        "te_trailers",
         "target",
+        "te_trailers",
         "trace",
         "upgrade",
         "version",
@@ -110,7 +110,7 @@ class Request:
         return self.target.partition("?")[2]
 
     def drop_invalid(self) -> None:
-        """Keep only headers whose names are letters, digits and hyphens: an attribute of the load balancer."""
+        """Keep only headers whose names are letters, digits and hyphens, as an attribute may say."""
         self.kept = [pair for pair in self.kept if _NAME.fullmatch(pair[0])]
 
     @property

@@ -35,7 +35,11 @@ def to_target(request: Request, via: Via, options: Options, trace: bytes, host: 
     if options.forwarded_for == "append":
         client = via.client.encode()
         if options.client_port:
-            client = b"[%b]:%d" % (client, via.client_port) if b":" in client else b"%b:%d" % (client, via.client_port)
+            client = (
+                b"[%b]:%d" % (client, via.client_port)
+                if b":" in client
+                else b"%b:%d" % (client, via.client_port)
+            )
         headers.append((b"X-Forwarded-For", forwarded + b", " + client if forwarded else client))
     elif forwarded and options.forwarded_for == "preserve":
         headers.append((b"X-Forwarded-For", forwarded))

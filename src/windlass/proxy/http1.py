@@ -1,8 +1,8 @@
 """A client's HTTP/1.1 connection: requests in, one after the other, answers out.
 
 httptools reads. All that one turn of the loop brought is read before anything is done with it, so a small
-request is sent to its target whole and with one write. Requests that were sent ahead wait, and nothing more is
-read while one does. A request that is refused is the last one of its connection.
+request is sent to its target whole and with one write. Requests that were sent ahead wait, and nothing more
+is read while one does. A request that is refused is the last one of its connection.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Incoming:
 class Http1Client(asyncio.Protocol):
     """One connection, through one door."""
 
-    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop, peer: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self, door: Door, loop: asyncio.AbstractEventLoop, peer: tuple[str, int] | None = None
+    ) -> None:
         self._door = door
         self._loop = loop
         self._peer = peer

@@ -18,7 +18,7 @@ Pieces = list[bytes]
 
 
 class Asker(Protocol):
-    """Who sent the request: it hears how the target answers. After `complete` or `on_lost` nothing follows."""
+    """Who sent the request: it hears how the target answers. Nothing follows `complete` or `on_lost`."""
 
     def on_head(self, status: int, headers: Headers, pieces: Pieces, complete: bool) -> None: ...
 
@@ -91,7 +91,7 @@ class Http1Target(asyncio.Protocol):
         for name, value in headers:
             out += (name, b": ", value, b"\r\n")
         length = request.length
-        self._chunked_out = chunked = length is None and not last or request.chunked
+        self._chunked_out = chunked = request.chunked or (length is None and not last)
         if length is not None:
             out.append(b"Content-Length: %d\r\n" % length)
         elif chunked:

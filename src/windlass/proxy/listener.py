@@ -35,7 +35,9 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._closed = False
 
-    async def accept(self, factory: Callable[[], asyncio.BaseProtocol], context: ssl.SSLContext | None) -> None:
+    async def accept(
+        self, factory: Callable[[], asyncio.BaseProtocol], context: ssl.SSLContext | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(factory, sock=self._socket, ssl=context, backlog=BACKLOG)
         self._server = server

@@ -19,8 +19,11 @@ class PoolState:
         self.become(pool)
 
     def become(self, pool: Pool) -> None:
-        """As the table says now. Requests at targets that are no endpoints any more go on, but for those whose
-        target was draining: its deregistration delay is over."""
+        """As the table says now.
+
+        Requests at targets that are no endpoints any more go on, but for those whose target was draining: its
+        deregistration delay is over.
+        """
         self.pool = pool
         before, self.targets = self.targets, {}
         for endpoint in pool.endpoints:

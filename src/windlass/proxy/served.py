@@ -1,4 +1,4 @@
-"""A frontend as it is served now: its attributes in the units that sockets use, and what it does with requests.
+"""A frontend as it is served now: its attributes in the units of sockets, and what it does with requests.
 
 A connection holds on to it while a request is in flight; a new table makes a new one (`gone` says so to those
 who still hold the old one of a frontend that was removed).

@@ -1,6 +1,7 @@
 """Bytes both ways after a protocol was changed (101): WebSocket and what else the two sides agree on.
 
-Passes the end of each direction on, holds the side that is faster, and ends when both have ended or one broke.
+Passes the end of each direction on, holds the side that is faster, and ends when both have ended or one
+broke.
 """
 
 from __future__ import annotations

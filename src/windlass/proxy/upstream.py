@@ -1,8 +1,8 @@
 """Targets as they are used now: their open requests and the connections kept to them.
 
-A connection that has waited is taken newest first. A request that cannot be sent twice takes only one that has
-waited less than `FRESH_S`: an older one may just be given up by its target. Which target a request gets is not
-decided here.
+A connection that has waited is taken newest first. A request that cannot be sent twice takes only one that
+has waited less than `FRESH_S`: an older one may just be given up by its target. Which target a request gets
+is not decided here.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Link(Protocol):
 
 
 class Target:
-    """One endpoint of a pool. `exchanges` are its open requests; `idle(self)` is called when the last ends."""
+    """One endpoint of a pool. `exchanges` are its open requests; `idle(self)`: the last one has ended."""
 
     __slots__ = (
         "_context",

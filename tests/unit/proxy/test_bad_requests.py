@@ -55,7 +55,14 @@ BAD = [
     (b"GET / HTTP/1.1\r\nHost: x\r\n%b\r\n" % (b"A: %b\r\n" % (b"a" * 10_000) * 7), 400),
     (b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %b\r\n\r\n" % b", ".join([b"10.0.0.1"] * 31), 463),
 ]
-BAD_CHUNKS = [b"zz\r\nabc\r\n", b"0x3\r\nabc\r\n", b"10000000000000003\r\n", b"3\nabc\n", b"3\r\nabcd\r\n", b"-1\r\n"]
+BAD_CHUNKS = [
+    b"zz\r\nabc\r\n",
+    b"0x3\r\nabc\r\n",
+    b"10000000000000003\r\n",
+    b"3\nabc\n",
+    b"3\r\nabcd\r\n",
+    b"-1\r\n",
+]
 SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -101,11 +108,14 @@ def test_a_body_that_is_none(tmp_path: Path, chunk: bytes, apart: bool) -> None:
 
 def test_a_good_request_before_a_bad_one_is_answered(tmp_path: Path) -> None:
     async def story() -> None:
-        async with a_target(answering()) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                writer.write(get() + b"GET / HTTP/1.1\r\nHost : x\r\n\r\n" + SMUGGLED)
-                assert [(await response(reader))[0] for _ in range(2)] == [200, 400]
-                assert await reader.read() == b""
+        async with (
+            a_target(answering()) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            writer.write(get() + b"GET / HTTP/1.1\r\nHost : x\r\n\r\n" + SMUGGLED)
+            assert [(await response(reader))[0] for _ in range(2)] == [200, 400]
+            assert await reader.read() == b""
 
     run(story)
 
@@ -139,7 +149,12 @@ def test_names_that_are_invalid_are_dropped_when_wished(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "came", "goes"),
-    [("append", "a", b"a, 127.0.0.1"), ("preserve", "a", b"a"), ("remove", "a", None), ("preserve", "", None)],
+    [
+        ("append", "a", b"a, 127.0.0.1"),
+        ("preserve", "a", b"a"),
+        ("remove", "a", None),
+        ("preserve", "", None),
+    ],
 )
 def test_forwarded_for(tmp_path: Path, mode: str, came: str, goes: bytes | None) -> None:
     seen: list[bytes] = []
@@ -179,7 +194,10 @@ def test_a_client_that_drips_its_head(tmp_path: Path) -> None:
     """Slowloris: a head has one idle timeout from its first byte, however many bytes come."""
 
     async def story() -> None:
-        async with a_proxy(tmp_path, idle_timeout=SECOND // 5) as proxy, a_client(proxy.port) as (reader, writer):
+        async with (
+            a_proxy(tmp_path, idle_timeout=SECOND // 5) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
             answer = asyncio.ensure_future(response(reader))
             while not answer.done():
@@ -230,13 +248,16 @@ def test_a_client_that_sends_no_more_still_hears(tmp_path: Path) -> None:
         writer.write(OK)
 
     async def story() -> None:
-        async with a_target(slow) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                writer.write(get())
-                writer.write_eof()
-                await asyncio.wait({asyncio.ensure_future(heard.wait())}, timeout=0.05)
-                heard.set()
-                assert (await response(reader))[2] == b"ok"
-                assert await reader.read() == b""
+        async with (
+            a_target(slow) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            writer.write(get())
+            writer.write_eof()
+            await asyncio.wait({asyncio.ensure_future(heard.wait())}, timeout=0.05)
+            heard.set()
+            assert (await response(reader))[2] == b"ok"
+            assert await reader.read() == b""
 
     run(story)

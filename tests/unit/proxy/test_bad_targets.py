@@ -1,4 +1,4 @@
-"""Targets that are away, slow, silent, lying or killed: what their clients get, and what is never sent twice."""
+"""Targets that are away, slow, silent or lying: what their clients get, and what is never sent twice."""
 
 from __future__ import annotations
 

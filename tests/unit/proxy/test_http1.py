@@ -69,11 +69,14 @@ def test_requests_sent_ahead_are_answered_in_order(tmp_path: Path) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said))
 
     async def story() -> None:
-        async with a_target(echo) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                writer.write(b"".join(get(f"/{n}", method="POST", body=b"-%d" % n) for n in range(50)))
-                for n in range(50):
-                    assert (await response(reader))[2] == b"/%d-%d" % (n, n)
+        async with (
+            a_target(echo) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            writer.write(b"".join(get(f"/{n}", method="POST", body=b"-%d" % n) for n in range(50)))
+            for n in range(50):
+                assert (await response(reader))[2] == b"/%d-%d" % (n, n)
 
     run(story)
 
@@ -124,7 +127,10 @@ def test_bodies_stream_both_ways_and_slow_sides_hold_fast_ones(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("answer", "body"),
     [
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: x\r\n\r\n", b"abcde"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: x\r\n\r\n",
+            b"abcde",
+        ),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b""),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK, b"ok"),
@@ -135,14 +141,17 @@ def test_forms_of_answers(tmp_path: Path, answer: bytes, body: bytes) -> None:
     """Each twice on one connection: the end of the first was seen."""
 
     async def story() -> None:
-        async with a_target(answering(answer=answer)) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                for _ in range(2):
-                    writer.write(get())
-                    status, headers, came = await response(reader)
-                    assert came == body
-                    assert status in (200, 204, 304)
-                    assert "link" not in headers
+        async with (
+            a_target(answering(answer=answer)) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            for _ in range(2):
+                writer.write(get())
+                status, headers, came = await response(reader)
+                assert came == body
+                assert status in (200, 204, 304)
+                assert "link" not in headers
 
     run(story)
 
@@ -230,27 +239,33 @@ def test_an_upgrade_becomes_a_tunnel(tmp_path: Path) -> None:
         writer.write(b"bye")
 
     async def story() -> None:
-        async with a_target(socket) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
-                writer.write(get("/", *upgrade) + b"early")
-                status, headers, _ = await response(reader)
-                assert (status, headers["upgrade"]) == (101, "websocket")
-                assert await reader.readexactly(10) == b"helloEARLY"
-                writer.write(b"more")
-                assert await reader.readexactly(4) == b"MORE"
-                writer.write_eof()
-                assert await reader.read() == b"bye"
+        async with (
+            a_target(socket) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: k")
+            writer.write(get("/", *upgrade) + b"early")
+            status, headers, _ = await response(reader)
+            assert (status, headers["upgrade"]) == (101, "websocket")
+            assert await reader.readexactly(10) == b"helloEARLY"
+            writer.write(b"more")
+            assert await reader.readexactly(4) == b"MORE"
+            writer.write_eof()
+            assert await reader.read() == b"bye"
 
     run(story)
 
 
 def test_an_upgrade_that_is_refused_leaves_the_connection_as_it_was(tmp_path: Path) -> None:
     async def story() -> None:
-        async with a_target(answering()) as target, a_proxy(tmp_path, target.port) as proxy:
-            async with a_client(proxy.port) as (reader, writer):
-                writer.write(get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c") + get())
-                assert [(await response(reader))[0] for _ in range(2)] == [200, 200]
+        async with (
+            a_target(answering()) as target,
+            a_proxy(tmp_path, target.port) as proxy,
+            a_client(proxy.port) as (reader, writer),
+        ):
+            writer.write(get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c") + get())
+            assert [(await response(reader))[0] for _ in range(2)] == [200, 200]
 
     run(story)
 
