@@ -203,6 +203,7 @@ PURE = (
     "services/ecs/required_attributes.py",
     "services/ecs/service_parameters.py",
     "services/ecs/service_revision.py",
+    "services/ecs/shifting.py",
     "services/ecs/sizes.py",
     "services/ecs/targets.py",
     "services/ecs/tagging.py",

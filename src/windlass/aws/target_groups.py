@@ -6,7 +6,7 @@ load balancers yet (issue 7), so that no service can name a target group outside
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -16,6 +16,8 @@ from windlass.kernel.store import Transaction
 State: TypeAlias = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
 """States of a target (ELB API reference, TargetHealth)."""
 TargetType: TypeAlias = Literal["ip", "instance"]
+Share: TypeAlias = tuple[str, int]
+"""A target group's ARN and its weight, 0 to 999 (ELB API reference, TargetGroupTuple)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Balancers(Protocol):
     def health(self, arn: str, target: Target) -> TargetHealth:
         """What the group says of the target; "unused" when it does not know it, or when it has drained."""
 
+    def rule_exists(self, arn: str) -> bool:
+        """Whether there is a listener, or a rule of one, with that ARN."""
+
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
+        """Have that listener or rule forward to just these groups. Raises Fault when it cannot."""
+
 
 class TargetGroups:
     """One per plane: `plane.calls.part(TargetGroups)`. In a plane without load balancers there are none."""
@@ -88,3 +96,10 @@ class TargetGroups:
 
     def health(self, arn: str, target: Target) -> TargetHealth:
         return UNUSED if self._balancers is None else self._balancers.health(arn, target)
+
+    def rule_exists(self, arn: str) -> bool:
+        return self._balancers is not None and self._balancers.rule_exists(arn)
+
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
+        if self._balancers is not None:
+            self._balancers.forward(tx, arn, shares, now)
