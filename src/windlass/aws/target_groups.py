@@ -1,7 +1,7 @@
 """Target groups of load balancers: what ECS asks of them, whoever serves them.
 
-Services do not import each other, so they meet here: elbv2 will answer, ECS asks. Known gap: nothing serves
-load balancers yet (issue 7), so that no service can name a target group outside of tests.
+Services do not import each other, so they meet here: elbv2 answers, ECS asks. Beside targets ECS shifts
+traffic: it says to which target groups a listener or a rule forwards, and with what weights (blue/green).
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from windlass.kernel.clock import Instant
+from windlass.kernel.faults import Fault
 from windlass.kernel.store import Transaction
 
-State: TypeAlias = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
+State: TypeAlias = Literal["initial", "healthy", "unhealthy", "draining", "unused", "unavailable"]
 """States of a target (ELB API reference, TargetHealth)."""
-TargetType: TypeAlias = Literal["ip", "instance"]
-Share: TypeAlias = tuple[str, int]
-"""A target group's ARN and its weight, 0 to 999 (ELB API reference, TargetGroupTuple)."""
+TargetType: TypeAlias = Literal["ip", "instance", "lambda"]
+Shares: TypeAlias = tuple[tuple[str, int], ...]
+"""(ARN of a target group, weight) of each that requests are forwarded to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class TargetHealth:
 
     state: State
     reason: str = ""
+    """In words: TargetHealth's Description."""
+    code: str = ""
+    """Its Reason: "Target.Timeout"."""
 
 
 UNUSED = TargetHealth("unused", "Target is not registered to the target group")
@@ -55,11 +59,17 @@ class Balancers(Protocol):
     def health(self, arn: str, target: Target) -> TargetHealth:
         """What the group says of the target; "unused" when it does not know it, or when it has drained."""
 
-    def rule_exists(self, arn: str) -> bool:
-        """Whether there is a listener, or a rule of one, with that ARN."""
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[tuple[str, int]], now: Instant) -> None:
+        """Have that listener (its default action) or rule forward to these groups from now on.
 
-    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
-        """Have that listener or rule forward to just these groups. Raises Fault when it cannot."""
+        Raises Fault if it is not there, does not forward, or may not use one of the groups.
+        """
+
+    def shares(self, arn: str) -> Shares:
+        """What that listener's default action, or that rule, forwards to; nothing if it is not there."""
+
+    def rule_exists(self, arn: str) -> bool:
+        """Whether there is such a listener or rule."""
 
 
 class TargetGroups:
@@ -97,9 +107,13 @@ class TargetGroups:
     def health(self, arn: str, target: Target) -> TargetHealth:
         return UNUSED if self._balancers is None else self._balancers.health(arn, target)
 
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[tuple[str, int]], now: Instant) -> None:
+        if self._balancers is None:
+            raise Fault("RuleNotFoundException", f"Rule '{arn}' not found")
+        self._balancers.forward(tx, arn, shares, now)
+
+    def shares(self, arn: str) -> Shares:
+        return () if self._balancers is None else self._balancers.shares(arn)
+
     def rule_exists(self, arn: str) -> bool:
         return self._balancers is not None and self._balancers.rule_exists(arn)
-
-    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
-        if self._balancers is not None:
-            self._balancers.forward(tx, arn, shares, now)

@@ -18,6 +18,7 @@ from windlass.aws.log_groups import LogGroups
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import Profile, Quotas
 from windlass.aws.secret_values import SecretValues
+from windlass.aws.server_certificates import ServerCertificates
 from windlass.aws.target_groups import TargetGroups
 from windlass.fleet import model as fleet_model
 from windlass.fleet.blueprints import Makers
@@ -28,7 +29,6 @@ from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.role_credentials import RoleCredentials
-from windlass.fleet.target_addresses import Addresses
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock
 from windlass.kernel.durable import DurableLog
@@ -89,10 +89,10 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(LogGroups())
     plane.calls.add_part(TargetGroups())
     plane.calls.add_part(SecretValues())
+    plane.calls.add_part(ServerCertificates())
     plane.calls.add_part(Metrics())
     plane.calls.add_part(Makers())
     plane.calls.add_part(Groups())
-    plane.calls.add_part(Addresses(plane.store))
     plane.calls.add_part(Proxies(plane.spawn, plane.clock, plane.journal))
     plane.calls.add_part(RoleCredentials(plane.store, plane.clock, plane.chance))
     for service in services:

@@ -57,7 +57,7 @@ def of(task: Task, balancers: Sequence[Mapping[str, Any]], machine_id: str) -> t
 
 def fits(network_mode: str, kind: TargetType) -> bool:
     """Whether targets of that kind are what tasks of that network mode have."""
-    return (network_mode == "awsvpc") == (kind == "ip")
+    return kind == ("ip" if network_mode == "awsvpc" else "instance")
 
 
 def combined(states: Iterable[State]) -> TargetHealth:

@@ -20,9 +20,9 @@ The largest value that the API can tell (BM, QuotaValue).
 """
 
 SERVICES: Mapping[str, str] = {
-    "apprunner": "AWS App Runner",
     "batch": "AWS Batch",
     "ecs": "Amazon Elastic Container Service (Amazon ECS)",
+    "elasticloadbalancing": "Elastic Load Balancing (ELB)",
     "fargate": "AWS Fargate",
     "lambda": "AWS Lambda",
     "sqs": "Amazon Simple Queue Service (Amazon SQS)",
@@ -62,27 +62,6 @@ def own_code(key: str) -> str:
 
 
 _NUMBERS = (
-    Quota("apprunner", own_code("apprunner.services"), "Services", "apprunner.services"),
-    Quota("apprunner", own_code("apprunner.connections"), "Connections", "apprunner.connections"),
-    Quota(
-        "apprunner",
-        own_code("apprunner.auto_scaling_configurations"),
-        "Auto scaling configuration names",
-        "apprunner.auto_scaling_configurations",
-    ),
-    Quota(
-        "apprunner",
-        own_code("apprunner.observability_configurations"),
-        "Observability configuration names",
-        "apprunner.observability_configurations",
-    ),
-    Quota("apprunner", own_code("apprunner.vpc_connectors"), "VPC connectors", "apprunner.vpc_connectors"),
-    Quota(
-        "apprunner",
-        own_code("apprunner.instances_per_service"),
-        "Instances per service",
-        "apprunner.instances_per_service",
-    ),
     Quota(
         "batch",
         own_code("batch.compute_environments"),
@@ -104,6 +83,45 @@ _NUMBERS = (
         own_code("ecs.provisioning_tasks"),
         "Tasks in the PROVISIONING state per cluster",
         "ecs.provisioning_tasks",
+    ),
+    Quota(
+        "elasticloadbalancing", "L-53DA6B97", "Application Load Balancers per Region", "elbv2.load_balancers"
+    ),
+    Quota(
+        "elasticloadbalancing",
+        "L-B6DF7632",
+        "Listeners per Application Load Balancer",
+        "elbv2.listeners_per_load_balancer",
+    ),
+    Quota(
+        "elasticloadbalancing",
+        own_code("elbv2.rules_per_load_balancer"),
+        "Rules per Application Load Balancer",
+        "elbv2.rules_per_load_balancer",
+    ),
+    Quota(
+        "elasticloadbalancing",
+        own_code("elbv2.groups_per_load_balancer"),
+        "Target Groups per Application Load Balancer",
+        "elbv2.groups_per_load_balancer",
+    ),
+    Quota(
+        "elasticloadbalancing",
+        own_code("elbv2.targets_per_load_balancer"),
+        "Targets per Application Load Balancer",
+        "elbv2.targets_per_load_balancer",
+    ),
+    Quota(
+        "elasticloadbalancing",
+        own_code("elbv2.targets_per_group"),
+        "Targets per Target Group per Region",
+        "elbv2.targets_per_group",
+    ),
+    Quota(
+        "elasticloadbalancing",
+        own_code("elbv2.certificates_per_load_balancer"),
+        "Certificates per Application Load Balancer",
+        "elbv2.certificates_per_load_balancer",
     ),
     Quota("fargate", "L-790AF391", "Fargate On-Demand resource count", "fargate.on_demand.tasks"),
     Quota(
@@ -143,6 +161,17 @@ _NUMBERS = (
     ),
     Quota("vpc", "L-DF5E4CA3", "Network interfaces per Region", "ec2.network_interfaces"),
 )
+_LOAD_BALANCING = (
+    ("L-53DA6B97", "load_balancers", "Application Load Balancers per Region"),
+    ("", "certificates_per_load_balancer", "Certificates per Application Load Balancer"),
+    ("L-B6DF7632", "listeners_per_load_balancer", "Listeners per Application Load Balancer"),
+    ("L-7EED9B64", "rules_per_load_balancer", "Rules per Application Load Balancer"),
+    ("", "groups_per_load_balancer", "Target Groups per Application Load Balancer"),
+    ("L-B22855CB", "target_groups", "Target Groups per Region"),
+    ("L-7E6692B2", "targets_per_load_balancer", "Targets per Application Load Balancer"),
+    ("", "targets_per_group", "Targets per Target Group per Region"),
+)
+"""Code, or nothing; what follows "elbv2." in the profile; name."""
 _RATES: tuple[tuple[str, str, str, str], ...] = (
     ("fargate", "fargate.on_demand", "per_second", "Fargate On-Demand {} Launch Rate"),
     ("fargate", "fargate.spot", "per_second", "Fargate Spot {} Launch Rate"),
@@ -191,6 +220,11 @@ def _of_rate(service: str, bucket: str, refill: str, name: str) -> Iterator[Quot
         yield Quota(service, code, name.format(word), key, part, _PERIODS.get(part, ""))
 
 
+def _of_load_balancing(code: str, key: str, name: str) -> Quota:
+    key = f"elbv2.{key}"
+    return Quota("elasticloadbalancing", code or own_code(key), name, key)
+
+
 def _of_family(family: str) -> Iterator[Quota]:
     bucket = "ecs." + family.replace(" ", "_")
     return _of_rate("ecs", bucket, "per_second", f"{{}} rate of {family} actions")
@@ -200,6 +234,7 @@ QUOTAS: tuple[Quota, ...] = tuple(
     sorted(
         (
             *_NUMBERS,
+            *(_of_load_balancing(*number) for number in _LOAD_BALANCING),
             *(quota for rate in _RATES for quota in _of_rate(*rate)),
             *(quota for family in _ECS_FAMILIES for quota in _of_family(family)),
         ),

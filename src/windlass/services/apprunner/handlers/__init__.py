@@ -1,1 +1,0 @@
-"""App Runner's operations, a module for each kind of resource."""

@@ -1,0 +1,1 @@
+"""Handlers of Elastic Load Balancing, one module per group of actions."""
