@@ -61,6 +61,8 @@ PURE = (
     "aws/session_channel.py",
     "aws/session_message.py",
     "aws/sigv4.py",
+    "aws/step_scaling.py",
+    "aws/target_tracking.py",
     "aws/wire.py",
     *(
         f"aws/protocols/{path.name}"
@@ -127,6 +129,8 @@ PURE = (
     "node/sandbox.py",
     "node/task_metadata.py",
     "node/task_room.py",
+    "services/application_autoscaling/kinds.py",
+    "services/application_autoscaling/plan.py",
     "services/autoscaling/plan.py",
     "services/autoscaling/transitions.py",
     "services/batch/arrays.py",

@@ -1,9 +1,10 @@
 """Schedule expressions: cron(), rate() and at(), and when they fire next.
 
-Decides from the expression and an instant alone; all in UTC. The grammar is EventBridge's (User Guide,
-"Creating a rule that runs on a schedule"): six cron fields, `?`, `L`, `W`, `#`, years 1970-2199. Knows
-nothing of rules, stores or clocks. Known gaps: time zones other than UTC (EventBridge Scheduler has them,
-rules have not); Quartz's `LW` and `L-3`, which AWS does not document, are refused.
+Decides from the expression, an instant and a time zone alone; rules have UTC, scheduled actions of
+Application Auto Scaling any. The grammar is EventBridge's (User Guide, "Creating a rule that runs on a
+schedule"): six cron fields, `?`, `L`, `W`, `#`, years 1970-2199. Where clocks are put forward, times that
+are left out do not fire; where they are put back, the first of two does. Knows nothing of rules, stores or
+clocks. Known gap: Quartz's `LW` and `L-3`, which AWS does not document, are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
 from windlass.kernel.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
@@ -31,6 +32,7 @@ _RATE = re.compile(r"rate\((?P<count>[0-9]+)\s+(?P<unit>minute|hour|day)(?P<plur
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON = re.compile(r"cron\((.*)\)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PUT_BACK_MAX = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +92,21 @@ def parse(text: str) -> Expression:
     raise ValueError(NOT_VALID)
 
 
-def next_fire(expression: Expression, after: Instant) -> Instant | None:
+def next_fire(expression: Expression, after: Instant, zone: tzinfo = UTC) -> Instant | None:
     """The first fire later than `after`; None when there is none any more.
 
-    A rate fires one interval after `after`, so hand in the last fire, or the creation of the rule.
+    A rate fires one interval after `after`, so hand in the last fire, or the creation of the rule. `zone`:
+    what the times of cron() and at() are in.
     """
     match expression:
         case Rate(every):
             return after + every
         case At(at):
-            return at if at > after else None
+            fire = _in_zone(_EPOCH + timedelta(seconds=at // SECOND), zone)
+            return fire if fire is not None and fire > after else None
         case Cron():
-            return next(_fires(expression, after), None)
+            fires = (_in_zone(moment, zone) for moment in _fires(expression, _earliest(after, zone)))
+            return next((fire for fire in fires if fire is not None and fire > after), None)
 
 
 def _rate(count: int, unit: str, plural: bool) -> Rate:
@@ -188,9 +193,31 @@ def _number(text: str, low: int, high: int, names: Mapping[str, int] | None = No
     return value
 
 
-def _fires(cron: Cron, after: Instant) -> Iterator[Instant]:
-    """Every fire later than `after`, in order. Skips by year, month, day and hour: never by minute."""
-    earliest = _EPOCH + timedelta(minutes=after // MINUTE + 1)
+def _earliest(after: Instant, zone: tzinfo) -> datetime:
+    """What a zone's clocks show in the minute after that instant, as if in UTC.
+
+    Two hours sooner in a zone whose clocks are put back at times: which of two equal times it is shows later.
+    """
+    moment = _EPOCH + timedelta(minutes=after // MINUTE + 1)
+    if zone is UTC:
+        return moment
+    return moment.astimezone(zone).replace(tzinfo=UTC, fold=0) - _PUT_BACK_MAX
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> Instant | None:
+    """The instant at which a zone's clocks show that time, the first of two; None when they never do."""
+    if zone is UTC:
+        return _instant(moment)
+    there = moment.replace(tzinfo=zone)
+    at = there.astimezone(UTC)
+    return _instant(at) if at.astimezone(zone).replace(tzinfo=UTC) == moment else None
+
+
+def _fires(cron: Cron, earliest: datetime) -> Iterator[datetime]:
+    """Every time of the expression from `earliest` on, in order.
+
+    Skips by year, month, day and hour: never by minute.
+    """
     for year in cron.years[bisect_left(cron.years, earliest.year) :]:
         for month in cron.months:
             if (year, month) < (earliest.year, earliest.month):
@@ -202,11 +229,11 @@ def _fires(cron: Cron, after: Instant) -> Iterator[Instant]:
                     yield from _fires_of_day(cron, date, earliest if date == today else None)
 
 
-def _fires_of_day(cron: Cron, date: tuple[int, int, int], earliest: datetime | None) -> Iterator[Instant]:
+def _fires_of_day(cron: Cron, date: tuple[int, int, int], earliest: datetime | None) -> Iterator[datetime]:
     for hour in cron.hours:
         for minute in cron.minutes:
             if earliest is None or (hour, minute) >= (earliest.hour, earliest.minute):
-                yield _instant(datetime(*date, hour, minute, tzinfo=UTC))
+                yield datetime(*date, hour, minute, tzinfo=UTC)
 
 
 def _days(days: Days, year: int, month: int) -> list[int]:

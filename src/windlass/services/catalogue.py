@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from windlass.services import (
+    application_autoscaling,
     apprunner,
     autoscaling,
     batch,
@@ -23,6 +24,7 @@ from windlass.services import (
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
+    application_autoscaling.SERVICE,
     apprunner.SERVICE,
     autoscaling.SERVICE,
     batch.SERVICE,
