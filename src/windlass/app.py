@@ -30,14 +30,16 @@ from windlass.fleet.entering import Entering
 from windlass.fleet.instances import Machines
 from windlass.fleet.link import LEASE, NodeLinks
 from windlass.fleet.lost import LOST_AFTER, LostNodes
+from windlass.fleet.proxies import Proxies
 from windlass.fleet.role_credentials import RoleCredentials
 from windlass.front.admin import PREFIX, Admin, Facts
 from windlass.front.admit import NODE_PATH, REGISTRATIONS_PATH
 from windlass.front.data_channels import DataChannelDoor
 from windlass.front.gateway import FrontDoor, Gateway, Gone
+from windlass.front.ingress import Ingress, handing
 from windlass.front.json_lines import JsonLines
 from windlass.front.nodes import NodeDoor
-from windlass.front.server import Answer, Door, Tls, make_server
+from windlass.front.server import Answer, Door, Hosts, Tls, Visited, make_server
 from windlass.kernel import garbage
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock, seconds
@@ -112,8 +114,9 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
         answer = _answer(settings, plane, endpoint, door)
         channels = DataChannelDoor(plane.calls.part(ExecSessions))
         doors: dict[str, Door] = {NODE_PATH: door, DATA_CHANNEL: channels}
-        hosts = UrlDoor(plane, settings.auth, settings.region).at
-        servers = [make_server(answer, doors, site.tls, hosts) for site in sites]
+        ingress = Ingress(plane.calls.part(Proxies), plane.spawn, plane.clock)
+        hosts = _hosts(UrlDoor(plane, settings.auth, settings.region), ingress)
+        servers = [make_server(answer, doors, site.tls, hosts, handing(ingress)) for site in sites]
         serving = [
             plane.spawn.start(f"http {site.endpoint}", server.serve(sockets=[site.listener]))
             for site, server in zip(sites, servers, strict=True)
@@ -297,6 +300,15 @@ def _answer(settings: Settings, plane: Plane, endpoint: str, door: NodeDoor) -> 
         return await gateway.answer(request, gone)
 
     return answer
+
+
+def _hosts(urls: UrlDoor, ingress: Ingress) -> Hosts:
+    """Whose requests to other hosts than the plane itself are."""
+
+    def at(host: str) -> Visited | None:
+        return urls.at(host) or (ingress.misdirected if ingress.takes(host) else None)
+
+    return at
 
 
 def _write_root_credentials(plane: Plane, path: Path) -> None:

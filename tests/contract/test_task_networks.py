@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from tests.contract.test_oci import IMAGE, windlass
 from tests.fault.waiting import until
 from tests.image_build import busybox_root
 from tests.process import PlaneProcess
-from windlass.node.network import leftovers, namespaces
+from windlass.node.network import leftovers, names, namespaces
 from windlass.node.network.opening import tag_of
+from windlass.proxy.dial import dial
 
 ACCOUNT = "000000000077"
 SERVE = "import http.server as s; s.test(s.SimpleHTTPRequestHandler, port=80, bind='0.0.0.0')"
@@ -104,6 +106,25 @@ def leaves_nothing(data: Path) -> None:
     assert not [left for left in leftovers.find(mounts) if left.tag == tag_of(data / "agent")]
 
 
+def from_the_router(data: Path, vpc: Vpc, url: str) -> bool:
+    """Whether a task answers as proxies dial it, which pass no groups."""
+    router = names.namespace(tag_of(data / "agent"), vpc.ec2.describe_vpcs()["Vpcs"][0]["VpcId"])
+
+    async def ask() -> bytes:
+        connection = await dial(url.split("/")[2], 80, router)
+        reader, writer = await asyncio.open_connection(sock=connection)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        try:
+            return await reader.readline()
+        finally:
+            writer.close()
+
+    try:
+        return b" 200 " in asyncio.run(asyncio.wait_for(ask(), 10))
+    except OSError:
+        return False
+
+
 def test_tasks_of_the_process_runner_have_addresses_and_groups(tmp_path: Path) -> None:
     """Two serve port 80 at once; who may ask is what the groups say now; in the end nothing is left."""
     plane = PlaneProcess(tmp_path / "data", "--runner", "process").start()
@@ -119,6 +140,7 @@ def test_tasks_of_the_process_runner_have_addresses_and_groups(tmp_path: Path) -
     stranger = vpc.python(other, ASK, urls[0], "0.5")
     assert [vpc.exit_code(arn) for arn in members] == [0, 0]
     assert vpc.exit_code(stranger) == 1
+    until(lambda: from_the_router(tmp_path / "data", vpc, urls[0]), "a load balancer gets an answer")
     vpc.allow(web, other)
     until(lambda: vpc.exit_code(vpc.python(other, ASK, urls[0], "0.5")) == 0, "the new rule is in force")
     assert vpc.exit_code(vpc.python(other, LOOK)) == 0

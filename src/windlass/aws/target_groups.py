@@ -17,8 +17,10 @@ from windlass.kernel.store import Transaction
 State: TypeAlias = Literal["initial", "healthy", "unhealthy", "draining", "unused", "unavailable"]
 """States of a target (ELB API reference, TargetHealth)."""
 TargetType: TypeAlias = Literal["ip", "instance", "lambda"]
-Shares: TypeAlias = tuple[tuple[str, int], ...]
-"""(ARN of a target group, weight) of each that requests are forwarded to."""
+Share: TypeAlias = tuple[str, int]
+"""A target group's ARN and its weight, 0 to 999 (ELB API reference, TargetGroupTuple)."""
+Shares: TypeAlias = tuple[Share, ...]
+"""Of each group that requests are forwarded to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Balancers(Protocol):
     def health(self, arn: str, target: Target) -> TargetHealth:
         """What the group says of the target; "unused" when it does not know it, or when it has drained."""
 
-    def forward(self, tx: Transaction, arn: str, shares: Sequence[tuple[str, int]], now: Instant) -> None:
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
         """Have that listener (its default action) or rule forward to these groups from now on.
 
         Raises Fault if it is not there, does not forward, or may not use one of the groups.
@@ -107,7 +109,7 @@ class TargetGroups:
     def health(self, arn: str, target: Target) -> TargetHealth:
         return UNUSED if self._balancers is None else self._balancers.health(arn, target)
 
-    def forward(self, tx: Transaction, arn: str, shares: Sequence[tuple[str, int]], now: Instant) -> None:
+    def forward(self, tx: Transaction, arn: str, shares: Sequence[Share], now: Instant) -> None:
         if self._balancers is None:
             raise Fault("RuleNotFoundException", f"Rule '{arn}' not found")
         self._balancers.forward(tx, arn, shares, now)

@@ -159,6 +159,14 @@ def _machine(unit: Unit) -> str | None:
     return unit.spec.instance.id if unit.spec.instance is not None else None
 
 
+def _address(unit: Unit) -> tuple[str, str, str, str] | None:
+    """The address that the unit has in a VPC, and has to itself."""
+    network = unit.spec.network
+    if network.interface is None or network.shared:
+        return None
+    return (unit.account, unit.region, network.interface.vpc_id, network.interface.address)
+
+
 def _due(instance: Instance) -> Instant:
     """When its phase is over by time alone."""
     return instance.terminated_at if instance.phase == "terminated" else instance.running_at
@@ -185,6 +193,7 @@ UNITS: Table[Unit] = Table(
         "owner": Index(of=attrgetter("owner")),
         "waiting": Index(of=_size_waiting, order=attrgetter("created_at")),
         "instance": Index(of=_machine),
+        "address": Index(of=_address),
     },
     topic=attrgetter("owner"),
 )

@@ -76,6 +76,8 @@ class NetworkState(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     address: str = ""
     isolated: bool = False
     """It has a network namespace of its own."""
+    router: str = ""
+    """The namespace of its VPC's router on the node, under /run/netns: from there its address is reached."""
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -30,6 +30,11 @@ class Corked:
         self._flush()
         self._transport.close()
 
+    def given_away(self) -> asyncio.Transport:
+        """What it stands before, for a protocol that does without it from now on."""
+        self._flush()
+        return self._transport
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 

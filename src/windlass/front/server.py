@@ -199,7 +199,11 @@ class Tls:
 
 
 def make_server(
-    answer: Answer, doors: Doors = NO_DOORS, tls: Tls | None = None, hosts: Hosts = no_hosts
+    answer: Answer,
+    doors: Doors = NO_DOORS,
+    tls: Tls | None = None,
+    hosts: Hosts = no_hosts,
+    http: type[CorkedHttp] = CorkedHttp,
 ) -> Server:
     """A server for the running loop; run it with `serve(sockets=[...])`, end it by `should_exit`.
 
@@ -208,7 +212,7 @@ def make_server(
     logging.getLogger("uvicorn.error").addFilter(_FALSE_ALARMS)
     config = uvicorn.Config(
         asgi(answer, doors, hosts),
-        http=CorkedHttp,
+        http=http,
         loop="none",
         ws="websockets-sansio",
         ws_max_size=FROM_NODE_BYTES_MAX,

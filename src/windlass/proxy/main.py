@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import uvloop
 
@@ -27,6 +28,7 @@ from windlass.kernel.clock import WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node.tenancy import Taken, move_in
+from windlass.proxy.dataplane import DataPlane
 from windlass.proxy.dial import dial
 from windlass.proxy.session import Connection, Sessions
 from windlass.proxy.standing import Standing
@@ -125,7 +127,7 @@ async def _serve(options: Options) -> int:
 
 def _parts(worker: Worker) -> list[Part]:
     """What serves, and what probes."""
-    return []
+    return [DataPlane(worker, Random())]
 
 
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[], Awaitable[Connection]]:

@@ -29,6 +29,7 @@ from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.role_credentials import RoleCredentials
+from windlass.fleet.target_addresses import Addresses
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import Clock
 from windlass.kernel.durable import DurableLog
@@ -93,6 +94,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(Metrics())
     plane.calls.add_part(Makers())
     plane.calls.add_part(Groups())
+    plane.calls.add_part(Addresses(plane.store))
     plane.calls.add_part(Proxies(plane.spawn, plane.clock, plane.journal))
     plane.calls.add_part(RoleCredentials(plane.store, plane.clock, plane.chance))
     for service in services:

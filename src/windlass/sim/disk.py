@@ -88,6 +88,8 @@ class SimulatedLog(DurableLog):
         self._disk = disk
         self.cut = False
         """Whether the plane was killed: nothing of what it still does reaches the disk, or anybody."""
+        self._landed = 0
+        """Transactions in flight that are on the disk, which the plane is about to hear."""
 
     @property
     def in_flight(self) -> int:
@@ -99,7 +101,7 @@ class SimulatedLog(DurableLog):
         if self.cut:
             return
         self.cut = True
-        for queued in [*self._writing, *self._queue][:keep]:
+        for queued in [*self._writing, *self._queue][self._landed : keep]:
             self._log.write(queued.prepared)
         for _, waiter in self._waiters:
             if not waiter.done():
@@ -134,6 +136,7 @@ class SimulatedLog(DurableLog):
 
     def _batch_done(self, future: asyncio.Future[None]) -> None:
         if not self.cut:  # killed at the instant at which the batch was written
+            self._landed = 0
             super()._batch_done(future)
 
     def _end_batch(self, written: asyncio.Future[None], writes: Sequence[Any]) -> None:
@@ -143,4 +146,5 @@ class SimulatedLog(DurableLog):
             written.set_exception(OSError("no space left on device"))
         else:
             self._log.write(writes)
+            self._landed = len(self._writing)
             written.set_result(None)

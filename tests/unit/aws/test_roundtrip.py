@@ -36,6 +36,7 @@ WIRES = [
     ("iam", "query", 12),
     ("sts", "query", 16),
     ("batch", "rest-json", 12),
+    ("apprunner", "json", 8),
     ("application-autoscaling", "json", 8),
     ("autoscaling", "query", 8),
     ("elbv2", "query", 8),

@@ -214,7 +214,7 @@ class Fabric:
         router = self._router(interface.vpc_id)
         self._sandbox(router, interface, job)
         self._admit(router, job.key, interface)
-        return self._connected(job.key, interface, NetworkState(interface.address, isolated=True))
+        return self._connected(job.key, interface, router)
 
     def _bridge(self, job: Connect) -> Connected:
         """Mode bridge: an address of the node's own, and ports of the node that lead to it."""
@@ -226,7 +226,7 @@ class Fabric:
         for mapping in job.ports:
             self._nets[job.key].ports.append(hold(mapping))
         self._admit(router, job.key, interface)
-        return self._connected(job.key, interface, NetworkState(address, isolated=True))
+        return self._connected(job.key, interface, router)
 
     def _admit(self, router: Router, key: Key, interface: Interface) -> None:
         """Let its packets pass, and lead its ports to it."""
@@ -264,7 +264,7 @@ class Fabric:
         self._nets[job.key] = _Net(router, plugged, plugged.namespace)
         router.dress(plugged, interface)
 
-    def _connected(self, key: Key, interface: Interface, state: NetworkState) -> Connected:
+    def _connected(self, key: Key, interface: Interface, router: Router) -> Connected:
         """What the task is told."""
         net = self._nets[key]
         bindings = tuple(
@@ -283,6 +283,7 @@ class Fabric:
             hostname,
             self._files(interface.address, hostname),
         )
+        state = NetworkState(interface.address, isolated=True, router=router.name)
         return Connected(sandbox, state, bindings)
 
     def _adopt(self, job: Adopt) -> Connected | NotConnected:
@@ -310,7 +311,7 @@ class Fabric:
                 mapping = PortMapping(binding.container_port, binding.host_port, binding.protocol)
                 net.ports.append(hold(mapping))
         self._admit(router, job.key, interface)
-        return self._connected(job.key, interface, NetworkState(interface.address, isolated=True))
+        return self._connected(job.key, interface, router)
 
     def _disconnect(self, unit_id: str) -> None:
         for key in [key for key in self._nets if key[0] == unit_id]:

@@ -6,32 +6,91 @@ must not know where instances run: it writes units, the fleet places them. Known
 
 from __future__ import annotations
 
-from windlass.services.apprunner.configuration_model import (
-    CONNECTIONS,
-    CONNECTORS,
-    DEFAULT_SCALINGS,
-    DOMAINS,
-    INGRESSES,
-    OBSERVABILITIES,
-    SCALINGS,
+from collections.abc import Sequence
+
+from windlass.services.apprunner.configuration_model import CONFIGURATION_TABLES
+from windlass.services.apprunner.handlers import (
+    auto_scaling,
+    connections,
+    custom_domains,
+    observability,
+    services,
+    tags,
+    vpc_ingress,
 )
-from windlass.services.apprunner.model import DEPLOYMENTS, OPERATIONS, SERVICES
-from windlass.services.plane import Service
+from windlass.services.apprunner.log import ServiceLog
+from windlass.services.apprunner.model import (
+    DEPLOYMENTS,
+    LINES,
+    OPERATIONS,
+    SERVICES,
+    Builds,
+    Instances,
+)
+from windlass.services.apprunner.operations import Operations
+from windlass.services.apprunner.partial import PARTIAL
+from windlass.services.apprunner.retention import Retention
+from windlass.services.plane import Plane, Service
+
+
+def operate(plane: Plane, instances: Instances, builds: Builds) -> Operations:
+    """Start moving operations on, with these parts."""
+    operations = Operations(plane, instances, builds)
+    plane.spawn.start(operations.loop.name, operations.loop.run())
+    return operations
+
+
+def start(plane: Plane) -> Sequence[object]:
+    """Start the loops of App Runner."""
+    parts = (ServiceLog(plane), Retention(plane))
+    for part in parts:
+        plane.spawn.start(part.loop.name, part.loop.run())
+    return parts
+
 
 SERVICE = Service(
     name="apprunner",
-    handlers={},
-    tables=(
-        SERVICES,
-        DEPLOYMENTS,
-        OPERATIONS,
-        SCALINGS,
-        DEFAULT_SCALINGS,
-        OBSERVABILITIES,
-        CONNECTIONS,
-        CONNECTORS,
-        INGRESSES,
-        DOMAINS,
-    ),
+    handlers={
+        "AssociateCustomDomain": custom_domains.associate_custom_domain,
+        "CreateAutoScalingConfiguration": auto_scaling.create_auto_scaling_configuration,
+        "CreateConnection": connections.create_connection,
+        "CreateObservabilityConfiguration": observability.create_observability_configuration,
+        "CreateService": services.create_service,
+        "CreateVpcConnector": connections.create_vpc_connector,
+        "CreateVpcIngressConnection": vpc_ingress.create_vpc_ingress_connection,
+        "DeleteAutoScalingConfiguration": auto_scaling.delete_auto_scaling_configuration,
+        "DeleteConnection": connections.delete_connection,
+        "DeleteObservabilityConfiguration": observability.delete_observability_configuration,
+        "DeleteService": services.delete_service,
+        "DeleteVpcConnector": connections.delete_vpc_connector,
+        "DeleteVpcIngressConnection": vpc_ingress.delete_vpc_ingress_connection,
+        "DescribeAutoScalingConfiguration": auto_scaling.describe_auto_scaling_configuration,
+        "DescribeCustomDomains": custom_domains.describe_custom_domains,
+        "DescribeObservabilityConfiguration": observability.describe_observability_configuration,
+        "DescribeService": services.describe_service,
+        "DescribeVpcConnector": connections.describe_vpc_connector,
+        "DescribeVpcIngressConnection": vpc_ingress.describe_vpc_ingress_connection,
+        "DisassociateCustomDomain": custom_domains.disassociate_custom_domain,
+        "ListAutoScalingConfigurations": auto_scaling.list_auto_scaling_configurations,
+        "ListConnections": connections.list_connections,
+        "ListObservabilityConfigurations": observability.list_observability_configurations,
+        "ListOperations": services.list_operations,
+        "ListServices": services.list_services,
+        "ListServicesForAutoScalingConfiguration": auto_scaling.list_services_for_auto_scaling_configuration,
+        "ListTagsForResource": tags.list_tags_for_resource,
+        "ListVpcConnectors": connections.list_vpc_connectors,
+        "ListVpcIngressConnections": vpc_ingress.list_vpc_ingress_connections,
+        "PauseService": services.pause_service,
+        "ResumeService": services.resume_service,
+        "StartDeployment": services.start_deployment,
+        "TagResource": tags.tag_resource,
+        "UntagResource": tags.untag_resource,
+        "UpdateDefaultAutoScalingConfiguration": auto_scaling.update_default_auto_scaling_configuration,
+        "UpdateService": services.update_service,
+        "UpdateVpcIngressConnection": vpc_ingress.update_vpc_ingress_connection,
+    },
+    tables=(SERVICES, DEPLOYMENTS, OPERATIONS, LINES, *CONFIGURATION_TABLES),
+    start=start,
+    partial=PARTIAL,
     invalid="InvalidRequestException",
 )

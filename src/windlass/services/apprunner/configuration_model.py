@@ -233,3 +233,12 @@ DOMAINS: Table[CustomDomain] = Table(
     key=lambda row: row.key,
     indexes={"service": Index(of=lambda row: row.service, order=lambda row: row.created_at)},
 )
+CONFIGURATION_TABLES = (
+    SCALINGS,
+    DEFAULT_SCALINGS,
+    OBSERVABILITIES,
+    CONNECTIONS,
+    CONNECTORS,
+    INGRESSES,
+    DOMAINS,
+)

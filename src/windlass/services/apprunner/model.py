@@ -44,9 +44,7 @@ OperationStatus: TypeAlias = Literal[
     "ROLLBACK_SUCCEEDED",
     "ROLLBACK_FAILED",
 ]
-Phase: TypeAlias = Literal[
-    "waiting", "building", "provisioning", "draining", "rolling-back", "withdrawing", "ended"
-]
+Phase: TypeAlias = Literal["waiting", "building", "provisioning", "rolling-back", "withdrawing", "ended"]
 """What an operation is busy with; AWS does not show it (transitions.py)."""
 
 
@@ -198,6 +196,19 @@ class Operation:
         return (self.service, self.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a service's log that is still to be written: `log.py` does, and takes the row away."""
+
+    service: str
+    """ARN."""
+    number: int
+    group: str
+    stream: str
+    at: Instant
+    text: str
+
+
 class Counts(NamedTuple):
     """A deployment's instances, as `instances.counts` tells them."""
 
@@ -288,6 +299,12 @@ DEPLOYMENTS: Table[Deployment] = Table(
     indexes={
         "service": Index(of=lambda deployment: deployment.service, order=lambda deployment: deployment.number)
     },
+)
+LINES: Table[Line] = Table(
+    name="apprunner.line",
+    row=Line,
+    key=lambda line: (line.service, line.number),
+    indexes={"service": Index(of=lambda line: line.service, order=lambda line: line.number)},
 )
 OPERATIONS: Table[Operation] = Table(
     name="apprunner.operation",

@@ -1,14 +1,20 @@
 """Service deployments and service revisions as the API shows them. Reads only.
 
-Source: ECS API reference, ServiceDeployment and ServiceRevision. Known gap: what share of requests a revision
-gets, since there are no load balancers.
+Source: ECS API reference, ServiceDeployment and ServiceRevision.
 """
 
 from __future__ import annotations
 
 from windlass.aws.calls import Result
 from windlass.kernel.clock import in_seconds
-from windlass.services.ecs import deployment_configuration, describe, describe_service, lookup, references
+from windlass.services.ecs import (
+    deployment_configuration,
+    describe,
+    describe_service,
+    lookup,
+    references,
+    traffic,
+)
 from windlass.services.ecs.describe_service import Counts
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.service_model import (
@@ -43,7 +49,7 @@ def service_deployment(row: ServiceDeployment, reads: Reads) -> Result:
         "lifecycleHookDetails": [_hook(call) for call in row.hooks],
     }
     if row.stage:
-        shown["lifecycleStage"] = row.stage
+        shown["lifecycleStage"] = _SHOWN_AS.get(row.stage, row.stage)
     if row.rollback_revision:
         shown["rollback"] = {
             "reason": row.rollback_reason,
@@ -70,6 +76,8 @@ def service_revision(row: ServiceRevision, reads: Reads) -> Result:
         "createdAt": in_seconds(row.created_at),
         **describe_service.workload(row, resolved=True),
     }
+    if balancers := _resolved(row, reads):
+        shown["resolvedConfiguration"] = {"loadBalancers": balancers}
     definition = lookup.definition(reads, (row.account, row.region), row.definition_arn)
     digests = dict(row.digests)
     if definition is not None:
@@ -82,6 +90,24 @@ def service_revision(row: ServiceRevision, reads: Reads) -> Result:
             for container in definition.definition["containerDefinitions"]
         ]
     return shown
+
+
+_SHOWN_AS = {"PRE_PRODUCTION_TRAFFIC_SHIFT": "POST_TEST_TRAFFIC_SHIFT"}
+"""Stages that hooks may name, and that the API does not know as stages of a deployment."""
+
+
+def _resolved(row: ServiceRevision, reads: Reads) -> list[Result]:
+    """Where the requests for its tasks come from (ECS API reference, ServiceRevisionLoadBalancer)."""
+    made = [one for one in reads[DEPLOYMENTS].by("service", row.service_id) if one.revision_id == row.id]
+    alternate = bool(made) and made[-1].alternate
+    return [
+        {
+            "targetGroupArn": one["targetGroupArn"],
+            "productionListenerRule": one["advancedConfiguration"]["productionListenerRule"],
+        }
+        for one in traffic.resolved(row.load_balancers, alternate=alternate)
+        if "advancedConfiguration" in one
+    ]
 
 
 def _hook(call: HookCall) -> Result:
@@ -125,9 +151,12 @@ def _revision_summary(id: str, row: ServiceDeployment, reads: Reads) -> Result:
             held += describe_service.counts(reads, deployment.id)
     service = reads[SERVICES].first("id", row.service_id)
     wanted = service.desired_count if service is not None and service.revision_id == id else held.held
+    production, test = traffic.percents(reads, row).get(id, (0.0, 0.0))
+    shares = {"requestedProductionTrafficWeight": production, "requestedTestTrafficWeight": test}
     return {
         "arn": _revision_arn(row, id),
         "requestedTaskCount": wanted,
         "runningTaskCount": held.running,
         "pendingTaskCount": held.pending,
+        **(shares if row.rolling.shifts else {}),
     }

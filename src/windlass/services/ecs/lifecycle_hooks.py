@@ -6,7 +6,7 @@ stages.py's business.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
-from windlass.services.ecs import references, stages
+from windlass.services.ecs import references, stages, traffic
 from windlass.services.ecs.service_model import SERVICE_DEPLOYMENTS, HookCall, ServiceDeployment
 from windlass.services.plane import Plane
 
@@ -67,7 +67,7 @@ class LifecycleHooks:
     async def _answer(self, row: ServiceDeployment, call: HookCall) -> stages.Answer:
         """A function that cannot be called, or fails, fails the hook."""
         principal = Principal(row.account, row.region, PRINCIPAL)
-        payload = msgspec.json.encode(_event(row, call))
+        payload = msgspec.json.encode(_event(row, call, traffic.percents(self._plane.store, row)))
         try:
             answer = await self._plane.calls.call(
                 "lambda", "Invoke", {"FunctionName": call.target_arn, "Payload": payload}, principal
@@ -83,16 +83,21 @@ class LifecycleHooks:
             return stages.Answer("FAILED")
 
 
-def _event(row: ServiceDeployment, call: HookCall) -> dict[str, Any]:
-    """What the function is given (ECS Developer Guide, lifecycle hook functions)."""
+def _event(
+    row: ServiceDeployment, call: HookCall, percents: Mapping[str, tuple[float, float]]
+) -> dict[str, Any]:
+    """What the function is given (ECS Developer Guide, lifecycle hook functions).
+
+    The weights are by ARN of the revision, as far as the strategy shifts requests; the page shows none.
+    """
+    scope = (row.account, row.region, row.cluster, row.service)
+    arns = {id: references.revision_arn(*scope, id) for id in percents} if row.rolling.shifts else {}
     event = {
         "executionDetails": {
-            "serviceArn": references.service_arn(row.account, row.region, row.cluster, row.service),
-            "targetServiceRevisionArn": references.revision_arn(
-                row.account, row.region, row.cluster, row.service, row.target_revision
-            ),
-            "testTrafficWeights": {},
-            "productionTrafficWeights": {},
+            "serviceArn": references.service_arn(*scope),
+            "targetServiceRevisionArn": references.revision_arn(*scope, row.target_revision),
+            "testTrafficWeights": {arn: percents[id][1] for id, arn in arns.items()},
+            "productionTrafficWeights": {arn: percents[id][0] for id, arn in arns.items()},
         },
         "executionId": call.id,
         "lifecycleStage": call.stage,

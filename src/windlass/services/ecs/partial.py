@@ -49,16 +49,12 @@ PARTIAL: Mapping[str, str] = {
         "cannot resume; under the process runner commands run as the container's user, not as root"
     ),
     "CreateService": (
-        "refused: the deployment controller CODE_DEPLOY, the strategies BLUE_GREEN, LINEAR and CANARY, "
+        "refused: the deployment controller CODE_DEPLOY, "
         "MANAGED_INSTANCES, serviceRegistries, volumeConfigurations, serviceConnectConfiguration, "
-        "vpcLatticeConfigurations, Classic Load Balancers and, as long as there are no load balancers, every "
-        "target group; bakeTimeInMinutes is stored and not acted on; hooks "
-        "of stages that shift requests are not called"
+        "vpcLatticeConfigurations and Classic Load Balancers; with BLUE_GREEN, LINEAR and CANARY the roleArn "
+        "of advancedConfiguration is not used, and maximumPercent counts for each set of tasks by itself"
     ),
-    "CreateTaskSet": (
-        "refused: MANAGED_INSTANCES, serviceRegistries and, as long as there are no load balancers, every "
-        "target group"
-    ),
+    "CreateTaskSet": ("refused: MANAGED_INSTANCES and serviceRegistries"),
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so every one is not found",
     "ListTasks": "daemonName is refused: there are no daemons",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from windlass.aws.alarms import Alarms
 from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.ecs import circuit_breaker, rollout, service_events, stages
@@ -23,10 +23,10 @@ from windlass.services.ecs.service_model import (
     Service,
     ServiceDeployment,
 )
+from windlass.services.ecs.shifting import GOING_BACK
 
 ALARMS_EVERY: Duration = 10 * SECOND
 """How often a deployment looks at its alarms: our choice."""
-ROLLING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 
 
 def advance(tx: Transaction, call: Call, service: Service) -> Service:
@@ -40,12 +40,13 @@ def advance(tx: Transaction, call: Call, service: Service) -> Service:
     lately = stages.expired(record, call.now)
     if lately != record:
         record = tx[SERVICE_DEPLOYMENTS].put(lately)
-    record = _before(tx, call, service, record)
+    if not record.rolling.shifts:
+        record = _before(tx, call, service, record)
     if record.status == "STOP_REQUESTED":
         return _failed(tx, call, service, record, primary, "Service deployment stopped by user.")
     if record.status == "ROLLBACK_REQUESTED":
         return _rolled_back(tx, call, service, record, primary, "Service deployment rollback requested.")
-    if record.status not in ROLLING_BACK and (why := stages.failure(record)):
+    if record.status not in GOING_BACK and (why := stages.failure(record)):
         return _rolled_back(tx, call, service, record, primary, why)
     if record.alarms == "MONITORING" and (raised := _raised(call, record)):
         why = f"ECS deployment failed: alarm detected: {', '.join(raised)}."
@@ -62,11 +63,13 @@ def advance(tx: Transaction, call: Call, service: Service) -> Service:
 
 
 def look_again(tx: Transaction, service: Service, now: Instant) -> list[Instant]:
-    """When alarms are asked for again, and when a hook is given up; nobody wakes the service for that."""
+    """When alarms are asked for again, a hook is given up, a bake time is over: nobody wakes it for that."""
     record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
     if record is None or record.ended:
         return []
     again = [now + ALARMS_EVERY] if record.alarms == "MONITORING" else []
+    if record.bake_until > now:
+        again.append(record.bake_until)
     expires_at = stages.expires_at(record)
     return again if expires_at is None else [*again, expires_at]
 
@@ -74,18 +77,21 @@ def look_again(tx: Transaction, service: Service, now: Instant) -> list[Instant]
 def may_scale(tx: Transaction, service: Service) -> bool:
     """Whether the deployment's hooks let tasks be started and stopped."""
     record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
-    return record is None or record.ended or record.stage not in stages.BEFORE[:-1]
+    if record is None or record.ended or record.rolling.shifts:
+        return True
+    return record.stage not in stages.BEFORE[:-1]
 
 
 def _before(tx: Transaction, call: Call, service: Service, record: ServiceDeployment) -> ServiceDeployment:
     """Through the stages up to SCALE_UP, as far as hooks let it."""
     several = tx[DEPLOYMENTS].count("shown", service.id) > 1
     while not record.stage or (record.stage in stages.BEFORE[:-1] and not stages.waits(record)):
-        record = _enter(tx, call, record, stages.reached(record.stage, record, several))
+        record = enter(tx, call, record, stages.reached(record.stage, record, several))
     return record
 
 
-def _enter(tx: Transaction, call: Call, record: ServiceDeployment, stage: str) -> ServiceDeployment:
+def enter(tx: Transaction, call: Call, record: ServiceDeployment, stage: str) -> ServiceDeployment:
+    """Begin that stage, or the next part of it: its hooks are called."""
     count = len(record.rolling.shape.get("lifecycleHooks", ()))
     entered = stages.enter(record, stage, call.now, [call.ids.uuid() for _ in range(count)])
     return tx[SERVICE_DEPLOYMENTS].put(replace(entered, updated_at=call.now))
@@ -106,7 +112,7 @@ def _broken(
     rolls_back: bool,
 ) -> Service:
     """By the circuit breaker or an alarm: back once, if that is wanted."""
-    if rolls_back and record.status not in ROLLING_BACK:
+    if rolls_back and record.status not in GOING_BACK:
         return _rolled_back(tx, call, service, record, primary, why)
     return _failed(tx, call, service, record, primary, why)
 
@@ -158,11 +164,21 @@ def inactive(tx: Transaction, call: Call, service: Service) -> Service:
 def _after(tx: Transaction, call: Call, service: Service) -> bool:
     """Through the stages after SCALE_UP. Returns whether they are over."""
     record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
-    if record is None or record.ended or record.status in ROLLING_BACK:
+    if record is None or record.ended or record.rolling.shifts or record.status in GOING_BACK:
         return True
     if record.stage == "SCALE_UP":
-        record = _enter(tx, call, record, "POST_SCALE_UP")
-    return not stages.waits(record)
+        record = enter(tx, call, record, "POST_SCALE_UP")
+    if stages.waits(record):
+        return False
+    replaced = any(id != record.target_revision for id in record.source_revisions)
+    if record.stage == "POST_SCALE_UP" and record.rolling.bake_m and replaced:
+        record = bake(tx, call, enter(tx, call, record, "BAKE_TIME"))
+    return record.bake_until <= call.now
+
+
+def bake(tx: Transaction, call: Call, record: ServiceDeployment) -> ServiceDeployment:
+    """Let it stand as it is for the bake time, while its alarms are looked at."""
+    return _record(tx, call, record, bake_until=call.now + record.rolling.bake_m * MINUTE)
 
 
 def _finish(tx: Transaction, call: Call, service: Service) -> None:
@@ -170,7 +186,7 @@ def _finish(tx: Transaction, call: Call, service: Service) -> None:
     record = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
     if record is None or record.ended:
         return
-    back = record.status in ROLLING_BACK
+    back = record.status in GOING_BACK
     _record(
         tx,
         call,
@@ -187,7 +203,7 @@ def _failed(
     tx: Transaction, call: Call, service: Service, record: ServiceDeployment, primary: Deployment, why: str
 ) -> Service:
     """It launches nothing more; what runs goes on."""
-    back = record.status in ROLLING_BACK
+    back = record.status in GOING_BACK
     _record(
         tx,
         call,
@@ -225,6 +241,8 @@ def _rolled_back(
         status="ROLLBACK_IN_PROGRESS",
         status_reason=why,
         stage="SCALE_UP",
+        bake_until=0,
+        source=primary.id if record.rolling.shifts else "",
         rollback_revision=target.id,
         rollback_at=call.now,
         rollback_reason=why,

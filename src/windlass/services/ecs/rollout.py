@@ -9,7 +9,7 @@ from windlass.aws.bus import Bus
 from windlass.aws.calls import Call
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
-from windlass.services.ecs import circuit_breaker, service_events
+from windlass.services.ecs import circuit_breaker, service_events, traffic
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
     REVISIONS,
@@ -28,7 +28,7 @@ SUPERSEDED = "A newer service deployment has begun."
 def begin(tx: Transaction, call: Call, service: Service, revision: ServiceRevision) -> Service:
     """Deploy that new revision: a service deployment of its own. Returns the service as it is then."""
     tx[REVISIONS].put(revision)
-    sources = [row.revision_id for row in tx[DEPLOYMENTS].by("shown", service.id)]
+    shown = tx[DEPLOYMENTS].by("shown", service.id)
     overtaken = tx[SERVICE_DEPLOYMENTS].get(service.service_deployment_id)
     if overtaken is not None and not overtaken.ended:
         tx[SERVICE_DEPLOYMENTS].put(
@@ -52,11 +52,12 @@ def begin(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
         created_at=call.now,
         updated_at=call.now,
         target_revision=revision.id,
-        source_revisions=tuple(dict.fromkeys(sources)),
+        source_revisions=tuple(dict.fromkeys(row.revision_id for row in shown)),
         rolling=rolling,
         breaker="MONITORING" if rolling.breaker else "DISABLED",
         breaker_threshold=circuit_breaker.threshold(service.desired_count) if rolling.breaker else 0,
         alarms="MONITORING" if rolling.alarms else "DISABLED",
+        source=traffic.source(shown, overtaken) if rolling.shifts else "",
     )
     tx[SERVICE_DEPLOYMENTS].put(record)
     return _primary(tx, call, replace(service, service_deployment_id=record.id), revision, "")
@@ -106,6 +107,7 @@ def _primary(
         created_at=call.now,
         updated_at=call.now,
         rollout_reason=reason.format(deployment_id) or f"ECS deployment {deployment_id} in progress.",
+        alternate=traffic.alternate(tx, service),
     )
     return _begun(tx, call, service, made)
 

@@ -16,8 +16,10 @@ from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.kernel.turns import Lines
+from windlass.services.ecs import shift_turn
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch_rates import backoff_policy
+from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import TASKS, Task
 from windlass.services.ecs.service_model import (
     SERVICE_DEPLOYMENTS,
@@ -29,6 +31,7 @@ from windlass.services.ecs.service_model import (
     TaskSet,
 )
 from windlass.services.ecs.service_turn import Rules, Turn
+from windlass.services.ecs.shift_turn import ShiftTurn
 from windlass.services.ecs.task_set_turn import TaskSetTurn
 from windlass.services.plane import Plane
 
@@ -41,6 +44,13 @@ BACKLOG_MAX = 300
 PRINCIPAL = "ecs.amazonaws.com"
 _MORE = "more"
 _REQUESTED = ("STOP_REQUESTED", "ROLLBACK_REQUESTED")
+
+
+def _kind(reads: Reads, service: Service) -> type[Turn]:
+    """Which kind of turn the service has."""
+    if service.controller == "EXTERNAL":
+        return TaskSetTurn
+    return ShiftTurn if shift_turn.concerns(reads, service) else Turn
 
 
 class Scheduler:
@@ -125,8 +135,7 @@ class Scheduler:
             if service is None or service.status == "INACTIVE":
                 return
             call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
-            kind = TaskSetTurn if service.controller == "EXTERNAL" else Turn
-            again = kind(tx, call, service, self.rules).take()
+            again = _kind(tx, service)(tx, call, service, self.rules).take()
         if again is not None:
             self._look_at(key, max(again, now))
 

@@ -28,6 +28,7 @@ from windlass.services.ecs.model import CAPACITY_PROVIDERS, FARGATE, Shape, Tags
 ServiceStatus: TypeAlias = Literal["ACTIVE", "DRAINING", "INACTIVE"]
 Scheduling: TypeAlias = Literal["REPLICA", "DAEMON"]
 Controller: TypeAlias = Literal["ECS", "CODE_DEPLOY", "EXTERNAL"]
+Strategy: TypeAlias = Literal["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"]
 RolloutState: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
 ServiceDeploymentStatus: TypeAlias = Literal[
     "PENDING",
@@ -61,6 +62,18 @@ class Rolling(Row, frozen=True):
     alarms_rollback: bool = False
     shape: Shape = msgspec.field(default_factory=dict)
     """As it was given, for members that change nothing here and for describing it."""
+    strategy: Strategy = "ROLLING"
+    bake_m: int = 0
+    """bakeTimeInMinutes."""
+    step: int = 0
+    """stepPercent or canaryPercent, in tenths of a percent."""
+    pause_m: int = 0
+    """Minutes between two steps: stepBakeTimeInMinutes or canaryBakeTimeInMinutes."""
+
+    @property
+    def shifts(self) -> bool:
+        """Whether a new revision runs beside the old one, and requests are shifted to it."""
+        return self.strategy != "ROLLING"
 
 
 class Service(Row, frozen=True):
@@ -191,6 +204,12 @@ class Deployment(Row, frozen=True):
     """How often in a row its tasks failed to stay up (backoff.py)."""
     backoff_until: Instant = 0
     """No task of it is started before."""
+    alternate: bool = False
+    """Whether its tasks are in the alternate target groups of its revision's load balancers."""
+    production: int = 0
+    """Its share of production requests, in tenths of a percent, as it was last asked for (traffic.py)."""
+    test: int = 0
+    """The same of test requests."""
 
 
 class HookCall(Row, frozen=True):
@@ -243,7 +262,7 @@ class ServiceDeployment(Row, frozen=True):
     status: ServiceDeploymentStatus = "PENDING"
     status_reason: str = ""
     stage: str = ""
-    """lifecycleStage, of those that a rolling update has."""
+    """lifecycleStage (stages.py, shifting.py)."""
     stage_at: Instant = 0
     hooks: tuple[HookCall, ...] = ()
     """Those of the stages that it has reached."""
@@ -259,6 +278,11 @@ class ServiceDeployment(Row, frozen=True):
     alarms: MonitorStatus = "DISABLED"
     alarms_triggered: tuple[str, ...] = ()
     bake_until: Instant = 0
+    """When the bake time is over, once it has begun."""
+    source: str = ""
+    """The Deployment that requests are shifted away from (shifting.py); "" for the first one of a service."""
+    step: int = 0
+    """How often production requests have been shifted."""
 
     @property
     def arn(self) -> str:

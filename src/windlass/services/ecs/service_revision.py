@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from windlass.aws.arn import parse
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.ecs import capacity, limits, task_definition
 from windlass.services.ecs.model import FARGATE, Cluster, Shape, TaskDefinition
-from windlass.services.ecs.service_model import Service, ServiceRevision
+from windlass.services.ecs.service_model import Rolling, Service, ServiceRevision
 
 NOT_HERE: Mapping[str, str] = {
     "serviceConnectConfiguration": "Service Connect",
@@ -121,18 +122,55 @@ def load_balancers(given: Sequence[Shape], definition: TaskDefinition) -> tuple[
         for container in definition.definition["containerDefinitions"]
     }
     for balancer in given:
-        if balancer.get("advancedConfiguration"):
-            raise _missing("Windlass does not have blue/green deployments (advancedConfiguration).")
         if balancer.get("loadBalancerName"):
             raise _missing("Windlass does not have Classic Load Balancers (loadBalancerName).")
         if not balancer.get("targetGroupArn"):
             raise _invalid("targetGroupArn is required for a load balancer.")
+        _check_advanced(balancer)
         name, port = balancer.get("containerName"), balancer.get("containerPort")
         if name not in ports:
             raise _invalid(f"The container {name} does not exist in the task definition.")
         if port not in ports[name]:
             raise _invalid(f"The container {name} did not have a container port {port} defined.")
     return tuple(given)
+
+
+def check_shifts(rolling: Rolling, balancers: Sequence[Shape]) -> None:
+    """Whether the load balancers are such that the strategy can shift requests with them."""
+    if rolling.shifts and not all("advancedConfiguration" in balancer for balancer in balancers):
+        raise _invalid(
+            "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING "
+            "deployment strategy."
+        )
+    if rolling.strategy in ("LINEAR", "CANARY") and not balancers:
+        raise _invalid(f"The deployment strategy {rolling.strategy} requires a load balancer.")
+
+
+def _check_advanced(balancer: Shape) -> None:
+    """advancedConfiguration: the other target group, and the rules that shift (ECS API reference)."""
+    advanced = balancer.get("advancedConfiguration")
+    if advanced is None:
+        return
+    for member, service, kind in _ADVANCED:
+        given = advanced.get(member)
+        if not given and member == "testListenerRule":
+            continue
+        if not given:
+            raise _invalid(f"{member} is required in the advancedConfiguration of a load balancer.")
+        named = parse(given)
+        if named is None or named.service != service or not named.resource.startswith(kind):
+            raise _invalid(f"Invalid {member} in the advancedConfiguration of a load balancer: {given}")
+    if advanced["alternateTargetGroupArn"] == balancer["targetGroupArn"]:
+        raise _invalid("targetGroupArn and alternateTargetGroupArn of a load balancer cannot be the same.")
+
+
+_ADVANCED = (
+    ("alternateTargetGroupArn", "elasticloadbalancing", "targetgroup/"),
+    ("productionListenerRule", "elasticloadbalancing", "listener"),
+    ("testListenerRule", "elasticloadbalancing", "listener"),
+    ("roleArn", "iam", "role/"),
+)
+"""Members of advancedConfiguration, and what their ARNs are of."""
 
 
 def needs_linked_role(revision: ServiceRevision, definition: TaskDefinition) -> bool:

@@ -35,7 +35,7 @@ from windlass.services.ecs import (
 )
 from windlass.services.ecs.backoff import Backoff, Ended, Policy
 from windlass.services.ecs.daemon import Held
-from windlass.services.ecs.deployment import Blocked, Complete, Start, Stop, Wanted
+from windlass.services.ecs.deployment import Blocked, Complete, Counts, Start, Stop, Wanted
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Standing, Task, deployment_of, drained
 from windlass.services.ecs.service_model import (
@@ -113,17 +113,21 @@ class Turn:
         counts = stands[primary.id].counts
         if not older and zone_balance.is_between(self._service, counts):
             return False
-        actions = deployment.plan(self._wanted(primary), counts, older)
-        for action in actions:
+        complete = self._keep(primary, self._wanted(primary), counts, older)
+        return complete and not self._rebalances(primary)
+
+    def _keep(self, row: Deployment, wanted: Wanted, counts: Counts, older: Sequence[Counts]) -> bool:
+        """So many tasks of that deployment, in the place of older ones. Returns whether that is so."""
+        for action in deployment.plan(wanted, counts, older):
             match action:
                 case Start(count):
-                    self._start(primary, count)
+                    self._start(row, count)
                 case Stop(cohort, kind, count):
                     self._scale_in(cohort, kind, count)
                 case Blocked(why):
                     self._say(why)
                 case Complete():
-                    return not self._rebalances(primary)
+                    return True
         return False
 
     def _rebalances(self, primary: Deployment) -> bool:
@@ -195,12 +199,16 @@ class Turn:
         for row in self._tx[DEPLOYMENTS].by("shown", self._service.id):
             there = {cohort: self._stand(cohort) for cohort in (drained(row.id), row.id)}
             kept = {id: stand for id, stand in there.items() if stand.counts.held or stand.stopping}
-            if row.id == self._service.deployment_id:
+            if row.id in self._lasting():
                 kept[row.id] = there[row.id]
             if not kept:
                 self._put(replace(row, status="INACTIVE"))
             found |= kept
         return found
+
+    def _lasting(self) -> tuple[str, ...]:
+        """Deployments that stay without tasks."""
+        return (self._service.deployment_id,)
 
     def _stand(self, cohort: str) -> Stand:
         return standing.of(self._tx, cohort, self._call.now, self._patience)

@@ -2,9 +2,9 @@
 
 A rolling update is in SCALE_UP while tasks are started and stopped; it waits before it, in PRE_SCALE_UP, and
 after it, in POST_SCALE_UP, until the hooks of that stage have succeeded; one that fails fails the deployment.
-RECONCILE_SERVICE comes first when several revisions have tasks. Source: ECS Developer Guide, "Lifecycle hooks
-for Amazon ECS service deployments" (UNVERIFIED for rolling updates: AWS describes them for blue/green ones).
-Known gap: the stages in which traffic shifts belong to strategies that need load balancers.
+RECONCILE_SERVICE comes first when several revisions have tasks. Stages in which requests are shifted, and
+their order, are shifting.py's; hooks are the same for all. Source: ECS Developer Guide, "Lifecycle hooks for
+Amazon ECS service deployments" (UNVERIFIED for rolling updates: AWS describes them for blue/green ones).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from windlass.services.ecs.model import Shape
 from windlass.services.ecs.service_model import HookAction, HookCall, HookStatus, ServiceDeployment
 
 BEFORE = ("RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP")
-AFTER = ("POST_SCALE_UP", "BAKE_TIME")
 CALL_BACK: Duration = 30 * SECOND
 """How long a hook that is IN_PROGRESS is left alone when it does not say (callBackDelay)."""
 HOOK_TIMEOUT: Duration = 24 * HOUR

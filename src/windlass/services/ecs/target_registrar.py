@@ -17,9 +17,9 @@ from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.kernel.worklist import Worklist
-from windlass.services.ecs import service_events, targets
+from windlass.services.ecs import service_events, targets, traffic
 from windlass.services.ecs.instance_model import INSTANCES
-from windlass.services.ecs.model import TASKS, Registered, Task
+from windlass.services.ecs.model import TASKS, Registered, Shape, Task
 from windlass.services.ecs.service_model import DEPLOYMENTS, REVISIONS, SERVICES, TASK_SETS
 from windlass.services.plane import Plane
 
@@ -102,7 +102,7 @@ class TargetRegistrar:
                 self._look(tx, task, seen, told)
 
     def _register(self, tx: Transaction, task: Task, now: Instant, told: Told) -> None:
-        balancers = tx[REVISIONS].require(_revision_id(tx, task)).load_balancers
+        balancers = _balancers(tx, task)
         instance = tx[INSTANCES].get(task.instance) if task.instance else None
         found = targets.of(task, balancers, instance.machine_id if instance is not None else "")
         for one in found:
@@ -148,9 +148,13 @@ def _what(task: Task) -> tuple[object, ...]:
     return (task.desired_status, task.last_status == "STOPPED", task.started_at, task.targets, bound)
 
 
-def _revision_id(tx: Transaction, task: Task) -> str:
-    row = tx[TASK_SETS].get(task.deployment) or tx[DEPLOYMENTS].require(task.deployment)
-    return row.revision_id
+def _balancers(tx: Transaction, task: Task) -> tuple[Shape, ...]:
+    """With the target groups on the side that its deployment is on."""
+    deployment = tx[DEPLOYMENTS].get(task.deployment)
+    if deployment is None:
+        return tx[REVISIONS].require(tx[TASK_SETS].require(task.deployment).revision_id).load_balancers
+    balancers = tx[REVISIONS].require(deployment.revision_id).load_balancers
+    return traffic.resolved(balancers, alternate=deployment.alternate)
 
 
 def _to_tell(tx: Transaction, task: Task, text: str, about: str = "") -> Subject:

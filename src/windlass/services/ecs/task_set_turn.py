@@ -24,7 +24,7 @@ class TaskSetTurn(Turn):
 
     def take(self) -> Instant | None:
         """Do it. Returns when to look again at the latest, None when only a change can change anything."""
-        plans = [self._keep(row) for row in self._sets()]
+        plans = [self._keep_set(row) for row in self._sets()]
         stable = all(plan.stable for plan in plans)
         if self._service.status == "DRAINING" and all(plan.empty for plan in plans):
             self._service = progress.inactive(self._tx, self._call, self._service)
@@ -37,7 +37,7 @@ class TaskSetTurn(Turn):
     def _sets(self) -> list[TaskSet]:
         return self._tx[TASK_SETS].by("service", self._service.id)
 
-    def _keep(self, row: TaskSet) -> Plan:
+    def _keep_set(self, row: TaskSet) -> Plan:
         """Do for the set what is planned, and write down how it stands."""
         self._task_set = row.id
         row = self._reckoned(row)

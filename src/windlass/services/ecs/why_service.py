@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from windlass.fleet.reasons import NOTHING, Reason, span
+from windlass.kernel import rows
 from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import Duration, Instant
-from windlass.services.ecs import deployment, stages
+from windlass.services.ecs import deployment, shifting, stages
 from windlass.services.ecs.deployment import Counts, Start, Stop, Wanted
 from windlass.services.ecs.service_model import Deployment, Service, ServiceDeployment
 
@@ -74,8 +75,10 @@ def why(facts: ServiceFacts, now: Instant) -> list[Reason]:
     service = facts.service
     if service.status == "INACTIVE":
         return [Reason(NOTHING, "It was deleted.")]
+    shifting_waits, facts = _of_shift(facts, now)
     found = [
         *_of_deployment(facts, now),
+        *shifting_waits,
         *_of_starts(facts, now),
         *_of_tasks(facts, now),
         *_of_stops(facts, now),
@@ -100,6 +103,24 @@ def _of_deployment(facts: ServiceFacts, now: Instant) -> Iterator[Reason]:
             f"Deployment {primary.id} has failed and starts no more tasks: "
             f"{primary.rollout_reason.rstrip('.')}. Another revision or a forced deployment begins anew.",
         )
+
+
+def _of_shift(facts: ServiceFacts, now: Instant) -> tuple[list[Reason], ServiceFacts]:
+    """What a deployment that shifts requests waits for, and the facts of its new set of tasks alone."""
+    record, service = facts.record, facts.service
+    if record is None or record.ended or not record.rolling.shifts or service.status != "ACTIVE":
+        return [], facts
+    at = shifting.standpoint(record)
+    counts = {one.deployment: one for one in (facts.counts, *facts.older)}
+    sets = shifting.sets(service, counts, record)
+    following = shifting.following(shifting.course(record.rolling), at, sets, now)
+    told = []
+    if isinstance(following, shifting.Wait) and not at.hooked:
+        left = f", {span(following.until - now)} more" if following.until > now else ""
+        text = f"The deployment is at {record.stage}; next when this is over: {following.why}{left}."
+        told.append(Reason("TRAFFIC_SHIFT", text, following.until))
+    wanted, _ = shifting.counts_wanted(at, service.desired_count)
+    return told, replace(facts, older=(), service=rows.replace(service, desired_count=wanted))
 
 
 def _of_hooks(record: ServiceDeployment, now: Instant) -> Reason:

@@ -20,6 +20,7 @@ The largest value that the API can tell (BM, QuotaValue).
 """
 
 SERVICES: Mapping[str, str] = {
+    "apprunner": "AWS App Runner",
     "batch": "AWS Batch",
     "ecs": "Amazon Elastic Container Service (Amazon ECS)",
     "elasticloadbalancing": "Elastic Load Balancing (ELB)",
@@ -62,6 +63,27 @@ def own_code(key: str) -> str:
 
 
 _NUMBERS = (
+    Quota("apprunner", own_code("apprunner.services"), "Services", "apprunner.services"),
+    Quota("apprunner", own_code("apprunner.connections"), "Connections", "apprunner.connections"),
+    Quota(
+        "apprunner",
+        own_code("apprunner.auto_scaling_configurations"),
+        "Auto scaling configuration names",
+        "apprunner.auto_scaling_configurations",
+    ),
+    Quota(
+        "apprunner",
+        own_code("apprunner.observability_configurations"),
+        "Observability configuration names",
+        "apprunner.observability_configurations",
+    ),
+    Quota("apprunner", own_code("apprunner.vpc_connectors"), "VPC connectors", "apprunner.vpc_connectors"),
+    Quota(
+        "apprunner",
+        own_code("apprunner.instances_per_service"),
+        "Instances per service",
+        "apprunner.instances_per_service",
+    ),
     Quota(
         "batch",
         own_code("batch.compute_environments"),

@@ -62,13 +62,51 @@ def test_lifecycle_hooks_are_kept() -> None:
     assert deployment_configuration.show(made, "ECS")["lifecycleHooks"] == hooks
 
 
+def test_strategies_that_shift_requests() -> None:
+    """Defaults as AWS's; what is left out stays; another strategy forgets the steps of the one before."""
+    canary = read({"strategy": "CANARY"}, "REPLICA", "ECS", default("REPLICA"))
+    assert (canary.shifts, canary.step, canary.pause_m, canary.bake_m) == (True, 50, 10, 0)
+    given = {"canaryConfiguration": {"canaryPercent": 12.5}, "bakeTimeInMinutes": 3}
+    changed = read(given, "REPLICA", "ECS", canary)
+    shown = deployment_configuration.show(changed, "ECS")
+    assert shown["strategy"] == "CANARY" and shown["bakeTimeInMinutes"] == 3
+    assert shown["canaryConfiguration"] == {"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 10}
+    linear = read({"strategy": "LINEAR"}, "REPLICA", "ECS", changed)
+    assert (linear.step, linear.pause_m, linear.bake_m) == (100, 6, 3)
+    rolling = read({"strategy": "ROLLING"}, "REPLICA", "ECS", linear)
+    assert (rolling.shifts, rolling.step, rolling.pause_m) == (False, 0, 0)
+    assert "linearConfiguration" not in deployment_configuration.show(rolling, "ECS")
+
+
 REFUSED: list[tuple[str, Any, dict[str, Any], str, str]] = [
     ("REPLICA", "ECS", {"maximumPercent": 100}, "InvalidParameterException", "block deployments"),
     ("REPLICA", "ECS", {"maximumPercent": 99}, "InvalidParameterException", "maximumPercent"),
     ("REPLICA", "ECS", {"minimumHealthyPercent": 101}, "InvalidParameterException", "minimumHealthyPercent"),
     ("REPLICA", "ECS", {"minimumHealthyPercent": -1}, "InvalidParameterException", "minimumHealthyPercent"),
     ("DAEMON", "ECS", {"maximumPercent": 101}, "InvalidParameterException", "daemon scheduling strategy"),
-    ("REPLICA", "ECS", {"strategy": "BLUE_GREEN"}, "UnsupportedFeatureException", "load balancer"),
+    ("REPLICA", "ECS", {"strategy": "BLUE_GREEN"}, "InvalidParameterException", "bakeTimeInMinutes"),
+    ("DAEMON", "ECS", {"strategy": "CANARY"}, "InvalidParameterException", "daemon scheduling strategy"),
+    (
+        "REPLICA",
+        "ECS",
+        {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.9}},
+        "InvalidParameterException",
+        "stepPercent must be a multiple of 0.1 between 3.0 and 100.0",
+    ),
+    (
+        "REPLICA",
+        "ECS",
+        {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.25}},
+        "InvalidParameterException",
+        "canaryPercent",
+    ),
+    (
+        "REPLICA",
+        "ECS",
+        {"strategy": "CANARY", "canaryConfiguration": {"canaryBakeTimeInMinutes": 1441}},
+        "InvalidParameterException",
+        "canaryBakeTimeInMinutes",
+    ),
     ("REPLICA", "ECS", {"canaryConfiguration": {"canaryPercent": 5}}, "InvalidParameterException", "CANARY"),
     ("REPLICA", "ECS", {"linearConfiguration": {"stepPercent": 5}}, "InvalidParameterException", "LINEAR"),
     ("REPLICA", "ECS", {"bakeTimeInMinutes": 1441}, "InvalidParameterException", "bakeTimeInMinutes"),

@@ -54,6 +54,22 @@ def new(**counts: int) -> Counts:
             "It has been in a steady state for 5 s.",
         ),
         (facts(), "SCHEDULER", "has not had its next turn yet"),
+        (
+            facts(
+                record=a_record(
+                    rolling=Rolling(strategy="CANARY", step=50, pause_m=10),
+                    status="IN_PROGRESS",
+                    stage="PRODUCTION_TRAFFIC_SHIFT",
+                    stage_at=NOW - 60 * SECOND,
+                    source="old",
+                    step=1,
+                ),
+                counts=new(healthy=4),
+                older=(Counts("old", healthy=4),),
+            ),
+            "TRAFFIC_SHIFT",
+            "at PRODUCTION_TRAFFIC_SHIFT; next when this is over: the time between two shifts, 9 min more.",
+        ),
         (facts(a_service(status="DRAINING"), counts=new(leaving=2)), "DRAINING", "2 tasks still to end"),
         (
             facts(

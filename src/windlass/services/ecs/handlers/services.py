@@ -56,6 +56,7 @@ def create_service(call: Call, params: Params) -> Result:
             put = tx[SERVICES].put(made)
         else:
             service_parameters.check_exec(made, definition, "created")
+            service_revision.check_shifts(made.rolling, revision.load_balancers)
             service_check.check(tx, call, made, revision, definition)
             put = rollout.begin(tx, call, made, revision)
         return {"service": describe_service.service(put, tx, ("TAGS",))}
@@ -151,6 +152,7 @@ def _update(tx: Transaction, call: Call, params: Params, cluster: Cluster, after
     revision = service_revision.changed(
         params, after, deployed, cluster, definition, call.ids.digits(19), call.now
     )
+    service_revision.check_shifts(after.rolling, (revision or deployed).load_balancers)
     if revision is not None or not CHECKED.isdisjoint(params):
         service_parameters.check_exec(after, definition, "updated")
         service_check.check(tx, call, after, revision or deployed, definition)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from windlass.aws.endpoint_names import below
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 
@@ -75,22 +75,9 @@ def read_host(host: str) -> tuple[str, str] | None:
 
 
 def address(url_id: str, region: str, endpoint: str) -> str:
-    """The URL, below the name by which the plane was called; below localhost when that was an address,
-
-    which has no names below it. Names below localhost mean this machine to curl and to browsers.
+    """The URL, below the name by which the plane was called.
 
     >>> address("u" * 32, "eu-west-1", "http://127.0.0.1:4566")
     'http://uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu.lambda-url.eu-west-1.localhost:4566/'
     """
-    called = urlsplit(endpoint)
-    name = called.hostname or "localhost"
-    port = f":{called.port}" if called.port else ""
-    return f"{called.scheme}://{url_id}.lambda-url.{region}.{_domain(name)}{port}/"
-
-
-def _domain(name: str) -> str:
-    try:
-        ip_address(name)
-    except ValueError:
-        return name
-    return "localhost"
+    return f"{urlsplit(endpoint).scheme}://{below(f'{url_id}.lambda-url.{region}', endpoint)}/"

@@ -1,0 +1,207 @@
+"""Targets as they are used now: their open requests and the connections kept to them.
+
+A connection that has waited is taken newest first. A request that cannot be sent twice takes only one that
+has waited less than `FRESH_S`: an older one may just be given up by its target. Which target a request gets
+is not decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from windlass.fleet.proxy_messages import Endpoint, Pool
+from windlass.kernel.spawn import Spawn
+from windlass.proxy.framing import Headers, Request
+from windlass.proxy.http1_target import Asker, Http1Target, Pieces
+from windlass.proxy.worker import Dial
+
+if TYPE_CHECKING:
+    from windlass.proxy.exchange import Exchange
+
+CONNECT_S = 10.0
+"""ALB guide, "Troubleshoot": HTTP 504 when a connection is not established within 10 seconds."""
+KEPT_S = 60.0
+"""How long a connection waits for its next request."""
+KEPT_MAX = 1024
+"""Connections that wait, per target."""
+FRESH_S = 1.0
+
+log = logging.getLogger("windlass.proxy")
+
+
+class Link(Protocol):
+    """A connection to a target, or a stream of one, for one request."""
+
+    used: int
+
+    def send(
+        self,
+        asker: Asker,
+        request: Request,
+        target: str,
+        headers: Headers,
+        pieces: Pieces,
+        last: bool,
+    ) -> None: ...
+
+    def body(self, pieces: Pieces, last: bool) -> None: ...
+
+    def hold(self) -> None: ...
+
+    def release(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def unused(self) -> None:
+        """It was connected for somebody who has gone."""
+
+
+class Target:
+    """One endpoint of a pool. `exchanges` are its open requests; `idle(self)`: the last one has ended."""
+
+    __slots__ = (
+        "_context",
+        "_dial",
+        "_idle",
+        "_kept",
+        "_links",
+        "_loop",
+        "_spawn",
+        "endpoint",
+        "exchanges",
+        "gone",
+        "pool",
+    )
+
+    def __init__(
+        self, pool: Pool, endpoint: Endpoint, dial: Dial, spawn: Spawn, idle: Callable[[Target], None]
+    ) -> None:
+        self.pool = pool
+        self.endpoint = endpoint
+        self.exchanges: set[Exchange] = set()
+        self.gone = False
+        self._dial = dial
+        self._spawn = spawn
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._kept: list[Http1Target] = []
+        self._links: set[Http1Target] = set()
+        self._context = _context(pool) if pool.tls else None
+
+    @property
+    def open(self) -> int:
+        """Requests at it."""
+        return len(self.exchanges)
+
+    def become(self, pool: Pool, endpoint: Endpoint) -> None:
+        """As the table says now; the address is the same."""
+        began = endpoint.draining and not self.endpoint.draining
+        self.pool, self.endpoint = pool, endpoint
+        if began:
+            self._close_kept()
+            if not self.exchanges:
+                self._idle(self)
+
+    def begin(self, exchange: Exchange) -> None:
+        self.exchanges.add(exchange)
+
+    def end(self, exchange: Exchange) -> None:
+        self.exchanges.discard(exchange)
+        if not self.exchanges and (self.endpoint.draining or self.gone):
+            self._idle(self)
+
+    def take(self, replayable: bool) -> Link | None:
+        """A connection that is open already."""
+        kept = self._kept
+        while kept:
+            link = kept[-1]
+            if not replayable and self._loop.time() - link.idle_since > FRESH_S:
+                return None
+            kept.pop()
+            if link.usable:
+                return link
+        return None
+
+    def dial(self, exchange: Exchange) -> None:
+        """Open a connection for that request, and tell it."""
+        self._spawn.start(f"dial {self.endpoint.key}", self._connect(exchange))
+
+    def sweep(self, now: float) -> None:
+        """Close what has waited too long; `now` as the loop tells it."""
+        old = [link for link in self._kept if now - link.idle_since > KEPT_S]
+        if old:
+            self._kept = [link for link in self._kept if now - link.idle_since <= KEPT_S]
+            for link in old:
+                link.close()
+
+    def retire(self, cut: bool) -> None:
+        """It is no endpoint any more. `cut`: its deregistration delay is over, so what is open ends."""
+        self.gone = True
+        self._close_kept()
+        if cut:
+            for exchange in list(self.exchanges):
+                exchange.revoke()
+
+    def close(self) -> None:
+        for link in list(self._links):
+            link.abandon()
+
+    def _close_kept(self) -> None:
+        kept, self._kept = self._kept, []
+        for link in kept:
+            link.close()
+
+    async def _connect(self, exchange: Exchange) -> None:
+        try:
+            link = await self._connected()
+        except (TimeoutError, OSError, ssl.SSLError) as error:
+            status = 504 if isinstance(error, TimeoutError) else 502
+            exchange.on_unreachable(status, str(error) or "no connection in time")
+            return
+        try:
+            exchange.on_link(link)
+        except Exception:
+            log.exception("a request broke as its connection was there")
+            link.abandon()
+
+    async def _connected(self) -> Http1Target:
+        endpoint = self.endpoint
+        async with asyncio.timeout(CONNECT_S):
+            connection = await self._dial(endpoint.host, endpoint.port, endpoint.netns)
+            try:
+                _, link = await self._loop.create_connection(
+                    lambda: Http1Target(self._given_back, self._closed),
+                    sock=connection,
+                    ssl=self._context,
+                    server_hostname="" if self._context else None,
+                )
+            except BaseException:
+                connection.close()
+                raise
+        self._links.add(link)
+        return link
+
+    def _given_back(self, link: Http1Target) -> None:
+        if self.gone or self.endpoint.draining or len(self._kept) >= KEPT_MAX:
+            link.close()
+            return
+        link.idle_since = self._loop.time()
+        self._kept.append(link)
+
+    def _closed(self, link: Http1Target) -> None:
+        self._links.discard(link)
+        if link in self._kept:
+            self._kept.remove(link)
+
+
+def _context(pool: Pool) -> ssl.SSLContext:
+    """An Application Load Balancer believes any certificate of a target."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"] if pool.protocol == "HTTP1" else ["h2"])
+    return context

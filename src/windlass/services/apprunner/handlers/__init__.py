@@ -1,0 +1,1 @@
+"""App Runner's operations, a module for each kind of resource."""
