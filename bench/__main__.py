@@ -16,6 +16,7 @@ FILES = (
     "lambda_sqs",
     "run_task",
     "placement",
+    "routing",
     "batch_plan",
     "batch",
     "launch",
