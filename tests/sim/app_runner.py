@@ -15,6 +15,7 @@ from windlass.kernel.clock import MINUTE, SECOND, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Index, Table, Transaction
 from windlass.services import apprunner, events, logs
+from windlass.services.apprunner.log import ServiceLog
 from windlass.services.apprunner.model import (
     DEPLOYMENTS,
     LINES,
@@ -26,6 +27,8 @@ from windlass.services.apprunner.model import (
     Reads,
     Service,
 )
+from windlass.services.apprunner.operations import Operations
+from windlass.services.apprunner.retention import Retention
 from windlass.services.plane import Plane
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.world import World
@@ -159,12 +162,15 @@ def fate(deployment: Deployment | None) -> str:
 
 
 def start(plane: Plane) -> Sequence[object]:
-    course = Course(plane)
-    plane.spawn.start(course.loop.name, course.loop.run())
-    kept = [part(plane) for part in (apprunner.ServiceLog, apprunner.Retention)]
-    for part in kept:
+    parts: list[Any] = [
+        Course(plane),
+        Operations(plane, CountedInstances(), CountedBuilds()),
+        ServiceLog(plane),
+        Retention(plane),
+    ]
+    for part in parts:
         plane.spawn.start(part.loop.name, part.loop.run())
-    return (apprunner.operate(plane, CountedInstances(), CountedBuilds()), *kept)
+    return parts
 
 
 LIFE_CYCLE = replace(apprunner.SERVICE, tables=(*apprunner.SERVICE.tables, SETS, CODE), start=start)

@@ -10,6 +10,7 @@ import pytest
 from windlass.fleet.transitions import UNIT_MOVES
 from windlass.front.coverage import coverage, markdown
 from windlass.kernel.machine import Moves, diagram
+from windlass.services.apprunner.transitions import OPERATION_MOVES, SERVICE_MOVES
 from windlass.services.catalogue import SERVICES
 from windlass.services.lambda_.sources.transitions import MAPPING_MOVES
 
@@ -37,6 +38,8 @@ def test_files_that_the_maps_name_exist() -> None:
     ("page", "moves", "title"),
     [
         ("architecture.md", UNIT_MOVES, "fleet/transitions.py: UNIT_MOVES"),
+        ("aws/apprunner.md", SERVICE_MOVES, "services/apprunner/transitions.py: SERVICE_MOVES"),
+        ("aws/apprunner.md", OPERATION_MOVES, "services/apprunner/transitions.py: OPERATION_MOVES"),
         ("aws/lambda.md", MAPPING_MOVES, "services/lambda_/sources/transitions.py: MAPPING_MOVES"),
     ],
 )
