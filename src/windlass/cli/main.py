@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from windlass import __version__
-from windlass.cli import batch, chaos, functions, images, instances
+from windlass.cli import batch, chaos, functions, images, instances, plan
 from windlass.cli.admin_client import Unreachable, default_endpoint
 from windlass.cli.output import AsJson, fail
 
@@ -24,6 +24,7 @@ app.add_typer(instances.app, name="instance")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(functions.app, name="lambda")
 app.add_typer(batch.app, name="batch")
+app.command()(plan.plan)
 agent_app = typer.Typer(help="Agents on this machine.", invoke_without_command=True)
 app.add_typer(agent_app, name="agent")
 

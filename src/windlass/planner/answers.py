@@ -1,0 +1,62 @@
+"""What a scenario's parameters name of answers before them: "${web.targetGroups[0].arn}". Pure.
+
+An answer is called by its `as`; behind the name comes a JMESPath expression (jmespath.org), as in --query of
+the aws CLI. `default` is there from the beginning: subnets, security_groups and vpc of the default VPC,
+account, region.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*)((?:\.|\[)[^}]*)?\}", re.ASCII)
+
+
+class NotThere(Exception):
+    """A name that means nothing."""
+
+
+class Answers:
+    """Those of one run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def keep(self, name: str, answer: Any) -> None:
+        """From now on ${name…} means that answer."""
+        self._kept[name] = answer
+
+    def filled(self, params: Any) -> Any:
+        """The parameters with what they name. Raises NotThere."""
+        match params:
+            case dict():
+                return {name: self.filled(value) for name, value in params.items()}
+            case list():
+                return [self.filled(value) for value in params]
+            case str():
+                whole = _REFERENCE.fullmatch(params)
+                if whole is not None:
+                    return self._found(whole)
+                return _REFERENCE.sub(lambda found: str(self._found(found)), params)
+            case _:
+                return params
+
+    def _found(self, said: re.Match[str]) -> Any:
+        name, rest = said[1], (said[2] or "").removeprefix(".")
+        if name not in self._kept:
+            raise NotThere(
+                f"{said[0]}: nothing is called {name!r}; there are {', '.join(sorted(self._kept))}"
+            )
+        if not rest:
+            return self._kept[name]
+        try:
+            found = jmespath.search(rest, self._kept[name])
+        except JMESPathError as error:
+            raise NotThere(f"{said[0]}: {error}") from error
+        if found is None:
+            raise NotThere(f"{said[0]}: the answer called {name!r} has nothing there")
+        return found

@@ -1,0 +1,174 @@
+"""Scenario files: YAML to a Scenario, with errors that name the line.
+
+What is refused: what is no YAML, what the scenario does not know (with what was probably meant), quantities
+without units. Reads files; knows nothing of playing them, nor whether an operation is there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from windlass.planner.scenario import QUANTITIES, Scenario
+
+SIZE_MAX = 1_000_000
+"""Bytes of a scenario file; ours."""
+ANY = "*"
+"""In a path: some key of a mapping; msgspec does not say which."""
+_WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.(\w[\w-]*)|\[(\d+|\.\.\.)\]")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
+
+
+class BadScenario(Exception):
+    """Why a file is no scenario: one line for people, with file and line number."""
+
+
+def read(path: Path) -> Scenario:
+    """The scenario in that file. Raises BadScenario."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadScenario(f"{path}: {error}") from error
+    if len(text) > SIZE_MAX:
+        raise BadScenario(f"{path}: a scenario has at most {SIZE_MAX} characters")
+    return parse(text, str(path))
+
+
+def files(path: Path) -> list[Path]:
+    """The scenarios that are meant: a file itself, of a folder all in it, by name. Raises BadScenario."""
+    if not path.is_dir():
+        return [path]
+    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if not found:
+        raise BadScenario(f"{path}: there are no .yaml files in this folder")
+    return found
+
+
+def parse(text: str, name: str) -> Scenario:
+    """The scenario in that text; `name` is what errors call it. Raises BadScenario."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        read = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        raise BadScenario(f"{name}:{line}: {error.problem or 'this is no YAML'}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise BadScenario(f"{name}:1: {error}") from error
+    try:
+        return msgspec.convert(read, Scenario, dec_hook=_quantity)
+    except msgspec.ValidationError as error:
+        path, why = _said(error)
+        line = _line(node, path, why) if node is not None else 1
+        raise BadScenario(f"{name}:{line}: {why}") from error
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of scenario files."""
+    return msgspec.json.schema(Scenario, schema_hook=_quantity_schema)
+
+
+def _quantity(kind: type, given: object) -> Any:
+    return kind(QUANTITIES[kind](given))
+
+
+def _quantity_schema(kind: type) -> dict[str, Any]:
+    return {"type": ["string", "number"], "description": (kind.__doc__ or "").splitlines()[0]}
+
+
+def _said(error: msgspec.ValidationError) -> tuple[list[str | int], str]:
+    """Where in the file, and what to say."""
+    text = str(error)
+    found = _WHERE.search(text)
+    path: list[str | int] = []
+    if found is not None:
+        text = text[: found.start()]
+        steps = _STEP.findall(found["path"])
+        path = [int(index) if index.isdigit() else name or ANY for name, index in steps]
+    unknown = _UNKNOWN.match(text)
+    if unknown is None:
+        where = ".".join(str(step) for step in path if step != ANY)
+        return path, f"{where}: {text}" if where else text
+    known = sorted(_members(path))
+    close = difflib.get_close_matches(unknown[1], known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return [*path, unknown[1]], f"unknown key {unknown[1]!r}: {hint}"
+
+
+def _members(path: Iterable[str | int]) -> list[str]:
+    """The keys that are known at that place."""
+    kind: Any = msgspec.inspect.type_info(Scenario)
+    for step in path:
+        kind = _inner(kind, step)
+    options = list(_structs(kind))
+    return [field.encode_name for one in options for field in one.fields]
+
+
+def _inner(kind: Any, step: str | int) -> Any:
+    for one in _flat(kind):
+        match one:
+            case msgspec.inspect.StructType():
+                for field in one.fields:
+                    if field.encode_name == step:
+                        return field.type
+            case msgspec.inspect.ListType():
+                return one.item_type
+            case msgspec.inspect.DictType():
+                return one.value_type
+    return None
+
+
+def _flat(kind: Any) -> Iterator[Any]:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        yield from kind.types
+    elif kind is not None:
+        yield kind
+
+
+def _structs(kind: Any) -> Iterator[msgspec.inspect.StructType]:
+    return (one for one in _flat(kind) if isinstance(one, msgspec.inspect.StructType))
+
+
+def _line(node: yaml.Node, path: list[str | int], why: str) -> int:
+    """Where in the file the value of that path is, or as far as it goes.
+
+    Where any key of a mapping may be meant, the one whose value `why` names.
+    """
+    line: int = node.start_mark.line
+    for place, step in enumerate(path):
+        children = _children(node)
+        if step == ANY:
+            rest = path[place + 1 :]
+            fits = [child for child in children if _leads(child[1], rest, why)] or children
+        else:
+            fits = [child for child in children if child[0] == step]
+        if not fits:
+            break
+        _, node, line = fits[0]
+    return line + 1
+
+
+def _children(node: yaml.Node) -> list[tuple[str | int, yaml.Node, int]]:
+    """(key or index, value, line) of each."""
+    if isinstance(node, yaml.MappingNode):
+        return [(key.value, value, key.start_mark.line) for key, value in node.value]
+    if isinstance(node, yaml.SequenceNode):
+        return [(index, one, one.start_mark.line) for index, one in enumerate(node.value)]
+    return []
+
+
+def _leads(node: yaml.Node, path: list[str | int], why: str) -> bool:
+    """Whether that path is below the node, and ends in what `why` names."""
+    for step in path:
+        found = [value for key, value, _ in _children(node) if step in (key, ANY)]
+        if not found:
+            return False
+        node = found[0]
+    unknown = bool(path) and repr(path[-1]) in why
+    return unknown or not isinstance(node, yaml.ScalarNode) or node.value in why

@@ -1,0 +1,86 @@
+"""Scenario files: read, or refused with the line that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from windlass.kernel.clock import HOUR, MINUTE
+from windlass.planner.answers import Answers, NotThere
+from windlass.planner.reading import BadScenario, files, parse, read, schema
+
+GOOD = """
+name: roll-out
+resources:
+  - ecs.CreateCluster: {clusterName: default}
+images:
+  db: {size: 50MB}
+  web:
+    size: 100MB
+events:
+  - at: 5m
+    call: {ecs.UpdateService: {service: web}}
+"""
+
+
+def test_a_scenario() -> None:
+    scenario = parse(GOOD, "f.yaml")
+    assert scenario.images["web"].size == 100_000_000
+    assert (scenario.events[0].at, scenario.horizon) == (5 * MINUTE, HOUR)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD + "horizen: 5m", "f.yaml:12: unknown key 'horizen': did you mean horizon?"),
+        (
+            GOOD.replace("  web:\n    size", "  web:\n    sise"),
+            "f.yaml:8: unknown key 'sise': did you mean size?",
+        ),
+        (GOOD.replace("100MB", "100"), "f.yaml:8: images.size: 100 is no size"),
+        (GOOD.replace("5m", "5 x"), "f.yaml:10: events.0.at: '5 x' is no duration"),
+        (GOOD.replace("at: 5m", "zzz: 5m"), "f.yaml:10: unknown key 'zzz': there are at, break_image, call"),
+        (GOOD + "runs: 0", "f.yaml:12: runs: Expected `int` >= 1"),
+        (GOOD + "until: {service: 3}", "f.yaml:12: until.service: Expected `str`, got `int`"),
+        ("name: x", "f.yaml:1: Object missing required field `resources`"),
+        ("a: [", "f.yaml:1:"),
+        ("", "f.yaml:1: Expected `object`, got `null`"),
+        ("- 1", "f.yaml:1: Expected `object`, got `array`"),
+        ("a: !!python/object:os.system {}", "f.yaml:1:"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(BadScenario) as refused:
+        parse(text, "f.yaml")
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_means_its_scenarios_by_name(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", "c.txt"):
+        (tmp_path / name).write_text(GOOD)
+    assert [path.name for path in files(tmp_path)] == ["a.yml", "b.yaml"]
+    assert read(tmp_path / "b.yaml").name == "roll-out"
+    (tmp_path / "empty").mkdir()
+    for wrong in (tmp_path / "empty", tmp_path / "none.yaml"):
+        with pytest.raises(BadScenario, match=wrong.name):
+            [read(path) for path in files(wrong)]
+
+
+def test_the_schema_knows_every_member() -> None:
+    found = schema()["$defs"]
+    assert set(found["Scenario"]["properties"]) >= {"name", "resources", "events", "until", "published"}
+    assert found["Image"]["properties"]["size"]["type"] == ["string", "number"]
+
+
+def test_parameters_name_answers() -> None:
+    answers = Answers()
+    answers.keep("web", {"groups": [{"arn": "arn:1"}], "name": "w"})
+    params = {"a": "${web.groups[0].arn}", "b": ["x-${web.name}"], "c": "${web.groups}", "d": 1, "e": "$web"}
+    assert answers.filled(params) == {
+        "a": "arn:1", "b": ["x-w"], "c": [{"arn": "arn:1"}], "d": 1, "e": "$web"
+    }  # fmt: skip
+    for wrong in ("${wep.name}", "${web.none}", "${web.[}"):
+        with pytest.raises(NotThere):
+            answers.filled(wrong)
