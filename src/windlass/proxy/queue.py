@@ -3,7 +3,8 @@
 Each instance has a queue of its own; a request that finds one full goes to another instance's (seed 000), and
 is refused when all are. All queues are in one process, so any request that waits may be fed to any instance
 with room: the queues are kept as one, in order of arrival, that holds as many as all of them would. Requests
-that are fed go to the instance with the fewest, ties in turn. With no instance, one queue's worth waits.
+that are fed go to the instance with the fewest, ties in turn; to one on standby only when no other has room.
+With no instance, one queue's worth waits.
 
 AWS publishes neither the length of a queue nor how long a request waits (facts/apprunner.md section 5).
 """
@@ -39,8 +40,9 @@ class RequestQueue:
     def __init__(self, pool: Pool, now: Instant, health: Callable[[Endpoint], Health]) -> None:
         """`health` tells what is known of an instance now: Standing.of, for a proxy."""
         self._health = health
-        self._busy = Outstanding()
-        """Instances that take requests."""
+        self._active = Outstanding()
+        self._standby = Outstanding()
+        """Instances that take requests only when no active one has room."""
         self._leaving: dict[str, int] = {}
         """Instances that take none any more, and their open requests."""
         self._waiting: dict[int, Ticket] = {}
@@ -55,15 +57,20 @@ class RequestQueue:
         Nobody who waits is refused because there are fewer instances.
         """
         self.pool = pool
-        taking = {one.key for one in pool.endpoints if not one.draining and self._health(one) == "healthy"}
-        for key, count in [*self._busy.items()]:
-            if key not in taking:
-                self._busy.remove(key)
-                if count:
+        takes = {
+            one.key: self._standby if one.standby else self._active
+            for one in pool.endpoints
+            if not one.draining and self._health(one) == "healthy"
+        }
+        for row in (self._active, self._standby):
+            for key, count in [*row.items()]:
+                if takes.get(key) is not row:
+                    row.remove(key)
                     self._leaving[key] = count
-        for one in pool.endpoints:
-            if one.key in taking and one.key not in self._busy:
-                self._busy.add(one.key, self._leaving.pop(one.key, 0))
+        for key, row in takes.items():
+            if key not in row:
+                row.add(key, self._leaving.pop(key, 0))
+        self._leaving = {key: count for key, count in self._leaving.items() if count}
         return self._feed()
 
     def arrive(self, now: Instant) -> Ticket | None:
@@ -72,7 +79,7 @@ class RequestQueue:
         ticket = Ticket(self._tickets, now)
         if not self._waiting and self._place(ticket):
             return ticket
-        if len(self._waiting) >= self.pool.queue * max(1, len(self._busy)):
+        if len(self._waiting) >= self.pool.queue * max(1, len(self._active) + len(self._standby)):
             self._refused += 1
             return None
         self._waiting[ticket.number] = ticket
@@ -83,9 +90,10 @@ class RequestQueue:
         if self._waiting.pop(ticket.number, None) is not None:
             return []
         key = ticket.endpoint
-        if key in self._busy:
-            self._busy.change(key, -1)
-            return self._feed()
+        for row in (self._active, self._standby):
+            if key in row:
+                row.change(key, -1)
+                return self._feed()
         if key not in self._leaving:
             raise Bug("a request ended that no instance had", ticket)
         self._leaving[key] -= 1
@@ -111,27 +119,28 @@ class RequestQueue:
     @property
     def refusal(self) -> Literal[429, 503]:
         """Too many requests; or there is nobody who could take one."""
-        return 429 if len(self._busy) else 503
+        return 429 if self._active or self._standby else 503
 
     def is_idle(self, key: str) -> bool:
         """Whether an instance that takes no more requests has none open either: it may be stopped."""
-        return key not in self._busy and key not in self._leaving
+        return not any(key in row for row in (self._active, self._standby, self._leaving))
 
     def load(self) -> Load:
         """How busy it is. The count of refused requests begins anew."""
         refused, self._refused = self._refused, 0
-        endpoints = tuple(sorted([*self._busy.items(), *self._leaving.items()]))
+        endpoints = tuple(sorted([*self._active.items(), *self._standby.items(), *self._leaving.items()]))
         return Load(
             self.pool.key, sum(count for _, count in endpoints), len(self._waiting), endpoints, refused
         )
 
     def _place(self, ticket: Ticket) -> bool:
-        key = self._busy.fewest()
-        if key is None or self._busy[key] >= self.pool.concurrency:
-            return False
-        ticket.endpoint = key
-        self._busy.change(key, 1)
-        return True
+        for row in (self._active, self._standby):
+            key = row.fewest()
+            if key is not None and row[key] < self.pool.concurrency:
+                ticket.endpoint = key
+                row.change(key, 1)
+                return True
+        return False
 
     def _feed(self) -> list[Ticket]:
         """In order of arrival, to whoever has room."""

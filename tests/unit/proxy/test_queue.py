@@ -86,6 +86,17 @@ def test_without_an_instance_one_queue_waits() -> None:
     assert [one and one.endpoint for one in arrive(queue, 3)] == ["", "", None]
 
 
+def test_an_instance_on_standby_helps_when_no_other_has_room() -> None:
+    """1. The active one first. 2. Then the one on standby. 3. Which keeps its requests when it is active."""
+    pool = a_pool("ab", concurrency=2)
+    first, second = pool.endpoints
+    queue = a_queue(replace(pool, endpoints=(replace(first, standby=True), second)))
+    assert [one and one.endpoint for one in arrive(queue, 5)] == ["b", "b", "a", "a", ""]
+    assert queue.update(pool, 1) == []
+    assert queue.load().endpoints == (("a", 2), ("b", 2))
+    assert not queue.is_idle("a")
+
+
 def test_an_unhealthy_instance_gets_nothing() -> None:
     pool = a_pool("ab")
     sick = replace(pool, endpoints=(replace(pool.endpoints[0], health="unhealthy"), pool.endpoints[1]))
