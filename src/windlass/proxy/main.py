@@ -30,6 +30,7 @@ from windlass.kernel.spawn import Spawn
 from windlass.node.tenancy import Taken, move_in
 from windlass.proxy.dataplane import DataPlane
 from windlass.proxy.dial import dial
+from windlass.proxy.prober import Prober
 from windlass.proxy.session import Connection, Sessions
 from windlass.proxy.standing import Standing
 from windlass.proxy.table import Current
@@ -127,7 +128,8 @@ async def _serve(options: Options) -> int:
 
 def _parts(worker: Worker) -> list[Part]:
     """What serves, and what probes."""
-    return [DataPlane(worker, Random())]
+    chance = Random()
+    return [DataPlane(worker, chance), Prober(worker, chance.random)]
 
 
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[], Awaitable[Connection]]:

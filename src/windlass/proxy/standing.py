@@ -20,7 +20,8 @@ class Standing:
 
     def __init__(self, current: Current) -> None:
         self._current = current
-        self._probed: dict[tuple[str, str], Health] = {}
+        self._probed: dict[tuple[str, str], tuple[Health, int]] = {}
+        """With when the target was registered: the same one registered again is another."""
         self._subscribed: list[OnHealth] = []
         current.on_change(self._forget)
 
@@ -30,14 +31,16 @@ class Standing:
 
     def of(self, pool: str, endpoint: Endpoint) -> Health:
         """For whoever picks targets."""
-        return self._probed.get((pool, endpoint.key), endpoint.health)
+        health, since = self._probed.get((pool, endpoint.key), (endpoint.health, endpoint.since))
+        return health if since == endpoint.since else endpoint.health
 
-    def take(self, pool: str, endpoint: str, health: Health) -> None:
+    def take(self, pool: str, endpoint: Endpoint, health: Health) -> None:
         """A probe's result."""
-        if self._probed.get((pool, endpoint)) != health:
-            self._probed[pool, endpoint] = health
+        before = self._probed.get((pool, endpoint.key))
+        self._probed[pool, endpoint.key] = (health, endpoint.since)
+        if before != (health, endpoint.since):
             for tell in self._subscribed:
-                tell(pool, endpoint, health)
+                tell(pool, endpoint.key, health)
 
     def _forget(self, changes: Changes) -> None:
         """Of a target that went, and of a pool that is not probed any more, nothing is known."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from windlass.fleet.proxy_messages import Check, Endpoint, Pool, Table
 from windlass.proxy.standing import Standing
 from windlass.proxy.table import Current
@@ -14,10 +16,11 @@ def test_probes_go_before_what_the_plane_tells() -> None:
     standing.on_change(lambda *told: heard.append(told))
     current.take(Table(1, True, (), (Pool("p", check=Check("HTTP"), endpoints=(TOLD,)),)))
     assert standing.of("p", TOLD) == "initial"
-    standing.take("p", "a:80", "healthy")
-    standing.take("p", "a:80", "healthy")
+    standing.take("p", TOLD, "healthy")
+    standing.take("p", TOLD, "healthy")
     assert (standing.of("p", TOLD), heard) == ("healthy", [("p", "a:80", "healthy")])
     current.take(Table(2, False, (), (Pool("p", check=Check("TCP"), endpoints=(TOLD,)),)))
     assert standing.of("p", TOLD) == "healthy"
+    assert standing.of("p", replace(TOLD, since=5)) == "initial"
     current.take(Table(3, False, (), (Pool("p", endpoints=(TOLD,)),)))
     assert standing.of("p", TOLD) == "initial"
