@@ -9,6 +9,7 @@ from windlass.services.plane import Plane, Service
 from windlass.services.sqs.contents import Sequences, load
 from windlass.services.sqs.expiry import Expiry
 from windlass.services.sqs.handlers import messages, permissions, queues, redrive, tags
+from windlass.services.sqs.measuring import Measuring
 from windlass.services.sqs.model import TABLES
 from windlass.services.sqs.moving import Moving
 from windlass.services.sqs.required import checked
@@ -21,8 +22,9 @@ _NOT_ENCRYPTED = "KmsMasterKeyId and SqsManagedSseEnabled are stored and shown, 
 def _start(plane: Plane) -> Sequence[object]:
     sequences = Sequences()
     load(plane.store, sequences)
-    waiting = Waiting(plane.store, plane.clock)
-    return (sequences, waiting, Expiry(plane, sequences), Moving(plane, sequences))
+    waiting, measuring = Waiting(plane.store, plane.clock), Measuring(plane)
+    plane.spawn.start(measuring.loop.name, measuring.loop.run())
+    return (sequences, waiting, measuring, Expiry(plane, sequences), Moving(plane, sequences))
 
 
 _HANDLERS: Mapping[str, Handler] = {

@@ -26,6 +26,7 @@ from windlass.services.sqs.limits import (
     RECEIVE_MESSAGES_MAX,
     VISIBILITY_S_MAX,
 )
+from windlass.services.sqs.measuring import Counted, Measuring
 from windlass.services.sqs.model import (
     ATTEMPTS,
     DEDUPS,
@@ -131,6 +132,7 @@ def _send(tx: Transaction, call: Call, queue: Queue, asked: entry.Entry) -> Resu
         asked.dedup_id,
     )
     answer = describe.sent(content, md5.of_bytes(asked.data), asked.trace)
+    call.part(Measuring).sent(queue.key, len(asked.data))
     if not queue.fifo:
         contents.append(
             tx, arrival(queue, call.part(Sequences).next(queue.id, now), content, asked.delay_s, now)
@@ -216,6 +218,9 @@ def _take(call: Call, receive: _Receive, now: Instant, short: bool) -> list[dict
                 tx[ATTEMPTS].put(Attempt(queue.id, receive.attempt, handed, now + ATTEMPT_WINDOW))
         if not taken and short and not queue.fifo:
             _check_in_flight(tx, queue, limit, now)
+    if taken or short:
+        name: Counted = "NumberOfMessagesReceived" if taken else "NumberOfEmptyReceives"
+        call.part(Measuring).count(receive.queue, name, len(taken) or 1)
     return [describe.message(queue, message, receive.want) for message in taken]
 
 
@@ -259,6 +264,7 @@ async def _poll(call: Call, queue: Queue, receive: _Receive, until: Instant) -> 
             if received:
                 return {"Messages": received}
             if now >= until:
+                call.part(Measuring).count(receive.queue, "NumberOfEmptyReceives")
                 return {}
 
 
@@ -273,6 +279,7 @@ def _delete(tx: Transaction, call: Call, queue: Queue, params: Mapping[str, Any]
         raise errors.expired_handle(handle)
     if message.receives == receives:
         contents.remove(tx, message)
+        call.part(Measuring).count(queue.key, "NumberOfMessagesDeleted")
 
 
 def _change_visibility(tx: Transaction, call: Call, queue: Queue, params: Mapping[str, Any]) -> None:

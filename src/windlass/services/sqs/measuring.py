@@ -1,0 +1,112 @@
+"""Publishes what queues hold and what was done with them, once a minute: namespace AWS/SQS, by QueueName.
+
+Names and units are AWS's (SQS Developer Guide, "Available CloudWatch metrics";
+facts/autoscaling-elb-events.md, section 3). A queue that nobody called for six hours and that is empty is
+not published, as on AWS. Counts are in memory, as metrics are no promises. A round is done in pieces, so
+that no pass holds up calls for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Literal, TypeAlias
+
+from windlass.aws.metric_points import Summary, one
+from windlass.aws.metrics import Metrics, series
+from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.store import Change
+from windlass.services.plane import Plane
+from windlass.services.sqs import contents
+from windlass.services.sqs.model import MESSAGES, QUEUES, Queue, QueueKey
+
+NAMESPACE = "AWS/SQS"
+Counted: TypeAlias = Literal[
+    "NumberOfMessagesSent", "NumberOfMessagesReceived", "NumberOfMessagesDeleted", "NumberOfEmptyReceives"
+]
+COUNTED: tuple[Counted, ...] = (
+    "NumberOfMessagesSent",
+    "NumberOfMessagesReceived",
+    "NumberOfMessagesDeleted",
+    "NumberOfEmptyReceives",
+)
+SIZE = "SentMessageSize"
+ACTIVE: Duration = 6 * HOUR
+"""SQS Developer Guide, CloudWatch metrics: how long a queue stays active after the last call."""
+QUEUES_AT_ONCE = 200
+"""Queues looked at in one pass."""
+
+
+class Measuring:
+    """A part with one loop; handlers tell it what they did."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._store = plane.store
+        self._metrics = plane.calls.part(Metrics)
+        now = plane.clock.now()
+        self._ends = now - now % MINUTE + MINUTE
+        self._used: dict[QueueKey, Instant] = dict.fromkeys((q.key for q in plane.store[QUEUES].all()), now)
+        """Queue → the minute in which it was called last."""
+        self._counts: dict[tuple[QueueKey, str], Summary] = {}
+        self._ended: dict[tuple[QueueKey, str], Summary] = {}
+        """The counts of the minute that is being published."""
+        self._left: list[QueueKey] = []
+        self.loop = Loop("sqs.metrics", plane.clock, plane.journal, self.run_pass, period=MINUTE)
+        plane.store.watch((QUEUES,), self._changed)
+
+    def count(self, queue: QueueKey, name: Counted, count: int = 1) -> None:
+        """A call did that with so many messages."""
+        self._add(queue, name, count)
+
+    def sent(self, queue: QueueKey, size: int) -> None:
+        """A message of so many bytes came."""
+        self._add(queue, "NumberOfMessagesSent", 1)
+        self._add(queue, SIZE, size)
+
+    def _add(self, queue: QueueKey, name: str, value: float) -> None:
+        self._used[queue] = self._ends
+        known = self._counts.get((queue, name))
+        if known is None:
+            self._counts[queue, name] = one(value)
+            return
+        samples, total, least, most, _ = known
+        self._counts[queue, name] = Summary(samples + 1, total + value, min(least, value), max(most, value))
+
+    async def run_pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        """Begin a round when a minute is over, and go on with it until all is published."""
+        if not self._left and now >= self._ends:
+            self._ends = now - now % MINUTE + MINUTE
+            self._ended, self._counts = self._counts, {}
+            self._left = list(self._used)
+        for _ in range(min(QUEUES_AT_ONCE, len(self._left))):
+            self._publish(self._left.pop(), now)
+        return now if self._left else self._ends
+
+    def _publish(self, key: QueueKey, now: Instant) -> None:
+        queue = self._store[QUEUES].get(key)
+        if queue is None:
+            self._used.pop(key, None)
+            return
+        if now - self._used[key] > ACTIVE and not self._store[MESSAGES].count("sent", queue.id):
+            return
+        found = contents.counts(self._store[MESSAGES], queue.id, now)
+        oldest = self._store[MESSAGES].first("sent", queue.id)
+        age = 0 if oldest is None else max(0, now - oldest.content.sent_at)
+        self._put(queue, "ApproximateNumberOfMessagesVisible", one(found.visible), "Count")
+        self._put(queue, "ApproximateNumberOfMessagesNotVisible", one(found.in_flight), "Count")
+        self._put(queue, "ApproximateNumberOfMessagesDelayed", one(found.delayed), "Count")
+        self._put(queue, "ApproximateAgeOfOldestMessage", one(age // SECOND), "Seconds")
+        for name in COUNTED:
+            self._put(queue, name, self._ended.get((key, name), one(0)), "Count")
+        size = self._ended.get((key, SIZE))
+        if size is not None:
+            self._put(queue, SIZE, size, "Bytes")
+
+    def _put(self, queue: Queue, name: str, summary: Summary, unit: str) -> None:
+        start = (self._ends - 2 * MINUTE) // SECOND
+        of = series(queue.account, queue.region, NAMESPACE, name, {"QueueName": queue.name})
+        self._metrics.add(of, unit, start, summary, now=start, fine=False)
+
+    def _changed(self, change: Change) -> None:
+        if change.old is None and change.new is not None:
+            self._used.setdefault(change.new.key, self._ends)
