@@ -22,6 +22,21 @@ def an_image(command: str = "", **configuration: Any) -> dict[str, Any]:
     return {"ImageRepository": {**repository, "ImageConfiguration": configuration}}
 
 
+def server(answer: str) -> str:
+    """A command that answers every request with that word."""
+    handler = (
+        "type('H', (h.BaseHTTPRequestHandler,), {'do_GET': lambda self: (self.send_response(200), "
+        f"self.end_headers(), self.wfile.write(b'{answer}'))}})"
+    )
+    start = f"h.ThreadingHTTPServer(('', int(os.environ['PORT'])), {handler}).serve_forever()"
+    return f'python3 -c "import os, http.server as h; {start}"'
+
+
+def serving(answer: str) -> dict[str, Any]:
+    """A SourceConfiguration of an image that runs such a server."""
+    return an_image(server(answer))
+
+
 def a_private_image(account: str, owner: str = "") -> dict[str, Any]:
     """A SourceConfiguration of an image in ECR, of that owner, or of the account itself."""
     return {
