@@ -15,6 +15,8 @@ from windlass.services.ecs import lookup
 from windlass.services.ecs.capacity_scaling import CapacityScaling
 from windlass.services.ecs.controller import Observer, Retention
 from windlass.services.ecs.exec_sessions import ExecSessions
+from windlass.services.ecs.express.cleaning import Cleaning
+from windlass.services.ecs.express.model import EXPRESS
 from windlass.services.ecs.families import BUCKETS
 from windlass.services.ecs.handlers import (
     attributes,
@@ -22,6 +24,7 @@ from windlass.services.ecs.handlers import (
     clusters,
     container_instances,
     exec,
+    express,
     protection,
     service_deployments,
     services,
@@ -60,9 +63,10 @@ def start(plane: Plane) -> Sequence[object]:
     rooms = Rooms(plane.store, plane.chance.stream("ecs.placement").randrange)
     observer, retention, registrar = Observer(plane), Retention(plane), Registrar(plane, rooms)
     interruptions, scheduler, hooks = Interruptions(plane), Scheduler(plane), LifecycleHooks(plane)
-    measuring, targets = Measuring(plane, rooms), TargetRegistrar(plane)
+    measuring, targets, cleaning = Measuring(plane, rooms), TargetRegistrar(plane), Cleaning(plane)
     interruptions.before_each(targets.leave)
-    for running in (observer, retention, registrar, interruptions, scheduler, hooks, measuring, targets):
+    loops = (observer, retention, registrar, interruptions, scheduler, hooks, measuring, targets, cleaning)
+    for running in loops:
         plane.spawn.start(running.loop.name, running.loop.run())
     _start_capacity(plane, rooms)
     plane.calls.part(RoleCredentials).serve(OWNER, TaskRoles())
@@ -85,12 +89,14 @@ SERVICE = Service(
         "ContinueServiceDeployment": service_deployments.continue_service_deployment,
         "CreateCapacityProvider": capacity_providers.create_capacity_provider,
         "CreateCluster": clusters.create_cluster,
+        "CreateExpressGatewayService": express.create_express_gateway_service,
         "CreateService": services.create_service,
         "CreateTaskSet": task_sets.create_task_set,
         "DeleteAccountSetting": settings.delete_account_setting,
         "DeleteAttributes": attributes.delete_attributes,
         "DeleteCapacityProvider": capacity_providers.delete_capacity_provider,
         "DeleteCluster": clusters.delete_cluster,
+        "DeleteExpressGatewayService": express.delete_express_gateway_service,
         "DeleteService": services.delete_service,
         "DeleteTaskDefinitions": task_definitions.delete_task_definitions,
         "DeleteTaskSet": task_sets.delete_task_set,
@@ -99,6 +105,7 @@ SERVICE = Service(
         "DescribeCapacityProviders": capacity_providers.describe_capacity_providers,
         "DescribeClusters": clusters.describe_clusters,
         "DescribeContainerInstances": container_instances.describe_container_instances,
+        "DescribeExpressGatewayService": express.describe_express_gateway_service,
         "DescribeServiceDeployments": service_deployments.describe_service_deployments,
         "DescribeServiceRevisions": service_deployments.describe_service_revisions,
         "DescribeServices": services.describe_services,
@@ -135,12 +142,13 @@ SERVICE = Service(
         "UpdateClusterSettings": clusters.update_cluster_settings,
         "UpdateContainerAgent": container_instances.update_container_agent,
         "UpdateContainerInstancesState": container_instances.update_container_instances_state,
+        "UpdateExpressGatewayService": express.update_express_gateway_service,
         "UpdateService": services.update_service,
         "UpdateServicePrimaryTaskSet": task_sets.update_service_primary_task_set,
         "UpdateTaskProtection": protection.update_task_protection,
         "UpdateTaskSet": task_sets.update_task_set,
     },
-    tables=(*TABLES, INSTANCES, *SERVICE_TABLES, *PROVIDER_TABLES),
+    tables=(*TABLES, INSTANCES, *SERVICE_TABLES, *PROVIDER_TABLES, EXPRESS),
     start=start,
     invalid="InvalidParameterException",
     buckets=BUCKETS,

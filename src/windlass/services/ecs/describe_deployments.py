@@ -16,6 +16,8 @@ from windlass.services.ecs import (
     traffic,
 )
 from windlass.services.ecs.describe_service import Counts
+from windlass.services.ecs.express import describe as express
+from windlass.services.ecs.express.model import EXPRESS
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
@@ -65,7 +67,7 @@ def brief(row: ServiceDeployment) -> Result:
     return {**_named(row), "targetServiceRevisionArn": _revision_arn(row, row.target_revision)}
 
 
-def service_revision(row: ServiceRevision, reads: Reads) -> Result:
+def service_revision(row: ServiceRevision, reads: Reads, endpoint: str = "") -> Result:
     """What the tasks of a deployment were made of. Images have digests once a task has pulled them."""
     shown: Result = {
         "serviceRevisionArn": row.arn,
@@ -78,6 +80,9 @@ def service_revision(row: ServiceRevision, reads: Reads) -> Result:
     }
     if balancers := _resolved(row, reads):
         shown["resolvedConfiguration"] = {"loadBalancers": balancers}
+    made = reads[EXPRESS].get((row.account, row.region, row.cluster, row.service))
+    if made is not None and made.service_id == row.service_id:
+        shown["ecsManagedResources"] = express.managed(made, endpoint)
     definition = lookup.definition(reads, (row.account, row.region), row.definition_arn)
     digests = dict(row.digests)
     if definition is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from windlass.aws.calls import Result
 from windlass.kernel.clock import in_seconds
 from windlass.services.ecs import deployment_configuration, describe, launch, references, service_events
+from windlass.services.ecs.express.model import EXPRESS
 from windlass.services.ecs.lookup import Reads
 from windlass.services.ecs.model import TASKS, Standing, drained
 from windlass.services.ecs.service_model import (
@@ -86,7 +87,7 @@ def service(row: Service, reads: Reads, include: Iterable[str] = ()) -> Result:
         "propagateTags": row.propagate or "NONE",
         "enableExecuteCommand": row.exec_enabled,
         "availabilityZoneRebalancing": "ENABLED" if row.rebalances else "DISABLED",
-        "resourceManagementType": "CUSTOMER",
+        "resourceManagementType": "CUSTOMER" if reads[EXPRESS].get(row.key) is None else "ECS",
         "tags": describe.tags(row.tags) if "TAGS" in include else [],
     }
     if row.controller == "EXTERNAL":

@@ -54,6 +54,10 @@ PARTIAL: Mapping[str, str] = {
         "vpcLatticeConfigurations and Classic Load Balancers; with BLUE_GREEN, LINEAR and CANARY the roleArn "
         "of advancedConfiguration is not used, and maximumPercent counts for each set of tasks by itself"
     ),
+    "CreateExpressGatewayService": (
+        "its load balancer listens for HTTP, not HTTPS: there are no ACM certificates; all endpoints are "
+        "PUBLIC, whatever the subnets; the infrastructure role is not used"
+    ),
     "CreateTaskSet": ("refused: MANAGED_INSTANCES and serviceRegistries"),
     "UpdateService": "as CreateService; the deployment controller cannot be changed",
     "ListServicesByNamespace": "there are no namespaces, so every one is not found",

@@ -118,7 +118,7 @@ class ShiftTurn(Turn):
             ("test", before.test, after.test),
             ("production", before.production, after.production),
         ):
-            if old != new:
+            if old != new and (kind == "production" or traffic.is_tested(self._tx, after)):
                 self._say(f"(deployment {after.id}) receives {new / 10:g} percent of {kind} traffic")
 
     @property

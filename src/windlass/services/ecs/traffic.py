@@ -72,6 +72,12 @@ def shift(
     return _put(tx, target, shares)
 
 
+def is_tested(reads: Reads, deployment: Deployment) -> bool:
+    """Whether there are requests for tests only."""
+    balancers = reads[REVISIONS].require(deployment.revision_id).load_balancers
+    return any(one.get("advancedConfiguration", {}).get("testListenerRule") for one in balancers)
+
+
 def weights(here: str, there: str, share: int) -> tuple[Share, Share]:
     """That share for the first group and the rest for the second, as weights of a listener.
 

@@ -16,6 +16,7 @@ from windlass.kernel.store import Store
 from windlass.services.ecs import SERVICE, model
 from windlass.services.ecs import provider_model as of_providers
 from windlass.services.ecs import service_model as of_services
+from windlass.services.ecs.express import model as of_express
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.task_definition import register
 
@@ -53,6 +54,10 @@ def test_rows_survive_a_restart(tmp_path: Path) -> None:
             "ecs-svc/2", "1", "r", "main", "web", "s", NOW, NOW, "7", scale_percent=12.5
         ),
         of_services.SERVICE_EVENTS: of_services.ServiceEvent("s", 4, "e", NOW, "(service web) has started."),
+        of_express.EXPRESS: of_express.Express(
+            "1", "r", "main", "web", "0123456789ab", NOW, NOW, "arn:role", "vpc-1", {"cpu": "256"},
+            (("7", {"cpu": "256"}),), {"rule": "arn:rule"}, "s",
+        ),
         of_providers.PROVIDERS: of_providers.CapacityProvider(
             "1", "r", "web", "arn:aws:autoscaling:…", of_providers.ManagedScaling(True, 90), tags={"a": "b"}
         ),

@@ -52,7 +52,7 @@ def describe_service_revisions(call: Call, params: Params) -> Result:
         params["serviceRevisionArns"],
         "service-revision",
         REVISIONS,
-        describe_deployments.service_revision,
+        lambda row, reads: describe_deployments.service_revision(row, reads, call.endpoint),
     )
     return {"serviceRevisions": shown, "failures": failures}
 

@@ -23,6 +23,7 @@ from windlass.services.ecs import (
     services_gone,
     task_set_plan,
 )
+from windlass.services.ecs.express.model import EXPRESS
 from windlass.services.ecs.handlers import listing
 from windlass.services.ecs.model import CLUSTERS, Cluster, TaskDefinition
 from windlass.services.ecs.service_model import REVISIONS, SERVICES, TASK_SETS, Service, ServiceRevision
@@ -119,10 +120,12 @@ def list_services(call: Call, params: Params) -> Result:
     """ECS ListServices: the ACTIVE ones of a cluster, by launch type and scheduling strategy."""
     cluster = lookup.cluster(call.store, call.scope, params.get("cluster"))
     kind, scheduling = params.get("launchType"), params.get("schedulingStrategy")
-    managed_by = params.get("resourceManagementType", "CUSTOMER")
+    managed_by = params.get("resourceManagementType")
 
     def listed(row: Service) -> bool:
-        if scheduling not in (None, row.scheduling) or managed_by != "CUSTOMER":
+        if scheduling not in (None, row.scheduling):
+            return False
+        if managed_by and (managed_by == "ECS") != (call.store[EXPRESS].get(row.key) is not None):
             return False
         return kind in (None, row.kind)
 
