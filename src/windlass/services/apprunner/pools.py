@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from windlass.fleet.model import Unit
 from windlass.fleet.proxy_messages import (
     Check,
@@ -98,7 +100,7 @@ def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Dur
     placed = [(one.row, one.place) for one in instances if one.place is not None]
     serving = tuple(_endpoint(row, place) for row, place in placed if row.healthy_at)
     starting = tuple(_endpoint(row, place) for row, place in placed if row.state == "starting")
-    impatient = _replaced(check, interval=min(check.interval, START_PROBE), unhealthy=NEVER)
+    impatient = replace(check, interval=min(check.interval, START_PROBE), unhealthy=NEVER)
     return (
         Pool(key=pool_key(key, STARTING), kind="queued", check=impatient, endpoints=starting, concurrency=limit),
         Pool(
