@@ -58,6 +58,7 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare", omit_defaults=True):
     """Plane → node: have there what environments of a function will need. Answered by `Prepared`.
 
     Either an `image`, or a `runtime` and the packages: the function's own, then its layers in their order.
+    Without packages it is a question: which program does that runtime mean here?
     """
 
     request_id: str
@@ -69,13 +70,16 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare", omit_defaults=True):
 class Prepared(msgspec.Struct, frozen=True, tag="prepared", omit_defaults=True):
     """Node → plane: it is there; or `error` says why it cannot be.
 
-    `digest` is the image's. `notice` says what the function's owner should know of what will run it.
+    `digest` is the image's. `notice` says what the function's owner should know of what will run it: `program`,
+    of that `version`, both empty where there is none.
     """
 
     request_id: str
     digest: str = ""
     error: str = ""
     notice: str = ""
+    program: str = ""
+    version: str = ""
 
 
 class InvokeChunk(msgspec.Struct, frozen=True, tag="invoke_chunk", omit_defaults=True):

@@ -57,6 +57,7 @@ class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Where stdout and stderr go: a CloudWatch Logs stream of that account and Region.
 
     The stream is made with its first event; the group too, unless `create_group` says that it must be there.
+    `prefix` is put before each line.
     """
 
     account: str
@@ -64,6 +65,7 @@ class LogTarget(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     group: str
     stream: str
     create_group: bool = True
+    prefix: str = ""
 
 
 class LogOptions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

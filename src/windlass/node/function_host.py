@@ -100,9 +100,11 @@ class LambdaHost:
             runtime = await self._runtime(question.runtime)
         except BadCode as error:
             return Prepared(question.request_id, error=str(error))
-        is_python = runtime.family == "python"
-        self._launcher.expect(Interpreter(runtime.path, runtime.version) if is_python else None)
-        return Prepared(question.request_id, notice=runtime.notice)
+        if question.packages:
+            is_python = runtime.family == "python"
+            self._launcher.expect(Interpreter(runtime.path, runtime.version) if is_python else None)
+        told = (runtime.notice, runtime.path, runtime.version)
+        return Prepared(question.request_id, "", "", *told)
 
     async def close(self) -> None:
         """Kill all environments and what they left."""

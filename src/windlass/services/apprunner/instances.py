@@ -1,6 +1,6 @@
 """The instances of deployments: how many are wanted, how they are, and the loop that sees to it.
 
-Operations and the scaler say how many instances a deployment is to have (`wanted`, `withdraw`); the loop makes
+As a module it is model.Instances. Operations and the scaler say how many instances a deployment is to have (`wanted`, `withdraw`); the loop makes
 units of them, takes in what became of units and what proxies probe, and writes both down. replacing.py decides.
 An instance that is to go gets no new requests, and is stopped when it has no open one any more. Must not know
 why so many are wanted.
@@ -22,42 +22,60 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
-from windlass.kernel.store import Change, Store, Transaction
+from windlass.kernel.store import Change, Transaction
 from windlass.services.apprunner import pools, replacing, settings
 from windlass.services.apprunner import unit as units
-from windlass.services.apprunner.instance_model import INSTANCES, SETS, Instance, InstanceSet, SetKey, moved
-from windlass.services.apprunner.model import DEPLOYMENTS, OWNER, SERVICES, Counts, Deployment, Service
+from windlass.services.apprunner.instance_model import (
+    INSTANCE_TABLES,
+    INSTANCES,
+    SETS,
+    Instance,
+    InstanceSet,
+    SetKey,
+    moved,
+)
+from windlass.services.apprunner.model import (
+    DEPLOYMENTS,
+    OWNER,
+    SERVICES,
+    Counts,
+    Deployment,
+    Reads,
+    Service,
+)
 from windlass.services.apprunner.pools import REQUEST_LIMIT
 from windlass.services.plane import Plane
 
 PERIOD: Duration = MINUTE
 """How often every set is looked at, in case a wake-up was lost."""
+TABLES = INSTANCE_TABLES
 _LOST = "its unit is not there any more"
 
 
-def wanted(tx: Transaction, service: Service, deployment: str, count: int) -> None:
-    """Have so many instances of that deployment. The first time, and after `withdraw`, a new attempt begins."""
+def wanted(tx: Transaction, service: Service, deployment: str, count: int, now: Instant) -> None:
+    """See model.Instances."""
     key = (service.arn, deployment)
-    row = tx[SETS].get(key) or InstanceSet(*key, service.account, service.region)
-    if not row.wanted:
+    row = tx[SETS].get(key)
+    if row is None or not row.wanted:
         row = InstanceSet(*key, service.account, service.region)
-    tx[SETS].put(replace(row, wanted=count))
+    tx[SETS].put(replace(row, wanted=max(row.wanted, count)))
 
 
-def withdraw(tx: Transaction, service: Service, deployment: str) -> None:
-    """Have no instance of that deployment any more; they end once their requests have."""
+def withdraw(tx: Transaction, service: Service, deployment: str, now: Instant) -> None:
+    """See model.Instances."""
     row = tx[SETS].get((service.arn, deployment))
     if row is not None:
         tx[SETS].put(replace(row, wanted=0))
 
 
-def counts(reads: Store | Transaction, service: Service, deployment: str) -> Counts:
-    """How its instances are."""
+def counts(reads: Reads, service: Service, deployment: str) -> Counts:
+    """See model.Instances. What is wanted and not there yet counts as starting."""
     row = reads[SETS].get((service.arn, deployment))
     found = [one.state for one in reads[INSTANCES].by("set", (service.arn, deployment))]
+    healthy = found.count("provisioned") + found.count("active")
     return Counts(
-        starting=found.count("starting"),
-        healthy=found.count("provisioned") + found.count("active"),
+        starting=max(found.count("starting"), 0 if row is None else row.wanted - healthy),
+        healthy=healthy,
         failed=0 if row is None else row.failed,
         stopping=found.count("stopping"),
         why="" if row is None else row.why,

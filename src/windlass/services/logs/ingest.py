@@ -31,7 +31,7 @@ class LogIngest:
 
     async def take(self, target: LogTarget, lines: Sequence[tuple[Instant, str]]) -> None:
         """Append (instant, line) pairs; returns when they are durable. Raises Retry when they cannot be."""
-        events = as_events(lines)
+        events = as_events(lines, target.prefix)
         now_ms = self._clock.now() // MILLISECOND
         for start in range(0, len(events), BATCH_EVENTS_MAX):
             with self._store.transact() as tx:
@@ -39,9 +39,9 @@ class LogIngest:
         await self._store.durable()
 
 
-def as_events(lines: Sequence[tuple[Instant, str]]) -> tuple[Event, ...]:
+def as_events(lines: Sequence[tuple[Instant, str]], prefix: str = "") -> tuple[Event, ...]:
     """Lines as events, in order of their time; lines of one millisecond keep their order."""
-    events = [(at // MILLISECOND, line[:LINE_CHARS_MAX]) for at, line in lines if line]
+    events = [(at // MILLISECOND, f"{prefix}{line}"[:LINE_CHARS_MAX]) for at, line in lines if line]
     return tuple(sorted(events, key=lambda event: event[0]))
 
 
