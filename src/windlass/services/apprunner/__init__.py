@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windlass.fleet.proxies import Proxies
+from windlass.fleet.role_credentials import RoleCredentials
+from windlass.services.apprunner import builds, instances
+from windlass.services.apprunner.builds.builder import Builder
 from windlass.services.apprunner.configuration_model import CONFIGURATION_TABLES
+from windlass.services.apprunner.credentials import InstanceRoles
+from windlass.services.apprunner.frontend import Frontends
 from windlass.services.apprunner.handlers import (
     auto_scaling,
     connections,
@@ -18,31 +24,29 @@ from windlass.services.apprunner.handlers import (
     tags,
     vpc_ingress,
 )
+from windlass.services.apprunner.instances import Provisioning
 from windlass.services.apprunner.log import ServiceLog
-from windlass.services.apprunner.model import (
-    DEPLOYMENTS,
-    LINES,
-    OPERATIONS,
-    SERVICES,
-    Builds,
-    Instances,
-)
+from windlass.services.apprunner.model import DEPLOYMENTS, LINES, OPERATIONS, OWNER, SERVICES
 from windlass.services.apprunner.operations import Operations
 from windlass.services.apprunner.partial import PARTIAL
 from windlass.services.apprunner.retention import Retention
+from windlass.services.apprunner.scaler import Scaler
 from windlass.services.plane import Plane, Service
 
 
-def operate(plane: Plane, instances: Instances, builds: Builds) -> Operations:
-    """Start moving operations on, with these parts."""
-    operations = Operations(plane, instances, builds)
-    plane.spawn.start(operations.loop.name, operations.loop.run())
-    return operations
-
-
 def start(plane: Plane) -> Sequence[object]:
-    """Start the loops of App Runner."""
-    parts = (ServiceLog(plane), Retention(plane))
+    """Start the loops of App Runner: those of operations, instances, requests, builds and logs."""
+    plane.calls.part(RoleCredentials).serve(OWNER, InstanceRoles())
+    proxies = plane.calls.part(Proxies)
+    parts = (
+        Operations(plane, instances, builds),
+        Provisioning(plane, proxies),
+        Scaler(plane, proxies),
+        Frontends(plane, proxies),
+        Builder(plane),
+        ServiceLog(plane),
+        Retention(plane),
+    )
     for part in parts:
         plane.spawn.start(part.loop.name, part.loop.run())
     return parts
@@ -89,7 +93,15 @@ SERVICE = Service(
         "UpdateService": services.update_service,
         "UpdateVpcIngressConnection": vpc_ingress.update_vpc_ingress_connection,
     },
-    tables=(SERVICES, DEPLOYMENTS, OPERATIONS, LINES, *CONFIGURATION_TABLES),
+    tables=(
+        SERVICES,
+        DEPLOYMENTS,
+        OPERATIONS,
+        LINES,
+        *CONFIGURATION_TABLES,
+        *instances.TABLES,
+        *builds.TABLES,
+    ),
     start=start,
     partial=PARTIAL,
     invalid="InvalidRequestException",

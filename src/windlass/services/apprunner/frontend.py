@@ -56,7 +56,9 @@ class Frontends:
         store = self._plane.store
         arns = {str(key) for key in keys}
         if not keys:
-            arns = {row.arn for row in store[SERVICES].all() if row.status != "DELETED"} | set(self._published)
+            arns = {row.arn for row in store[SERVICES].all() if row.status != "DELETED"} | set(
+                self._published
+            )
         for arn in sorted(arns):
             self._publish(arn)
         return None
@@ -100,9 +102,9 @@ class Frontends:
         return pools.place(unit, own or LOOPBACK, "")
 
     def _hosts(self, service: Service) -> list[str]:
-        """Host names, without the endpoint's port: its own ones if it is public, those of VPCs, and custom ones."""
+        """Host names, without the endpoint's port: its own if it is public, those of VPCs, custom ones."""
         store, name = self._plane.store, f"{service.url_id}.{service.region}.awsapprunner"
-        own = below(name, self._plane.calls.endpoint).rpartition(":")[0] or below(name, self._plane.calls.endpoint)
+        own = below(name, self._plane.calls.endpoint).partition(":")[0]
         hosts = [f"{name}.localhost", own, f"{name}.com"] if service.public else []
         hosts += [row.domain for row in store[INGRESSES].by("service", service.arn)]
         for domain in store[DOMAINS].by("service", service.arn):

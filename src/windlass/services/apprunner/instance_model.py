@@ -1,8 +1,8 @@
 """App Runner's instances as rows, and for each deployment how many of them there are to be.
 
 Who writes what: `instances.wanted` and `instances.withdraw` (for operations) and the scaler write
-`InstanceSet.wanted`; instances.py all else of both, but for `Instance.access_keys` (credentials.py) and the moves
-between provisioned and active, which the scaler makes. An instance's id is that of its unit.
+`InstanceSet.wanted`; instances.py all else of both, but for `Instance.access_keys` (credentials.py) and the
+moves between provisioned and active, which the scaler makes. An instance's id is that of its unit.
 """
 
 from __future__ import annotations

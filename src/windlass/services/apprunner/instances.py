@@ -1,18 +1,19 @@
 """The instances of deployments: how many are wanted, how they are, and the loop that sees to it.
 
-As a module it is model.Instances. Operations and the scaler say how many instances a deployment is to have (`wanted`, `withdraw`); the loop makes
-units of them, takes in what became of units and what proxies probe, and writes both down. replacing.py decides.
-An instance that is to go gets no new requests, and is stopped when it has no open one any more. Must not know
-why so many are wanted.
+As a module it is model.Instances. Operations and the scaler say how many instances a deployment is to have
+(`wanted`, `withdraw`); the loop makes units of them, takes in what became of units and what proxies probe,
+and writes both down. replacing.py decides. An instance that is to go gets no new requests, and is stopped
+when it has no open one any more. Must not know why so many are wanted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
+from typing import Any
 
 from windlass.fleet import role_credentials, surroundings
 from windlass.fleet.interfaces import Interfaces, NoInterface, Wish
-from windlass.fleet.model import UNITS, Unit
+from windlass.fleet.model import UNITS
 from windlass.fleet.networks import Network
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import Idle, Probed
@@ -22,9 +23,10 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
-from windlass.kernel.store import Change, Transaction
+from windlass.kernel.store import Change, Table, Transaction
 from windlass.services.apprunner import pools, replacing, settings
 from windlass.services.apprunner import unit as units
+from windlass.services.apprunner.ends import how
 from windlass.services.apprunner.instance_model import (
     INSTANCE_TABLES,
     INSTANCES,
@@ -48,8 +50,7 @@ from windlass.services.plane import Plane
 
 PERIOD: Duration = MINUTE
 """How often every set is looked at, in case a wake-up was lost."""
-TABLES = INSTANCE_TABLES
-_LOST = "its unit is not there any more"
+TABLES: tuple[Table[Any], ...] = INSTANCE_TABLES
 
 
 def wanted(tx: Transaction, service: Service, deployment: str, count: int, now: Instant) -> None:
@@ -82,7 +83,7 @@ def counts(reads: Reads, service: Service, deployment: str) -> Counts:
     )
 
 
-class Instances:
+class Provisioning:
     """The loop. Run it with `spawn.start(loop.name, loop.run())`."""
 
     def __init__(self, plane: Plane, proxies: Proxies) -> None:
@@ -152,7 +153,8 @@ class Instances:
         before = row or InstanceSet(*key, "", "")
         if service is None or deployment is None:
             before = replace(before, wanted=0)
-        ended = {one.id: how for one in found if (how := _end(tx[UNITS].get(one.id)))}
+        units_of = {one.id: tx[UNITS].get(one.id) for one in found}
+        ended = {id: how(unit) for id, unit in units_of.items() if unit is None or unit.state in ENDED}
         plan = replacing.plan(before, found, ended, now, self._patience)
         for one in found:
             if one.id in ended:
@@ -197,13 +199,13 @@ class Instances:
         one = Instance(instance_id, *row.key, service.account, service.region, created_at=now, since=now)
         run = units.program(deployment)
         shape = units.shape(deployment, run)
-        around = surroundings.find(
-            tx, self._plane.calls, service.scope, (shape,), deployment.role_arn, now
-        )
+        around = surroundings.find(tx, self._plane.calls, service.scope, (shape,), deployment.role_arn, now)
         try:
             network = self._network(tx, service, deployment, instance_id, now)
         except (Fault, NoInterface) as why:
-            return replacing.failed(row, one, f"Failed to make a network interface: {why}", now, self._patience)
+            return replacing.failed(
+                row, one, f"Failed to make a network interface: {why}", now, self._patience
+            )
         tx[UNITS].put(units.unit(service, deployment, instance_id, around, network, now))
         tx[INSTANCES].put(one)
         self._note(one, "starts", "")
@@ -220,7 +222,7 @@ class Instances:
         return Network("awsvpc", making.make(f"{service.arn}/instance/{instance_id}", "", bound=False))
 
     def _drain(self, tx: Transaction, row: Instance, now: Instant) -> Instant | None:
-        """Stop the unit of an instance that is to go and has nothing to do; returns when it is stopped at last."""
+        """Stop the unit of an instance that is to go and has nothing to do. Returns when it has to go."""
         if row.state != "stopping":
             return None
         until = row.since + REQUEST_LIMIT
@@ -245,16 +247,3 @@ class Instances:
 
     def _note(self, one: Instance, what: str, why: str) -> None:
         self._plane.journal.note(OWNER, f"{one.service} instance {one.id}", what, why)
-
-
-def _end(unit: Unit | None) -> str:
-    """How the unit ended, "" while it has not."""
-    if unit is None:
-        return _LOST
-    if unit.state not in ENDED:
-        return ""
-    seen = unit.observed
-    reasons: Iterable[str] = () if seen is None else (one.reason for one in seen.containers)
-    codes = () if seen is None else [one.exit_code for one in seen.containers if one.exit_code is not None]
-    said = next((why for why in reasons if why), "") or (f"Container exit code: {codes[0]}" if codes else "")
-    return said or unit.why or (seen.reason if seen is not None else "") or "It ended."

@@ -20,6 +20,7 @@ from windlass.services.apprunner.model import (
     Service,
     ServiceStatus,
 )
+from windlass.services.apprunner.unit import log_group
 
 SOURCE = "aws.apprunner"
 SERVICE_CHANGE = "AppRunner Service Status Change"
@@ -38,11 +39,6 @@ _NAMES: Mapping[OperationType, tuple[str, str]] = {
 """How an operation's status begins in events, and what messages call it."""
 
 
-def log_group(service: Service) -> str:
-    """Where its life is told; its output is beside it, in …/application."""
-    return f"/aws/apprunner/{service.name}/{service.id}/service"
-
-
 def began(bus: Bus, tx: Transaction, service: Service, operation: Operation, was: ServiceStatus) -> None:
     """An operation has begun. `was`: the service's status before it."""
     name, noun = _NAMES[operation.type]
@@ -57,6 +53,12 @@ def moved(
 ) -> None:
     """An operation has come into the phase that it is in."""
     _say(tx, service, operation, at, _phase(operation, deployment))
+
+
+def built(tx: Transaction, service: Service, deployment: str, at: Instant, lines: Sequence[str]) -> None:
+    """What is to be said of a deployment's build, beside what its commands say."""
+    for line in lines:
+        _write(tx, service, f"deployment/{deployment}", at, line, "Build")
 
 
 def ended(bus: Bus, tx: Transaction, service: Service, operation: Operation, at: Instant) -> None:
@@ -152,7 +154,9 @@ def _say(tx: Transaction, service: Service, operation: Operation, at: Instant, l
         _write(tx, service, stream, at, line)
 
 
-def _write(tx: Transaction, service: Service, stream: str, at: Instant, text: str) -> None:
+def _write(
+    tx: Transaction, service: Service, stream: str, at: Instant, text: str, who: str = "AppRunner"
+) -> None:
     last = tx[LINES].last("service", service.arn)
     number = 1 if last is None else last.number + 1
-    tx[LINES].put(Line(service.arn, number, log_group(service), stream, at, f"[AppRunner] {text}"))
+    tx[LINES].put(Line(service.arn, number, log_group(service, "service"), stream, at, f"[{who}] {text}"))

@@ -1,11 +1,11 @@
 """How a service and its instances stand in the proxies' table. Pure.
 
-A service is a frontend; the instances of a deployment are two pools: those that start, which get no requests and
-are probed often, so that they serve as soon as they can; and those that are healthy. The requests go to the
-healthy ones of the deployment that serves. Idle ones are on standby: they get a request when no active one has room for it.
-Each instance takes MaxConcurrency requests at a time, and as many may wait for it; then the answer is 429
-(facts/apprunner.md, 5: the size of the queue and the time in it are ours). Sources: App Runner Developer Guide,
-develop, manage-configure-healthcheck.
+A service is a frontend; the instances of a deployment are two pools: those that start, which get no requests
+and are probed often, so that they serve as soon as they can; and those that are healthy. The requests go to
+the healthy ones of the deployment that serves. Idle ones are on standby: they get a request when no active
+one has room for it. Each instance takes MaxConcurrency requests at a time, and as many may wait for it; then
+the answer is 429 (facts/apprunner.md, 5: the size of the queue and the time in it are ours). Sources: App
+Runner Developer Guide, develop, manage-configure-healthcheck.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from windlass.services.apprunner.model import Deployment, Service
 REQUEST_LIMIT: Duration = 120 * SECOND
 """App Runner Developer Guide, "Developing application code": reading, running and answering together."""
 START_PROBE: Duration = 250 * MILLISECOND
-"""How often an instance that starts is probed; ours, as AWS does not say. Never more seldom than configured."""
+"""How often an instance that starts is probed at least; ours, as AWS does not say."""
 NEVER = 1_000_000
 """Failed probes of an instance that starts: how long that may take is for replacing.py."""
 CODES = ((200, 399),)
@@ -102,7 +102,9 @@ def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Dur
     starting = tuple(_endpoint(row, place) for row, place in placed if row.state == "starting")
     impatient = replace(check, interval=min(check.interval, START_PROBE), unhealthy=NEVER)
     return (
-        Pool(key=pool_key(key, STARTING), kind="queued", check=impatient, endpoints=starting, concurrency=limit),
+        Pool(
+            key=pool_key(key, STARTING), kind="queued", check=impatient, endpoints=starting, concurrency=limit
+        ),
         Pool(
             key=pool_key(key, SERVING),
             kind="queued",

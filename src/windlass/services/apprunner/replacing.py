@@ -1,9 +1,9 @@
 """Which instances of a deployment to start, to give up and to let go. Pure.
 
-An instance has five minutes to become healthy; one that was healthy and
-is not any more, and one that ended by itself, is replaced. Starts after failures wait, twice as long each time.
-Whoever is too many goes in the order of what it costs: those that start, idle ones, and active ones last. Knows
-rows and times; no units, no proxies.
+An instance has five minutes to become healthy; one that was healthy and is not any more, and one that ended
+by itself, is replaced. Starts after failures wait, twice as long each time. Whoever is too many goes in the
+order of what it costs: those that start, idle ones, and active ones last. Knows rows and times; no units, no
+proxies.
 """
 
 from __future__ import annotations
@@ -45,21 +45,26 @@ class Plan:
 
 
 def plan(
-    row: InstanceSet, instances: Sequence[Instance], ended: Mapping[str, str], now: Instant, patience: Patience
+    row: InstanceSet,
+    instances: Sequence[Instance],
+    ended: Mapping[str, str],
+    now: Instant,
+    patience: Patience,
 ) -> Plan:
     """`ended`: instances whose units are over → how. Stopping ones among them were told to end."""
     lost = tuple(one.id for one in instances if one.id in ended and one.state != "stopping")
-    stops = {one.id: why for one in instances if one.id not in ended and (why := _given_up(one, now, patience))}
+    there = [one for one in instances if one.id not in ended and one.state != "stopping"]
+    stops = {one.id: why for one in there if (why := _given_up(one, now, patience))}
     for one in instances:
         if one.id in lost or one.id in stops:
             row = failed(row, one, ended.get(one.id) or stops[one.id], now, patience)
-    left = [one for one in instances if one.state != "stopping" and one.id not in ended and one.id not in stops]
-    surplus = sorted(left, key=lambda one: (_COST[one.state], -one.created_at, one.id))[: len(left) - row.wanted]
-    if len(left) > row.wanted:
-        stops |= {one.id: NOT_NEEDED for one in surplus}
+    left = [one for one in there if one.id not in stops]
+    cheapest = sorted(left, key=lambda one: (_COST[one.state], -one.created_at, one.id))
+    stops |= {one.id: NOT_NEEDED for one in cheapest[: max(0, len(left) - row.wanted)]}
     missing = max(0, row.wanted - len(left))
     waits = missing and row.not_before > now
-    times = [one.created_at + patience.start for one in left if one.state == "starting" and one.id not in stops]
+    starting = [one for one in left if one.state == "starting" and one.id not in stops]
+    times = [one.created_at + patience.start for one in starting]
     times += [row.not_before] if waits else []
     return Plan(row, 0 if waits else missing, stops, lost, min(times, default=None))
 
@@ -83,4 +88,4 @@ def _given_up(one: Instance, now: Instant, patience: Patience) -> str:
     if one.state == "starting":
         late = now >= one.created_at + patience.start
         return NOT_HEALTHY.format(seconds=patience.start / SECOND) if late else ""
-    return one.unhealthy if one.state != "stopping" else ""
+    return one.unhealthy

@@ -1,8 +1,8 @@
 """The loop that scales what serves: scaling.py decides, this acts, as soon as proxies tell of requests.
 
 Writes `InstanceSet.wanted` of the deployment that serves, and moves instances between provisioned and active.
-What proxies told, and what was needed of late, is in memory: after a restart of the plane nothing is taken away
-before it was not needed for as long as ever. Also counts what is to be paid.
+What proxies told, and what was needed of late, is in memory: after a restart of the plane nothing is taken
+away before it was not needed for as long as ever. Also counts what is to be paid.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How many instances a service has, and which of them are active. Pure.
 
-Instances are provisioned (memory is paid) or active (CPU too). As concurrency nears what the active ones take,
-another becomes active at once: one that is provisioned and idle, else a new one is started. In again it goes
-slowly: what the highest concurrency of the last `idle_after` needed stays active, what that of the last
+Instances are provisioned (memory is paid) or active (CPU too). As concurrency nears what the active ones
+take, another becomes active at once: one that is provisioned and idle, else a new one is started. In again it
+goes slowly: what the highest concurrency of the last `idle_after` needed stays active, what that of the last
 `remove_after` needed stays provisioned, and never less than MinSize. Knows counts and times; no rows, no
 proxies. Source: App Runner Developer Guide, manage-autoscaling; facts/apprunner.md, 5; how near is near, and
 both times, AWS does not publish: they are settings.
@@ -58,7 +58,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to change now. `peaks` go into the next plan; `again`: when to look, if nothing happens before."""
+    """What is to change now. `peaks` go into the next plan; `again`: when that is due at the latest."""
 
     wanted: int
     """Instances that are to be provisioned, those that start and those that are active included."""
@@ -88,8 +88,9 @@ def plan(
     activate = _activations(instances, active_wanted, concurrency)
     deactivate = () if activate else _deactivations(instances, active_wanted, pace.idle_after)
     edges = [at for one in lasting[:-1] for at in (one.at + pace.idle_after, one.at + pace.remove_after)]
+    again = min((at for at in edges if at > now), default=None)
     why = f"{concurrency} requests at a time need {need} of {scaling.max_concurrency} each"
-    return Plan(wanted, activate, deactivate, lasting, min((at for at in edges if at > now), default=None), why)
+    return Plan(wanted, activate, deactivate, lasting, again, why)
 
 
 def needed(scaling: Scaling, concurrency: int, near: float) -> int:
@@ -118,10 +119,11 @@ def highest(peaks: Sequence[Need], since: Instant) -> int:
 
 
 def _activations(instances: Sequence[Standing], wanted: int, concurrency: int) -> tuple[Choice, ...]:
-    """Idle ones that got requests are active whatever was planned; then those longest idle, as many as miss."""
+    """Idle ones that got requests are active whatever was planned; then the longest idle, if any miss."""
     active = sum(one.phase == "active" for one in instances)
     idle = sorted(
-        (one for one in instances if one.phase == "provisioned"), key=lambda one: (-one.requests, one.since, one.id)
+        (one for one in instances if one.phase == "provisioned"),
+        key=lambda one: (-one.requests, one.since, one.id),
     )
     busy = [(one.id, "it got requests") for one in idle if one.requests]
     missing = max(0, wanted - active - len(busy))

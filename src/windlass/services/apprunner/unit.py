@@ -1,10 +1,11 @@
 """One instance of a deployment as a unit of the fleet. Pure.
 
-A deployment says of what it is made: an image, or what a build left (its artefact). An instance differs from its
-siblings by its id, and so by its log stream. What it is told: its own variables and secrets, the Region,
-credentials of its role, and PORT, which its node says: where instances share the host's network each has another
-(fleet/networks.py, PortMapping.variable). Under the process runner an image is not looked at, and what is run is
-its StartCommand on the host. Sources: App Runner Developer Guide, develop, monitor-cwl; facts/apprunner.md, 3, 6, 8.
+A deployment says of what it is made: an image, or what a build left (its artefact). An instance differs from
+its siblings by its id, and so by its log stream. What it is told: its own variables and secrets, the Region,
+credentials of its role, and PORT, which its node says: where instances share the host's network each has
+another (fleet/networks.py, PortMapping.variable). Under the process runner an image is not looked at, and
+what is run is its StartCommand on the host. Sources: App Runner Developer Guide, develop, monitor-cwl;
+facts/apprunner.md, 3, 6, 8.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ LAUNCH_TYPE = "FARGATE"
 PORT = "PORT"
 SHELL = "/bin/sh"
 FROM_BUNDLE = (
-    'if [ "$PWD" = / ]; then mkdir -p /app && cd /app || exit 1; fi; cp -a "$1"/. . || exit 1; exec "$0" -c "$2"'
+    'if [ "$PWD" = / ]; then mkdir -p /app && cd /app || exit 1; fi; '
+    'cp -a "$1"/. . || exit 1; exec "$0" -c "$2"'
 )
 """What starts an instance of built source code: in a copy of its own, where it may write what it likes.
 
@@ -52,6 +54,9 @@ class Program:
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Name → ARN, or name of a parameter."""
     bundle: str = ""
+    port_variable: str = PORT
+    node: str = ""
+    """Where the bundle is; "" for an image, which any node can have."""
 
 
 def program(deployment: Deployment) -> Program:
@@ -65,6 +70,8 @@ def program(deployment: Deployment) -> Program:
             variables=built.get("Variables", {}),
             secrets=built.get("Secrets", {}),
             bundle=built["Bundle"],
+            port_variable=built["PortVariable"],
+            node=built["Node"],
         )
     repository = deployment.source["ImageRepository"]
     configured = repository.get("ImageConfiguration", {})
@@ -99,7 +106,9 @@ def shape(deployment: Deployment, program: Program) -> ContainerShape:
         "cpu": deployment.cpu_units,
         "memory": deployment.memory_mib,
         "environment": [
-            {"name": name, "value": value} for name, value in sorted(program.variables.items()) if name != PORT
+            {"name": name, "value": value}
+            for name, value in sorted(program.variables.items())
+            if name != program.port_variable
         ],
         "secrets": [{"name": name, "valueFrom": where} for name, where in sorted(program.secrets.items())],
     }
@@ -140,6 +149,7 @@ def unit(
         cpu_units=deployment.cpu_units,
         memory_mib=deployment.memory_mib,
         created_at=now,
+        bound_to=run.node,
     )
 
 
@@ -156,7 +166,7 @@ def _container(
     return replace(
         spec,
         mounts=mounts,
-        ports=(PortMapping(run.port, variable=PORT),),
+        ports=(PortMapping(run.port, variable=run.port_variable),),
         arn=arn("ecs", service.region, service.account, f"container/{OWNER}/{instance_id}/{CONTAINER}"),
         runtime_id=f"{instance_id}-0000000001",
     )

@@ -28,7 +28,9 @@ def an_instance(id: str, state: Any = "provisioned", **columns: Any) -> Instance
     return Instance(id, "arn", "d1", "1" * 12, "eu-west-1", state=state, **{**healthy, **columns})
 
 
-def decide(row: InstanceSet, *instances: Instance, ended: dict[str, str] | None = None, now: int = NOW) -> Plan:
+def decide(
+    row: InstanceSet, *instances: Instance, ended: dict[str, str] | None = None, now: int = NOW
+) -> Plan:
     return replacing.plan(row, instances, ended or {}, now, PATIENCE)
 
 
@@ -61,7 +63,9 @@ def test_back_off_doubles_and_ends() -> None:
     """1, 2, 4, 8, 10, 10 s between starts that fail; one that was steady is replaced at once."""
     row, now, waits = a_set(), NOW, []
     for n in range(6):
-        plan = decide(row, an_instance(f"i{n}", "starting"), ended={f"i{n}": "Container exit code: 1"}, now=now)
+        plan = decide(
+            row, an_instance(f"i{n}", "starting"), ended={f"i{n}": "Container exit code: 1"}, now=now
+        )
         assert plan.lost == (f"i{n}",) and plan.again is not None
         waits.append((plan.again - now) // SECOND)
         row, now = plan.row, plan.again
@@ -89,7 +93,9 @@ def test_settles_at_what_is_wanted(
     """From any situation: no instance twice, never more than wanted, and at last exactly these."""
     row = a_set(wanted, failures=failures, not_before=NOW + wait)
     instances = [
-        an_instance(str(n), state, created_at=NOW - age, unhealthy="sick" if sick and state != "starting" else "")
+        an_instance(
+            str(n), state, created_at=NOW - age, unhealthy="sick" if sick and state != "starting" else ""
+        )
         for n, (state, age, sick, _) in enumerate(found)
     ]
     ended = {str(n): "exited" for n, (_, _, _, over) in enumerate(found) if over}
@@ -98,6 +104,7 @@ def test_settles_at_what_is_wanted(
         plan = decide(row, *instances, ended=ended, now=now)
         assert plan.again is None or plan.again > now
         assert not set(plan.stops) & set(plan.lost)
+        assert not set(plan.stops) & {one.id for one in instances if one.state == "stopping"}
         kept = [one for one in instances if one.id not in ended and one.id not in plan.stops]
         standing = [one for one in kept if one.state != "stopping"]
         assert len(standing) + plan.starts <= max(wanted, 0) or not plan.starts

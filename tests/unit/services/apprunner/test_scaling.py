@@ -24,7 +24,11 @@ def some(phase: Phase, count: int, requests: int = 0) -> list[Standing]:
 
 
 def decide(
-    concurrency: int, instances: Sequence[Standing], peaks: Sequence[Need] = (), of: Scaling = HUNDRED, now: int = NOW
+    concurrency: int,
+    instances: Sequence[Standing],
+    peaks: Sequence[Need] = (),
+    of: Scaling = HUNDRED,
+    now: int = NOW,
 ) -> Plan:
     return scaling.plan(of, concurrency, instances, peaks, now, PACE)
 

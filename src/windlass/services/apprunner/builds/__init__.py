@@ -1,20 +1,23 @@
 """Builds of deployments from source code. As a module it is model.Builds.
 
-Source code is of this machine: a git repository or a directory (repository.py). It is copied into a directory of
-the plane's own (checkout.py), apprunner.yaml or the API says what to do with it (recipe.py), a unit does it on the
-node (unit.py), and what is there then is the bundle of which all instances start (docs/decisions/0047).
+Source code is of this machine: a git repository or a directory (repository.py). It is copied into a directory
+of the plane's own (checkout.py), apprunner.yaml or the API says what to do with it (recipe.py), a unit does
+it on the node (unit.py), and what is there then is the bundle of which all instances start
+(docs/decisions/0047).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import Instant
 from windlass.kernel.rows import replace
-from windlass.kernel.store import Transaction
+from windlass.kernel.store import Table, Transaction
 from windlass.services.apprunner.builds.model import BUILDS, BuildRow
 from windlass.services.apprunner.model import Build, Deployment, Reads, Service
 
-TABLES = (BUILDS,)
+TABLES: tuple[Table[Any], ...] = (BUILDS,)
 
 
 def wanted(tx: Transaction, service: Service, deployment: Deployment, now: Instant) -> None:

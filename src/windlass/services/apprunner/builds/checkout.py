@@ -1,8 +1,8 @@
 """Fetches source code of this machine into a directory of the plane's own: an edge, beside the loop.
 
-A git repository is cloned by git itself, over its own protocol, with nobody's configuration: no hook, filter or
-configuration of the repository is run here. A plain directory is copied, links as links and nothing that is no
-file. Both are bounded. Known gaps: submodules and large files of git-lfs are not fetched.
+A git repository is cloned by git itself, over its own protocol, with nobody's configuration: no hook, filter
+or configuration of the repository is run here. A plain directory is copied, links as links and nothing that
+is no file. Both are bounded. Known gaps: submodules and large files of git-lfs are not fetched.
 """
 
 from __future__ import annotations
@@ -62,10 +62,12 @@ async def head(path: Path, branch: str, home: Path) -> str:
 
 
 async def _git(path: Path, home: Path, *words: str) -> str:
-    """What git prints. It reads one file of configuration, ours: the repository may belong to somebody else."""
+    """What git prints. Its configuration is ours alone: the repository may belong to somebody else."""
     program = shutil.which("git", path=SYSTEM_PATH) or shutil.which("git")
     if program is None:
-        raise Unfit("git is not installed on this machine: install it, or name a directory that is no repository")
+        raise Unfit(
+            "git is not installed on this machine: install it, or name a directory that is no repository"
+        )
     settings = home / "gitconfig"
     await asyncio.get_running_loop().run_in_executor(None, _configure, settings, path)
     environment = {
@@ -110,7 +112,7 @@ def _configure(settings: Path, path: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a directory's folders, files and links; what is already in `target`'s way is left out. Raises Unfit."""
+    """Copy a directory's folders, files and links, and nothing of what `target` lies in. Raises Unfit."""
     budget = _Budget()
     try:
         _copy(source, target, budget)

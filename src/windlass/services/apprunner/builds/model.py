@@ -1,7 +1,7 @@
 """Builds as rows: one for each deployment of source code, until the deployment is gone.
 
-`wanted` and `cancel` of the package insert and delete them, in the transactions of operations; builder.py writes
-all else, and `Deployment.artefact`.
+`wanted` and `cancel` of the package insert and delete them, in the transactions of operations; builder.py
+writes all else, and `Deployment.artefact`.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     <id>/bin       the runtime's program under its usual names
     <id>/home      HOME of the commands
 
-A bundle is never written again once its build has succeeded: instances get copies. Known gap: under the process
-runner an instance can reach it by its path, as it can any file of its user.
+A bundle is never written again once its build has succeeded: instances get copies. Known gap: under the
+process runner an instance can reach it by its path, as it can any file of its user.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Place:
         return {"HOME": str(self.home), "PIP_TARGET": str(self.root / "packages"), **quiet}
 
     def bundle(self, inside: str) -> Path:
-        """The directory in which commands run. Raises Unfit when it is not there, or a link leads out of it."""
+        """The directory in which commands run. Raises Unfit when it is not there, or a link leads out."""
         found = self.source / inside
         if not found.is_dir() or not found.resolve().is_relative_to(self.source.resolve()):
             raise Unfit(f"there is no SourceDirectory {inside!r} in the repository")

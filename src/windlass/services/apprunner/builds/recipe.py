@@ -1,8 +1,8 @@
 """How source code is built and run: read from apprunner.yaml, or from the API's values. Pure.
 
-The file is a stranger's: at most 64 KiB, no YAML aliases (a few bytes of which can mean gigabytes), each member
-of the kind that it must be; one that nobody knows is named. Source: App Runner Developer Guide, config-file-ref
-(facts/apprunner.md, 3); `pre-run` and `secrets` of `run` are newer than that and unverified.
+The file is a stranger's: at most 64 KiB, no YAML aliases (a few bytes of which can mean gigabytes), each
+member of the kind that it must be; one that nobody knows is named. Source: App Runner Developer Guide,
+config-file-ref (facts/apprunner.md, 3); `pre-run` and `secrets` of `run` are newer than that and unverified.
 """
 
 from __future__ import annotations

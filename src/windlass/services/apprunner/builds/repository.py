@@ -1,8 +1,8 @@
 """Where source code is: which repositories can be read, and which directory of one is meant. Pure.
 
-A RepositoryUrl is a directory of this machine, or file://…: a git repository, of which the branch is read, or a
-plain directory, which is taken as it is. Nothing is fetched from other machines: those are refused, in words
-that say what to do. Knows text; whether anything is there, checkout.py finds out.
+A RepositoryUrl is a directory of this machine, or file://…: a git repository, of which the branch is read, or
+a plain directory, which is taken as it is. Nothing is fetched from other machines: those are refused, in
+words that say what to do. Knows text; whether anything is there, checkout.py finds out.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ PATH_LENGTH_MAX = 4_096
 """Bytes; Linux, PATH_MAX."""
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@#-]{0,254}")
 ELSEWHERE = (
-    "Windlass reads source code from this machine only: give RepositoryUrl the absolute path of a directory or "
-    "git repository, or file:// and that path. Clone {url} and name the clone."
+    "Windlass reads source code from this machine only: give RepositoryUrl the absolute path of a directory "
+    "or git repository, or file:// and that path. Clone {url} and name the clone."
 )
 
 
@@ -33,13 +33,15 @@ def directory(url: str) -> str:
             read = urlsplit(url)
         except ValueError:
             raise Unfit(ELSEWHERE.format(url=repr(url[:200]))) from None
-        if read.scheme.lower() != "file" or read.netloc not in ("", "localhost") or read.query or read.fragment:
+        elsewhere = read.scheme.lower() != "file" or read.netloc not in ("", "localhost")
+        if elsewhere or read.query or read.fragment:
             raise Unfit(ELSEWHERE.format(url=repr(url[:200])))
         path = unquote(read.path)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     clean = "/" + "/".join(parts)
-    if not path.startswith("/") or ".." in parts or "\0" in path or len(clean.encode()) > PATH_LENGTH_MAX:
-        raise Unfit(f"RepositoryUrl {url[:200]!r} names no directory: the path must be absolute, without '..'")
+    unusable = any(ord(letter) < 32 for letter in path) or len(clean.encode()) > PATH_LENGTH_MAX
+    if not path.startswith("/") or ".." in parts or unusable:
+        raise Unfit(f"RepositoryUrl {url[:200]!r} names no directory: it must be absolute, without '..'")
     if clean == "/":
         raise Unfit("RepositoryUrl must not be the root directory")
     return clean
@@ -50,8 +52,8 @@ def branch(value: str) -> str:
 
     Source: git-check-ref-format(1).
     """
-    wrong = ("..", "@{", "//", "/.", ".lock/")
-    if not _BRANCH.fullmatch(value) or any(text in value for text in wrong) or value.endswith((".lock", "/", ".")):
+    wrong = any(text in value for text in ("..", "@{", "//", "/.", ".lock/"))
+    if wrong or not _BRANCH.fullmatch(value) or value.endswith((".lock", "/", ".")):
         raise Unfit(f"SourceCodeVersion {value[:200]!r} is no name of a branch")
     return value
 
@@ -63,6 +65,11 @@ def inside(source_directory: str) -> str:
     ('', 'services/web')
     """
     parts = [part for part in source_directory.split("/") if part not in ("", ".")]
-    if ".." in parts or ".git" in parts or "\0" in source_directory or len(source_directory) > PATH_LENGTH_MAX:
+    if (
+        ".." in parts
+        or ".git" in parts
+        or "\0" in source_directory
+        or len(source_directory) > PATH_LENGTH_MAX
+    ):
         raise Unfit(f"SourceDirectory {source_directory[:200]!r} leaves the repository")
     return "/".join(parts)

@@ -1,8 +1,8 @@
 """Managed runtimes: what runs a service's code, on a machine that has what it has. Pure.
 
 `python311` is Python 3.11, `python3` any Python 3; `nodejs18` is Node.js 18. A node looks for exactly that
-version (node/function_interpreters.py, as for functions) and says what it found. Where it has another version of
-the language only, that is used and the build log says so; where it has none, the build fails. The other
+version (node/function_interpreters.py, as for functions) and says what it found. Where it has another version
+of the language only, that is used and the build log says so; where it has none, the build fails. The other
 runtimes of App Runner are refused. Under runners with images the public image of the language is used.
 """
 
@@ -16,7 +16,7 @@ from windlass.services.apprunner.builds.recipe import Unfit
 _RUNTIME = re.compile(r"(python|nodejs)(\d{1,3})")
 _VERSION = re.compile(r"\d{1,3}(\.\d{1,3}){0,2}")
 REFUSED = (
-    "Windlass has no managed runtime {name!r}; it has python3, python311 and the like, and nodejs18 and the like. "
+    "Windlass has no managed runtime {name!r}; it has python3, python311 and so on, nodejs18 and so on. "
     "Build an image of the application and deploy that."
 )
 

@@ -1,8 +1,8 @@
 """The commands of a build as a unit of the fleet. Pure.
 
-They run one after the other in one shell, in the source directory, each line shown before it runs; the first that
-fails ends the build. Their output is the deployment's log, each line behind "[Build] " (App Runner Developer
-Guide, monitor-cwl). How much CPU and memory a build has AWS does not say: ours.
+They run one after the other in one shell, in the source directory, each line shown before it runs; the first
+that fails ends the build. Their output is the deployment's log, each line behind "[Build] " (App Runner
+Developer Guide, monitor-cwl). How much CPU and memory a build has AWS does not say: ours.
 """
 
 from __future__ import annotations
