@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from windlass.aws.endpoint_names import below
 from windlass.fleet.model import UNITS
 from windlass.fleet.proxies import Proxies
+from windlass.fleet.target_addresses import Addresses
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
@@ -25,15 +26,13 @@ PERIOD: Duration = MINUTE
 """How often everything is looked at, in case a wake-up was lost."""
 
 
-LOOPBACK = "127.0.0.1"
-
-
 class Frontends:
     """Run it with `spawn.start(loop.name, loop.run())`."""
 
     def __init__(self, plane: Plane, proxies: Proxies) -> None:
         self._plane = plane
         self._proxies = proxies
+        self._addresses = plane.calls.part(Addresses)
         self._queue_wait = settings.delay(plane.quotas, settings.DELAY_QUEUE, settings.QUEUE_WAIT)
         self._published: dict[str, set[SetKey]] = {}
         """By service: the deployments whose pools are in the table."""
@@ -95,11 +94,9 @@ class Frontends:
 
     def _place(self, row: Instance) -> Place | None:
         unit = self._plane.store[UNITS].get(row.id)
-        if unit is None or unit.state != "running":
-            return None
-        seen = unit.observed
-        own = "" if seen is None or seen.network is None else seen.network.address
-        return pools.place(unit, own or LOOPBACK, "")
+        address = None if unit is None else self._addresses.of_unit(unit)
+        port = None if unit is None else pools.port(unit)
+        return None if address is None or port is None else (address.host, port, address.netns)
 
     def _hosts(self, service: Service) -> list[str]:
         """Host names, without the endpoint's port: its own if it is public, those of VPCs, custom ones."""

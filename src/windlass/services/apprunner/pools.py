@@ -117,19 +117,17 @@ def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Dur
     )
 
 
-def place(unit: Unit, host: str, netns: str) -> Place | None:
-    """Where the instance of that unit is dialed; `host` and `netns` are what the node's network says.
+def port(unit: Unit) -> int | None:
+    """Where the instance of that unit listens; None while it does not run.
 
-    In a network of its own it listens on the service's port, on the host's on the one that its node gave it.
+    In a network of its own it is the service's port, else the one that its node gave it.
     """
     seen = unit.observed
-    if unit.state != "running" or seen is None:
+    if unit.state != "running" or seen is None or not seen.containers:
         return None
     [mapping] = unit.spec.containers[0].ports
-    bindings = seen.containers[0].bindings if seen.containers else ()
-    isolated = seen.network is not None and seen.network.isolated
-    port = mapping.container_port if isolated or not bindings else bindings[0].host_port
-    return (host, port, netns)
+    bindings = seen.containers[0].bindings
+    return bindings[0].host_port if bindings else mapping.container_port
 
 
 def _endpoint(row: Instance, place: Place) -> Endpoint:
