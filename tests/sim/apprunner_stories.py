@@ -1,7 +1,8 @@
 """Worlds with an App Runner service in them, and a proxy that spreads so many requests as the story says.
 
-The proxy is the simplest that can be: it fills active instances, then those on standby, then the queue; probes
-find an instance healthy some time after it was published. What the real one does is tested beside it (proxy/).
+The proxy is the simplest that can be: it fills active instances, then those on standby, then the queue;
+probes find an instance healthy some time after it was published. What the real one does is tested beside it
+(proxy/).
 """
 
 from __future__ import annotations

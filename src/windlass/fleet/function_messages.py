@@ -70,8 +70,8 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare", omit_defaults=True):
 class Prepared(msgspec.Struct, frozen=True, tag="prepared", omit_defaults=True):
     """Node → plane: it is there; or `error` says why it cannot be.
 
-    `digest` is the image's. `notice` says what the function's owner should know of what will run it: `program`,
-    of that `version`, both empty where there is none.
+    `digest` is the image's. `notice` says what the function's owner should know of what will run it: that is
+    `program`, of that `version`; both are empty where there is none.
     """
 
     request_id: str

@@ -89,7 +89,7 @@ def of_file(data: bytes) -> Recipe:
         raise Unfit(f"{twice[0][:128]!r} is in run.env and in run.secrets")
     lines = [line for name in _COMMANDS for line in _lines(f"build.commands.{name}", commands.get(name))]
     return Recipe(
-        runtime=_text("runtime", top.get("runtime")),
+        runtime=_text("runtime", top.get("runtime") or None),
         version=_text("run.runtime-version", run.get("runtime-version", "")),
         build=(*lines, *_lines("run.pre-run", run.get("pre-run"))),
         build_variables=_pairs("build.env", build.get("env"), "value"),
