@@ -15,6 +15,7 @@ from windlass.cli.output import fail
 def plan(
     scenario: Annotated[Path, typer.Argument(help="A scenario's YAML file, or a folder of some.")],
     to_json: Annotated[Path | None, typer.Option("--json", help="Write results there, as JSON.")] = None,
+    to_html: Annotated[Path | None, typer.Option("--html", help="Write a report with charts there.")] = None,
     seed: Annotated[int | None, typer.Option(help="The first seed.", min=0)] = None,
     runs: Annotated[int | None, typer.Option(help="How many seeds.", min=1, max=1_000)] = None,
     why: Annotated[bool, typer.Option(help="Look for the bottleneck: some more runs.")] = True,
@@ -24,6 +25,7 @@ def plan(
     from windlass.planner.planning import outcome_of
     from windlass.planner.play import CannotPlay
     from windlass.planner.reading import BadScenario, files, read
+    from windlass.planner.report import report
 
     outcomes = []
     try:
@@ -37,6 +39,8 @@ def plan(
     lines = text.table(outcomes) if scenario.is_dir() else text.summary(outcomes[0])
     if to_json is None or to_json != Path("/dev/stdout"):
         print("\n".join(lines))
+    if to_html is not None:
+        to_html.write_text(report(outcomes, f"Plan: {scenario.stem}"))
     if to_json is not None:
         found = [one.as_json() for one in outcomes]
         to_json.write_text(json.dumps(found if scenario.is_dir() else found[0], indent=2) + "\n")

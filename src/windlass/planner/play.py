@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.aws.calls import Caller
 from windlass.aws.quotas import Profile, load_profile
 from windlass.front import machines
 from windlass.kernel.bucket import Rate
@@ -30,6 +31,7 @@ LOOK: Duration = SECOND
 AS = "as"
 """Beside an operation: what its answer is called from then on."""
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
+OBSERVER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
 SERVICE_NAMES = {service.name for service in SERVICES}
 
 
@@ -158,9 +160,9 @@ class _Play:
 
     async def _lacks(self, until: Until) -> str:
         """What is not as it is waited for; "" when all is."""
-        found = await self._world.call(
-            "ecs", "DescribeServices", cluster=until.cluster, services=[until.service]
-        )
+        named = {"cluster": until.cluster, "services": [until.service]}
+        calls = self._world.plane.calls  # past the buckets: nobody of the scenario asks this
+        found = await calls.run("ecs", "DescribeServices", named, caller=OBSERVER, region=REGION)
         if not found["services"]:
             return f"there is no service {until.service}"
         [service] = found["services"]

@@ -13,7 +13,7 @@ def summary(outcome: Outcome) -> Iterator[str]:
     yield f"{scenario.name}  (profile {scenario.profile}, {_seeds(outcome)})"
     if scenario.about:
         yield f"  {scenario.about}"
-    yield f"  {_result(outcome)}"
+    yield f"  {result(outcome)}"
     if outcome.published_s is not None and outcome.error_pct is not None:
         yield f"  published: {outcome.published_s:g} s; the prediction is off by {outcome.error_pct:+.1f} %"
     times = times_to(shown)
@@ -48,7 +48,7 @@ def _seeds(outcome: Outcome) -> str:
     return f"{len(outcome.runs)} runs from seed {outcome.runs[0].seed}"
 
 
-def _result(outcome: Outcome) -> str:
+def result(outcome: Outcome) -> str:
     until = outcome.scenario.until
     if until is None:
         return f"played for {outcome.shown.virtual_s:g} s"

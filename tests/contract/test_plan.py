@@ -1,0 +1,70 @@
+"""`windlass plan` as people call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., str]
+
+SCENARIO = """
+name: two-tasks
+profile: aws-2022
+published: {seconds: 60}
+resources:
+  - ecs.CreateCluster: {clusterName: default}
+  - ecs.RegisterTaskDefinition:
+      family: web
+      requiresCompatibilities: [FARGATE]
+      networkMode: awsvpc
+      cpu: "256"
+      memory: "512"
+      containerDefinitions: [{name: web, image: web}]
+  - ecs.CreateService:
+      serviceName: web
+      taskDefinition: web
+      desiredCount: 2
+      launchType: FARGATE
+      networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
+until: {service: web}
+"""
+
+
+@pytest.fixture
+def windlass(programs: Path) -> Run:
+    """What a call prints; with `fails` its exit code, what it complains of."""
+
+    def run(*arguments: str, fails: int = 0) -> str:
+        command = [str(programs / "windlass"), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == fails, done.stderr
+        return done.stderr if fails else done.stdout
+
+    return run
+
+
+def test_a_folder_as_text_json_and_html(windlass: Run, tmp_path: Path) -> None:
+    """One object per scenario, with the members that other tools read; the page needs nothing but itself."""
+    (tmp_path / "a.yaml").write_text(SCENARIO)
+    (tmp_path / "b.yaml").write_text(SCENARIO.replace("two-tasks", "again").replace("{seconds: 60}", "null"))
+    page = tmp_path / "plan.html"
+    out = windlass("plan", str(tmp_path), "--json", "/dev/stdout", "--html", str(page), "--no-why")
+    first, second = json.loads(out)
+    assert first["scenario"] == "two-tasks" and first["published_s"] == 60
+    assert 50 < first["predicted_s"] < 90 and abs(first["error_pct"]) < 50
+    assert first["series"]["running"][-1] == 2 and "published_s" not in second
+    assert "<svg" in page.read_text() and "two-tasks" in page.read_text()
+    said = windlass("plan", str(tmp_path / "a.yaml"), "--seed", "3", "--runs", "2")
+    assert "2 runs from seed 3" in said and "web is up after" in said
+
+
+def test_what_is_wrong_is_one_line(windlass: Run, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(SCENARIO.replace("taskDefinition: web", "taskDefinition: wep"))
+    assert "resources[2]: ecs.CreateService: " in windlass("plan", str(wrong), fails=2)
+    wrong.write_text(SCENARIO + "horizen: 3m\n")
+    assert windlass("plan", str(wrong), fails=2).strip().endswith("did you mean horizon?")
