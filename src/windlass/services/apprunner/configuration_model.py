@@ -5,25 +5,25 @@ Handlers write them; what is deleted stays as INACTIVE where AWS still shows it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from windlass.aws.arn import arn
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Table
 from windlass.services.apprunner.model import Scaling, Scope, Shape, Tags
 
-ActiveStatus: TypeAlias = Literal["ACTIVE", "INACTIVE"]
-RevisionKey: TypeAlias = tuple[str, str, str, int]
-"""Account, Region, name, revision."""
 NameKey: TypeAlias = tuple[str, str, str]
 """Account, Region, name."""
 
 
 @dataclass(frozen=True, slots=True)
-class AutoScalingConfiguration:
-    """One revision; it never changes but for its status and tags."""
+class Revision:
+    """One revision of what has some; it never changes but for its status and tags."""
 
+    KIND: ClassVar[str]
+    """How its ARN's resource begins."""
     account: str
     region: str
     name: str
@@ -31,19 +31,48 @@ class AutoScalingConfiguration:
     id: str
     """32 hexadecimal digits."""
     created_at: Instant
-    scaling: Scaling = field(default_factory=Scaling)
-    status: ActiveStatus = "ACTIVE"
+    status: Literal["ACTIVE", "INACTIVE"] = "ACTIVE"
     deleted_at: Instant = 0
     tags: Tags = field(default_factory=dict)
 
     @property
-    def key(self) -> RevisionKey:
+    def key(self) -> tuple[str, str, str, int]:
         return (self.account, self.region, self.name, self.revision)
 
     @property
+    def scope(self) -> Scope:
+        return (self.account, self.region)
+
+    @property
     def arn(self) -> str:
-        resource = f"autoscalingconfiguration/{self.name}/{self.revision}/{self.id}"
+        resource = f"{self.KIND}/{self.name}/{self.revision}/{self.id}"
         return arn("apprunner", self.region, self.account, resource)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoScalingConfiguration(Revision):
+    """How many requests an instance gets, and how many instances there are."""
+
+    KIND: ClassVar[str] = "autoscalingconfiguration"
+    scaling: Scaling = field(default_factory=Scaling)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityConfiguration(Revision):
+    """Stored, and not acted on."""
+
+    KIND: ClassVar[str] = "observabilityconfiguration"
+    trace: Shape = field(default_factory=dict)
+    """TraceConfiguration; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class VpcConnector(Revision):
+    """The way of services' own requests into a VPC."""
+
+    KIND: ClassVar[str] = "vpcconnector"
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +83,6 @@ class DefaultScaling:
     region: str
     name: str
     revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class ObservabilityConfiguration:
-    """One revision; stored, and not acted on."""
-
-    account: str
-    region: str
-    name: str
-    revision: int
-    id: str
-    created_at: Instant
-    trace: Shape = field(default_factory=dict)
-    """TraceConfiguration; empty for none."""
-    status: ActiveStatus = "ACTIVE"
-    deleted_at: Instant = 0
-    tags: Tags = field(default_factory=dict)
-
-    @property
-    def key(self) -> RevisionKey:
-        return (self.account, self.region, self.name, self.revision)
-
-    @property
-    def arn(self) -> str:
-        resource = f"observabilityconfiguration/{self.name}/{self.revision}/{self.id}"
-        return arn("apprunner", self.region, self.account, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +105,6 @@ class Connection:
     @property
     def arn(self) -> str:
         return arn("apprunner", self.region, self.account, f"connection/{self.name}/{self.id}")
-
-
-@dataclass(frozen=True, slots=True)
-class VpcConnector:
-    """The way of services' own requests into a VPC."""
-
-    account: str
-    region: str
-    name: str
-    revision: int
-    id: str
-    created_at: Instant
-    subnets: tuple[str, ...]
-    security_groups: tuple[str, ...]
-    status: ActiveStatus = "ACTIVE"
-    deleted_at: Instant = 0
-    tags: Tags = field(default_factory=dict)
-
-    @property
-    def key(self) -> RevisionKey:
-        return (self.account, self.region, self.name, self.revision)
-
-    @property
-    def arn(self) -> str:
-        resource = f"vpcconnector/{self.name}/{self.revision}/{self.id}"
-        return arn("apprunner", self.region, self.account, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +152,15 @@ class CustomDomain:
         return (self.service, self.name)
 
 
-def _scope(row: AutoScalingConfiguration | ObservabilityConfiguration | Connection | VpcConnector) -> Scope:
-    return (row.account, row.region)
-
-
+_REVISION_INDEXES: Mapping[str, Index[Any]] = {
+    "scope": Index(of=lambda row: row.scope),
+    "name": Index(of=lambda row: row.key[:3], order=lambda row: row.revision),
+}
 SCALINGS: Table[AutoScalingConfiguration] = Table(
     name="apprunner.auto_scaling_configuration",
     row=AutoScalingConfiguration,
     key=lambda row: row.key,
-    indexes={
-        "scope": Index(of=_scope),
-        "name": Index(of=lambda row: row.key[:3], order=lambda row: row.revision),
-    },
+    indexes=_REVISION_INDEXES,
 )
 DEFAULT_SCALINGS: Table[DefaultScaling] = Table(
     name="apprunner.default_scaling", row=DefaultScaling, key=lambda row: (row.account, row.region)
@@ -195,25 +169,19 @@ OBSERVABILITIES: Table[ObservabilityConfiguration] = Table(
     name="apprunner.observability_configuration",
     row=ObservabilityConfiguration,
     key=lambda row: row.key,
-    indexes={
-        "scope": Index(of=_scope),
-        "name": Index(of=lambda row: row.key[:3], order=lambda row: row.revision),
-    },
+    indexes=_REVISION_INDEXES,
 )
 CONNECTIONS: Table[Connection] = Table(
     name="apprunner.connection",
     row=Connection,
     key=lambda row: row.key,
-    indexes={"scope": Index(of=_scope, order=lambda row: row.name)},
+    indexes={"scope": Index(of=lambda row: (row.account, row.region), order=lambda row: row.name)},
 )
 CONNECTORS: Table[VpcConnector] = Table(
     name="apprunner.vpc_connector",
     row=VpcConnector,
     key=lambda row: row.key,
-    indexes={
-        "scope": Index(of=_scope),
-        "name": Index(of=lambda row: row.key[:3], order=lambda row: row.revision),
-    },
+    indexes=_REVISION_INDEXES,
 )
 INGRESSES: Table[VpcIngressConnection] = Table(
     name="apprunner.vpc_ingress_connection",

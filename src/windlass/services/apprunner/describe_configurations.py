@@ -14,6 +14,7 @@ from windlass.services.apprunner.configuration_model import (
     Connection,
     CustomDomain,
     ObservabilityConfiguration,
+    Revision,
     VpcConnector,
     VpcIngressConnection,
 )
@@ -24,7 +25,7 @@ def scaling(reads: Reads, row: AutoScalingConfiguration) -> dict[str, Any]:
     """AutoScalingConfiguration."""
     return {
         **scaling_summary(reads, row),
-        "Latest": find.latest(find.scaling_revisions(reads, row.key[:2], row.name)) == row,
+        "Latest": find.latest(find.scaling_revisions(reads, row.scope, row.name)) == row,
         "MaxConcurrency": row.scaling.max_concurrency,
         "MinSize": row.scaling.min_size,
         "MaxSize": row.scaling.max_size,
@@ -34,7 +35,7 @@ def scaling(reads: Reads, row: AutoScalingConfiguration) -> dict[str, Any]:
 
 def scaling_summary(reads: Reads, row: AutoScalingConfiguration) -> dict[str, Any]:
     """AutoScalingConfigurationSummary."""
-    default = find.default_scaling(reads, row.key[:2])
+    default = find.default_scaling(reads, row.scope)
     return {
         "AutoScalingConfigurationArn": row.arn,
         "AutoScalingConfigurationName": row.name,
@@ -143,7 +144,5 @@ def domain(row: CustomDomain) -> dict[str, Any]:
     }
 
 
-def _deleted(
-    row: AutoScalingConfiguration | ObservabilityConfiguration | VpcConnector | VpcIngressConnection,
-) -> dict[str, Any]:
+def _deleted(row: Revision | VpcIngressConnection) -> dict[str, Any]:
     return {"DeletedAt": in_seconds(row.deleted_at)} if row.deleted_at else {}

@@ -25,13 +25,14 @@ from windlass.services.apprunner.configuration_model import (
     Connection,
     DefaultScaling,
     ObservabilityConfiguration,
+    Revision,
     VpcConnector,
     VpcIngressConnection,
 )
 from windlass.services.apprunner.faults import bad_arn, bad_token, missing, too_many
 from windlass.services.apprunner.model import SERVICES, Reads, Scope, Service
 
-R = TypeVar("R", AutoScalingConfiguration, ObservabilityConfiguration, VpcConnector)
+R = TypeVar("R", bound=Revision)
 T = TypeVar("T")
 
 DEFAULT_NAME = "DefaultConfiguration"

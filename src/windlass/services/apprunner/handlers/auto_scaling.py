@@ -7,14 +7,14 @@ from windlass.aws.quotas import Quotas
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, tagging
+from windlass.services.apprunner import find, limits, revisions, tagging
 from windlass.services.apprunner.configuration_model import (
     DEFAULT_SCALINGS,
     SCALINGS,
     AutoScalingConfiguration,
     DefaultScaling,
 )
-from windlass.services.apprunner.faults import SCALING_IN_USE, invalid, too_many
+from windlass.services.apprunner.faults import SCALING_IN_USE, invalid
 from windlass.services.apprunner.model import SERVICES, Scaling
 
 
@@ -22,20 +22,14 @@ def create_auto_scaling_configuration(call: Call, params: Params) -> Result:
     """App Runner CreateAutoScalingConfiguration: of a name that is there the next revision."""
     name, uid, scaling = params["AutoScalingConfigurationName"], call.ids.hex(32), _scaling(call, params)
     with call.store.transact() as tx:
-        revisions = find.scaling_revisions(tx, call.scope, name)
-        active = [row for row in revisions if row.status == "ACTIVE"]
-        if not active:
-            names = {row.name for row in find.scalings(tx, call.scope) if row.status == "ACTIVE"}
-            held = len(names - {find.DEFAULT_NAME})
-            find.check_quota(call, limits.QUOTA_SCALINGS, held, "auto scaling configuration names")
-        if len(active) >= limits.SCALING_REVISIONS_MAX:
-            what = "active revisions of an auto scaling configuration"
-            raise too_many(what, limits.SCALING_REVISIONS_MAX)
+        rows, most = find.scalings(tx, call.scope), limits.SCALING_REVISIONS_MAX
+        noun = "auto scaling configuration"
+        number = revisions.following(call, rows, name, limits.QUOTA_SCALINGS, most, noun)
         row = tx[SCALINGS].put(
             AutoScalingConfiguration(
                 *call.scope,
                 name=name,
-                revision=revisions[-1].revision + 1 if revisions else 1,
+                revision=number,
                 id=uid,
                 created_at=call.now,
                 scaling=scaling,
@@ -54,13 +48,7 @@ def describe_auto_scaling_configuration(call: Call, params: Params) -> Result:
 def list_auto_scaling_configurations(call: Call, params: Params) -> Result:
     """App Runner ListAutoScalingConfigurations: active ones; of each name the newest, or all revisions."""
     name = params.get("AutoScalingConfigurationName")
-    rows = [
-        row
-        for row in sorted(find.scalings(call.store, call.scope), key=lambda row: row.key)
-        if row.status == "ACTIVE" and name in (None, row.name)
-    ]
-    if params.get("LatestOnly", True):
-        rows = list({row.name: row for row in rows}.values())
+    rows = revisions.listed(params, find.scalings(call.store, call.scope), name)
     shown, token = find.page(call, params, "ListAutoScalingConfigurations", rows)
     summaries = [describe.scaling_summary(call.store, row) for row in shown]
     return {"AutoScalingConfigurationSummaryList": summaries, **token}
@@ -93,8 +81,8 @@ def delete_auto_scaling_configuration(call: Call, params: Params) -> Result:
         if params.get("DeleteAllRevisions"):
             if reference.count("/") != 1:
                 raise invalid("With DeleteAllRevisions the ARN must end with the name.")
-            revisions = find.scaling_revisions(tx, call.scope, row.name)
-            rows = [revision for revision in revisions if revision.status == "ACTIVE"]
+            all_of_it = find.scaling_revisions(tx, call.scope, row.name)
+            rows = [one for one in all_of_it if one.status == "ACTIVE"]
         for one in rows:
             _check_deletable(tx, one)
         for one in rows:
@@ -106,7 +94,7 @@ def delete_auto_scaling_configuration(call: Call, params: Params) -> Result:
 def _check_deletable(tx: Transaction, row: AutoScalingConfiguration) -> None:
     if row.status != "ACTIVE":
         raise invalid(f"The auto scaling configuration {row.arn} is inactive.")
-    default = find.default_scaling(tx, row.key[:2])
+    default = find.default_scaling(tx, row.scope)
     if (default.name, default.revision) == (row.name, row.revision):
         raise invalid("You can't delete the default auto scaling configuration.")
     if tx[SERVICES].count("scaling", row.arn):

@@ -9,7 +9,7 @@ from windlass.aws.calls import Call, Params, Principal, Result
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, tagging
+from windlass.services.apprunner import find, limits, revisions, tagging
 from windlass.services.apprunner.configuration_model import (
     CONNECTIONS,
     CONNECTORS,
@@ -67,8 +67,8 @@ async def create_vpc_connector(call: Call, params: Params) -> Result:
     subnets, groups = await _network(call, params)
     name, uid = params["VpcConnectorName"], call.ids.hex(32)
     with call.store.transact() as tx:
-        revisions = tx[CONNECTORS].by("name", (*call.scope, name))
-        if find.latest(revisions) is not None:
+        earlier = tx[CONNECTORS].by("name", (*call.scope, name))
+        if find.latest(earlier) is not None:
             raise invalid(f"VPC connector with the provided name already exists: {name}.")
         held = sum(row.status == "ACTIVE" for row in tx[CONNECTORS].by("scope", call.scope))
         find.check_quota(call, limits.QUOTA_CONNECTORS, held, "VPC connectors")
@@ -76,7 +76,7 @@ async def create_vpc_connector(call: Call, params: Params) -> Result:
             VpcConnector(
                 *call.scope,
                 name=name,
-                revision=revisions[-1].revision + 1 if revisions else 1,
+                revision=earlier[-1].revision + 1 if earlier else 1,
                 id=uid,
                 created_at=call.now,
                 subnets=subnets,
@@ -95,9 +95,8 @@ def describe_vpc_connector(call: Call, params: Params) -> Result:
 
 def list_vpc_connectors(call: Call, params: Params) -> Result:
     """App Runner ListVpcConnectors: active ones."""
-    rows = sorted(call.store[CONNECTORS].by("scope", call.scope), key=lambda row: row.key)
-    active = [row for row in rows if row.status == "ACTIVE"]
-    shown, token = find.page(call, params, "ListVpcConnectors", active)
+    rows = revisions.listed({"LatestOnly": False}, call.store[CONNECTORS].by("scope", call.scope), None)
+    shown, token = find.page(call, params, "ListVpcConnectors", rows)
     return {"VpcConnectors": [describe.connector(row) for row in shown], **token}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.rows import replace
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, tagging
+from windlass.services.apprunner import find, limits, revisions, tagging
 from windlass.services.apprunner.configuration_model import OBSERVABILITIES, ObservabilityConfiguration
-from windlass.services.apprunner.faults import invalid, too_many
+from windlass.services.apprunner.faults import invalid
 from windlass.services.apprunner.model import SERVICES, Reads
 
 
@@ -17,20 +17,14 @@ def create_observability_configuration(call: Call, params: Params) -> Result:
     if name == find.DEFAULT_NAME:
         raise invalid(f"The name {find.DEFAULT_NAME} is reserved.")
     with call.store.transact() as tx:
-        revisions = tx[OBSERVABILITIES].by("name", (*call.scope, name))
-        active = [row for row in revisions if row.status == "ACTIVE"]
-        if not active:
-            rows = tx[OBSERVABILITIES].by("scope", call.scope)
-            held = len({row.name for row in rows if row.status == "ACTIVE"})
-            find.check_quota(call, limits.QUOTA_OBSERVABILITIES, held, "observability configuration names")
-        if len(active) >= limits.OBSERVABILITY_REVISIONS_MAX:
-            what = "active revisions of an observability configuration"
-            raise too_many(what, limits.OBSERVABILITY_REVISIONS_MAX)
+        rows, most = tx[OBSERVABILITIES].by("scope", call.scope), limits.OBSERVABILITY_REVISIONS_MAX
+        noun = "observability configuration"
+        number = revisions.following(call, rows, name, limits.QUOTA_OBSERVABILITIES, most, noun)
         row = tx[OBSERVABILITIES].put(
             ObservabilityConfiguration(
                 *call.scope,
                 name=name,
-                revision=revisions[-1].revision + 1 if revisions else 1,
+                revision=number,
                 id=uid,
                 created_at=call.now,
                 trace=params.get("TraceConfiguration", {}),
@@ -49,13 +43,7 @@ def describe_observability_configuration(call: Call, params: Params) -> Result:
 def list_observability_configurations(call: Call, params: Params) -> Result:
     """App Runner ListObservabilityConfigurations: active ones; of each name the newest, or all revisions."""
     name = params.get("ObservabilityConfigurationName")
-    rows = [
-        row
-        for row in sorted(call.store[OBSERVABILITIES].by("scope", call.scope), key=lambda row: row.key)
-        if row.status == "ACTIVE" and name in (None, row.name)
-    ]
-    if params.get("LatestOnly", True):
-        rows = list({row.name: row for row in rows}.values())
+    rows = revisions.listed(params, call.store[OBSERVABILITIES].by("scope", call.scope), name)
     shown, token = find.page(call, params, "ListObservabilityConfigurations", rows)
     summaries = [describe.observability_summary(row) for row in shown]
     return {"ObservabilityConfigurationSummaryList": summaries, **token}
@@ -77,5 +65,5 @@ def delete_observability_configuration(call: Call, params: Params) -> Result:
 
 def _used(reads: Reads, row: ObservabilityConfiguration) -> bool:
     """An account has few services (limits.QUOTA_SERVICES)."""
-    services = reads[SERVICES].by("scope", row.key[:2])
+    services = reads[SERVICES].by("scope", row.scope)
     return any(one.observability.get("ObservabilityConfigurationArn") == row.arn for one in services)
