@@ -248,6 +248,7 @@ PURE = (
     "services/ecs/why_task.py",
     "services/elbv2/actions.py",
     "services/elbv2/attributes.py",
+    "services/elbv2/compile.py",
     "services/elbv2/conditions.py",
     "services/elbv2/health_checks.py",
     "services/elbv2/names.py",

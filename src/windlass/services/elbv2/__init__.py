@@ -20,15 +20,21 @@ from windlass.services.elbv2.handlers import (
     target_groups,
     targets,
 )
+from windlass.services.elbv2.intake import Intake
+from windlass.services.elbv2.measuring import Measuring
 from windlass.services.elbv2.model import TABLES
 from windlass.services.elbv2.partial import PARTIAL
+from windlass.services.elbv2.publisher import Publisher
 from windlass.services.plane import Plane, Service
 
 
 def _start(plane: Plane) -> Sequence[object]:
     rows = TargetGroupRows(plane.store, plane.clock, plane.quotas, plane.calls.part(TargetGroups))
     plane.calls.part(ServerCertificates).use(lambda arn: certificates.users(plane.store, arn))
-    return (rows,)
+    publisher, intake, measuring = Publisher(plane), Intake(plane), Measuring(plane)
+    for loop in (publisher.loop, intake.loop, measuring.loop):
+        plane.spawn.start(loop.name, loop.run())
+    return (rows, publisher, intake, measuring)
 
 
 SERVICE = Service(

@@ -1,0 +1,171 @@
+"""The loop that keeps proxies' table as the rows say: compile.py makes the parts, this puts them.
+
+Woken by changes of rows; looks at the load balancers and groups that changed. Only what is durable is put.
+A group that no rule forwards to is not there for proxies, so that nobody probes its targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from windlass.aws.server_certificates import ServerCertificates
+from windlass.fleet.model import INSTANCES
+from windlass.fleet.proxies import Proxies
+from windlass.fleet.proxy_messages import Certificate, Endpoint, Frontend, Pool
+from windlass.fleet.target_addresses import Address, Addresses
+from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.reconcile import Loop
+from windlass.kernel.store import Change
+from windlass.services.elbv2 import compile, names, seeing
+from windlass.services.elbv2.model import (
+    LISTENERS,
+    LOAD_BALANCERS,
+    RULES,
+    TARGET_GROUPS,
+    TARGETS,
+    USES,
+    LoadBalancer,
+    Target,
+    TargetGroup,
+)
+from windlass.services.plane import Plane
+
+PERIOD: Duration = 30 * SECOND
+"""How often all is looked at, in case a wake-up was lost."""
+LOOK_AGAIN: Duration = SECOND
+"""When a target whose address nobody knows yet is looked at again."""
+_BALANCER = "load balancer"
+_GROUP = "group"
+
+
+class Publisher:
+    """One per plane."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._proxies = plane.calls.part(Proxies)
+        self._addresses = plane.calls.part(Addresses)
+        self._certificates = plane.calls.part(ServerCertificates)
+        self._put: dict[str, set[str]] = {}
+        """Load balancer → ARNs of its listeners that proxies have."""
+        self._pools: set[str] = set()
+        self._unresolved: set[str] = set()
+        """Groups with a target whose address nobody knows yet."""
+        self.loop = Loop("elbv2.publisher", plane.clock, plane.journal, self._pass, period=PERIOD)
+        store = plane.store
+        store.watch((LOAD_BALANCERS,), lambda change: self._wake(_BALANCER, _row(change).arn))
+        store.watch((LISTENERS, RULES), lambda change: self._wake(_BALANCER, _row(change).load_balancer))
+        store.watch((TARGET_GROUPS,), lambda change: self._wake(_GROUP, _row(change).arn))
+        store.watch((TARGETS, USES), lambda change: self._wake(_GROUP, _row(change).group))
+        store.watch((INSTANCES,), self._on_instance)
+        self._certificates.watch(self._on_certificate)
+
+    def _wake(self, kind: str, arn: str) -> None:
+        self.loop.wake((kind, arn))
+
+    def _on_instance(self, change: Change) -> None:
+        old, new = change.old, change.new
+        if new is None or old is None or old.phase != new.phase:
+            for target in self._plane.store[TARGETS].by("id", _row(change).id):
+                self._wake(_GROUP, target.group)
+
+    def _on_certificate(self, arn: str) -> None:
+        for row in self._plane.store[LISTENERS].by("secured", True):
+            if arn in row.certificates:
+                self._wake(_BALANCER, row.load_balancer)
+
+    async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+        store = self._plane.store
+        again: list[Instant] = []
+        if keys:
+            named = [key for key in keys if isinstance(key, tuple)]
+            balancers = {arn for kind, arn in named if kind == _BALANCER}
+            groups = {arn for kind, arn in named if kind == _GROUP} | self._unresolved
+        else:
+            balancers = {row.arn for row in store[LOAD_BALANCERS].all()} | set(self._put)
+            groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
+        pools = {arn: self._pool(arn) for arn in sorted(groups)}
+        frontends: dict[str, list[Frontend]] = {}
+        for arn in sorted(balancers):
+            row = store[LOAD_BALANCERS].get(arn)
+            if row is not None and now < row.active_at:
+                again.append(row.active_at)
+                row = None
+            frontends[arn] = [] if row is None else list(self._frontends(row))
+        await store.durable()
+        self._tell(pools, frontends)
+        if self._unresolved:
+            again.append(now + LOOK_AGAIN)
+        return min(again, default=None)
+
+    def _tell(self, pools: dict[str, Pool | None], frontends: dict[str, list[Frontend]]) -> None:
+        """Pools that come before listeners that name them, those that go after them."""
+        for arn, pool in pools.items():
+            if pool is not None:
+                self._proxies.put_pool(pool)
+                self._pools.add(arn)
+        for arn, wanted in frontends.items():
+            for frontend in wanted:
+                self._proxies.put_frontend(frontend)
+            keys = {frontend.key for frontend in wanted}
+            for gone in sorted(self._put.pop(arn, set()) - keys):
+                self._proxies.remove_frontend(gone)
+            if keys:
+                self._put[arn] = keys
+        for arn, pool in pools.items():
+            if pool is None:
+                self._proxies.remove_pool(arn)
+                self._pools.discard(arn)
+
+    def _frontends(self, row: LoadBalancer) -> Iterable[Frontend]:
+        store = self._plane.store
+        listeners = store[LISTENERS].by("load_balancer", row.arn)
+        first = names.first_of(listeners)
+        for listener in listeners:
+            yield compile.frontend(
+                row,
+                listener,
+                store[RULES].by("listener", listener.arn),
+                first=listener is first,
+                certificates=self._secrets(listener.certificates),
+            )
+
+    def _secrets(self, arns: Iterable[str]) -> Iterable[Certificate]:
+        for arn in arns:
+            found = self._certificates.get(arn)
+            if found is not None:
+                yield Certificate(found.names, f"{found.body.strip()}\n{found.chain}", found.key)
+
+    def _pool(self, arn: str) -> Pool | None:
+        """None when no rule forwards to it."""
+        store = self._plane.store
+        self._unresolved.discard(arn)
+        group = store[TARGET_GROUPS].get(arn)
+        if group is None or not store[USES].count("group", arn):
+            return None
+        targets = store[TARGETS].by("group", arn)
+        if group.target_type == "lambda":
+            function = next((target.id for target in targets), "")
+            return compile.pool(group, (), function)
+        return compile.pool(group, self._endpoints(group, targets))
+
+    def _endpoints(self, group: TargetGroup, targets: Iterable[Target]) -> Iterable[Endpoint]:
+        for target in targets:
+            around = seeing.around(self._plane.store, group, target)
+            if around.machine in ("shutting-down", "terminated") or not around.zone_enabled:
+                continue
+            found = self._address(group, target)
+            if found is None:
+                self._unresolved.add(group.arn)
+            else:
+                yield compile.endpoint(target, found.host, found.netns)
+
+    def _address(self, group: TargetGroup, target: Target) -> Address | None:
+        if group.target_type == "instance":
+            return Address(self._addresses.of_instance(target.id))
+        return self._addresses.of_ip(group.account, group.region, group.vpc_id, target.id)
+
+
+def _row(change: Change) -> Any:
+    return change.new if change.new is not None else change.old
