@@ -45,7 +45,7 @@ from windlass.fleet.messages import (
     Want,
     Welcome,
 )
-from windlass.fleet.networks import SecurityGroup
+from windlass.fleet.networks import NetworkState, SecurityGroup
 from windlass.kernel.alarm import Alarm
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
@@ -158,6 +158,8 @@ class SimulatedNode:
         """How the lives of its units go; drawn once."""
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
+        self._places: dict[tuple[str, str], str] = {}
+        """Address and namespace of units with an interface of their own, the latest one of each."""
         self.groups: dict[str, SecurityGroup] = {}
         """The security groups that it was told last."""
         self.generation = 0
@@ -320,6 +322,12 @@ class SimulatedNode:
             yield course.run
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
+    def listening(self, place: tuple[str, str], unit_id: str) -> str | None:
+        """The unit that takes connections at that address and namespace; without one, at a port of the node."""
+        found = self._places.get(place, unit_id)
+        state = self.states.get(found)
+        return found if state is not None and state.status == "running" else None
+
     async def _run_event(self, invoke: Invoke, transport: Transport[FromPlane]) -> None:
         """One event of a function: answered, after its environment's initialisation and its own time."""
         state = self.states.get(invoke.unit_id)
@@ -396,8 +404,13 @@ class SimulatedNode:
                 for container in spec.containers
             ]
         )
+        network = state.network
+        if status == "running" and spec.network.interface is not None:
+            own = spec.network.interface
+            network = NetworkState(own.address, True, f"router of {own.vpc_id}")
+            self._places[own.address, network.router] = spec.unit_id
         self.states[spec.unit_id] = msgspec.structs.replace(
-            state, status=status, containers=containers, **changes
+            state, status=status, containers=containers, network=network, **changes
         )
         self._news[spec.unit_id] = None
         self._told.set()

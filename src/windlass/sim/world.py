@@ -9,6 +9,7 @@ How launches go is launch_model.py's. Known gap: one shape of course for all fun
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from windlass.fleet import model as fleet
 from windlass.fleet.link import NodeLinks
 from windlass.fleet.messages import FromNode, FromPlane, UnitSpec
 from windlass.fleet.model import NODES, UNITS, Unit
+from windlass.fleet.proxies import Proxies
 from windlass.fleet.queue_transport import QueueTransport, pair
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, Duration, Instant, seconds
@@ -43,8 +45,10 @@ from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.launch_model import LaunchModel
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
+from windlass.sim.proxy import SimulatedProxy
 from windlass.sim.runner import Course, SimulatedNode, function_course
 from windlass.sim.service_checks import ServiceLedger
+from windlass.sim.sites import Sites
 from windlass.sim.trace import Trace
 
 EPOCH: Instant = 1_640_995_200 * SECOND
@@ -78,6 +82,7 @@ class World:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = VirtualClock(self.loop, EPOCH)
         self.nodes: dict[str, SimulatedNode] = {}
+        self.proxies: list[SimulatedProxy] = []
         self.spawn = Spawn(lambda name, error: self.loop.crash(error))
         """What lives longer than a plane: nodes, and what a story lets go on beside it."""
         self.trace = Trace(self.clock, EPOCH)
@@ -146,6 +151,8 @@ class World:
         for plane_end, _ in self._sessions.values():
             plane_end.close()
         self._sessions.clear()
+        for proxy in self.proxies:
+            proxy.disconnect()
         self._ending = self.spawn.start(f"end of plane {self.lives}", life.end())
 
     async def revive(self) -> None:
@@ -156,6 +163,8 @@ class World:
         self._life.start()
         for node_id in self._linked:
             self._open_session(node_id)
+        for proxy in self.proxies:
+            self._open_proxy(proxy)
 
     def _born(self) -> Life:
         """The next plane, not started. Each draws ids of its own."""
@@ -203,6 +212,10 @@ class World:
         caller = Caller(account, f"arn:aws:iam::{account}:root", account)
         return await life.gateway.call(service, operation, params, caller, REGION)
 
+    def stream(self, name: str) -> random.Random:
+        """The world's chance, under that name."""
+        return self._chance.stream(name)
+
     async def pass_time(self, duration: Duration) -> None:
         await self.clock.sleep(duration)
 
@@ -233,6 +246,17 @@ class World:
         self.nodes[node_id] = node
         self.connect(node_id)
         return node
+
+    def add_proxy(self) -> SimulatedProxy:
+        """A proxy that is connected from now on, and reaches what runs on all nodes."""
+        proxy = SimulatedProxy(Sites(self.nodes, self.clock), self.clock, self.stream("sim.proxy").random)
+        self.proxies.append(proxy)
+        self._open_proxy(proxy)
+        return proxy
+
+    def _open_proxy(self, proxy: SimulatedProxy) -> None:
+        serve = self.plane.calls.part(Proxies).serve
+        self.plane.spawn.start("proxy session", serve(proxy.session()))
 
     def connect(self, node_id: str) -> None:
         """Let that node have a session: now, or as soon as there is a plane."""

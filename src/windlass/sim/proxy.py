@@ -1,0 +1,293 @@
+"""A simulated proxy: the real policies (rules, picking, queues, probes) in virtual time, without sockets.
+
+It speaks the link's messages like a proxy process, so the plane cannot tell; a broken session changes
+nothing in what it serves. It is worker 0, and the only one. Probes cost no time; answers of targets are whole.
+Known gaps: connections, bodies, headers, stickiness and pools of kind "function".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from windlass.fleet.proxy_messages import (
+    Counted,
+    Endpoint,
+    Fixed,
+    Forward,
+    FromProxy,
+    Health,
+    Idle,
+    Pool,
+    ProxyHello,
+    Redirect,
+    Table,
+    Took,
+    ToProxy,
+)
+from windlass.kernel.alarm import Alarm
+from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration, Instant, in_seconds
+from windlass.proxy.counts import Counts, bucket
+from windlass.proxy.pick import Balance, Draw, Shares
+from windlass.proxy.probe import Probes, first_of
+from windlass.proxy.queue import RequestQueue, Ticket
+from windlass.proxy.rules import Question, Rules
+from windlass.proxy.standing import Standing
+from windlass.proxy.table import Changes, Current
+from windlass.sim.sites import Sites
+
+LOAD_EVERY: Duration = 10 * MILLISECOND
+COUNTS_EVERY: Duration = SECOND
+RESPONSES = {True: 200, False: 502}
+"""Of a target that answered, and of one that did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request. `endpoint`: who answered, "" if the proxy did; `waited`: in a queue."""
+
+    status: int
+    endpoint: str = ""
+    waited: Duration = 0
+
+
+class ProxySession:
+    """The plane's end of a session: implements proxy_session.ProxyTransport."""
+
+    def __init__(self, take: Callable[[ToProxy], None]) -> None:
+        self._take = take
+        self._said: asyncio.Queue[FromProxy | None] = asyncio.Queue()
+        self._closed = False
+
+    async def send(self, message: ToProxy) -> None:
+        if self._closed:
+            raise ConnectionResetError("the proxy's session is closed")
+        self._take(message)
+
+    async def receive(self) -> FromProxy | None:
+        return await self._said.get()
+
+    def tell(self, message: FromProxy) -> None:
+        self._said.put_nowait(message)
+
+    def close(self) -> None:
+        self._closed = True
+        self._said.put_nowait(None)
+
+
+class SimulatedProxy:
+    """One proxy; `session()` opens one, which ends the former."""
+
+    def __init__(self, sites: Sites, clock: Clock, draw: Draw) -> None:
+        self.sites = sites
+        self.current = Current()
+        self._clock = clock
+        self._draw = draw
+        self._session: ProxySession | None = None
+        self._standing = Standing(self.current)
+        self._rules: dict[str, Rules] = {}
+        self._shares: dict[tuple[str, str], Shares] = {}
+        self._balances: dict[str, Balance] = {}
+        self._queues: dict[str, RequestQueue] = {}
+        self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._probes: dict[str, Probes] = {}
+        self._counts = Counts()
+        self._counted_at = clock.now()
+        self._counting = Alarm(clock, self._tell_counts)
+        self._probing = Alarm(clock, self._probe)
+        self._expiring = Alarm(clock, self._expire)
+        self._loading = Alarm(clock, self._tell_load)
+        self._loaded: dict[str, None] = {}
+        """Queued pools whose load changed since it was told."""
+        self._load_told_at: Instant = 0
+        self.current.on_change(self._become)
+        self._standing.on_change(lambda pool, endpoint, health: self._look(pool))
+
+    # the link
+
+    def session(self) -> ProxySession:
+        """The plane's end of a new session, with Hello in it already."""
+        self.disconnect()
+        self._session = ProxySession(self._take)
+        self._session.tell(ProxyHello(0, 1, self.current.generation, "/ingress"))
+        return self._session
+
+    def disconnect(self) -> None:
+        """The session breaks; what is served is served on."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _take(self, message: ToProxy) -> None:
+        if isinstance(message, Table):
+            self.current.take(message)
+            self._tell(Took(message.generation))
+
+    def _tell(self, message: FromProxy) -> None:
+        if self._session is not None:
+            self._session.tell(message)
+
+    # the table
+
+    def _become(self, changes: Changes) -> None:
+        now = self._clock.now()
+        for key in changes.gone_frontends | changes.frontends:
+            self._rules.pop(key, None)
+            self._shares = {place: one for place, one in self._shares.items() if place[0] != key}
+        for key in changes.gone_pools:
+            for known in (self._balances, self._queues, self._probes):
+                known.pop(key, None)
+        for key in sorted(changes.frontends):
+            self._rules[key] = Rules(self.current.frontends[key].rules)
+        for key in sorted(changes.pools):
+            self._put(self.current.pools[key], now)
+        self._probing.set(first_of(self._probes.values()))
+
+    def _put(self, pool: Pool, now: Instant) -> None:
+        if pool.key in self._probes:
+            self._probes[pool.key].update(pool, now)
+        else:
+            self._probes[pool.key] = Probes(pool, self._draw, now)
+        if pool.kind == "balanced":
+            if pool.key not in self._balances:
+                self._balances[pool.key] = Balance(pool, self._draw, now, self._health_in(pool.key))
+            idle = self._balances[pool.key].update(pool, now)
+        else:
+            before = self._queues.get(pool.key)
+            was_draining = (
+                set() if before is None else {one.key for one in before.pool.endpoints if one.draining}
+            )
+            if before is None:
+                self._queues[pool.key] = RequestQueue(pool, now, self._health_in(pool.key))
+            queue = self._queues[pool.key]
+            self._feed(queue.update(pool, now), pool.key)
+            draining = [one.key for one in pool.endpoints if one.draining and one.key not in was_draining]
+            idle = [key for key in draining if queue.is_idle(key)]
+        for key in idle:
+            self._tell(Idle(pool.key, key))
+
+    def _health_in(self, pool: str) -> Callable[[Endpoint], Health]:
+        return lambda endpoint: self._standing.of(pool, endpoint)
+
+    def _look(self, pool: str) -> None:
+        """Something in that pool was found healthy, or not."""
+        now = self._clock.now()
+        if pool in self._balances:
+            self._balances[pool].look(now)
+        elif pool in self._queues:
+            self._feed(self._queues[pool].update(self._queues[pool].pool, now), pool)
+
+    # probes
+
+    def _probe(self) -> None:
+        now = self._clock.now()
+        for pool, probes in self._probes.items():
+            endpoints = {one.key: one for one in probes.pool.endpoints}
+            for key in probes.due(now):
+                told = probes.take(key, self.sites.probe(endpoints[key]), now)
+                if told is not None:
+                    self._standing.take(pool, endpoints[key], told.state)
+                    self._tell(told)
+        self._probing.set(first_of(self._probes.values()))
+
+    # requests
+
+    async def request(self, host: str, path: str, work: Duration) -> Answer:
+        """A GET for that host, from its arrival to its answer; its target works for so long."""
+        frontend = next((one for one in self.current.frontends.values() if host in one.hosts), None)
+        if frontend is None:
+            return Answer(421)
+        rule = self._rules[frontend.key].choose(Question("GET", host, path))
+        match rule.action:
+            case Fixed(status) | Redirect(status):
+                answer = Answer(status)
+            case Forward() as forward:
+                shares = self._shares.setdefault((frontend.key, rule.key), Shares(forward))
+                pool = shares.choose() or ""
+                began = self._clock.now()
+                answer = await self._forward(pool, work)
+                self._count(frontend.key, pool, answer, in_seconds(self._clock.now() - began))
+        return answer
+
+    async def _forward(self, pool: str, work: Duration) -> Answer:
+        if pool in self._balances:
+            return await self._balanced(self._balances[pool], work)
+        if pool in self._queues:
+            return await self._queued(self._queues[pool], work)
+        return Answer(503)
+
+    async def _balanced(self, balance: Balance, work: Duration) -> Answer:
+        endpoint = balance.choose(self._clock.now())
+        if endpoint is None:
+            return Answer(503)
+        balance.begin(endpoint.key)
+        answered = await self.sites.serve(endpoint, work)
+        if balance.end(endpoint.key):
+            self._tell(Idle(balance.pool.key, endpoint.key))
+        return Answer(RESPONSES[answered], endpoint.key if answered else "")
+
+    async def _queued(self, queue: RequestQueue, work: Duration) -> Answer:
+        pool, began = queue.pool.key, self._clock.now()
+        ticket = queue.arrive(began)
+        self._changed(pool)
+        if ticket is None:
+            return Answer(queue.refusal)
+        if not ticket.endpoint:
+            self._expiring.set(self._next_expiry())
+            fed = self._waiting[ticket] = asyncio.get_running_loop().create_future()
+            await fed
+        waited = self._clock.now() - began
+        if not ticket.endpoint:
+            return Answer(queue.refusal, "", waited)
+        endpoint = next((one for one in queue.pool.endpoints if one.key == ticket.endpoint), None)
+        answered = endpoint is not None and await self.sites.serve(endpoint, work)
+        self._feed(queue.finish(ticket), pool)
+        if queue.is_idle(ticket.endpoint):
+            self._tell(Idle(pool, ticket.endpoint))
+        return Answer(RESPONSES[answered], ticket.endpoint if answered else "", waited)
+
+    def _feed(self, tickets: list[Ticket], pool: str) -> None:
+        for ticket in tickets:
+            self._waiting.pop(ticket).set_result(None)
+        self._changed(pool)
+
+    def _expire(self) -> None:
+        now = self._clock.now()
+        for pool, queue in self._queues.items():
+            late = queue.expire(now)
+            if late:
+                self._feed(late, pool)
+        self._expiring.set(self._next_expiry())
+
+    def _next_expiry(self) -> Instant | None:
+        ends = (queue.next_expiry for queue in self._queues.values())
+        return min((at for at in ends if at is not None), default=None)
+
+    # what is told
+
+    def _changed(self, pool: str) -> None:
+        self._loaded[pool] = None
+        self._loading.set(max(self._clock.now(), self._load_told_at + LOAD_EVERY))
+
+    def _tell_load(self) -> None:
+        self._load_told_at = self._clock.now()
+        for pool in self._loaded:
+            with suppress(KeyError):  # it is gone meanwhile
+                self._tell(self._queues[pool].load())
+        self._loaded.clear()
+
+    def _count(self, frontend: str, pool: str, answer: Answer, seconds: float) -> None:
+        tally = self._counts.of(frontend, pool, answer.endpoint)
+        tally.requests += 1
+        if answer.endpoint:
+            tally.classes[answer.status // 100] += 1
+            tally.times[bucket(seconds)] = tally.times.get(bucket(seconds), 0) + 1
+        else:
+            tally.elb[answer.status] = tally.elb.get(answer.status, 0) + 1
+        self._counting.set(max(self._clock.now(), self._counted_at + COUNTS_EVERY))
+
+    def _tell_counts(self) -> None:
+        since, self._counted_at = self._counted_at, self._clock.now()
+        self._tell(Counted(since, self._counted_at, self._counts.take()))
