@@ -576,7 +576,7 @@ def test_no_dead_modules(trees: Trees) -> None:
     started = {"", "__main__", "app", "cli.main", "node.main", "node.function_bootstrap", "proxy.main"}
     started |= {"node.function_zygote", "node.function_hooks"}
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
-    started |= {"sim.traffic", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
+    started |= {"sim.traffic", "sim.requests", "sim.disk"}  # parts of worlds, until `windlass plan` has its scenarios
     started |= {f"proxy.{name}" for name in ("pick", "queue", "rewrite", "rules", "stickiness")}
     started |= {"proxy.probe"}  # the data plane and the prober join them
     used = {there for tree in trees.values() for _, there in imports(tree)}

@@ -1,7 +1,7 @@
 """A simulated proxy: the real policies (rules, picking, queues, probes) in virtual time, without sockets.
 
 It speaks the link's messages like a proxy process, so the plane cannot tell; a broken session changes
-nothing in what it serves. It is worker 0, and the only one. Probes cost no time; answers of targets are whole.
+nothing in what it serves. It is worker 0, and the only one. Probes cost no time; answers are whole.
 Known gaps: connections, bodies, headers, stickiness and pools of kind "function".
 """
 
@@ -155,16 +155,13 @@ class SimulatedProxy:
                 self._balances[pool.key] = Balance(pool, self._draw, now, self._health_in(pool.key))
             idle = self._balances[pool.key].update(pool, now)
         else:
-            before = self._queues.get(pool.key)
-            was_draining = (
-                set() if before is None else {one.key for one in before.pool.endpoints if one.draining}
-            )
-            if before is None:
-                self._queues[pool.key] = RequestQueue(pool, now, self._health_in(pool.key))
-            queue = self._queues[pool.key]
+            queue = self._queues.get(pool.key)
+            if queue is None:
+                queue = self._queues[pool.key] = RequestQueue(pool, now, self._health_in(pool.key))
+            left = {one.key for one in queue.pool.endpoints if one.draining and queue.pool is not pool}
             self._feed(queue.update(pool, now), pool.key)
-            draining = [one.key for one in pool.endpoints if one.draining and one.key not in was_draining]
-            idle = [key for key in draining if queue.is_idle(key)]
+            leaving = [one.key for one in pool.endpoints if one.draining and one.key not in left]
+            idle = [key for key in leaving if queue.is_idle(key)]
         for key in idle:
             self._tell(Idle(pool.key, key))
 

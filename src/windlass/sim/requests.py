@@ -2,7 +2,7 @@
 
 A load is a row of phases, each with a rate at its begin and at its end. Arrivals are where the sum of all
 that was expected so far passes 1, 2, 3, …; by chance (a Poisson process) where it passes the sums of
-exponential draws. What takes the requests is given: a proxy (sim/proxy.py), a function, anything that answers.
+exponential draws. What takes them is given: a proxy (sim/proxy.py), a function, anything that answers.
 """
 
 from __future__ import annotations

@@ -323,7 +323,7 @@ class SimulatedNode:
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
     def listening(self, place: tuple[str, str], unit_id: str) -> str | None:
-        """The unit that takes connections at that address and namespace; without one, at a port of the node."""
+        """The unit that takes connections at that place or, by its id, at a port of the node."""
         found = self._places.get(place, unit_id)
         state = self.states.get(found)
         return found if state is not None and state.status == "running" else None

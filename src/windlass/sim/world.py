@@ -164,7 +164,7 @@ class World:
         for node_id in self._linked:
             self._open_session(node_id)
         for proxy in self.proxies:
-            self._open_proxy(proxy)
+            self.connect_proxy(proxy)
 
     def _born(self) -> Life:
         """The next plane, not started. Each draws ids of its own."""
@@ -251,10 +251,11 @@ class World:
         """A proxy that is connected from now on, and reaches what runs on all nodes."""
         proxy = SimulatedProxy(Sites(self.nodes, self.clock), self.clock, self.stream("sim.proxy").random)
         self.proxies.append(proxy)
-        self._open_proxy(proxy)
+        self.connect_proxy(proxy)
         return proxy
 
-    def _open_proxy(self, proxy: SimulatedProxy) -> None:
+    def connect_proxy(self, proxy: SimulatedProxy) -> None:
+        """Give it a session; the former one ends."""
         serve = self.plane.calls.part(Proxies).serve
         self.plane.spawn.start("proxy session", serve(proxy.session()))
 
