@@ -52,7 +52,7 @@ def active(world: World) -> int:
 
 
 def test_a_burst_waits_in_the_queue_until_instances_are_there() -> None:
-    """1. More than one instance takes, for a moment: nobody is refused, who waits is served as instances come.
+    """1. More than one instance takes, for a moment: who waits is served, nobody is refused.
 
     2. After silence one instance is left, and idle.
     """
