@@ -68,3 +68,15 @@ def test_what_is_wrong_is_one_line(windlass: Run, tmp_path: Path) -> None:
     assert "resources[2]: ecs.CreateService: " in windlass("plan", str(wrong), fails=2)
     wrong.write_text(SCENARIO + "horizen: 3m\n")
     assert windlass("plan", str(wrong), fails=2).strip().endswith("did you mean horizon?")
+
+
+def test_sweeps_comparisons_and_the_schema(windlass: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(SCENARIO)
+    sweep = ("--sweep", "delay.ecs.healthy_after=10s,100s", "--no-why", "--json", "/dev/stdout")
+    quick, slow = json.loads(windlass("plan", str(path), *sweep))
+    assert quick["scenario"] == "ecs.healthy_after=10s" and slow["predicted_s"] - quick["predicted_s"] > 80
+    compared = windlass("plan", "--compare", str(path), str(path), "--no-why")
+    assert compared.count("two-tasks") == 2
+    assert "published" in json.loads(windlass("plan", "--schema"))["$defs"]["Scenario"]["properties"]
+    assert "one scenario" in windlass("plan", str(tmp_path), *sweep, fails=2)

@@ -3,44 +3,75 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from windlass.cli.output import fail
 
+if TYPE_CHECKING:
+    from windlass.planner.scenario import Scenario
+
 
 def plan(
-    scenario: Annotated[Path, typer.Argument(help="A scenario's YAML file, or a folder of some.")],
+    scenario: Annotated[
+        Path | None, typer.Argument(help="A scenario's YAML file, or a folder of some.", show_default=False)
+    ] = None,
     to_json: Annotated[Path | None, typer.Option("--json", help="Write results there, as JSON.")] = None,
     to_html: Annotated[Path | None, typer.Option("--html", help="Write a report with charts there.")] = None,
     seed: Annotated[int | None, typer.Option(help="The first seed.", min=0)] = None,
     runs: Annotated[int | None, typer.Option(help="How many seeds.", min=1, max=1_000)] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="quota.NAME=20,50,100; delay.NAME=…; /json/pointer=…")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Two scenarios, side by side.", show_default=False)
+    ] = None,
     why: Annotated[bool, typer.Option(help="Look for the bottleneck: some more runs.")] = True,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenarios.")] = False,
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
-    from windlass.planner import text
+    from windlass.planner import reading, text
     from windlass.planner.planning import outcome_of
     from windlass.planner.play import CannotPlay
-    from windlass.planner.reading import BadScenario, files, read
     from windlass.planner.report import report
 
-    outcomes = []
+    if schema:
+        print(json.dumps(reading.schema(), indent=2))
+        return
     try:
-        scenarios = [read(path) for path in files(scenario)]
-        for one in scenarios:
-            outcomes.append(outcome_of(one, seed=seed, runs=runs, why=why))
-            if len(scenarios) > 1 and sys.stderr.isatty():
-                print(f"{one.name} …", file=sys.stderr)
-    except (BadScenario, CannotPlay) as error:
+        scenarios, single = _meant(scenario, compare, sweep or [])
+        outcomes = [outcome_of(one, seed=seed, runs=runs, why=why) for one in scenarios]
+    except (reading.BadScenario, CannotPlay) as error:
         fail(str(error), 2)
-    lines = text.table(outcomes) if scenario.is_dir() else text.summary(outcomes[0])
-    if to_json is None or to_json != Path("/dev/stdout"):
-        print("\n".join(lines))
+    if to_json != Path("/dev/stdout"):
+        print("\n".join(text.summary(outcomes[0]) if single else text.table(outcomes)))
     if to_html is not None:
-        to_html.write_text(report(outcomes, f"Plan: {scenario.stem}"))
+        name = compare[0].stem + " and " + compare[1].stem if compare else scenario.stem if scenario else ""
+        to_html.write_text(report(outcomes, f"Plan: {name}"))
     if to_json is not None:
         found = [one.as_json() for one in outcomes]
-        to_json.write_text(json.dumps(found if scenario.is_dir() else found[0], indent=2) + "\n")
+        to_json.write_text(json.dumps(found[0] if single else found, indent=2) + "\n")
+
+
+def _meant(
+    scenario: Path | None, compare: tuple[Path, Path] | None, sweeps: list[str]
+) -> tuple[list[Scenario], bool]:
+    """The scenarios that are meant, and whether it is one alone. Raises BadScenario."""
+    from windlass.planner import reading, sweep
+
+    if compare is not None:
+        if scenario is not None or sweeps:
+            fail("--compare takes two scenarios, and nothing beside them", 2)
+        return [reading.read(path) for path in compare], False
+    if scenario is None:
+        fail("which scenario? windlass plan FILE, or --compare FILE FILE", 2)
+    if not sweeps:
+        return [reading.read(path) for path in reading.files(scenario)], not scenario.is_dir()
+    if scenario.is_dir():
+        fail("--sweep takes one scenario, not a folder", 2)
+    try:
+        return reading.swept(scenario, [sweep.read(one) for one in sweeps]), False
+    except sweep.BadSweep as error:
+        raise reading.BadScenario(str(error)) from error

@@ -32,6 +32,8 @@ AS = "as"
 """Beside an operation: what its answer is called from then on."""
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 OBSERVER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+CYCLED = "ecs.deployment."
+"""Buckets whose burst is what one work cycle brings: it grows with the refill."""
 SERVICE_NAMES = {service.name for service in SERVICES}
 
 
@@ -107,6 +109,8 @@ def _rate(name: str, given: Mapping[str, Any], known: Rate | None) -> Rate:
             raise ValueError(f"{name}: the profile has no such bucket, so it needs refill and burst")
         return dataclasses.replace(known, burst=burst)
     per_minute = quantity.rate(given["refill"]) * 60
+    if name.startswith(CYCLED) and "burst" not in given and known is not None:
+        burst = round(burst * per_minute / known.parts)
     return Rate(burst=burst, per_minute=max(1, round(per_minute)))
 
 

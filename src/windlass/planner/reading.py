@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from windlass.planner.scenario import QUANTITIES, Scenario
+from windlass.planner.sweep import BadSweep, Sweep, variants
 
 SIZE_MAX = 1_000_000
 """Bytes of a scenario file; ours."""
@@ -32,13 +33,31 @@ class BadScenario(Exception):
 
 def read(path: Path) -> Scenario:
     """The scenario in that file. Raises BadScenario."""
+    return parse(_text(path), str(path))
+
+
+def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
+    """The variants of the scenario in that file, named after what they change. Raises BadScenario."""
+    text = _text(path)
+    parse(text, str(path))
+    found = []
+    try:
+        for name, document in variants(yaml.safe_load(text), sweeps):
+            scenario = _scenario(document, None, f"{path} with {name}")
+            found.append(msgspec.structs.replace(scenario, name=name, published=None))
+    except BadSweep as error:
+        raise BadScenario(str(error)) from error
+    return found
+
+
+def _text(path: Path) -> str:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadScenario(f"{path}: {error}") from error
     if len(text) > SIZE_MAX:
         raise BadScenario(f"{path}: a scenario has at most {SIZE_MAX} characters")
-    return parse(text, str(path))
+    return text
 
 
 def files(path: Path) -> list[Path]:
@@ -61,12 +80,17 @@ def parse(text: str, name: str) -> Scenario:
         raise BadScenario(f"{name}:{line}: {error.problem or 'this is no YAML'}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadScenario(f"{name}:1: {error}") from error
+    return _scenario(read, node or yaml.compose("null"), name)
+
+
+def _scenario(read: Any, node: yaml.Node | None, name: str) -> Scenario:
+    """What was read, as a scenario; `node` knows its lines."""
     try:
         return msgspec.convert(read, Scenario, dec_hook=_quantity)
     except msgspec.ValidationError as error:
         path, why = _said(error)
-        line = _line(node, path, why) if node is not None else 1
-        raise BadScenario(f"{name}:{line}: {why}") from error
+        where = f"{name}:{_line(node, path, why)}" if node is not None else name
+        raise BadScenario(f"{where}: {why}") from error
 
 
 def schema() -> dict[str, Any]:
