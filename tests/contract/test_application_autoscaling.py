@@ -214,7 +214,9 @@ def test_a_step_policy_scales_and_says_why(scaling: Any, client: Client) -> None
     put = scaling.put_scaling_policy(**TARGET, PolicyName="deep", StepScalingPolicyConfiguration=STEPS)
     assert put["Alarms"] == []
     cloudwatch, ecs = client("cloudwatch"), client("ecs")
-    cloudwatch.put_metric_data(Namespace="App", MetricData=[{"MetricName": "Depth", "Value": 125}])
+    cloudwatch.put_metric_data(
+        Namespace="App", MetricData=[{"MetricName": "Depth", "Value": 125, "Timestamp": time.time() - 60}]
+    )
     cloudwatch.put_metric_alarm(
         AlarmName="depth",
         Namespace="App",
