@@ -10,7 +10,15 @@ import pytest
 from tests.sim.load_balancers import Balanced, play
 from windlass.aws.metrics import Metrics
 from windlass.aws.target_groups import UNUSED, Target, TargetGroups
-from windlass.fleet.proxy_messages import Bind, Count, Counted, Fixed, Forward
+from windlass.fleet.proxy_messages import (
+    AccessLines,
+    Bind,
+    Count,
+    Counted,
+    Fixed,
+    Forward,
+    FunctionCall,
+)
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.kernel.faults import Fault
 from windlass.sim.disk import SimulatedDisk
@@ -208,3 +216,28 @@ def test_the_table_is_there_again_after_a_restart() -> None:
         assert (told.proxy.frontends[told.listener], told.proxy.pools[told.group]) == before
 
     play(story, "aws", SimulatedDisk())
+
+
+def test_a_function_that_cannot_be_invoked_is_a_bad_gateway() -> None:
+    """The proxy is told why, and so is the journal."""
+
+    async def story(told: Balanced) -> None:
+        asked = await told.ask(FunctionCall(7, "arn:gone", told.listener, "GET", "/"))
+        assert asked.id == 7
+        assert "no function" in asked.error
+
+    play(story)
+
+
+def test_access_lines_go_to_a_log_group() -> None:
+    async def story(told: Balanced) -> None:
+        told.proxy.say(AccessLines(told.listener, ("http one", "http two")))
+        told.proxy.say(AccessLines("arn:unknown", ("http three",)))
+        await told.settle()
+        told.proxy.say(AccessLines(told.listener, ("http four",)))
+        await told.settle()
+        group = "/aws/elasticloadbalancing/" + told.balancer.split("loadbalancer/")[1]
+        found = await told.world.call("logs", "FilterLogEvents", logGroupName=group)
+        assert [one["message"] for one in found["events"]] == ["http one", "http two", "http four"]
+
+    play(story)

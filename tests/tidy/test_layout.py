@@ -250,6 +250,7 @@ PURE = (
     "services/elbv2/attributes.py",
     "services/elbv2/compile.py",
     "services/elbv2/conditions.py",
+    "services/elbv2/function_event.py",
     "services/elbv2/health_checks.py",
     "services/elbv2/names.py",
     "services/elbv2/ssl_policies.py",

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from windlass.aws.server_certificates import ServerCertificates
 from windlass.aws.target_groups import TargetGroups
 from windlass.services.elbv2 import certificates
+from windlass.services.elbv2.access_logs import AccessLogs
 from windlass.services.elbv2.balancers import TargetGroupRows
+from windlass.services.elbv2.functions import Functions
 from windlass.services.elbv2.handlers import (
     listeners,
     load_balancers,
@@ -31,10 +33,10 @@ from windlass.services.plane import Plane, Service
 def _start(plane: Plane) -> Sequence[object]:
     rows = TargetGroupRows(plane.store, plane.clock, plane.quotas, plane.calls.part(TargetGroups))
     plane.calls.part(ServerCertificates).use(lambda arn: certificates.users(plane.store, arn))
-    publisher, intake, measuring = Publisher(plane), Intake(plane), Measuring(plane)
-    for loop in (publisher.loop, intake.loop, measuring.loop):
-        plane.spawn.start(loop.name, loop.run())
-    return (rows, publisher, intake, measuring)
+    looping = (Publisher(plane), Intake(plane), Measuring(plane), AccessLogs(plane))
+    for part in looping:
+        plane.spawn.start(part.loop.name, part.loop.run())
+    return (rows, Functions(plane), *looping)
 
 
 SERVICE = Service(

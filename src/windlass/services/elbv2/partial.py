@@ -15,7 +15,10 @@ PARTIAL: Mapping[str, str] = {
     "CreateRule": (
         "authenticate-oidc, authenticate-cognito and jwt-validation are refused; regexes are RE2's"
     ),
-    "CreateTargetGroup": "targets of HTTP and HTTPS and functions; the target type alb and IPv6 are refused",
+    "CreateTargetGroup": (
+        "targets of HTTP and HTTPS and functions; the target type alb and IPv6 are refused; health checks of "
+        "functions are not made"
+    ),
     "DescribeTargetHealth": "no anomaly detection",
     "ModifyListener": "as CreateListener",
     "ModifyListenerAttributes": "the names of mTLS and TLS request headers change nothing",

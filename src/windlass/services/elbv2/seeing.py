@@ -21,7 +21,7 @@ def around(reads: Reads, group: TargetGroup, target: Target) -> Surroundings:
         enabled = any(one.name == zone for one in balancer.zones)
     return Surroundings(
         in_use=use is not None,
-        checked=group.check.enabled,
+        checked=group.check.enabled and group.target_type != "lambda",
         machine="" if machine is None else machine.phase,
         zone_enabled=enabled,
     )

@@ -37,7 +37,7 @@ class Surroundings:
     in_use: bool
     """A rule of a load balancer forwards to its group."""
     checked: bool
-    """Its group has health checks."""
+    """Its group has health checks that are made: those of functions are not."""
     machine: Literal["running", "pending", "shutting-down", "terminated", ""] = ""
     """State of the instance that it is; "" for what is none, or is not known."""
     zone_enabled: bool = True
