@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import apprunner_build as build
-from tests.sim.app_runner import SETS, User, lines, play
+from tests.sim.apprunner_counted import SETS, User, lines, play
 from windlass.kernel.clock import DAY, HOUR, SECOND
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.rows import replace
