@@ -26,15 +26,7 @@ from windlass.services.apprunner.handlers import (
 )
 from windlass.services.apprunner.instances import Provisioning
 from windlass.services.apprunner.log import ServiceLog
-from windlass.services.apprunner.model import (
-    DEPLOYMENTS,
-    LINES,
-    OPERATIONS,
-    OWNER,
-    SERVICES,
-    Builds,
-    Instances,
-)
+from windlass.services.apprunner.model import DEPLOYMENTS, LINES, OPERATIONS, OWNER, SERVICES
 from windlass.services.apprunner.operations import Operations
 from windlass.services.apprunner.partial import PARTIAL
 from windlass.services.apprunner.retention import Retention
@@ -42,18 +34,12 @@ from windlass.services.apprunner.scaler import Scaler
 from windlass.services.plane import Plane, Service
 
 
-def operate(plane: Plane, instances: Instances, builds: Builds) -> Operations:
-    """Start moving operations on, with these parts."""
-    operations = Operations(plane, instances, builds)
-    plane.spawn.start(operations.loop.name, operations.loop.run())
-    return operations
-
-
 def start(plane: Plane) -> Sequence[object]:
     """Start the loops of App Runner: those of operations, instances, requests, builds and logs."""
     plane.calls.part(RoleCredentials).serve(OWNER, InstanceRoles())
     proxies = plane.calls.part(Proxies)
     parts = (
+        Operations(plane, instances, builds),
         Provisioning(plane, proxies),
         Scaler(plane, proxies),
         Frontends(plane, proxies),
@@ -63,7 +49,7 @@ def start(plane: Plane) -> Sequence[object]:
     )
     for part in parts:
         plane.spawn.start(part.loop.name, part.loop.run())
-    return (operate(plane, instances, builds), *parts)
+    return parts
 
 
 SERVICE = Service(

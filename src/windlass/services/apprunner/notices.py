@@ -67,7 +67,7 @@ def ended(bus: Bus, tx: Transaction, service: Service, operation: Operation, at:
     failed = operation.status in _FAILED
     if failed:
         status, severity = f"{name}Failed", "ERROR"
-        message = f"Service {noun} failed. {operation.reason}"
+        message = f"Service {noun} failed. {_sentence(operation.reason)}"
         if operation.previous:
             message += " The service runs on as it was before."
     else:
@@ -89,17 +89,26 @@ def _phase(operation: Operation, deployment: Deployment | None) -> Sequence[str]
             check = deployment.health_check
             path = f" [Path: '{check['Path']}']" if check["Protocol"] == "HTTP" else ""
             return [
-                f"Provisioning {operation.target} instances and deploying {what}.",
+                f"Provisioning {_instances(operation.target)} and deploying {what}.",
                 f"Performing health check on protocol `{check['Protocol']}`{path}.",
             ]
         case "rolling-back":
-            return [f"Deployment with ID {operation.deployment} failed. {operation.reason}"]
+            return [f"Deployment with ID {operation.deployment} failed. {_sentence(operation.reason)}"]
         case "withdrawing":
             return ["Releasing instances."]
         case "ended" if operation.status == "SUCCEEDED" and operation.deployment:
             return ["Health check is successful. Routing traffic to application."]
         case _:
             return []
+
+
+def _instances(count: int) -> str:
+    return "1 instance" if count == 1 else f"{count} instances"
+
+
+def _sentence(reason: str) -> str:
+    """Reasons of instances and builds come as they are."""
+    return reason if reason.endswith(".") else f"{reason}."
 
 
 def _status(bus: Bus, tx: Transaction, service: Service, was: ServiceStatus | None, at: Instant) -> None:
