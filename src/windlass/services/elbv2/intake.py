@@ -17,7 +17,7 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.elbv2.compile import target_of
-from windlass.services.elbv2.model import TARGETS, Target
+from windlass.services.elbv2.model import TARGET_GROUPS, TARGETS, Target
 from windlass.services.plane import Plane
 
 WHOLE_DELAY = "elbv2.whole_deregistration_delay"
@@ -43,17 +43,23 @@ class Intake:
         plane.store.watch((TARGETS,), self._on_target)
 
     def _on_probed(self, probed: Probed) -> None:
-        key = (probed.pool, *target_of(probed.endpoint))
-        if self._plane.store[TARGETS].get(key) is not None:
+        key = self._key(probed)
+        if key is not None and self._plane.store[TARGETS].get(key) is not None:
             self._probed[key] = probed
             self.loop.wake()
 
     def _on_idle(self, idle: Idle) -> None:
-        key = (idle.pool, *target_of(idle.endpoint))
-        row = self._plane.store[TARGETS].get(key)
-        if row is not None and row.state == "draining":
+        key = self._key(idle)
+        row = None if key is None else self._plane.store[TARGETS].get(key)
+        if key is not None and row is not None and row.state == "draining":
             self._idle[key] = self._idle.get(key, 0) + 1
             self.loop.wake()
+
+    def _key(self, told: Probed | Idle) -> Key | None:
+        """The target; None for one of a pool that is not ours: every subscriber hears of all of them."""
+        if self._plane.store[TARGET_GROUPS].get(told.pool) is None:
+            return None
+        return (told.pool, *target_of(told.endpoint))
 
     def _on_target(self, change: Change) -> None:
         new: Target | None = change.new
