@@ -55,7 +55,8 @@ LASTING = ("good", "slow", "well")
 CHECKED = ("well", "sick")
 PERCENTAGES = ((100, 200), (50, 200), (0, 100), (50, 100), (100, 150), (34, 134), (100, 100))
 NAMES = ("a", "b", "c")
-SHAPES = ("ec2", "spread", "binpack", "fargate", "spot", "daemon")
+SHAPES = ("ec2", "spread", "binpack", "fargate", "spot", "daemon", "blue-green")
+BLUE_GREEN: dict[str, Any] = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}
 REFUSALS = frozenset(
     {
         "InvalidParameterException",
@@ -161,7 +162,7 @@ class Estate:
     async def create(self) -> None:
         account, name = self.chance.choice(ACCOUNTS), self.chance.choice(NAMES)
         shape = self.chance.choice(SHAPES)
-        kind = "FARGATE" if shape in ("fargate", "spot") else "EC2"
+        kind = "FARGATE" if shape in ("fargate", "spot", "blue-green") else "EC2"
         low, high = self.chance.choice(PERCENTAGES)
         params: dict[str, Any] = {
             "serviceName": name,
@@ -194,6 +195,9 @@ class Estate:
                     capacityProviders=["FARGATE", FARGATE_SPOT],
                     defaultCapacityProviderStrategy=[],
                 )
+            case "blue-green":
+                params |= {"launchType": "FARGATE", "networkConfiguration": self._networks[account]}
+                params["deploymentConfiguration"] |= BLUE_GREEN
             case "daemon":
                 del params["desiredCount"]
                 params |= {
@@ -217,6 +221,8 @@ class Estate:
         row = self._some()
         if row is not None and row.scheduling == "REPLICA":
             rolling = self._rolling(*self.chance.choice(PERCENTAGES))
+            if self.chance.random() < 0.2:
+                rolling |= self.chance.choice((BLUE_GREEN, {"strategy": "ROLLING"}))
             await self._update(row, deploymentConfiguration=rolling)
 
     async def force(self) -> None:
@@ -336,6 +342,9 @@ class Estate:
             record = self.world.plane.store[SERVICE_DEPLOYMENTS].require(row.service_deployment_id)
             return record.rolling.breaker  # as it was when the deployment began
         rolling, count = row.rolling, row.desired_count
+        record = self.world.plane.store[SERVICE_DEPLOYMENTS].require(row.service_deployment_id)
+        if record.rolling.shifts:
+            return image in LASTING and row.kind == "FARGATE"  # instances have no room for two sets
         room = row.scheduling == "REPLICA" and count * rolling.percent_max // 100 > count
         return image in LASTING and (room or -(-count * rolling.percent_min // 100) < count)
 
@@ -347,7 +356,9 @@ class Estate:
     async def heal(self) -> None:
         """All services get a revision that works, and percentages that let it come."""
         for row in self.services("ACTIVE"):
-            rolling = {"minimumHealthyPercent": 50, "maximumPercent": 200}
+            rolling: dict[str, Any] = {"minimumHealthyPercent": 50, "maximumPercent": 200}
+            if row.kind == "EC2":
+                rolling |= {"strategy": "ROLLING"}
             if row.scheduling == "DAEMON":
                 rolling = {"minimumHealthyPercent": 0, "maximumPercent": 100}
             good = await self.define(row.account, "good", row.kind)

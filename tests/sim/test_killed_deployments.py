@@ -30,23 +30,27 @@ async def delete(estate: Estate) -> None:
 
 
 DEEDS = {"update": update, "roll-back": break_down, "delete": delete}
+ROLLING = {"deploymentCircuitBreaker": BREAKER}
+WAYS = {
+    "rolling": ROLLING,
+    "blue-green": {**ROLLING, "strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0},
+}
 
 
-def run(deed: str, kill_at: int) -> int:
+def run(deed: str, way: str, kill_at: int) -> int:
     """The deed in a world in which the plane is killed with that transaction of it; how many it has."""
     counted = 0
 
     async def story(estate: Estate) -> None:
         nonlocal counted
         good = await estate.define(ACCOUNT, "good", "EC2")
-        rolling = {"deploymentCircuitBreaker": BREAKER}
         await estate.call(
             ACCOUNT,
             "CreateService",
             serviceName="a",
             taskDefinition=good,
             desiredCount=2,
-            deploymentConfiguration=rolling,
+            deploymentConfiguration=WAYS[way],
         )
         await estate.world.pass_time(10 * SECOND)
         begun = estate.disk.commits
@@ -75,10 +79,11 @@ def run(deed: str, kill_at: int) -> int:
     return counted
 
 
+@pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("deed", sorted(DEEDS))
-def test_killed_at_each_transaction(deed: str) -> None:
+def test_killed_at_each_transaction(deed: str, way: str) -> None:
     """Each of them, the first to the last."""
-    count = run(deed, 0)
+    count = run(deed, way, 0)
     assert count > 5
     for transaction in range(1, count + 1):
-        run(deed, transaction)
+        run(deed, way, transaction)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from windlass.fleet.model import UNITS
 from windlass.kernel.clock import Duration, Instant
 from windlass.kernel.store import Change, Store
-from windlass.services.ecs import describe_service
+from windlass.services.ecs import describe_service, shift_turn
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.launch import OWNER
 from windlass.services.ecs.limits import SERVICE_EVENTS_MAX
@@ -173,17 +173,20 @@ class ServiceLedger:
                 wrong.append(f"tasks of {key} were started or stopped, which is no service")
                 continue
             tasks = [task for task in store[TASKS].all() if (*task.cluster_key, task.service) == key]
-            wrong += self._started(service, of.started, tasks) if of.started else []
+            wrong += self._started(service, of.started, tasks, store) if of.started else []
             wrong += self._stopped(service, of.stopped, tasks, store) if of.stopped else []
         return wrong
 
-    def _started(self, service: Service, started: Sequence[Task], tasks: Sequence[Task]) -> list[str]:
+    def _started(
+        self, service: Service, started: Sequence[Task], tasks: Sequence[Task], store: Store
+    ) -> list[str]:
         """Never more than maximumPercent by a start; on an instance never two daemons."""
         held = [task for task in tasks if task.last_status in UP_TO_RUNNING]
+        kept = _kept(service, store)
         wrong = [
             f"task {task.id} was started for {task.deployment}; PRIMARY is {service.deployment_id}"
             for task in started
-            if service.controller == "ECS" and task.deployment != service.deployment_id
+            if service.controller == "ECS" and task.deployment not in kept
         ]
         if service.status != "ACTIVE":
             wrong.append(f"{len(started)} tasks of {service.name} were started, it is {service.status}")
@@ -193,11 +196,13 @@ class ServiceLedger:
                 f"{on[t.instance]} daemons on {t.instance}" for t in started if on[t.instance] > 1
             ]
         most = service.desired_count * service.rolling.percent_max // 100
-        if len(held) > most:
-            wrong.append(
-                f"{len(started)} of {service.name} were started, now {len(held)} are RUNNING or PENDING: "
-                f"{service.rolling.percent_max} % of {service.desired_count} let it have {most}"
-            )
+        held_by = Counter(task.deployment for task in held)
+        for count in (held_by[id] for id in kept) if len(kept) > 1 else (len(held),):
+            if count > most:
+                wrong.append(
+                    f"{len(started)} of {service.name} were started, now {count} are RUNNING or PENDING: "
+                    f"{service.rolling.percent_max} % of {service.desired_count} let it have {most}"
+                )
         return wrong
 
     def _stopped(
@@ -221,6 +226,14 @@ class ServiceLedger:
         if not task.checked and not task.target_health:
             return self._now() - task.started_at >= self._healthy_after
         return (not task.checked or task.health == "HEALTHY") and task.target_health in ("", "healthy")
+
+
+def _kept(service: Service, store: Store) -> tuple[str, ...]:
+    """The deployments whose tasks are replaced: two while requests are shifted, which count apart."""
+    if not shift_turn.concerns(store, service):
+        return (service.deployment_id,)
+    record = store[SERVICE_DEPLOYMENTS].require(service.service_deployment_id)
+    return (service.deployment_id, record.source)
 
 
 def _turned_back(old: Task, new: Task) -> list[str]:
