@@ -201,8 +201,10 @@ class SimulatedProxy:
             case Fixed(status) | Redirect(status):
                 answer = Answer(status)
             case Forward() as forward:
-                shares = self._shares.setdefault((frontend.key, rule.key), Shares(forward))
-                pool = shares.choose() or ""
+                place = (frontend.key, rule.key)
+                if place not in self._shares:
+                    self._shares[place] = Shares(forward)
+                pool = self._shares[place].choose() or ""
                 began = self._clock.now()
                 answer = await self._forward(pool, work)
                 self._count(frontend.key, pool, answer, in_seconds(self._clock.now() - began))
