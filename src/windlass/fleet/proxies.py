@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from windlass.fleet.frames import BadFrame
 from windlass.fleet.proxy_messages import (
+    host_names,
     AccessLines,
     Counted,
     End,
@@ -112,12 +113,9 @@ class Proxies:
         """Whose Host header that is on the plane's endpoint: with its port, without it, or by a wildcard."""
         if not self._hosts:
             return None
-        whole = host.lower()
-        name = whole.rsplit(":", 1)[0] if whole.rsplit(":", 1)[-1].isdigit() else whole
-        parent = name.partition(".")[2]
-        for candidate in (whole, name, f"*.{parent}"):
-            if candidate in self._hosts:
-                return self.served.frontends[self._hosts[candidate]]
+        for name in host_names(host):
+            if name in self._hosts:
+                return self.served.frontends[self._hosts[name]]
         return None
 
     # what proxies say

@@ -155,6 +155,17 @@ class Frontend(Part, frozen=True):
     load_balancer: str = ""
 
 
+def host_names(host: str) -> tuple[str, str, str]:
+    """What a Host header is looked up by in `Frontend.hosts`, in that order.
+
+    "A.example:80" → ("a.example:80", "a.example", "*.example")
+    """
+    whole = host.lower()
+    head, _, port = whole.rpartition(":")
+    name = head if port.isdigit() else whole
+    return whole, name, f"*.{name.partition('.')[2]}"
+
+
 class Check(Part, frozen=True):
     """How targets are probed. `port` 0: the target's own. `codes` are ranges with both ends."""
 

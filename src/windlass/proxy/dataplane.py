@@ -7,27 +7,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from email.utils import formatdate
 from random import Random
 
-from windlass.fleet.proxy_messages import Counted, Endpoint, Fixed, Forward, Idle, Pool, Redirect
+from windlass.fleet.proxy_messages import (
+    Counted,
+    Endpoint,
+    Fixed,
+    Forward,
+    Frontend,
+    Health,
+    Idle,
+    Pool,
+    Redirect,
+)
 from windlass.kernel.clock import SECOND
+from windlass.kernel.linear_regex import BadRegex
 from windlass.proxy import answers
-from windlass.proxy.counts import Counts, bucket
-from windlass.proxy.door import Ingress
+from windlass.proxy.counts import Counts, Tally, bucket
 from windlass.proxy.exchange import Exchange
-from windlass.proxy.framing import Headers
+from windlass.proxy.framing import Headers, Request
+from windlass.proxy.functions import Function
 from windlass.proxy.headers import Answer
+from windlass.proxy.ingress import Ingress
 from windlass.proxy.listener import Listeners
-from windlass.proxy.pools import PoolState
+from windlass.proxy.pools import Balanced, Used
+from windlass.proxy.queued import Queued
+from windlass.proxy.secret import secret
 from windlass.proxy.served import Served
+from windlass.proxy.stickiness import Seal
 from windlass.proxy.table import Changes
 from windlass.proxy.upstream import Target
 from windlass.proxy.worker import Worker
 
 FINISH_S = 5.0
 """How long requests in flight have when the proxy ends."""
+
+log = logging.getLogger("windlass.proxy")
 
 
 class DataPlane:
@@ -38,7 +56,8 @@ class DataPlane:
         self._chance = chance
         self.counts = Counts()
         self.served: dict[str, Served] = {}
-        self._pools: dict[str, PoolState] = {}
+        self._pools: dict[str, Used] = {}
+        self._seal = Seal(secret(worker.ingress.with_suffix(".secret")))
         self._listeners = Listeners(self, worker.spawn)
         self._ingress = Ingress(self)
         self._date = (0, b"")
@@ -46,19 +65,22 @@ class DataPlane:
         self._quiet = asyncio.Event()
         self._quiet.set()
         worker.current.on_change(self._changed)
+        worker.standing.on_change(self._health)
 
     async def open(self) -> None:
+        if not self._worker.index:
+            await self._ingress.listen(self._worker.ingress)
         self._worker.spawn.start("counts", self._tell_always())
 
     async def close(self) -> None:
         self._listeners.close()
+        self._ingress.close()
         self._ingress.end_soon()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FINISH_S):
                 await self._quiet.wait()
-        for state in self._pools.values():
-            for target in state.targets.values():
-                target.close()
+        for used in self._pools.values():
+            used.close(True)
         self._tell()
 
     # the table
@@ -66,81 +88,127 @@ class DataPlane:
     def _changed(self, changes: Changes) -> None:
         current = self._worker.current
         for key in changes.gone_frontends:
-            if (served := self.served.pop(key, None)) is not None:
-                served.gone = True
+            self._forget(key)
         for key in changes.frontends:
-            self.served[key] = Served(current.frontends[key])
+            self._serve(current.frontends[key])
         for key in changes.gone_pools:
-            state = self._pools.pop(key)
-            for target in state.targets.values():
-                target.retire(False)
+            self._pools.pop(key).close(False)
         for key in changes.pools:
             pool = current.pools[key]
-            if (known := self._pools.get(key)) is not None:
+            known = self._pools.get(key)
+            if known is not None and known.pool.kind == pool.kind:
                 known.become(pool)
             else:
-                self._pools[key] = PoolState(pool, self._target)
+                if known is not None:
+                    known.close(False)
+                self._pools[key] = self._used(pool)
+        self._ingress.know()
         refused = self._listeners.make_so(current.frontends.values())
         self._worker.plane.refuse(refused)
 
-    def _target(self, pool: Pool, endpoint: Endpoint) -> Target:
-        return Target(pool, endpoint, self._worker.dial, self._worker.spawn, self._idle)
+    def _serve(self, frontend: Frontend) -> None:
+        """Queues are in one process, so worker 0 alone serves those frontends that have one."""
+        if frontend.kind == "apprunner" and self._worker.index:
+            return
+        try:
+            self.served[frontend.key] = Served(frontend, self._seal)
+        except BadRegex as error:  # the service that made the rule should have refused it
+            log.error("%s is served as it was: %s", frontend.key, error)
 
-    def _idle(self, target: Target) -> None:
-        if not target.gone:
-            self._worker.plane.tell(Idle(target.pool.key, target.endpoint.key))
+    def _forget(self, key: str) -> None:
+        if (served := self.served.pop(key, None)) is not None:
+            served.gone = True
 
-    def hosted(self, host: str) -> Served | None:
-        return None
+    def _used(self, pool: Pool) -> Used:
+        worker, key = self._worker, pool.key
+
+        def make(endpoint: Endpoint) -> Target:
+            return Target(pool, endpoint, worker.dial, worker.spawn)
+
+        def health(endpoint: Endpoint) -> Health:
+            return worker.standing.of(key, endpoint)
+
+        def idle(endpoint: str) -> None:
+            worker.plane.tell(Idle(key, endpoint))
+
+        if pool.kind == "function":
+            return Function(pool, worker.plane.ask, worker.spawn)
+        if pool.kind == "queued":
+            return Queued(pool, make, worker.clock.now, health, idle, worker.plane.tell)
+        return Balanced(pool, make, worker.clock.now, self._chance.random, health, self._seal, idle)
+
+    def _health(self, pool: str, endpoint: str, health: Health) -> None:
+        if (used := self._pools.get(pool)) is not None:
+            used.look()
 
     # requests
 
-    def forward(self, exchange: Exchange, action: Forward) -> None:
-        """Send it to one of the pools."""
+    def forward(self, exchange: Exchange) -> None:
+        """Send it to one of the pools of its rule."""
         self._open.add(exchange)
         self._quiet.clear()
-        key = action.shares[0].pool
-        state = self._pools.get(key)
-        exchange.pool = key
-        target = state.pick() if state is not None else None
-        if target is None:
+        choice, request = exchange.choice, exchange.request
+        assert choice is not None
+        group = exchange.served.groups[choice.rule.key]
+        key = group.choose(request.cookie, self._worker.clock.now())
+        used = self._pools.get(key) if key is not None else None
+        if used is None:
             exchange.answer(503)
+            return
+        exchange.used = used
+        if mismatched(request, used.pool):
+            exchange.answer(464)
         else:
-            exchange.to(target)
+            used.take(exchange)
 
-    def stick(self, exchange: Exchange, answer: Answer) -> Answer:
-        return answer
+    def stick(self, exchange: Exchange, answer: Answer) -> None:
+        """Add the cookies by which the client comes back to this target, and to this pool."""
+        used, choice = exchange.used, exchange.choice
+        if used is None or choice is None:
+            return
+        action = choice.action
+        sticky_group = type(action) is Forward and action.sticky_s
+        if used.pool.sticky is None and not sticky_group:
+            return
+        secure = exchange.via.scheme == "https"
+        came = [cookie.decode("latin-1") for cookie in answer.cookies]
+        ours = [*used.cookies(exchange, came, secure)]
+        if sticky_group:
+            group = exchange.served.groups[choice.rule.key]
+            ours += group.cookies(used.pool.key, secure, self._worker.clock.now())
+        answer.headers.extend((b"Set-Cookie", cookie.encode("latin-1")) for cookie in ours)
 
     def unreachable(self, exchange: Exchange) -> None:
-        target = exchange.target
-        endpoint = target.endpoint.key if target else ""
-        self.counts.of(exchange.served.frontend.key, exchange.pool, endpoint).connection_errors += 1
+        self._tally(exchange).connection_errors += 1
 
     def finished(self, exchange: Exchange) -> None:
         """Count it, and let its target go."""
         self._open.discard(exchange)
         if not self._open:
             self._quiet.set()
-        target = exchange.target
-        if target is not None:
-            target.end(exchange)
-        endpoint = target.endpoint.key if target is not None else ""
-        tally = self.counts.of(exchange.served.frontend.key, exchange.pool, endpoint)
+        tally = self._tally(exchange)
         tally.requests += 1
         tally.bytes += exchange.sent + exchange.received
         if exchange.target_status:
             tally.classes[exchange.target_status // 100] += 1
-            if exchange.target_s >= 0:
-                number = bucket(exchange.target_s)
-                tally.times[number] = tally.times.get(number, 0) + 1
-        choice = exchange.choice
-        if choice is not None and type(choice.action) is Fixed:
+            number = bucket(exchange.target_s)
+            tally.times[number] = tally.times.get(number, 0) + 1
+        action = None if exchange.choice is None else type(exchange.choice.action)
+        if action is Fixed:
             tally.fixed += 1
-        elif choice is not None and type(choice.action) is Redirect:
-            tally.redirects += 1
-            tally.elb[exchange.status] = tally.elb.get(exchange.status, 0) + 1
         elif exchange.status != exchange.target_status:
             tally.elb[exchange.status] = tally.elb.get(exchange.status, 0) + 1
+            if action is Redirect:
+                tally.redirects += 1
+        if exchange.target is not None:
+            exchange.target.end(exchange)
+        if exchange.used is not None:
+            exchange.used.end(exchange)
+
+    def _tally(self, exchange: Exchange) -> Tally:
+        pool = exchange.used.pool.key if exchange.used is not None else ""
+        endpoint = exchange.target.endpoint.key if exchange.target is not None else ""
+        return self.counts.of(exchange.served.frontend.key, pool, endpoint)
 
     # what all answers need
 
@@ -179,11 +247,22 @@ class DataPlane:
             await self._worker.clock.sleep(SECOND)
             self._tell()
             now = asyncio.get_running_loop().time()
-            for state in self._pools.values():
-                for target in state.targets.values():
-                    target.sweep(now)
+            for used in self._pools.values():
+                used.sweep(now)
 
     def _tell(self) -> None:
         if counts := self.counts.take():
             now = self._worker.clock.now()
             self._worker.plane.tell(Counted(now - SECOND, now, counts))
+
+
+def mismatched(request: Request, pool: Pool) -> bool:
+    """Whether the pool takes another version of HTTP than the request has: 464.
+
+    A pool of HTTP/2 or gRPC takes no HTTP/1.1; one of HTTP/1.1 no gRPC; one of gRPC nothing but POST.
+    """
+    if pool.protocol == "HTTP1":
+        return request.version == "2" and any(
+            name == b"content-type" and value.startswith(b"application/grpc") for name, value in request.kept
+        )
+    return request.version != "2" or (pool.protocol == "GRPC" and request.method != "POST")

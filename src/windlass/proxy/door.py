@@ -69,15 +69,3 @@ class Door:
     def http2(self, peer: tuple[str, int] | None) -> asyncio.Protocol | None:
         """Who speaks HTTP/2 on a connection that has begun so; None: nobody."""
         return None
-
-
-class Ingress(Door):
-    """With every frontend that has a Host name on the plane's endpoint."""
-
-    unserved = 421
-
-    def __init__(self, plane: DataPlane) -> None:
-        super().__init__(plane, None)
-
-    def find(self, host: bytes) -> Served | None:
-        return self.plane.hosted(host.decode("latin-1").lower())

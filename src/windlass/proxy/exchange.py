@@ -11,19 +11,24 @@ Not decided here: which rule and which target (table.py, pools), what a head may
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from windlass.fleet.proxy_messages import Fixed, Forward, Redirect
 from windlass.proxy import headers as rules_of_headers
 from windlass.proxy.framing import Headers, Request
 from windlass.proxy.headers import Malformed, Via
 from windlass.proxy.http1_target import Pieces
+from windlass.proxy.rewrite import CannotRewrite
 from windlass.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from windlass.proxy.dataplane import DataPlane
     from windlass.proxy.http1_target import Http1Target
+    from windlass.proxy.pools import Used
+    from windlass.proxy.queue import Ticket
     from windlass.proxy.served import Choice, Served
     from windlass.proxy.upstream import Link, Target
 
@@ -31,6 +36,10 @@ REPLAY_BYTES_MAX = 64 * 1024
 """Longest body that is kept to be sent again."""
 WAITING_BYTES_MAX = 256 * 1024
 """Read of a body while its target is not connected yet; then the client waits."""
+
+
+Collected: TypeAlias = "Callable[[Exchange, Headers, bytes], None]"
+"""Takes a request with its headers and its whole body."""
 
 
 class Stream(Protocol):
@@ -60,13 +69,16 @@ class Exchange:
     """Made for a request whose head has come; `body` brings more of it."""
 
     __slots__ = (
+        "_collects",
         "_held",
+        "_limit",
         "_link",
         "_pieces",
         "_plane",
         "_replay",
         "_retried",
         "_said",
+        "_whole",
         "answered",
         "began",
         "began_ns",
@@ -74,7 +86,7 @@ class Exchange:
         "complete",
         "done",
         "error",
-        "pool",
+        "place",
         "received",
         "request",
         "sent",
@@ -84,8 +96,10 @@ class Exchange:
         "target",
         "target_s",
         "target_status",
+        "ticket",
         "trace",
         "tunnel",
+        "used",
         "via",
     )
 
@@ -98,7 +112,11 @@ class Exchange:
         self.began = time.perf_counter()
         self.began_ns = time.time_ns()
         self.choice: Choice | None = None
-        self.pool = ""
+        self.used: Used | None = None
+        """The pool that it went to."""
+        self.place = ""
+        """The endpoint that its pool gave it; the pool's own affair, as is the ticket."""
+        self.ticket: Ticket | None = None
         self.target: Target | None = None
         self.trace = b""
         self.status = 0
@@ -119,6 +137,9 @@ class Exchange:
         self._said = 0
         self._retried = False
         self._held = False
+        self._limit = WAITING_BYTES_MAX
+        self._collects: Collected | None = None
+        self._whole: asyncio.TimerHandle | None = None
 
     # the client's side
 
@@ -128,10 +149,17 @@ class Exchange:
         self._pieces = pieces
         for piece in pieces:
             self.received += len(piece)
-        self.choice = choice = self.served.choose(self.request, self.via)
+        if self.served.request_s:
+            loop = asyncio.get_running_loop()
+            self._whole = loop.call_later(self.served.request_s, self.expired)
+        try:
+            self.choice = choice = self.served.choose(self.request, self.via)
+        except CannotRewrite:
+            self.answer(500)
+            return
         action = choice.action
         if type(action) is Forward:
-            self._plane.forward(self, action)
+            self._plane.forward(self)
         elif type(action) is Fixed:
             self._fixed(action)
         elif type(action) is Redirect:
@@ -146,7 +174,9 @@ class Exchange:
             return
         if self._link is None:
             self._pieces += pieces
-            if not self._held and sum(map(len, self._pieces)) > WAITING_BYTES_MAX:
+            if self._collects is not None:
+                self._collect()
+            elif not self._held and sum(map(len, self._pieces)) > WAITING_BYTES_MAX:
                 self._held = True
                 self.stream.hold()
             return
@@ -184,6 +214,11 @@ class Exchange:
 
     # which target
 
+    def collect(self, limit: int, call: Collected) -> None:
+        """Have `call` made with the whole body; 413 if it is longer than `limit` bytes."""
+        self._limit, self._collects = limit, call
+        self._collect()
+
     def to(self, target: Target) -> None:
         """That one: on a kept connection, or a new one."""
         self.target = target
@@ -202,9 +237,7 @@ class Exchange:
         self._link = link
         request, choice, target = self.request, self.choice, self.target
         assert choice is not None and target is not None
-        if not self.trace:
-            self.trace = self._plane.trace()
-        headers = rules_of_headers.to_target(request, self.via, self.served.options, self.trace, choice.host)
+        headers = self._headers(choice)
         pieces, self._pieces = self._pieces, []
         self._keep(pieces)
         if self._held:
@@ -233,10 +266,7 @@ class Exchange:
             self._drop()
             self.answer(502)
             return
-        choice = self.choice
-        assert choice is not None
-        if choice.sticks:
-            answer = self._plane.stick(self, answer)
+        self._plane.stick(self, answer)
         self.answered = True
         self.status = status
         for piece in pieces:
@@ -359,6 +389,23 @@ class Exchange:
 
     # inside
 
+    def _headers(self, choice: Choice) -> Headers:
+        if not self.trace:
+            self.trace = self._plane.trace()
+        return rules_of_headers.to_target(
+            self.request, self.via, self.served.options, self.trace, choice.host
+        )
+
+    def _collect(self) -> None:
+        call, choice = self._collects, self.choice
+        assert call is not None and choice is not None
+        if sum(map(len, self._pieces)) > self._limit or (self.request.length or 0) > self._limit:
+            self._collects = None
+            self.answer(413)
+        elif self.complete:
+            self._collects = None
+            call(self, self._headers(choice), b"".join(self._pieces))
+
     def _keep(self, pieces: Pieces) -> None:
         if self._replay is None or not pieces:
             return
@@ -390,5 +437,7 @@ class Exchange:
         if self.done:
             return
         self.done = True
+        if self._whole is not None:
+            self._whole.cancel()
         self._drop()
         self._plane.finished(self)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from windlass.fleet.proxy_messages import Options
+from windlass.fleet.proxy_messages import Options, Scheme
 from windlass.proxy.framing import RESPONSE_HEAD_BYTES_MAX, Headers, Request
 
 _HOP_BY_HOP = frozenset(
@@ -24,7 +24,7 @@ class Via(NamedTuple):
 
     client: str
     client_port: int
-    scheme: str
+    scheme: Scheme
     port: int
 
 

@@ -60,7 +60,12 @@ class Listeners:
 
     def make_so(self, frontends: Iterable[Frontend]) -> tuple[tuple[str, str, str], ...]:
         """Listen for these, and nothing else; returns what could not be had: (frontend, "host:port", why)."""
-        wanted = {(bind.host, bind.port): one for one in frontends for bind in one.binds}
+        wanted = {
+            (bind.host, bind.port): one
+            for one in frontends
+            if one.key in self._plane.served
+            for bind in one.binds
+        }
         for address, listener in list(self._open.items()):
             there = wanted.get(address)
             if there is None or there.scheme != listener.scheme:

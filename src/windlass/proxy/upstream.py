@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from windlass.fleet.proxy_messages import Endpoint, Pool
@@ -61,12 +60,11 @@ class Link(Protocol):
 
 
 class Target:
-    """One endpoint of a pool. `exchanges` are its open requests; `idle(self)`: the last one has ended."""
+    """One endpoint of a pool. `exchanges` are its open requests."""
 
     __slots__ = (
         "_context",
         "_dial",
-        "_idle",
         "_kept",
         "_links",
         "_loop",
@@ -77,42 +75,40 @@ class Target:
         "pool",
     )
 
-    def __init__(
-        self, pool: Pool, endpoint: Endpoint, dial: Dial, spawn: Spawn, idle: Callable[[Target], None]
-    ) -> None:
+    def __init__(self, pool: Pool, endpoint: Endpoint, dial: Dial, spawn: Spawn) -> None:
         self.pool = pool
         self.endpoint = endpoint
         self.exchanges: set[Exchange] = set()
         self.gone = False
         self._dial = dial
         self._spawn = spawn
-        self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._kept: list[Http1Target] = []
         self._links: set[Http1Target] = set()
         self._context = _context(pool) if pool.tls else None
 
-    @property
-    def open(self) -> int:
-        """Requests at it."""
-        return len(self.exchanges)
-
     def become(self, pool: Pool, endpoint: Endpoint) -> None:
-        """As the table says now; the address is the same."""
-        began = endpoint.draining and not self.endpoint.draining
-        self.pool, self.endpoint = pool, endpoint
-        if began:
+        """As the table says now; where it is has not changed."""
+        if endpoint.draining and not self.endpoint.draining:
             self._close_kept()
-            if not self.exchanges:
-                self._idle(self)
+        self.pool, self.endpoint = pool, endpoint
+
+    def is_elsewhere(self, pool: Pool, endpoint: Endpoint) -> bool:
+        """Whether that is to be reached in another way: no connection can be kept."""
+        before, now = self.endpoint, endpoint
+        return (before.host, before.port, before.netns, self.pool.tls, self.pool.protocol) != (
+            now.host,
+            now.port,
+            now.netns,
+            pool.tls,
+            pool.protocol,
+        )
 
     def begin(self, exchange: Exchange) -> None:
         self.exchanges.add(exchange)
 
     def end(self, exchange: Exchange) -> None:
         self.exchanges.discard(exchange)
-        if not self.exchanges and (self.endpoint.draining or self.gone):
-            self._idle(self)
 
     def take(self, replayable: bool) -> Link | None:
         """A connection that is open already."""
