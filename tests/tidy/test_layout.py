@@ -114,7 +114,6 @@ PURE = (
     "proxy/queue.py",
     "proxy/rewrite.py",
     "proxy/rules.py",
-    "proxy/served.py",
     "proxy/stickiness.py",
     "proxy/table.py",
     "node/function_lines.py",

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 
 from windlass.fleet.frames import BadFrame
 from windlass.fleet.proxy_messages import (
-    host_names,
     AccessLines,
     Counted,
     End,
@@ -31,6 +30,7 @@ from windlass.fleet.proxy_messages import (
     Probed,
     ProxyHello,
     Took,
+    host_names,
 )
 from windlass.fleet.proxy_session import ProxySession, ProxyTransport, Served
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant

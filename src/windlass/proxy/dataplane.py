@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 from email.utils import formatdate
 from random import Random
@@ -56,6 +57,8 @@ class DataPlane:
         self._chance = chance
         self.counts = Counts()
         self.served: dict[str, Served] = {}
+        self._unfit: dict[str, str] = {}
+        """Frontends that cannot be served as the table says now, and why."""
         self._pools: dict[str, Used] = {}
         self._seal = Seal(secret(worker.ingress.with_suffix(".secret")))
         self._listeners = Listeners(self, worker.spawn)
@@ -103,8 +106,13 @@ class DataPlane:
                     known.close(False)
                 self._pools[key] = self._used(pool)
         self._ingress.know()
-        refused = self._listeners.make_so(current.frontends.values())
-        self._worker.plane.refuse(refused)
+        refused = self._listeners.make_so(served.frontend for served in self.served.values())
+        unfit = [
+            (key, f"{bind.host}:{bind.port}", why)
+            for key, why in self._unfit.items()
+            for bind in current.frontends[key].binds
+        ]
+        self._worker.plane.refuse((*refused, *unfit))
 
     def _serve(self, frontend: Frontend) -> None:
         """Queues are in one process, so worker 0 alone serves those frontends that have one."""
@@ -112,17 +120,20 @@ class DataPlane:
             return
         try:
             self.served[frontend.key] = Served(frontend, self._seal)
-        except BadRegex as error:  # the service that made the rule should have refused it
+            self._unfit.pop(frontend.key, None)
+        except (BadRegex, ssl.SSLError, ValueError) as error:  # its service should have refused it
             log.error("%s is served as it was: %s", frontend.key, error)
+            self._unfit[frontend.key] = str(error)
 
     def _forget(self, key: str) -> None:
+        self._unfit.pop(key, None)
         if (served := self.served.pop(key, None)) is not None:
             served.gone = True
 
     def _used(self, pool: Pool) -> Used:
         worker, key = self._worker, pool.key
 
-        def make(endpoint: Endpoint) -> Target:
+        def make(pool: Pool, endpoint: Endpoint) -> Target:
             return Target(pool, endpoint, worker.dial, worker.spawn)
 
         def health(endpoint: Endpoint) -> Health:

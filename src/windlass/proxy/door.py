@@ -10,10 +10,13 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from windlass.proxy.framing import Headers
+from windlass.proxy.http1 import Http1Client
+from windlass.proxy.http2_client import Http2Client
 
 if TYPE_CHECKING:
     from windlass.proxy.dataplane import DataPlane
     from windlass.proxy.served import Served
+    from windlass.proxy.tls import Certificates
 
 
 class Open(Protocol):
@@ -27,14 +30,21 @@ class Door:
     """With one frontend; None: it was removed."""
 
     idle_s = 60.0
+    keepalive_s = 3600.0
     unserved = 503
 
     def __init__(self, plane: DataPlane, served: Served | None) -> None:
         self.plane = plane
         self.connections: set[Open] = set()
+        self.certificates: Certificates | None = None
         self._served = served
+        self._learn(served)
+
+    def _learn(self, served: Served | None) -> None:
+        self.certificates = None
         if served is not None:
-            self.idle_s = served.idle_s
+            self.idle_s, self.keepalive_s = served.idle_s, served.keepalive_s
+            self.certificates = served.certificates
 
     def find(self, host: bytes) -> Served | None:
         """The frontend for a request to that Host."""
@@ -43,9 +53,8 @@ class Door:
     def serve(self, served: Served | None) -> None:
         """From now on."""
         self._served = served
-        if served is not None:
-            self.idle_s = served.idle_s
-        else:
+        self._learn(served)
+        if served is None:
             self.end_soon()
 
     def end_soon(self) -> None:
@@ -68,4 +77,22 @@ class Door:
 
     def http2(self, peer: tuple[str, int] | None) -> asyncio.Protocol | None:
         """Who speaks HTTP/2 on a connection that has begun so; None: nobody."""
-        return None
+        if self._served is None or not self._served.options.http2:
+            return None
+        return Http2Client(self, asyncio.get_running_loop(), peer)
+
+
+class Secured(asyncio.Protocol):
+    """A connection whose TLS has just begun: what it agreed on by ALPN is spoken."""
+
+    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
+        self._door = door
+        self._loop = loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        secured = transport.get_extra_info("ssl_object")
+        spoken: asyncio.Protocol = Http1Client(self._door, self._loop)
+        if secured is not None and secured.selected_alpn_protocol() == "h2":
+            spoken = Http2Client(self._door, self._loop)
+        transport.set_protocol(spoken)
+        spoken.connection_made(transport)

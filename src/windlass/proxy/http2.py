@@ -1,13 +1,14 @@
 """What both sides of HTTP/2 share: one connection, its streams, and the flow of their bodies.
 
-The h2 library knows the protocol; here are its bytes on a socket, and that nobody is sent more than he takes: a
-stream sends while its window, the connection's and the socket allow, and is acknowledged what it received once
-that has somewhere to go. Who floods a connection with frames that lead to nothing loses it.
+The h2 library knows the protocol; here are its bytes on a socket, and that nobody is sent more than he takes:
+a stream sends while its window, the connection's and the socket allow, and is acknowledged what it received
+once that has somewhere to go. Who floods a connection with frames that lead to nothing loses it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any
 
@@ -33,7 +34,18 @@ IDLE_FRAMES_MAX = 1000
 """Resets, pings and settings on a connection, beyond one for each request that was answered."""
 
 
-class Http2Stream:
+class Lasting(h2.connection.H2Connection):
+    """h2 takes a GOAWAY for the end of everything; its sender means to finish the streams that are open
+
+    (RFC 9113 section 6.8)."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Any], list[h2.events.Event]]:
+        event = h2.events.ConnectionTerminated()
+        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [event]
+
+
+class Http2Stream(ABC):
     """One request and its answer. What its side has to say of it are the `on_` methods."""
 
     def __init__(self, side: Http2, number: int) -> None:
@@ -65,8 +77,23 @@ class Http2Stream:
             self.on_full()
         self.side.flush()
 
+    def head(self, headers: Headers, ends: bool) -> None:
+        """Send a head; `ends`: nothing follows it."""
+        try:
+            self.side.conn.send_headers(self.number, headers, end_stream=ends)
+        except h2.exceptions.ProtocolError:  # it was reset in this turn: `on_reset` is next
+            return
+        self._ended = self._ended or ends
+        self.side.flush()
+
     def push(self) -> None:
-        """Give the connection what windows and the socket allow."""
+        """Send what windows and the socket allow."""
+        try:
+            self._push()
+        except h2.exceptions.ProtocolError:  # as above
+            self._out.clear()
+
+    def _push(self) -> None:
         conn, number = self.side.conn, self.number
         while self._out and not self.side.blocked:
             room = min(conn.local_flow_control_window(number), conn.max_outbound_frame_size)
@@ -128,26 +155,33 @@ class Http2Stream:
 
     # what its side makes of it
 
+    @abstractmethod
     def on_headers(self, headers: Headers, last: bool) -> None:
-        raise NotImplementedError
+        """The head of a request, or of an answer."""
 
+    @abstractmethod
     def on_data(self, data: bytes) -> None:
-        raise NotImplementedError
+        """A piece of its body."""
 
+    @abstractmethod
     def on_end(self) -> None:
-        raise NotImplementedError
+        """Nothing more comes."""
 
+    @abstractmethod
     def on_trailers(self, headers: Headers) -> None:
-        raise NotImplementedError
+        """Headers after the body, with which it ends."""
 
+    @abstractmethod
     def on_reset(self, why: str) -> None:
-        raise NotImplementedError
+        """It has ended before it was whole."""
 
+    @abstractmethod
     def on_full(self) -> None:
-        raise NotImplementedError
+        """Too much waits to be sent."""
 
+    @abstractmethod
     def on_room(self) -> None:
-        raise NotImplementedError
+        """There is room again."""
 
 
 class Http2(asyncio.Protocol):
@@ -155,14 +189,13 @@ class Http2(asyncio.Protocol):
 
     def __init__(self, client_side: bool) -> None:
         config = h2.config.H2Configuration(client_side=client_side, header_encoding=None)
-        self.conn = h2.connection.H2Connection(config=config)
+        self.conn = Lasting(config=config)
         self.transport: asyncio.Transport | None = None
         self.streams: dict[int, Http2Stream] = {}
         self.blocked = False
         self.answered = 0
         self._in_turn = False
         self._idle_frames = 0
-        self._wrote = 0
 
     # asyncio's calls
 
@@ -220,8 +253,8 @@ class Http2(asyncio.Protocol):
 
     def look_at_socket(self) -> None:
         """Do not frame more of a large body than the socket takes: it says so by `blocked`."""
-        if self.transport is not None and not self._in_turn:
-            self.flush()
+        if self.transport is not None and (data := self.conn.data_to_send()):
+            self.transport.write(data)
 
     def acknowledge(self, size: int, number: int) -> None:
         try:

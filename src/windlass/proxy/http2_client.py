@@ -43,11 +43,8 @@ class ClientStream(Http2Stream):
         if self._head == "HEAD" or status in (204, 304):
             pieces = []
         ends = last and not any(pieces)
-        self.side.conn.send_headers(self.number, out, end_stream=ends)
-        if ends:
-            self._ended = True
-            self.side.flush()
-        else:
+        self.head(out, ends)
+        if not ends:
             self.put(pieces, last, [])
         if last:
             self._answered()
@@ -87,11 +84,10 @@ class ClientStream(Http2Stream):
             return
         if served.options.drop_invalid_headers:
             request.drop_invalid()
-        client.door_served = served
         self._idle_s = served.idle_s
         self._deadline.set(self._idle_s)
         if request.expects and not last:
-            self.side.conn.send_headers(self.number, [(b":status", b"100")])
+            self.head([(b":status", b"100")], False)
         via = Via(client.peer[0], client.peer[1], served.scheme, served.port)
         self._exchange = exchange = Exchange(door.plane, served, self, request, via)
         exchange.start([], last)
@@ -176,7 +172,6 @@ class Http2Client(Http2):
         self.loop = loop
         self.peer = peer or ("127.0.0.1", 0)
         self._known = peer is not None
-        self.door_served: object = None
         self._deadline = Deadline(loop, self._expired)
         self._leaves = False
         self._opened = 0.0

@@ -1,7 +1,7 @@
 """HTTP/2 connections to targets, for pools of HTTP/2 and gRPC: many requests at a time on each.
 
 Cleartext is spoken with prior knowledge, as gRPC does; TLS agrees on it by ALPN. A stream that its target
-refused before doing anything (REFUSED_STREAM, or beyond the last one of a GOAWAY) counts as a stale connection.
+never looked at (beyond the last one of a GOAWAY) counts as a stale connection.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ import asyncio
 from collections.abc import Callable
 
 import h2.errors
-import h2.exceptions
 
 from windlass.proxy.framing import Headers, Request
 from windlass.proxy.http1_target import Asker, Pieces
 from windlass.proxy.http2 import Http2, Http2Stream
 
+REQUESTS_MAX = 2**29
+"""On one connection: its streams have so many numbers."""
+
 
 class Http2Link(Http2Stream):
     """One request on a connection to a target."""
 
-    def __init__(self, side: Http2Target, number: int) -> None:
-        super().__init__(side, number)
+    def __init__(self, side: Http2Target) -> None:
+        super().__init__(side, 0)
         self._target = side
         self.used = side.requests
         self._asker: Asker | None = None
@@ -46,11 +48,10 @@ class Http2Link(Http2Stream):
         if request.te_trailers:
             out.append((b"te", b"trailers"))
         ends = last and not any(pieces)
-        self.side.conn.send_headers(self.number, out, end_stream=ends)
-        if ends:
-            self._ended = True
-            self.side.flush()
-        else:
+        self.number = self.side.conn.get_next_available_stream_id()
+        self.side.streams[self.number] = self
+        self.head(out, ends)
+        if not ends:
             self.put(pieces, last, [])
 
     def body(self, pieces: Pieces, last: bool) -> None:
@@ -62,8 +63,7 @@ class Http2Link(Http2Stream):
         self.side.ended()
 
     def unused(self) -> None:
-        self.side.streams.pop(self.number, None)
-        self.side.ended()
+        """Its stream was never begun."""
 
     # the connection's calls
 
@@ -138,16 +138,11 @@ class Http2Target(Http2):
             return None
         if len(self.streams) >= self.conn.remote_settings.max_concurrent_streams:
             return None
-        try:
-            number = self.conn.get_next_available_stream_id()
-        except h2.exceptions.ProtocolError:
+        if self.requests >= REQUESTS_MAX:
+            self.retire()
             return None
-        while number in self.streams:  # given out, and not begun yet
-            number += 2
         self.requests += 1
-        link = Http2Link(self, number)
-        self.streams[number] = link
-        return link
+        return Http2Link(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from windlass.fleet.proxy_messages import Frontend
 from windlass.kernel.spawn import Spawn
-from windlass.proxy.door import Door
+from windlass.proxy.door import Door, Secured
 from windlass.proxy.http1 import Http1Client
+from windlass.proxy.tls import listening
 
 if TYPE_CHECKING:
     from windlass.proxy.dataplane import DataPlane
@@ -38,16 +39,20 @@ class Listener:
     async def accept(
         self, factory: Callable[[], asyncio.BaseProtocol], context: ssl.SSLContext | None
     ) -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(factory, sock=self._socket, ssl=context, backlog=BACKLOG)
-        self._server = server
         if self._closed:
-            server.close()
+            return
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(factory, sock=self._socket, ssl=context, backlog=BACKLOG)
+        if self._closed:
+            self._server.close()
 
     def close(self) -> None:
+        """At once: what the kernel would still queue here is lost to whoever listens here next."""
         self._closed = True
         if self._server is not None:
             self._server.close()
+        else:
+            self._socket.close()
 
 
 class Listeners:
@@ -60,12 +65,7 @@ class Listeners:
 
     def make_so(self, frontends: Iterable[Frontend]) -> tuple[tuple[str, str, str], ...]:
         """Listen for these, and nothing else; returns what could not be had: (frontend, "host:port", why)."""
-        wanted = {
-            (bind.host, bind.port): one
-            for one in frontends
-            if one.key in self._plane.served
-            for bind in one.binds
-        }
+        wanted = {(bind.host, bind.port): one for one in frontends for bind in one.binds}
         for address, listener in list(self._open.items()):
             there = wanted.get(address)
             if there is None or there.scheme != listener.scheme:
@@ -94,9 +94,12 @@ class Listeners:
         listener = Listener(door, _bound(address), frontend.scheme)
         self._open[address] = listener
         loop = asyncio.get_running_loop()
-        self._spawn.start(
-            f"listen {address[0]}:{address[1]}", listener.accept(lambda: Http1Client(door, loop), None)
-        )
+        if frontend.scheme == "https":
+            context = listening(lambda: door.certificates)
+            accepting = listener.accept(lambda: Secured(door, loop), context)
+        else:
+            accepting = listener.accept(lambda: Http1Client(door, loop), None)
+        self._spawn.start(f"listen {address[0]}:{address[1]}", accepting)
 
 
 def _bound(address: Address) -> socket.socket:

@@ -20,7 +20,7 @@ from windlass.proxy.upstream import Target
 if TYPE_CHECKING:
     from windlass.proxy.exchange import Exchange
 
-MakeTarget = Callable[[Endpoint], Target]
+MakeTarget = Callable[[Pool, Endpoint], Target]
 
 
 class Used(Protocol):
@@ -65,7 +65,7 @@ class Targets:
                 target.retire(False)
                 target = None
             if target is None:
-                target = self._make(endpoint)
+                target = self._make(pool, endpoint)
             target.become(pool, endpoint)
             self._targets[endpoint.key] = target
         for target in before.values():

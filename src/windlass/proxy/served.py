@@ -17,6 +17,7 @@ from windlass.proxy.pick import Shares
 from windlass.proxy.rewrite import Change, change, location
 from windlass.proxy.rules import Question, Rules
 from windlass.proxy.stickiness import GroupSessions, Seal
+from windlass.proxy.tls import Certificates
 
 
 class Choice(NamedTuple):
@@ -49,12 +50,13 @@ class Group:
 
 
 class Served:
-    """One frontend. Raises BadRegex."""
+    """One frontend. Raises BadRegex, and ssl.SSLError or ValueError for its certificates."""
 
     __slots__ = (
         "_changes",
         "_only",
         "_rules",
+        "certificates",
         "frontend",
         "gone",
         "groups",
@@ -75,6 +77,7 @@ class Served:
         self.keepalive_s = frontend.options.keepalive / SECOND
         self.request_s = frontend.options.request_timeout / SECOND
         self.gone = False
+        self.certificates = Certificates(frontend) if frontend.scheme == "https" and frontend.binds else None
         self._rules = Rules(frontend.rules)
         self._only = frontend.rules[0] if len(frontend.rules) == 1 else None
         self._changes: dict[str, Change] = {}

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from windlass.fleet.proxy_messages import Endpoint, Pool
 from windlass.kernel.spawn import Spawn
 from windlass.proxy.framing import Headers, Request
 from windlass.proxy.http1_target import Asker, Http1Target, Pieces
+from windlass.proxy.http2_target import Http2Target
 from windlass.proxy.worker import Dial
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ KEPT_S = 60.0
 KEPT_MAX = 1024
 """Connections that wait, per target."""
 FRESH_S = 1.0
+
+Speaks = TypeVar("Speaks", Http1Target, Http2Target)
 
 log = logging.getLogger("windlass.proxy")
 
@@ -68,7 +72,9 @@ class Target:
         "_kept",
         "_links",
         "_loop",
+        "_shared",
         "_spawn",
+        "_waiting",
         "endpoint",
         "exchanges",
         "gone",
@@ -85,6 +91,8 @@ class Target:
         self._loop = asyncio.get_running_loop()
         self._kept: list[Http1Target] = []
         self._links: set[Http1Target] = set()
+        self._shared: list[Http2Target] = []
+        self._waiting: list[Exchange] = []
         self._context = _context(pool) if pool.tls else None
 
     def become(self, pool: Pool, endpoint: Endpoint) -> None:
@@ -112,6 +120,9 @@ class Target:
 
     def take(self, replayable: bool) -> Link | None:
         """A connection that is open already."""
+        for connection in self._shared:
+            if (stream := connection.link()) is not None:
+                return stream
         kept = self._kept
         while kept:
             link = kept[-1]
@@ -124,7 +135,12 @@ class Target:
 
     def dial(self, exchange: Exchange) -> None:
         """Open a connection for that request, and tell it."""
-        self._spawn.start(f"dial {self.endpoint.key}", self._connect(exchange))
+        if self.pool.protocol == "HTTP1":
+            self._spawn.start(f"dial {self.endpoint.key}", self._connect(exchange))
+            return
+        self._waiting.append(exchange)  # for a connection that all of them share
+        if len(self._waiting) == 1:
+            self._spawn.start(f"dial {self.endpoint.key}", self._share())
 
     def sweep(self, now: float) -> None:
         """Close what has waited too long; `now` as the loop tells it."""
@@ -133,6 +149,9 @@ class Target:
             self._kept = [link for link in self._kept if now - link.idle_since <= KEPT_S]
             for link in old:
                 link.close()
+        for connection in list(self._shared):
+            if not connection.streams and now - connection.idle_since > KEPT_S:
+                connection.retire()
 
     def retire(self, cut: bool) -> None:
         """It is no endpoint any more. `cut`: its deregistration delay is over, so what is open ends."""
@@ -145,32 +164,64 @@ class Target:
     def close(self) -> None:
         for link in list(self._links):
             link.abandon()
+        for connection in list(self._shared):
+            connection.close()
 
     def _close_kept(self) -> None:
         kept, self._kept = self._kept, []
         for link in kept:
             link.close()
+        for connection in list(self._shared):
+            connection.retire()
 
     async def _connect(self, exchange: Exchange) -> None:
         try:
-            link = await self._connected()
+            link = await self._connected(self._http1)
         except (TimeoutError, OSError, ssl.SSLError) as error:
             status = 504 if isinstance(error, TimeoutError) else 502
             exchange.on_unreachable(status, str(error) or "no connection in time")
             return
+        self._links.add(link)
         try:
             exchange.on_link(link)
         except Exception:
             log.exception("a request broke as its connection was there")
             link.abandon()
 
-    async def _connected(self) -> Http1Target:
+    async def _share(self) -> None:
+        """Open a connection of HTTP/2 for all who wait by then, and more if one is not enough."""
+        while self._waiting:
+            try:
+                connection = await self._connected(self._http2)
+            except (TimeoutError, OSError, ssl.SSLError) as error:
+                waiting, self._waiting = self._waiting, []
+                status = 504 if isinstance(error, TimeoutError) else 502
+                for exchange in waiting:
+                    exchange.on_unreachable(status, str(error) or "no connection in time")
+                return
+            self._shared.append(connection)
+            waiting, self._waiting = self._waiting, []
+            for number, exchange in enumerate(waiting):
+                if (link := connection.link()) is None:
+                    self._waiting = [*waiting[number:], *self._waiting]
+                    break
+                exchange.on_link(link)
+            if self.gone or self.endpoint.draining:
+                connection.retire()
+
+    def _http1(self) -> Http1Target:
+        return Http1Target(self._given_back, self._closed)
+
+    def _http2(self) -> Http2Target:
+        return Http2Target(self._loop, self.pool.tls, self._unshare)
+
+    async def _connected(self, factory: Callable[[], Speaks]) -> Speaks:
         endpoint = self.endpoint
         async with asyncio.timeout(CONNECT_S):
             connection = await self._dial(endpoint.host, endpoint.port, endpoint.netns)
             try:
-                _, link = await self._loop.create_connection(
-                    lambda: Http1Target(self._given_back, self._closed),
+                _, spoken = await self._loop.create_connection(
+                    factory,
                     sock=connection,
                     ssl=self._context,
                     server_hostname="" if self._context else None,
@@ -178,8 +229,11 @@ class Target:
             except BaseException:
                 connection.close()
                 raise
-        self._links.add(link)
-        return link
+        return spoken
+
+    def _unshare(self, connection: Http2Target) -> None:
+        if connection in self._shared:
+            self._shared.remove(connection)
 
     def _given_back(self, link: Http1Target) -> None:
         if self.gone or self.endpoint.draining or len(self._kept) >= KEPT_MAX:
