@@ -239,9 +239,9 @@ def test_what_was_probed_counts_at_once(tmp_path: Path) -> None:
             pool = Pool("pool", endpoints=endpoints(a.port, b.port))
             proxy.serve((a_frontend(proxy.port),), (pool,))
             assert {await body(proxy.port) for _ in range(4)} == {b"a", b"b"}
-            proxy.worker.standing.take("pool", f"t:{a.port}", "unhealthy")
+            proxy.worker.standing.take("pool", endpoints(a.port)[0], "unhealthy")
             assert {await body(proxy.port) for _ in range(4)} == {b"b"}
-            proxy.worker.standing.take("pool", f"t:{b.port}", "unhealthy")  # fail open
+            proxy.worker.standing.take("pool", endpoints(b.port)[0], "unhealthy")  # fail open
             assert {await body(proxy.port) for _ in range(4)} == {b"a", b"b"}
 
     run(story)
