@@ -160,6 +160,7 @@ PURE = (
     "services/apprunner/builds/runtimes.py",
     "services/apprunner/builds/unit.py",
     "services/apprunner/ends.py",
+    "services/apprunner/metering.py",
     "services/apprunner/pools.py",
     "services/apprunner/replacing.py",
     "services/apprunner/scaling.py",

@@ -95,8 +95,9 @@ class LambdaHost:
             if question.image:
                 image = await self._image(question.image)
                 return Prepared(question.request_id, digest=image.digest or image.id)
-            await self._files.open(question.request_id, question.packages)
-            self._files.close(question.request_id)
+            if question.packages:
+                await self._files.open(question.request_id, question.packages)
+                self._files.close(question.request_id)
             runtime = await self._runtime(question.runtime)
         except BadCode as error:
             return Prepared(question.request_id, error=str(error))

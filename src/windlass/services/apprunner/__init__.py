@@ -12,6 +12,7 @@ from windlass.fleet.proxies import Proxies
 from windlass.fleet.role_credentials import RoleCredentials
 from windlass.services.apprunner import builds, instances
 from windlass.services.apprunner.builds.builder import Builder
+from windlass.services.apprunner.builds.polling import Polling
 from windlass.services.apprunner.configuration_model import CONFIGURATION_TABLES
 from windlass.services.apprunner.credentials import InstanceRoles
 from windlass.services.apprunner.frontend import Frontends
@@ -26,6 +27,7 @@ from windlass.services.apprunner.handlers import (
 )
 from windlass.services.apprunner.instances import Provisioning
 from windlass.services.apprunner.log import ServiceLog
+from windlass.services.apprunner.measuring import Measuring
 from windlass.services.apprunner.model import DEPLOYMENTS, LINES, OPERATIONS, OWNER, SERVICES
 from windlass.services.apprunner.operations import Operations
 from windlass.services.apprunner.partial import PARTIAL
@@ -44,6 +46,8 @@ def start(plane: Plane) -> Sequence[object]:
         Scaler(plane, proxies),
         Frontends(plane, proxies),
         Builder(plane),
+        Polling(plane),
+        Measuring(plane, proxies),
         ServiceLog(plane),
         Retention(plane),
     )

@@ -16,7 +16,7 @@ from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.apprunner import pools, settings
-from windlass.services.apprunner.configuration_model import DOMAINS, INGRESSES
+from windlass.services.apprunner.configuration_model import INGRESSES
 from windlass.services.apprunner.instance_model import INSTANCES, Instance, SetKey
 from windlass.services.apprunner.model import DEPLOYMENTS, OWNER, SERVICES, Service
 from windlass.services.apprunner.pools import Place, Standing
@@ -37,7 +37,7 @@ class Frontends:
         self._published: dict[str, set[SetKey]] = {}
         """By service: the deployments whose pools are in the table."""
         self.loop = Loop("apprunner.frontends", plane.clock, plane.journal, self._pass, period=PERIOD)
-        plane.store.watch((SERVICES, INSTANCES, DOMAINS, INGRESSES), self._on_row)
+        plane.store.watch((SERVICES, INSTANCES, INGRESSES), self._on_row)
         plane.store.watch((UNITS,), self._on_unit, topic=OWNER)
 
     def _on_row(self, change: Change) -> None:
@@ -99,11 +99,12 @@ class Frontends:
         return None if address is None or port is None else (address.host, port, address.netns)
 
     def _hosts(self, service: Service) -> list[str]:
-        """Host names, without the endpoint's port: its own if it is public, those of VPCs, custom ones."""
+        """Host names, without the endpoint's port: its own ones if it is public, and those of VPCs.
+
+        Custom domains are none: nobody has proved that they are the caller's, who could name the endpoint's.
+        """
         store, name = self._plane.store, f"{service.url_id}.{service.region}.awsapprunner"
         own = below(name, self._plane.calls.endpoint).partition(":")[0]
         hosts = [f"{name}.localhost", own, f"{name}.com"] if service.public else []
         hosts += [row.domain for row in store[INGRESSES].by("service", service.arn)]
-        for domain in store[DOMAINS].by("service", service.arn):
-            hosts += [domain.name, f"www.{domain.name}"] if domain.www else [domain.name]
         return list(dict.fromkeys(host.lower() for host in hosts))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 _STORED = (
     "stored, not acted on: EncryptionConfiguration, ObservabilityConfiguration, IpAddressType, "
-    "AutoDeploymentsEnabled (deploy with StartDeployment); roles are not looked up"
+    "AutoDeploymentsEnabled of images (deploy with StartDeployment); roles are not looked up; source code is "
+    "of this machine only (a directory or local git repository), the runtimes are python3* and nodejs*"
 )
 
 PARTIAL: Mapping[str, str] = {
@@ -15,7 +16,7 @@ PARTIAL: Mapping[str, str] = {
     "CreateConnection": "stored, AVAILABLE at once: there is no handshake in a console",
     "CreateObservabilityConfiguration": "stored: nothing is traced",
     "CreateService": _STORED,
-    "CreateVpcIngressConnection": "stored, AVAILABLE at once: no request comes through it",
+    "CreateVpcIngressConnection": "AVAILABLE at once: its domain is reached on the endpoint, from anywhere",
     "UpdateService": _STORED,
     "UpdateVpcIngressConnection": "stored",
 }
