@@ -185,3 +185,25 @@ def test_a_deployment_pauses_until_it_is_told_to_go_on(ecs: Any) -> None:
     ecs.continue_service_deployment(serviceDeploymentArn=arn, hookId=hook, action="ROLLBACK")
     assert until(lambda: ended(arn), "it goes back") == "ROLLBACK_SUCCESSFUL"
     ecs.delete_service(service="web", force=True)
+
+
+def test_a_blue_green_service_is_described(ecs: Any) -> None:
+    """Without load balancers nothing is shifted, but the stages are the same, and both sets have weights."""
+    blue_green = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}
+    made = ecs.create_service(
+        serviceName="web", taskDefinition="sleep", desiredCount=1, deploymentConfiguration=blue_green
+    )["service"]
+    assert made["deploymentConfiguration"]["strategy"] == "BLUE_GREEN"
+    until(lambda: statuses(ecs) == ["SUCCESSFUL"], "the first deployment is over")
+    updated = ecs.update_service(service="web", forceNewDeployment=True)["service"]
+    assert len(updated["currentServiceRevisions"]) == 2
+    until(lambda: statuses(ecs) == ["SUCCESSFUL"] * 2, "the second deployment is over")
+    [shown] = ecs.describe_service_deployments(serviceDeploymentArns=[updated["currentServiceDeployment"]])[
+        "serviceDeployments"
+    ]
+    assert shown["lifecycleStage"] == "CLEAN_UP"
+    assert shown["targetServiceRevision"]["requestedProductionTrafficWeight"] == 100.0
+    assert shown["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"] == 0.0
+    canary = {"strategy": "CANARY"}
+    code, message = refused(ecs.update_service, service="web", deploymentConfiguration=canary)
+    assert (code, "requires a load balancer" in message) == ("InvalidParameterException", True)

@@ -188,13 +188,9 @@ def _wanted(of: Service, row: Deployment, held: Counts) -> int:
 
 def _summary(of: Service, row: Deployment, revision: ServiceRevision, held: Counts) -> Result:
     """An entry of `currentServiceRevisions`."""
-    shown: Result = {
+    return {
         "arn": revision.arn,
         "requestedTaskCount": _wanted(of, row, held),
         "runningTaskCount": held.running,
         "pendingTaskCount": held.pending,
     }
-    if of.rolling.shifts:
-        shown["requestedProductionTrafficWeight"] = row.production / 10
-        shown["requestedTestTrafficWeight"] = row.test / 10
-    return shown
