@@ -128,6 +128,7 @@ class _Play:
     async def story(self, world: World) -> None:
         scenario = self._scenario
         world.add_node("n1")
+        world.add_proxy()
         for instances in scenario.instances:
             await self._register(instances)
         self._answers.keep("default", await self._default_network())

@@ -5,7 +5,7 @@ Worker 0 probes, and its results count at once; the others hear them from the pl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from windlass.fleet.proxy_messages import Endpoint, Health
@@ -13,6 +13,7 @@ from windlass.proxy.table import Changes, Current
 
 OnHealth: TypeAlias = Callable[[str, str, Health], None]
 """(pool, endpoint, what it is now)."""
+_NOTHING: Mapping[str, tuple[Health, int]] = {}
 
 
 class Standing:
@@ -20,8 +21,8 @@ class Standing:
 
     def __init__(self, current: Current) -> None:
         self._current = current
-        self._probed: dict[tuple[str, str], tuple[Health, int]] = {}
-        """With when the target was registered: the same one registered again is another."""
+        self._probed: dict[str, dict[str, tuple[Health, int]]] = {}
+        """Pool → endpoint → what it is, and when it was registered: registered again it is another."""
         self._subscribed: list[OnHealth] = []
         current.on_change(self._forget)
 
@@ -31,21 +32,26 @@ class Standing:
 
     def of(self, pool: str, endpoint: Endpoint) -> Health:
         """For whoever picks targets."""
-        health, since = self._probed.get((pool, endpoint.key), (endpoint.health, endpoint.since))
+        known = (endpoint.health, endpoint.since)
+        health, since = self._probed.get(pool, _NOTHING).get(endpoint.key, known)
         return health if since == endpoint.since else endpoint.health
 
     def take(self, pool: str, endpoint: Endpoint, health: Health) -> None:
         """A probe's result."""
-        before = self._probed.get((pool, endpoint.key))
-        self._probed[pool, endpoint.key] = (health, endpoint.since)
+        probed = self._probed.setdefault(pool, {})
+        before = probed.get(endpoint.key)
+        probed[endpoint.key] = (health, endpoint.since)
         if before != (health, endpoint.since):
             for tell in self._subscribed:
                 tell(pool, endpoint.key, health)
 
     def _forget(self, changes: Changes) -> None:
         """Of a target that went, and of a pool that is not probed any more, nothing is known."""
-        touched = changes.pools | changes.gone_pools
-        for pool, endpoint in [key for key in self._probed if key[0] in touched]:
-            found = self._current.pools.get(pool)
-            if found is None or found.check is None or all(one.key != endpoint for one in found.endpoints):
-                del self._probed[pool, endpoint]
+        for touched in changes.pools | changes.gone_pools:
+            pool = self._current.pools.get(touched)
+            kept = set() if pool is None or pool.check is None else {one.key for one in pool.endpoints}
+            probed = self._probed.get(touched, {})
+            for gone in probed.keys() - kept:
+                del probed[gone]
+            if not probed:
+                self._probed.pop(touched, None)

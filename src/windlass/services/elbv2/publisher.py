@@ -14,7 +14,7 @@ from windlass.fleet.model import INSTANCES
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import Certificate, Endpoint, Frontend, Pool
 from windlass.fleet.target_addresses import Address, Addresses
-from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.kernel.clock import MICROSECOND, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.elbv2 import compile, names, seeing
@@ -35,6 +35,11 @@ PERIOD: Duration = 30 * SECOND
 """How often all is looked at, in case a wake-up was lost."""
 LOOK_AGAIN: Duration = SECOND
 """When a target whose address nobody knows yet is looked at again."""
+GATHERS: Duration = 200 * MICROSECOND
+"""For each target that was put, how long changes of groups are gathered then: a pool is put whole, and so a
+
+group of 1,000 targets that register one by one is not put a thousand times.
+"""
 _BALANCER = "load balancer"
 _GROUP = "group"
 
@@ -50,6 +55,9 @@ class Publisher:
         self._put: dict[str, set[str]] = {}
         """Load balancer → ARNs of its listeners that proxies have."""
         self._pools: set[str] = set()
+        self._waiting: set[str] = set()
+        """Groups that changed since the last ones were put."""
+        self._gathered: Instant = 0
         self._unresolved: set[str] = set()
         """Groups with a target whose address nobody knows yet."""
         self.loop = Loop("elbv2.publisher", plane.clock, plane.journal, self._pass, period=PERIOD)
@@ -85,7 +93,15 @@ class Publisher:
         else:
             balancers = {row.arn for row in store[LOAD_BALANCERS].all()} | set(self._put)
             groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
+        self._waiting |= groups
+        if now >= self._gathered or balancers:
+            groups, self._waiting = self._waiting, set()
+        else:
+            groups = set()
+            again.append(self._gathered)
         pools = {arn: self._pool(arn) for arn in sorted(groups)}
+        if groups:
+            self._gathered = now + GATHERS * sum(len(pool.endpoints) for pool in pools.values() if pool)
         frontends: dict[str, list[Frontend]] = {}
         for arn in sorted(balancers):
             row = store[LOAD_BALANCERS].get(arn)
