@@ -31,6 +31,7 @@ from windlass.services import apprunner, ec2, logs
 from windlass.services.apprunner import pools
 from windlass.services.apprunner.instance_model import INSTANCES, Instance
 from windlass.services.apprunner.model import SERVICES
+from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
 from windlass.sim.world import World
 
@@ -131,9 +132,20 @@ class Told:
         self.world = world
         self.course = Course(start=SECOND)
         world.add_node("n1", course=lambda spec: self.course_of(spec))
-        self.proxy = SpreadingProxy(world, 100 * MILLISECOND)
         self.arn = ""
-        world.begin("proxy", world.plane.calls.part(Proxies).serve(self.proxy))
+        self.proxy = self._a_proxy()
+
+    def _a_proxy(self) -> SpreadingProxy:
+        proxy = SpreadingProxy(self.world, 100 * MILLISECOND)
+        self.world.begin("proxy", self.world.plane.calls.part(Proxies).serve(proxy))
+        return proxy
+
+    async def revive(self) -> None:
+        """Another plane, if it was killed, and a proxy of its own."""
+        if self.world.down:
+            self.proxy.close()
+            await self.world.revive()
+            self.proxy = self._a_proxy()
 
     def course_of(self, spec: UnitSpec) -> Course:
         return self.course
@@ -158,12 +170,20 @@ class Told:
         self.arn = made["Service"]["ServiceArn"]
         await self.settled(status)
 
+    async def do(self, operation: str, status: str, **params: Any) -> None:
+        """That operation on the service, until it has led to that status."""
+        await self.call(operation, ServiceArn=self.arn, **params)
+        await self.settled(status)
+
     async def settled(self, status: str) -> None:
         """Wait until the operation that is on has led to that status."""
-        store = self.world.plane.store
-        while store[SERVICES].require(self.arn).status == "OPERATION_IN_PROGRESS":
+        while self.status() == "OPERATION_IN_PROGRESS":
             await self.world.pass_time(100 * MILLISECOND)
-        assert store[SERVICES].require(self.arn).status == status
+            await self.revive()
+        assert self.status() == status
+
+    def status(self) -> str:
+        return self.world.plane.store[SERVICES].require(self.arn).status
 
     def instances(self) -> list[Instance]:
         return self.world.plane.store[INSTANCES].by("service", self.arn)
@@ -172,8 +192,8 @@ class Told:
         return sorted(one.state for one in self.instances())
 
 
-def play(story: Story, seed: int = 1) -> None:
+def play(story: Story, seed: int = 1, disk: SimulatedDisk | None = None) -> None:
     async def told(world: World) -> None:
         await story(Told(world))
 
-    World(ALL, load_profile("local"), seed).run(told)
+    World(ALL, load_profile("local"), seed, disk=disk).run(told)

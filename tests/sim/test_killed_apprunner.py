@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from tests import apprunner_build as build
 from tests.sim.apprunner_counted import SETS, User, lines, play
+from tests.sim.apprunner_stories import Told
+from tests.sim.apprunner_stories import play as play_instances
+from windlass.fleet.model import UNITS
 from windlass.kernel.clock import DAY, HOUR, SECOND
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.rows import replace
 from windlass.services.apprunner.model import DEPLOYMENTS, SERVICES
+from windlass.sim.disk import SimulatedDisk
+from windlass.sim.runner import Course
 
 
 def code(command: str = "good", building: str = "good") -> dict[str, Any]:
@@ -109,6 +115,57 @@ def test_killed_at_each_transaction(name: str) -> None:
     assert count > 20
     for transaction in range(1, count + 1):
         run(name, transaction)
+
+
+async def lived(told: Told) -> None:
+    """With instances that nodes run: up, changed, broken and back, paused, resumed."""
+    await told.create(least=2)
+    await told.do("UpdateService", "RUNNING", InstanceConfiguration={"Cpu": "512", "Memory": "1024"})
+    told.course = Course(start=SECOND, run=SECOND, exit_code=3)
+    await told.do("UpdateService", "RUNNING", InstanceConfiguration={"Cpu": "256", "Memory": "512"})
+    told.course = Course(start=SECOND)
+    await told.do("PauseService", "PAUSED")
+    await told.do("ResumeService", "RUNNING")
+
+
+def run_instances(kill_at: int) -> int:
+    """The same of instances that are more than numbers: none is left over, and none is missing."""
+    disk, counted = SimulatedDisk(), 0
+
+    async def story(told: Told) -> None:
+        nonlocal counted
+        begun = disk.commits
+        told.world.kill_at(begun + kill_at)
+        with suppress(Retry):  # nobody knows whether the last word was heard
+            await lived(told)
+        for _ in range(8):
+            await told.revive()
+            await told.world.pass_time(SECOND)
+        counted = disk.commits - begun
+        store = told.world.plane.store
+        for service in store[SERVICES].all():
+            told.arn = service.arn
+            told.course = Course(start=SECOND)
+            while told.status() == "OPERATION_IN_PROGRESS":
+                await told.world.pass_time(SECOND)
+            await told.world.pass_time(5 * SECOND)
+            running = store[SERVICES].require(service.arn)
+            expected = [("provisioned", running.serving)] * 2 if running.status == "RUNNING" else []
+            assert [(one.state, one.deployment) for one in told.instances()] == expected, running
+            units = {unit.id for unit in store[UNITS].all()}
+            assert units == {one.id for one in told.instances()}
+            assert running.status in ("RUNNING", "PAUSED", "CREATE_FAILED")
+
+    play_instances(story, disk=disk)
+    return counted
+
+
+def test_killed_with_instances() -> None:
+    """At each transaction."""
+    count = run_instances(0)
+    assert count > 50
+    for transaction in range(1, count + 1):
+        run_instances(transaction)
 
 
 def test_instances_are_doubled_while_a_deployment_is_under_way() -> None:

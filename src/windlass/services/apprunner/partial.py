@@ -11,12 +11,13 @@ _STORED = (
 )
 
 PARTIAL: Mapping[str, str] = {
-    "AssociateCustomDomain": "stored: nobody looks for the validation records, so the domain stays "
-    "PENDING_CERTIFICATE_DNS_VALIDATION and gets no requests",
+    "AssociateCustomDomain": "nobody looks for the validation records: the domain stays "
+    "PENDING_CERTIFICATE_DNS_VALIDATION, and requests with that Host are served at once",
     "CreateConnection": "stored, AVAILABLE at once: there is no handshake in a console",
     "CreateObservabilityConfiguration": "stored: nothing is traced",
     "CreateService": _STORED,
-    "CreateVpcIngressConnection": "AVAILABLE at once: its domain is reached on the endpoint, from anywhere",
+    "CreateVpcIngressConnection": "AVAILABLE at once; VPC and endpoint are not looked up: its domain name is "
+    "served to whoever asks with that Host",
     "UpdateService": _STORED,
     "UpdateVpcIngressConnection": "stored",
 }

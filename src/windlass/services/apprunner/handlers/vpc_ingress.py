@@ -1,4 +1,4 @@
-"""VPC ingress connections: stored. They are AVAILABLE at once; no request comes through them."""
+"""VPC ingress connections: AVAILABLE at once. Requests for their domain names come from anywhere."""
 
 from __future__ import annotations
 
