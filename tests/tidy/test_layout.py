@@ -56,6 +56,7 @@ PROXY_MAY_SEE = (
 
 PURE = (
     "aws/arn.py",
+    "aws/capacity_plan.py",
     "aws/check.py",
     "aws/container_secrets.py",
     "aws/endpoint_names.py",
@@ -152,7 +153,6 @@ PURE = (
     "node/task_metadata.py",
     "node/task_room.py",
     "services/application_autoscaling/kinds.py",
-    "services/application_autoscaling/plan.py",
     "planner/answers.py",
     "planner/quantity.py",
     "services/apprunner/builds/recipe.py",
@@ -166,6 +166,7 @@ PURE = (
     "services/apprunner/scaling.py",
     "services/apprunner/unit.py",
     "services/autoscaling/plan.py",
+    "services/autoscaling/recurrence.py",
     "services/autoscaling/transitions.py",
     "services/apprunner/deployment.py",
     "services/apprunner/faults.py",

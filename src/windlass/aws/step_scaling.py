@@ -100,6 +100,21 @@ def adjusted(capacity: int, kind: Adjustment, adjustment: int, magnitude: int = 
     return max(0, capacity + (change if adjustment > 0 else -change))
 
 
+def breach(policy: Mapping[str, Any], points: Sequence[tuple[int, float]], threshold: float) -> float | None:
+    """How far a metric's newest points, joined as the policy says, are from the threshold; None: no point."""
+    value = aggregate(points, policy.get("MetricAggregationType", "Average"))
+    return None if value is None else value - threshold
+
+
+def wanted(policy: Mapping[str, Any], capacity: int, breach: float) -> int | None:
+    """The capacity that a policy, as the API takes it, asks for; None when no step is for such a breach."""
+    step = chosen(steps_of(policy.get("StepAdjustments", ())), breach)
+    if step is None:
+        return None
+    kind: Adjustment = policy["AdjustmentType"]
+    return adjusted(capacity, kind, step.adjustment, policy.get("MinAdjustmentMagnitude", 0))
+
+
 def aggregate(points: Sequence[tuple[int, float]], how: Aggregation) -> float | None:
     """The value that counts of a metric's newest points, newest first; None without any."""
     if not points:

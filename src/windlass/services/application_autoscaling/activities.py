@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from windlass.aws.capacity_plan import Code
 from windlass.kernel.clock import Instant
 from windlass.kernel.ids import Ids
 from windlass.kernel.rows import replace
@@ -15,7 +16,6 @@ from windlass.kernel.store import Transaction
 from windlass.services.application_autoscaling.kinds import KINDS
 from windlass.services.application_autoscaling.limits import ACTIVITIES_MAX
 from windlass.services.application_autoscaling.model import ACTIVITIES, Activity, Policy, Status, Target
-from windlass.services.application_autoscaling.plan import Code
 
 ATTEMPTED = "Attempting to scale due to alarm triggered"
 

@@ -10,6 +10,7 @@ from windlass.aws.calls import Result
 from windlass.kernel.clock import SECOND
 from windlass.services.application_autoscaling.model import (
     Activity,
+    OfTarget,
     Policy,
     ScheduledAction,
     Suspended,
@@ -93,7 +94,7 @@ def activity(row: Activity) -> Result:
     return _named(row) | shown
 
 
-def _named(row: Target | Policy | ScheduledAction | Activity) -> Result:
+def _named(row: OfTarget) -> Result:
     return {
         "ServiceNamespace": row.namespace,
         "ResourceId": row.resource,

@@ -16,7 +16,6 @@ from windlass.kernel.faults import Fault
 from windlass.services.application_autoscaling.limits import COOLDOWN_S
 
 UNSUPPORTED = "Unsupported service namespace, resource type or scalable dimension"
-_LABEL = re.compile(r"(app/[^/]+/[0-9a-f]+)/(targetgroup/[^/]+/[0-9a-f]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +57,13 @@ def _of_service(name: str) -> Callable[[re.Match[str], str], dict[str, Any]]:
 
 
 def _requests(resource: re.Match[str], label: str) -> dict[str, Any]:
-    found = _LABEL.fullmatch(label)
+    found = target_tracking.requests_per_target(label)
     if found is None:
         raise Fault(
             "ValidationException",
             "ResourceLabel must be app/<load balancer>/<id>/targetgroup/<target group>/<id>",
         )
-    return _one(
-        "AWS/ApplicationELB", "RequestCountPerTarget", "Sum", LoadBalancer=found[1], TargetGroup=found[2]
-    )
+    return target_tracking.customized(found)
 
 
 def _provisioned(resource: re.Match[str], label: str) -> dict[str, Any]:

@@ -15,4 +15,3 @@ CAPACITY_MAX = 2**31 - 1  # API reference, an Integer
 COOLDOWN_S = 300  # seconds; API reference, StepScalingPolicyConfiguration, of ECS services
 FULFILLED_EVERY: Duration = 2 * SECOND  # how often a change under way is looked at; ours
 FIRE_LATE_MAX: Duration = 60 * MINUTE  # a scheduled action that a stopped plane missed still runs; ours
-AGREED_WITHIN: Duration = 90 * SECOND  # how old what another policy asks for may be: 1.5 evaluations; ours

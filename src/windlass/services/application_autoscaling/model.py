@@ -12,9 +12,9 @@ from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from windlass.aws.arn import arn
+from windlass.aws.capacity_plan import Cooling
 from windlass.kernel.clock import Instant
 from windlass.kernel.store import Index, Store, Table, Transaction
-from windlass.services.application_autoscaling.plan import Cooling
 
 Reads: TypeAlias = Store | Transaction
 Scope: TypeAlias = tuple[str, str]
@@ -34,14 +34,28 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A scalable target. `id` ends its ARN."""
+class OfTarget:
+    """What every row names: a scalable target, registered or not."""
 
     account: str
     region: str
     namespace: str
     resource: str
     dimension: str
+
+    @property
+    def target(self) -> TargetKey:
+        return (self.account, self.region, self.namespace, self.resource, self.dimension)
+
+    @property
+    def scope(self) -> Scope:
+        return (self.account, self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Target(OfTarget):
+    """A scalable target. `id` ends its ARN."""
+
     id: str
     created_at: Instant
     least: int
@@ -53,11 +67,7 @@ class Target:
 
     @property
     def key(self) -> TargetKey:
-        return (self.account, self.region, self.namespace, self.resource, self.dimension)
-
-    @property
-    def scope(self) -> Scope:
-        return (self.account, self.region)
+        return self.target
 
     @property
     def arn(self) -> str:
@@ -65,14 +75,9 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(OfTarget):
     """A scaling policy: one of `steps` and `tracking` is its configuration, as the API takes it."""
 
-    account: str
-    region: str
-    namespace: str
-    resource: str
-    dimension: str
     name: str
     id: str
     created_at: Instant
@@ -80,10 +85,6 @@ class Policy:
     configuration: Mapping[str, Any]
     alarms: tuple[str, ...] = ()
     """Names of the alarms that it has in CloudWatch: high and low, of target tracking."""
-
-    @property
-    def target(self) -> TargetKey:
-        return (self.account, self.region, self.namespace, self.resource, self.dimension)
 
     @property
     def key(self) -> tuple[str, str, str, str, str, str]:
@@ -100,14 +101,9 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduledAction:
+class ScheduledAction(OfTarget):
     """New bounds of a target at times. `least` and `most` None: they stay."""
 
-    account: str
-    region: str
-    namespace: str
-    resource: str
-    dimension: str
     name: str
     id: str
     created_at: Instant
@@ -120,10 +116,6 @@ class ScheduledAction:
     next_fire: Instant | None = None
 
     @property
-    def target(self) -> TargetKey:
-        return (self.account, self.region, self.namespace, self.resource, self.dimension)
-
-    @property
     def key(self) -> tuple[str, str, str, str, str, str]:
         return (*self.target, self.name)
 
@@ -134,14 +126,9 @@ class ScheduledAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(OfTarget):
     """What was done, or why nothing was. `to`: the capacity that it sets, None when it sets none."""
 
-    account: str
-    region: str
-    namespace: str
-    resource: str
-    dimension: str
     number: int
     """Counts up in an account and Region."""
     id: str
@@ -156,10 +143,6 @@ class Activity:
     """The code of its NotScaledReason."""
     bound: int | None = None
     """The capacity that the reason speaks of."""
-
-    @property
-    def target(self) -> TargetKey:
-        return (self.account, self.region, self.namespace, self.resource, self.dimension)
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -1,4 +1,4 @@
-"""Takes what alarms ask of policies: reads the capacity, asks plan.py, sets it, and says so in activities.
+"""Takes what alarms ask of policies: reads the capacity, asks aws/capacity_plan.py, sets it, and says so.
 
 CloudWatch comes here (aws/alarms.py) when an alarm changes, and each minute that it stays in its state, one
 occasion at a time. An activity is written before the capacity is set: what a plane that died had not set yet,
@@ -7,16 +7,17 @@ the next one sets. follow.py sees activities to their end.
 
 from __future__ import annotations
 
-from windlass.aws import step_scaling, target_tracking
+from windlass.aws import capacity_plan, step_scaling, target_tracking
 from windlass.aws.alarms import Alarms, Occasion
+from windlass.aws.capacity_plan import Scale, Situation
+from windlass.aws.target_tracking import Voter, Votes
 from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.rows import replace
-from windlass.services.application_autoscaling import activities, plan
+from windlass.services.application_autoscaling import activities
 from windlass.services.application_autoscaling.capacity import Capacities
 from windlass.services.application_autoscaling.kinds import KINDS
-from windlass.services.application_autoscaling.limits import AGREED_WITHIN
 from windlass.services.application_autoscaling.model import (
     ACTIVITIES,
     POLICIES,
@@ -25,7 +26,6 @@ from windlass.services.application_autoscaling.model import (
     Policy,
     Target,
 )
-from windlass.services.application_autoscaling.plan import Scale, Situation
 from windlass.services.plane import Plane
 
 
@@ -38,8 +38,7 @@ class Scaler:
         self._journal = plane.journal
         self._alarms = plane.calls.part(Alarms)
         self._ids = Ids(plane.chance.stream("application-autoscaling.activity"))
-        self._low: dict[str, tuple[float, Instant]] = {}
-        """Policy ARN → the metric of its low alarm, and when it was told."""
+        self._votes = Votes()
         self.capacities = Capacities(plane.calls)
         self._alarms.on_action("application-autoscaling", self.act)
 
@@ -69,7 +68,7 @@ class Scaler:
         wanted = self._wanted(policy, occasion, situation.base)
         if wanted is None:
             return ""
-        decision = plan.decide(situation, wanted, _cooldowns(policy))
+        decision = capacity_plan.decide(situation, wanted, _cooldowns(policy))
         if isinstance(decision, Scale):
             await self._scale(target, decision, cause, now)
             return ""
@@ -97,7 +96,7 @@ class Scaler:
                 activities.failed(tx, self._ids, target, causes[0], fault.message, now)
             return
         situation = Situation(capacity.desired, target.least, target.most, target.cooling, now)
-        to = plan.moved_inside(situation)
+        to = capacity_plan.moved_inside(situation)
         if to is None:
             return
         with self._store.transact() as tx:
@@ -129,44 +128,24 @@ class Scaler:
     def _wanted(self, policy: Policy, occasion: Occasion, base: int) -> int | None:
         """What the policy asks for, None for nothing: no metric, no step, or others do not agree."""
         if policy.kind == "StepScaling":
-            return _stepped(policy, occasion, base)
+            breach = step_scaling.breach(policy.configuration, occasion.points, occasion.threshold)
+            return None if breach is None else step_scaling.wanted(policy.configuration, base, breach)
         if not occasion.points or occasion.state != "ALARM":
             return None
         metric, target = occasion.points[0][1], policy.configuration["TargetValue"]
-        wanted = target_tracking.wanted(base, metric, target)
         if occasion.alarm != policy.alarms[1]:
-            return max(wanted, base + 1) if metric > target else None
-        self._low[policy.arn] = (metric, occasion.at)
-        return self._agreed(policy, base, min(wanted, base), occasion.at)
-
-    def _agreed(self, policy: Policy, base: int, wanted: int, now: Instant) -> int | None:
-        """The most that the target's tracking policies ask for; None unless all want to scale in."""
-        for other in self._store[POLICIES].by("target", policy.target):
-            if other.kind != "TargetTrackingScaling" or not other.scales_in or other.name == policy.name:
-                continue
-            metric, at = self._low.get(other.arn, (0.0, 0))
-            if now - at > AGREED_WITHIN or not self._alarms.raised(
-                other.account, other.region, other.alarms[1:]
-            ):
-                return None
-            asked = target_tracking.wanted(base, metric, other.configuration["TargetValue"])
-            wanted = max(wanted, min(asked, base))
-        return wanted
-
-
-def _stepped(policy: Policy, occasion: Occasion, base: int) -> int | None:
-    given = policy.configuration
-    value = step_scaling.aggregate(occasion.points, given.get("MetricAggregationType", "Average"))
-    if value is None:
-        return None
-    step = step_scaling.chosen(
-        step_scaling.steps_of(given.get("StepAdjustments", ())), value - occasion.threshold
-    )
-    if step is None:
-        return None
-    return step_scaling.adjusted(
-        base, given["AdjustmentType"], step.adjustment, given.get("MinAdjustmentMagnitude", 0)
-    )
+            return target_tracking.more(base, metric, target)
+        self._votes.tell(policy.arn, metric, occasion.at)
+        voters = [
+            Voter(
+                row.arn,
+                row.configuration["TargetValue"],
+                bool(self._alarms.raised(row.account, row.region, row.alarms[1:])),
+            )
+            for row in self._store[POLICIES].by("target", policy.target)
+            if row.kind == "TargetTrackingScaling" and row.scales_in
+        ]
+        return self._votes.agreed(voters, base, occasion.at)
 
 
 def _cooldowns(policy: Policy) -> tuple[Duration, Duration]:

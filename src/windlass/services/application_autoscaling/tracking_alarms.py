@@ -1,28 +1,13 @@
-"""Keeps the alarms of target tracking policies in CloudWatch: put with the policy, deleted before it.
-
-A policy's row is written first, so that a plane which dies in between puts the alarms when it is back, and a
-policy never loses its own.
-"""
+"""Which alarms a target tracking policy has, as aws/policy_alarms.py keeps them in CloudWatch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from windlass.aws import target_tracking
-from windlass.aws.calls import Calls, Principal, Result
-from windlass.kernel.faults import Fault
+from windlass.aws import policy_alarms, target_tracking
+from windlass.aws.calls import Calls, Principal
 from windlass.services.application_autoscaling import kinds
 from windlass.services.application_autoscaling.model import Policy
-
-
-def names(namespace_resource: str, id: str) -> tuple[str, str]:
-    """The high and the low alarm of a policy.
-
-    >>> names("service/c/s", "u")
-    ('TargetTracking-service/c/s-AlarmHigh-u', 'TargetTracking-service/c/s-AlarmLow-u')
-    """
-    return tuple(f"TargetTracking-{namespace_resource}-Alarm{which}-{id}" for which in ("High", "Low"))  # type: ignore[return-value]
 
 
 def of(policy: Policy) -> list[dict[str, Any]]:
@@ -36,29 +21,18 @@ def of(policy: Policy) -> list[dict[str, Any]]:
 
 async def put(calls: Calls, policy: Policy) -> None:
     """Have the policy's alarms as they should be. Raises Fault when CloudWatch refuses one."""
-    wanted = of(policy)
-    for params in wanted:
-        await _call(calls, policy, "PutMetricAlarm", params)
-    kept = {params["AlarmName"] for params in wanted}
-    await delete(calls, policy, [name for name in policy.alarms if name not in kept])
+    await policy_alarms.put(calls, _principal(policy), policy.alarms, of(policy))
 
 
-async def delete(calls: Calls, policy: Policy, gone: Sequence[str]) -> None:
-    """Delete these of its alarms, as far as they are there."""
-    for name in gone:
-        try:
-            await _call(calls, policy, "DeleteAlarms", {"AlarmNames": [name]})
-        except Fault as fault:
-            if fault.code != "ResourceNotFound":
-                raise
+async def delete(calls: Calls, policy: Policy) -> None:
+    """Delete its own alarms."""
+    await policy_alarms.delete(calls, _principal(policy), policy.alarms)
 
 
 async def naming(calls: Calls, policy: Policy) -> list[str]:
-    """The names of all alarms that have the policy as an action: those of step scaling are the caller's."""
-    answer = await _call(calls, policy, "DescribeAlarms", {"ActionPrefix": policy.arn})
-    return [alarm["AlarmName"] for alarm in answer["MetricAlarms"]]
+    """The names of all alarms that act on it."""
+    return await policy_alarms.naming(calls, _principal(policy), policy.arn)
 
 
-async def _call(calls: Calls, policy: Policy, operation: str, params: dict[str, Any]) -> Result:
-    principal = Principal(policy.account, policy.region, "application-autoscaling.amazonaws.com")
-    return await calls.call("cloudwatch", operation, params, principal)
+def _principal(policy: Policy) -> Principal:
+    return Principal(policy.account, policy.region, "application-autoscaling.amazonaws.com")

@@ -34,6 +34,12 @@ GLOBAL_TIMEOUT_S_MAX = 172_800
 GLOBAL_HEARTBEATS = 100
 ACTIVITIES_KEPT = 100
 """Scaling activities per group: our choice; AWS keeps six weeks of them."""
+POLICIES_MAX = 50
+"""Scaling policies per group; User Guide, quotas."""
+STEPS_MAX = 20
+"""Step adjustments per policy; User Guide, quotas."""
+SCHEDULED_MAX = 125
+"""Scheduled actions per group; User Guide, quotas."""
 RETRY_FIRST: Duration = 10 * SECOND
 RETRY_MAX: Duration = 300 * SECOND
 """How long a group waits after a launch that failed, doubling: our choice."""

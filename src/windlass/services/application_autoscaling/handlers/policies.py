@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from windlass.aws import step_scaling
+from windlass.aws import step_scaling, target_tracking
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
@@ -51,7 +51,7 @@ async def delete_scaling_policy(call: Call, params: Params) -> None:
     policy = call.store[POLICIES].get((*find.key(call, params), name))
     if policy is None:
         raise find.missing("scaling policy found", params, name)
-    await tracking_alarms.delete(call.calls, policy, policy.alarms)
+    await tracking_alarms.delete(call.calls, policy)
     with call.store.transact() as tx:
         tx[POLICIES].delete(policy.key)
 
@@ -83,7 +83,7 @@ def _kind(params: Params, known: Policy | None) -> Literal["StepScaling", "Targe
 
 def _new(call: Call, target: tuple[str, str, str, str, str], name: str, kind: Any) -> Policy:
     id = call.ids.uuid()
-    names = tracking_alarms.names(target[3], call.ids.uuid()) if kind == "TargetTrackingScaling" else ()
+    names = target_tracking.names(target[3], call.ids.uuid()) if kind == "TargetTrackingScaling" else ()
     return Policy(*target, name, id, call.now, kind, {}, names)
 
 
@@ -117,7 +117,7 @@ def _check(policy: Policy) -> None:
 async def _put_back(call: Call, policy: Policy, known: Policy | None) -> None:
     """CloudWatch refused the alarms: all is as it was before the call."""
     if known is None:
-        await tracking_alarms.delete(call.calls, policy, policy.alarms)
+        await tracking_alarms.delete(call.calls, policy)
     with call.store.transact() as tx:
         if known is None:
             tx[POLICIES].delete(policy.key)

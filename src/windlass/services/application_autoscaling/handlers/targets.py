@@ -67,7 +67,7 @@ async def deregister_scalable_target(call: Call, params: Params) -> None:
     """DeregisterScalableTarget: its policies, their alarms and its scheduled actions go with it."""
     target = find.target(call.store, call, params)
     for policy in call.store[POLICIES].by("target", target.key):
-        await tracking_alarms.delete(call.calls, policy, policy.alarms)
+        await tracking_alarms.delete(call.calls, policy)
     with call.store.transact() as tx:
         tx[TARGETS].delete(target.key)
         _forget(tx, POLICIES, target)

@@ -10,15 +10,16 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.autoscaling import describe, find, limits, plan, requested
 from windlass.services.autoscaling.find import invalid
-from windlass.services.autoscaling.handlers import hooks
+from windlass.services.autoscaling.handlers import hooks, policies
 from windlass.services.autoscaling.handlers.tags import tags_of
 from windlass.services.autoscaling.model import GROUPS, HOOKS, MEMBERS, Group, Launch
+from windlass.services.autoscaling.policy_model import POLICIES, UPDATES
 
 PROCESSES = (
     "AddToLoadBalancer", "AlarmNotification", "AZRebalance", "HealthCheck", "InstanceRefresh", "Launch",
     "ReplaceUnhealthy", "ScheduledActions", "Terminate",
 )  # fmt: skip
-"""EC2 Auto Scaling User Guide, processes. Launch, Terminate and ReplaceUnhealthy are kept to."""
+"""EC2 Auto Scaling User Guide, processes."""
 
 
 def create_auto_scaling_group(call: Call, params: Params) -> None:
@@ -68,11 +69,17 @@ def update_auto_scaling_group(call: Call, params: Params) -> None:
         tx[GROUPS].put(requested.changed(tx, call, group, params))
 
 
-def delete_auto_scaling_group(call: Call, params: Params) -> None:
-    """EC2 Auto Scaling DeleteAutoScalingGroup. By force its instances are terminated with it."""
+async def delete_auto_scaling_group(call: Call, params: Params) -> None:
+    """EC2 Auto Scaling DeleteAutoScalingGroup. By force its instances are terminated with it.
+
+    Its policies, their alarms and its scheduled actions go at once.
+    """
+    named, forced = params["AutoScalingGroupName"], params.get("ForceDelete", False)
+    group = find.group(call.store, call.scope, named)
+    if forced or not call.store[MEMBERS].count("group", group.key):
+        await policies.delete_all(call, call.store[POLICIES].by("group", group.key))
     with call.store.transact() as tx:
-        group = find.group(tx, call.scope, params["AutoScalingGroupName"])
-        forced = params.get("ForceDelete", False)
+        group = find.group(tx, call.scope, named)
         if tx[MEMBERS].count("group", group.key) and not forced:
             raise Fault(
                 "ResourceInUse",
@@ -80,6 +87,10 @@ def delete_auto_scaling_group(call: Call, params: Params) -> None:
                 "request(s) still in the group.",
             )
         tx[GROUPS].put(replace(group, deleting=True, forced=forced, min_size=0, max_size=0, desired=0))
+        for row in tx[POLICIES].by("group", group.key):
+            tx[POLICIES].delete((*row.of, row.name))
+        for update in tx[UPDATES].by("group", group.key):
+            tx[UPDATES].delete((*group.key, update.name))
 
 
 def describe_auto_scaling_groups(call: Call, params: Params) -> Result:

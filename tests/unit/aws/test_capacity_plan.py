@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.kernel.clock import MINUTE, SECOND
-from windlass.kernel.rows import replace
-from windlass.services.application_autoscaling.plan import (
+from windlass.aws.capacity_plan import (
     Cooling,
     Hold,
     Scale,
@@ -18,6 +16,8 @@ from windlass.services.application_autoscaling.plan import (
     decide,
     moved_inside,
 )
+from windlass.kernel.clock import MINUTE, SECOND
+from windlass.kernel.rows import replace
 
 COOLDOWNS = (300 * SECOND, 300 * SECOND)
 AT = 1_000 * MINUTE

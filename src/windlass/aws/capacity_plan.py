@@ -1,5 +1,7 @@
 """What becomes of a capacity that a policy asks for: bounds, cooldowns, suspension, deployments. Pure.
 
+Of Application Auto Scaling and EC2 Auto Scaling, whose instances that warm up are as a cooldown.
+
 A scale-out cooldown does not block: what is asked for is counted from the capacity before it, so that only
 more than was added already adds further (API reference, StepScalingPolicyConfiguration: +2, then +3 within
 the cooldown, is +3). A scale-in cooldown blocks further scale-ins, and ends with a scale-out. That a
