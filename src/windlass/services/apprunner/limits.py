@@ -34,7 +34,9 @@ SIZES: Mapping[str, tuple[str, ...]] = {
 }
 """CPU units → MiB that go with them; DG architecture."""
 DELETED_KEPT: Duration = DAY
-"""How long a deleted service is described; AWS: for hours at least (unverified)."""
+"""How long what was deleted is described; AWS: a service for hours at least (unverified)."""
+OPERATIONS_KEPT = 100
+"""Operations of a service that are listed; ours."""
 START_LIMIT: Duration = 5 * MINUTE
 """Until an instance has to be healthy, where the profile says nothing; DG develop."""
 

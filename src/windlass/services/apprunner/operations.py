@@ -141,6 +141,9 @@ class Operations:
         tx[SERVICES].put(service)
         tx[OPERATIONS].put(operation)
         self._forget(tx, service, now)
+        excess = tx[OPERATIONS].count("service", service.arn) - limits.OPERATIONS_KEPT
+        for old in tx[OPERATIONS].page("service", service.arn, limit=max(0, excess)):
+            tx[OPERATIONS].delete(old.key)
         notices.ended(self._bus, tx, service, operation, now)
 
     def _forget(self, tx: Transaction, service: Service, now: Instant) -> None:

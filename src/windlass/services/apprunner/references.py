@@ -1,4 +1,4 @@
-"""What a service's parameters refer to: looked up, in the caller's transaction.
+"""What a service's parameters refer to: looked up, in the caller's transaction; and whether someone does.
 
 Raises InvalidRequestException for what is not there: CreateService has no ResourceNotFoundException (BM).
 """
@@ -9,7 +9,7 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.apprunner import find
 from windlass.services.apprunner.faults import invalid
-from windlass.services.apprunner.model import Reads, Scope, Service, Shape
+from windlass.services.apprunner.model import OPERATIONS, SERVICES, Reads, Scope, Service, Shape
 
 
 def scaling_arn(reads: Reads, scope: Scope, reference: str | None) -> str:
@@ -35,6 +35,29 @@ def checked(reads: Reads, service: Service) -> Service:
         return replace(service, observability=_observability(reads, service.scope, service.observability))
     except Fault as fault:
         raise invalid(fault.message) from fault
+
+
+def held(reads: Reads, scope: Scope) -> set[str]:
+    """ARNs that the scope's services refer to, also those that a rollback would bring back.
+
+    A scope has few services (limits.QUOTA_SERVICES).
+    """
+    found: set[str] = set()
+    for service in reads[SERVICES].by("scope", scope):
+        found |= _named(service)
+        operation = reads[OPERATIONS].get((service.arn, service.operation))
+        if operation is not None and operation.before:
+            found |= _named(replace(service, **operation.before))
+    return found
+
+
+def _named(service: Service) -> set[str]:
+    return {
+        service.scaling_arn,
+        service.source.get("AuthenticationConfiguration", {}).get("ConnectionArn", ""),
+        service.network["EgressConfiguration"].get("VpcConnectorArn", ""),
+        service.observability.get("ObservabilityConfigurationArn", ""),
+    }
 
 
 def _check_egress(reads: Reads, service: Service) -> None:

@@ -7,7 +7,7 @@ from windlass.aws.quotas import Quotas
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Transaction
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, revisions, tagging
+from windlass.services.apprunner import find, limits, references, revisions, tagging
 from windlass.services.apprunner.configuration_model import (
     DEFAULT_SCALINGS,
     SCALINGS,
@@ -97,7 +97,7 @@ def _check_deletable(tx: Transaction, row: AutoScalingConfiguration) -> None:
     default = find.default_scaling(tx, row.scope)
     if (default.name, default.revision) == (row.name, row.revision):
         raise invalid("You can't delete the default auto scaling configuration.")
-    if tx[SERVICES].count("scaling", row.arn):
+    if row.arn in references.held(tx, row.scope):
         raise invalid(SCALING_IN_USE)
 
 

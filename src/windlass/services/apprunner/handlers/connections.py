@@ -9,7 +9,7 @@ from windlass.aws.calls import Call, Params, Principal, Result
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, revisions, tagging
+from windlass.services.apprunner import find, limits, references, revisions, tagging
 from windlass.services.apprunner.configuration_model import (
     CONNECTIONS,
     CONNECTORS,
@@ -17,7 +17,6 @@ from windlass.services.apprunner.configuration_model import (
     VpcConnector,
 )
 from windlass.services.apprunner.faults import invalid
-from windlass.services.apprunner.model import SERVICES, Reads, Scope, Service
 
 PRINCIPAL = "apprunner.amazonaws.com"
 
@@ -56,7 +55,7 @@ def delete_connection(call: Call, params: Params) -> Result:
     """App Runner DeleteConnection: of one that no service uses."""
     with call.store.transact() as tx:
         row = find.connection(tx, call.scope, params["ConnectionArn"])
-        if any(_connection(service) == row.arn for service in _services(tx, call.scope)):
+        if row.arn in references.held(tx, call.scope):
             raise invalid("You can't delete the connection. It's used by one or more services.")
         tx[CONNECTIONS].delete(row.key)
     return {"Connection": describe.connection(replace(row, status="DELETED"))}
@@ -106,7 +105,7 @@ def delete_vpc_connector(call: Call, params: Params) -> Result:
         row = find.connector(tx, call.scope, params["VpcConnectorArn"])
         if row.status != "ACTIVE":
             raise invalid(f"The VPC connector {row.arn} is inactive.")
-        if any(_connector(service) == row.arn for service in _services(tx, call.scope)):
+        if row.arn in references.held(tx, call.scope):
             raise invalid("You can't delete the VPC connector. It's used by one or more services.")
         row = tx[CONNECTORS].put(replace(row, status="INACTIVE", deleted_at=call.now))
     return {"VpcConnector": describe.connector(row)}
@@ -138,16 +137,3 @@ async def _network(call: Call, params: Params) -> tuple[tuple[str, ...], tuple[s
 async def _ec2(call: Call, operation: str, **params: object) -> Result:
     principal = Principal(call.account, call.region, PRINCIPAL)
     return await call.calls.call("ec2", operation, params, principal)
-
-
-def _services(reads: Reads, scope: Scope) -> list[Service]:
-    """An account has few services (limits.QUOTA_SERVICES)."""
-    return reads[SERVICES].by("scope", scope)
-
-
-def _connection(service: Service) -> str:
-    return str(service.source.get("AuthenticationConfiguration", {}).get("ConnectionArn", ""))
-
-
-def _connector(service: Service) -> str:
-    return str(service.network["EgressConfiguration"].get("VpcConnectorArn", ""))

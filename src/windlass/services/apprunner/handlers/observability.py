@@ -5,10 +5,9 @@ from __future__ import annotations
 from windlass.aws.calls import Call, Params, Result
 from windlass.kernel.rows import replace
 from windlass.services.apprunner import describe_configurations as describe
-from windlass.services.apprunner import find, limits, revisions, tagging
+from windlass.services.apprunner import find, limits, references, revisions, tagging
 from windlass.services.apprunner.configuration_model import OBSERVABILITIES, ObservabilityConfiguration
 from windlass.services.apprunner.faults import invalid
-from windlass.services.apprunner.model import SERVICES, Reads
 
 
 def create_observability_configuration(call: Call, params: Params) -> Result:
@@ -55,15 +54,9 @@ def delete_observability_configuration(call: Call, params: Params) -> Result:
         row = find.observability(tx, call.scope, params["ObservabilityConfigurationArn"])
         if row.status != "ACTIVE":
             raise invalid(f"The observability configuration {row.arn} is inactive.")
-        if _used(tx, row):
+        if row.arn in references.held(tx, call.scope):
             raise invalid(
                 "You can't delete the observability configuration. It's used by one or more services."
             )
         row = tx[OBSERVABILITIES].put(replace(row, status="INACTIVE", deleted_at=call.now))
         return {"ObservabilityConfiguration": describe.observability(tx, row)}
-
-
-def _used(reads: Reads, row: ObservabilityConfiguration) -> bool:
-    """An account has few services (limits.QUOTA_SERVICES)."""
-    services = reads[SERVICES].by("scope", row.scope)
-    return any(one.observability.get("ObservabilityConfigurationArn") == row.arn for one in services)
