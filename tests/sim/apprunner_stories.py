@@ -76,6 +76,8 @@ class SpreadingProxy:
         for pool in message.pools:
             for one in pool.endpoints:
                 self._look(pool, one)
+            if pool.key != self.serving:  # which tells nothing of the service
+                self._says.put_nowait(Load(pool.key, 0, 0))
         self.spread()
 
     async def receive(self) -> FromProxy | None:

@@ -42,7 +42,7 @@ class Measuring:
                 self._period.add(subject, metering.of_requests(count))
 
     def _on_load(self, told: Load) -> None:
-        key = pools.set_of(told.pool)
+        key = pools.serving_set_of(told.pool)
         subject = None if key is None else self._subject(key[0])
         if subject is not None:
             self._period.add(subject, metering.of_level("Concurrency", told.in_flight))

@@ -74,6 +74,11 @@ def set_of(pool: str) -> SetKey | None:
             return None
 
 
+def serving_set_of(pool: str) -> SetKey | None:
+    """The deployment to whose healthy instances requests to that pool go; None for all other pools."""
+    return set_of(pool) if pool.endswith(f"#{SERVING}") else None
+
+
 def frontend(service: Service, hosts: Sequence[str]) -> Frontend:
     """The service: its requests go to the deployment that serves. Without one they are refused (AWS: 503)."""
     action: Forward | Fixed = PAUSED
@@ -102,9 +107,7 @@ def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Dur
     starting = tuple(_endpoint(row, place) for row, place in placed if row.state == "starting")
     impatient = replace(check, interval=min(check.interval, START_PROBE), unhealthy=NEVER)
     return (
-        Pool(
-            key=pool_key(key, STARTING), kind="queued", check=impatient, endpoints=starting, concurrency=limit
-        ),
+        Pool(key=pool_key(key, STARTING), check=impatient, endpoints=starting),
         Pool(
             key=pool_key(key, SERVING),
             kind="queued",

@@ -15,7 +15,10 @@ from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.services.apprunner.instance_model import Instance, InstanceSet
 
-NOT_HEALTHY = "Health check failed: it was not healthy in {seconds:.0f} seconds."
+NOT_HEALTHY = (
+    "Health check failed: an instance was not healthy in {seconds:.0f} seconds. "
+    "It has to listen on the port that the variable PORT tells."
+)
 NOT_NEEDED = "not needed any more"
 _COST = {"starting": 0, "provisioned": 1, "active": 2}
 

@@ -80,7 +80,7 @@ class Scaler:
     # what wakes it
 
     def _on_load(self, told: Load) -> None:
-        key = pools.set_of(told.pool)
+        key = pools.serving_set_of(told.pool)
         watched = None if key is None else self._watched.get(key[0])
         if watched is not None and watched.set_key == key:
             watched.in_flight, watched.queued = told.in_flight, told.queued

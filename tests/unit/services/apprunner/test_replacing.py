@@ -14,7 +14,7 @@ from windlass.services.apprunner.instance_model import Instance, InstanceSet
 from windlass.services.apprunner.replacing import NOT_NEEDED, Patience, Plan
 
 NOW = 1_000 * MINUTE
-NOT_HEALTHY = "Health check failed: it was not healthy in 300 seconds."
+NOT_HEALTHY = replacing.NOT_HEALTHY.format(seconds=300)
 PATIENCE = Patience(first=SECOND, cap=10 * SECOND, steady=MINUTE)
 
 
