@@ -20,7 +20,7 @@ from windlass.aws.wire import Request, Response
 from windlass.fleet.model import INSTANCES, NODES, UNITS, Unit
 from windlass.fleet.networks import PoolCounts
 from windlass.fleet.proxies import Proxies
-from windlass.front import batch, chaos, fleet_view, functions, machines
+from windlass.front import batch, chaos, fleet_view, functions, machines, traffic
 from windlass.front.coverage import coverage
 from windlass.front.shapes import bucket_levels, journal_entry
 from windlass.front.shapes import rate as rate_shown
@@ -76,6 +76,7 @@ class Admin:
             ("GET", "batch/job"): partial(batch.job, plane),
             ("GET", "functions"): partial(functions.functions, plane),
             ("GET", "cold-starts"): partial(functions.cold_starts, plane),
+            ("GET", "traffic"): partial(traffic.traffic, plane),
             ("POST", "reset"): self._reset,
             ("POST", "events/fire"): self._fire,
             ("GET", "instances"): partial(machines.shown, plane),
