@@ -5,6 +5,9 @@ Nothing is enforced: no policy ever denies a call, and PassRole is not checked. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from windlass.aws.server_certificates import ServerCertificates
 from windlass.services.iam.handlers import (
     access_keys,
     attachments,
@@ -12,12 +15,20 @@ from windlass.services.iam.handlers import (
     policies,
     policy_versions,
     roles,
+    server_certificates,
     users,
 )
 from windlass.services.iam.model import TABLES
-from windlass.services.plane import Service
+from windlass.services.plane import Plane, Service
 
 _NO_AWS_POLICIES = "AWS's own managed policies are accepted by ARN when attached, and not stored"
+
+
+def _start(plane: Plane) -> Sequence[object]:
+    keeper = server_certificates.keeper(plane.store)
+    plane.calls.part(ServerCertificates).serve("iam", keeper)
+    return ()
+
 
 SERVICE = Service(
     name="iam",
@@ -70,8 +81,17 @@ SERVICE = Service(
         "ListUserPolicies": inline_policies.list_user_policies,
         "DeleteRolePolicy": inline_policies.delete_role_policy,
         "DeleteUserPolicy": inline_policies.delete_user_policy,
+        "UploadServerCertificate": server_certificates.upload_server_certificate,
+        "GetServerCertificate": server_certificates.get_server_certificate,
+        "ListServerCertificates": server_certificates.list_server_certificates,
+        "UpdateServerCertificate": server_certificates.update_server_certificate,
+        "DeleteServerCertificate": server_certificates.delete_server_certificate,
+        "TagServerCertificate": server_certificates.tag_server_certificate,
+        "UntagServerCertificate": server_certificates.untag_server_certificate,
+        "ListServerCertificateTags": server_certificates.list_server_certificate_tags,
     },
     tables=TABLES,
+    start=_start,
     partial={
         "CreateRole": "PermissionsBoundary is stored and not enforced, as are all policies",
         "CreateUser": "PermissionsBoundary is stored and not enforced, as are all policies",
@@ -80,6 +100,7 @@ SERVICE = Service(
         "GetPolicy": _NO_AWS_POLICIES,
         "GetPolicyVersion": _NO_AWS_POLICIES,
         "ListPolicies": f"{_NO_AWS_POLICIES}; Scope AWS lists nothing",
+        "UpdateServerCertificate": "a certificate that a load balancer uses keeps its name",
         "AttachRolePolicy": f"{_NO_AWS_POLICIES}; whether such a policy exists is not checked",
         "AttachUserPolicy": f"{_NO_AWS_POLICIES}; whether such a policy exists is not checked",
     },

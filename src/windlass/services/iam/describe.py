@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from windlass.aws.credentials import Credentials
 from windlass.kernel.clock import in_seconds
-from windlass.services.iam.model import Policy, Role, Tags, User, Version
+from windlass.services.iam.model import Policy, Role, ServerCertificate, Tags, User, Version
 
 
 def document(text: str) -> str:
@@ -84,4 +84,16 @@ def access_key(row: Credentials, user_name: str | None) -> dict[str, Any]:
         "AccessKeyId": row.access_key,
         "Status": "Active" if row.active else "Inactive",
         "CreateDate": in_seconds(row.created_at),
+    }
+
+
+def server_certificate(row: ServerCertificate) -> dict[str, Any]:
+    """Its metadata; the key is never shown."""
+    return {
+        "Path": row.path,
+        "ServerCertificateName": row.certificate_name,
+        "ServerCertificateId": row.certificate_id,
+        "Arn": row.arn,
+        "UploadDate": in_seconds(row.uploaded_at),
+        "Expiration": in_seconds(row.expires_at),
     }

@@ -17,6 +17,8 @@ INLINE_CHARS_MAX = {"role": 10_240, "user": 2_048}
 ATTACHED_MAX = 10
 """Managed policies attached to one role or user; can be raised to 20."""
 TAGS_MAX = 50
+SERVER_CERTIFICATES_MAX = 20
+"""Server certificates in an account; can be raised to 1,000."""
 ACCESS_KEYS_MAX = 2
 """Access keys of one user."""
 PAGE_ITEMS = 100

@@ -7,7 +7,7 @@ model allows them 320 characters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from windlass.aws.arn import arn
@@ -126,6 +126,27 @@ class InlinePolicy:
         return (self.account, self.kind, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """A certificate of a server with its key. `names` are the DNS names that it is for."""
+
+    account: str
+    certificate_name: str
+    certificate_id: str
+    path: str
+    body: str
+    chain: str
+    key: str = field(repr=False)
+    names: tuple[str, ...]
+    uploaded_at: Instant
+    expires_at: Instant
+    tags: Tags = ()
+
+    @property
+    def arn(self) -> str:
+        return arn("iam", "", self.account, f"server-certificate{self.path}{self.certificate_name}")
+
+
 ROLES: Table[Role] = Table(
     "iam_roles",
     Role,
@@ -168,5 +189,14 @@ INLINE_POLICIES: Table[InlinePolicy] = Table(
     key=lambda row: (*row.holder, row.policy_name),
     indexes={"holder": Index(of=lambda row: row.holder, order=lambda row: row.policy_name)},
 )
+SERVER_CERTIFICATES: Table[ServerCertificate] = Table(
+    "iam_server_certificates",
+    ServerCertificate,
+    key=lambda row: (row.account, row.certificate_name.lower()),
+    indexes={
+        "account": Index(of=lambda row: row.account, order=lambda row: 0),
+        "arn": Index(of=lambda row: row.arn),
+    },
+)
 
-TABLES = (ROLES, USERS, POLICIES, ATTACHMENTS, INLINE_POLICIES)
+TABLES = (ROLES, USERS, POLICIES, ATTACHMENTS, INLINE_POLICIES, SERVER_CERTIFICATES)

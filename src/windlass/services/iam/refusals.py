@@ -19,6 +19,10 @@ def no_user(name: str) -> Callable[[], Fault]:
     return no_such(f"The user with name {name} cannot be found.")
 
 
+def no_certificate(name: str) -> Callable[[], Fault]:
+    return no_such(f"The Server Certificate with name {name} cannot be found.")
+
+
 def no_policy(arn: str) -> Callable[[], Fault]:
     return no_such(f"Policy {arn} was not found.")
 
