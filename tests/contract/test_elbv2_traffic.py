@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificate_build import a_certificate
 from tests.fault.waiting import until
 from tests.lambda_build import a_zip_of
 from tests.process import PlaneProcess
@@ -228,3 +231,40 @@ def test_a_function_answers(site: Site, client: Client, plane: PlaneProcess) -> 
     told = json.loads(site.get("/a?x=1")[1])
     assert told == {"httpMethod": "GET", "path": "/a", "queryStringParameters": {"x": "1"}}
     assert site.health(group) == {0: ("unavailable", "Target.HealthCheckDisabled")}
+
+
+def test_https_by_name(site: Site, client: Client) -> None:
+    """A client gets the certificate of the name that it asks for, else the default one."""
+    iam, arns = client("iam"), []
+    for name in ("one.example", "*.two.example"):
+        made = a_certificate(name)
+        uploaded = iam.upload_server_certificate(
+            ServerCertificateName=name.replace("*", "any"),
+            CertificateBody=made.certificate,
+            PrivateKey=made.key,
+        )
+        arns.append({"CertificateArn": uploaded["ServerCertificateMetadata"]["Arn"]})
+    fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "safe"}}
+    listener = site.elb.create_listener(
+        LoadBalancerArn=site.arn, Protocol="HTTPS", Port=8443, Certificates=arns[:1], DefaultActions=[fixed]
+    )["Listeners"][0]["ListenerArn"]
+    site.elb.add_listener_certificates(ListenerArn=listener, Certificates=arns[1:])
+
+    def served(name: str) -> str:
+        """The certificate that a client gets."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with (
+                socket.create_connection((site.address, 8443), timeout=30) as plain,
+                context.wrap_socket(plain, server_hostname=name) as wrapped,
+            ):
+                return ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True) or b"")
+        except OSError:
+            return ""
+
+    one, two = (a_certificate(name).certificate for name in ("one.example", "*.two.example"))
+    until(lambda: served("a.two.example") == two, "the certificate of the other name")
+    assert served("one.example") == one
+    assert served("unknown.example") == one

@@ -57,6 +57,7 @@ PROXY_MAY_SEE = (
 PURE = (
     "aws/arn.py",
     "aws/capacity_plan.py",
+    "aws/certificate_pem.py",
     "aws/check.py",
     "aws/container_secrets.py",
     "aws/endpoint_names.py",
