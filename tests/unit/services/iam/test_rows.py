@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tests.build import a_plane, call
+from tests.certificate_build import a_certificate
 from windlass.aws.credentials import CREDENTIALS
 from windlass.kernel.store import Table
 from windlass.services.iam import SERVICE
@@ -28,6 +29,9 @@ async def _fill(plane: Any) -> None:
     await call(plane, "iam", "PutRolePolicy", RoleName="r", PolicyName="i", PolicyDocument=ALLOW)
     await call(plane, "iam", "CreateUser", UserName="u")
     await call(plane, "iam", "CreateAccessKey", UserName="u")
+    made = {"CertificateBody": a_certificate("web.example").certificate}
+    made |= {"PrivateKey": a_certificate("web.example").key}
+    await call(plane, "iam", "UploadServerCertificate", ServerCertificateName="c", **made)
     await call(plane, "sts", "AssumeRole", RoleArn=role["Role"]["Arn"], RoleSessionName="s1")
 
 
