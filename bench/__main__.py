@@ -25,6 +25,7 @@ FILES = (
     "agent",
     "network",
     "services",
+    "rollout_loss",
     "service_turns",
     "fairness",
     "simulator",
