@@ -241,3 +241,23 @@ def test_access_lines_go_to_a_log_group() -> None:
         assert [one["message"] for one in found["events"]] == ["http one", "http two", "http four"]
 
     play(story)
+
+
+def test_what_is_known_of_targets_outlives_a_change_of_weights() -> None:
+    """A rule that forwards to a group before and after begins nothing anew; one that is new to it does."""
+
+    async def story(told: Balanced) -> None:
+        await told.register(8080)
+        await told.settle()
+        await told.probe(8080, "healthy")
+        groups = [told.group, await told.a_group("green")]
+        for weight in (100, 0):
+            shares = [
+                {"TargetGroupArn": arn, "Weight": share}
+                for arn, share in zip(groups, (weight, 100 - weight), strict=True)
+            ]
+            forward = [{"Type": "forward", "ForwardConfig": {"TargetGroups": shares}}]
+            await told.elb("ModifyListener", ListenerArn=told.listener, DefaultActions=forward)
+            assert await told.health(8080) == ("healthy", "")
+
+    play(story)

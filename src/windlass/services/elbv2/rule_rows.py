@@ -29,11 +29,12 @@ from windlass.services.elbv2.refusals import configuration, one_group_missing, t
 def put(tx: Transaction, rule: Rule, quotas: Quotas, now: Instant) -> Rule:
     """Write the rule and what it uses. A group that was not used before begins to be checked."""
     groups = [_group(tx, rule, arn) for arn in actions.groups(rule.actions)]
+    used = {use.group for use in tx[USES].by("rule", rule.arn)}
     _forget(tx, rule)
     tx[RULES].put(rule)
     for group in groups:
         _fits(tx, rule, group)
-        if not tx[USES].count("group", group.arn):
+        if group.arn not in used and not tx[USES].count("group", group.arn):
             _begin(tx, group.arn, now)
         tx[USES].put(Use(group.arn, rule.arn, rule.listener, rule.load_balancer))
     _count(tx, rule, quotas)
