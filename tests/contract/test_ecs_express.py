@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests import rollout
 from tests.fault.waiting import until
 
 ROLE = "arn:aws:iam::123456789012:role/express"
 
 
+def answer(url: str) -> bytes:
+    """What is answered there: the host is sent, as clients do that resolve names below localhost."""
+    named = urlsplit(url)
+    connection = HTTPConnection("127.0.0.1", named.port)
+    try:
+        connection.request("GET", named.path, headers={"Host": named.netloc})
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
 def test_an_express_service_lives_and_ends(client: Callable[..., Any]) -> None:
-    """Created with defaults, described, updated, deleted; nothing but logs and definitions is left."""
+    """Created, reached under its own name, updated, deleted; nothing but logs and definitions is left."""
     ecs, elb = client("ecs"), client("elbv2")
     made = ecs.create_express_gateway_service(
         serviceName="hello",
         executionRoleArn=ROLE,
         infrastructureRoleArn=ROLE,
-        primaryContainer={"image": "hello", "command": ["sleep", "600"]},
+        healthCheckPath="/",
+        primaryContainer={
+            "image": "hello",
+            "containerPort": rollout.PORT,
+            "command": [sys.executable, "-c", rollout.APPLICATION],
+            "environment": [{"name": "VERSION", "value": "hello"}],
+        },
         tags=[{"key": "team", "value": "shop"}],
     )["service"]
     assert made["tags"] == [{"key": "team", "value": "shop"}]
@@ -35,6 +56,7 @@ def test_an_express_service_lives_and_ends(client: Callable[..., Any]) -> None:
         "serviceRevisions"
     ]
     assert revision["ecsManagedResources"]["ingressPaths"][0]["loadBalancer"]["status"] == "ACTIVE"
+    until(lambda: answer(config["ingressPaths"][0]["endpoint"]) == b"hello", "the service answers")
     after = ecs.update_express_gateway_service(serviceArn=arn, cpu="512", memory="1024")["service"]
     assert after["targetConfiguration"]["cpu"] == "512"
     ecs.delete_express_gateway_service(serviceArn=arn)

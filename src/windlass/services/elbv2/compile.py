@@ -57,7 +57,7 @@ def frontend(
         key=listener.arn,
         kind="alb",
         binds=(Bind(balancer.address, listener.port),),
-        hosts=names.hosts(balancer, listener, first),
+        hosts=(*names.hosts(balancer, listener, first), *(names.express_hosts(rules) if first else ())),
         scheme="https" if listener.protocol == "HTTPS" else "http",
         rules=tuple(map(rule, rules)),
         options=options(balancer, listener),

@@ -10,11 +10,12 @@ import re
 from collections.abc import Sequence
 
 from windlass.services.elbv2.limits import NAME_CHARS_MAX
-from windlass.services.elbv2.model import Listener, LoadBalancer
+from windlass.services.elbv2.model import Listener, LoadBalancer, Rule
 from windlass.services.elbv2.refusals import invalid
 
 DOMAIN = "elb.localhost"
 AWS_DOMAIN = "elb.amazonaws.com"
+_EXPRESS = re.compile(r"[a-z0-9-]+\.ecs\.[a-z0-9-]+\.(?:localhost|on\.aws)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9\-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -48,3 +49,14 @@ def first_of(listeners: Sequence[Listener]) -> Listener | None:
     """The listener that a name without a port means: that of port 80, else the oldest."""
     at_80 = next((row for row in listeners if row.port == 80), None)
     return at_80 or min(listeners, key=lambda row: (row.created_at, row.port), default=None)
+
+
+def express_hosts(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Host names of ECS Express services among rules' conditions: they are reached at the endpoint too."""
+    named = [
+        value.lower()
+        for rule in rules
+        for condition in rule.conditions
+        for value in condition.get("HostHeaderConfig", {}).get("Values", ())
+    ]
+    return tuple(dict.fromkeys(name for name in named if _EXPRESS.fullmatch(name)))

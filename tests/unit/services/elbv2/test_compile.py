@@ -221,3 +221,15 @@ def test_a_host_means_one_listener(ports: list[int]) -> None:
     assert all(host == host.lower() for host in said)
     alone = [port for port, some in hosts.items() if names.dns_name(BALANCER) in some]
     assert alone == ([80] if 80 in ports else [min(ports)] if ports else [])
+
+
+def test_hosts_of_express_services_are_the_first_listeners_too() -> None:
+    """They are reached at the endpoint; other hosts that rules name are not, whatever they are."""
+    named = ["web-1.ecs.eu-west-1.localhost", "web-1.ecs.eu-west-1.on.aws", "sqs.localhost", "*.localhost"]
+    action = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
+    condition = {"Field": "host-header", "HostHeaderConfig": {"Values": named}}
+    rules = [a_rule(action, condition), a_rule(action)]
+    plain = names.hosts(BALANCER, LISTENER, True)
+    assert compile.frontend(BALANCER, LISTENER, rules, first=True).hosts == (*plain, *named[:2])
+    later = compile.frontend(BALANCER, LISTENER, rules, first=False)
+    assert later.hosts == names.hosts(BALANCER, LISTENER, False)
