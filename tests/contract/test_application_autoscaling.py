@@ -206,6 +206,24 @@ def test_metric_math_and_lambda(scaling: Any, client: Client, account: str) -> N
     alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]
     assert alarm["AlarmName"].startswith("TargetTracking-function:f:1-AlarmHigh-")
     assert {"Name": "Resource", "Value": "f:1"} in alarm["Dimensions"]
+    soon = datetime.fromtimestamp(time.time() + 1, UTC)
+    scaling.put_scheduled_action(
+        **function,
+        ScheduledActionName="warm",
+        Schedule=f"at({soon:%Y-%m-%dT%H:%M:%S})",
+        ScalableTargetAction={"MinCapacity": 1},
+    )
+
+    def done() -> Any:
+        found = scaling.describe_scaling_activities(**function)["ScalingActivities"]
+        return found and found[0]["StatusCode"] == "Successful" and len(found) == 2 and found
+
+    change, _ = until(done, "the function has its provisioned concurrency")
+    assert change["StatusMessage"] == (
+        "Successfully set provisioned concurrency to 1. Change successfully fulfilled by lambda."
+    )
+    config = client("lambda").get_provisioned_concurrency_config(FunctionName="f", Qualifier="1")
+    assert (config["RequestedProvisionedConcurrentExecutions"], config["Status"]) == (1, "READY")
 
 
 def test_a_step_policy_scales_and_says_why(scaling: Any, client: Client) -> None:
