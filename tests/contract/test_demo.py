@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_a_film_is_rendered() -> None:
     )
     assert rows["pipeline"][1] == "33"
     assert rows["retries"][3] == "frame 10: exit codes 75, 75, 0"
+
+
+def test_one_application_runs_three_ways(tmp_path: Path) -> None:
+    """The same few requests to each: all are answered, none by 5xx, and the page has its charts."""
+    page = tmp_path / "traffic.html"
+    rows = watch(
+        "traffic", "--runner", "process", "--rate", "1", "--seconds", "2", "4", "1", "--html", str(page)
+    )
+    assert {name: row[-1] for name, row in rows.items() if name} == dict.fromkeys(
+        ("Lambda", "ECS", "App Runner"), "yes"
+    )
+    assert {row[1] for name, row in rows.items() if name} == {"41"}
+    assert page.read_text().count("<svg") == 6
 
 
 def drain(runner: str, containers: int) -> None:

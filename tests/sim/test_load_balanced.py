@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.sim.load_balanced import Shop, play
 from windlass.kernel.clock import MINUTE, SECOND, Instant
 from windlass.proxy.probe import Answered, Found
-from windlass.sim.requests import Phase, offer, steady
+from windlass.sim.arrivals import Phase, steady
+from windlass.sim.requests import offer
 from windlass.sim.runner import Course
 
 

@@ -55,6 +55,7 @@ class Demo(StrEnum):
     cold_start = "cold-start"
     concurrency = "concurrency"
     batch = "batch"
+    traffic = "traffic"
 
 
 def _print_version(asked: bool) -> None:
@@ -133,9 +134,16 @@ def demo(
     starts: Annotated[int, typer.Option(min=2, max=100, help="cold-start: how many.")] = 20,
     requests: Annotated[int, typer.Option(min=11, max=200, help="concurrency: how many at once.")] = 50,
     frames: Annotated[int, typer.Option(min=30, max=10_000, help="batch: how many.")] = 500,
+    rate: Annotated[
+        float, typer.Option(min=0.5, max=100, help="traffic: requests a second; ten times that in the burst.")
+    ] = 5,
+    seconds: Annotated[
+        tuple[float, float, float], typer.Option(help="traffic: of ramp, burst and silence.")
+    ] = (60, 240, 120),
+    html: Annotated[Path | None, typer.Option(help="traffic: a page with charts.")] = None,
 ) -> None:
     """Run a real scenario end to end on a plane of its own and tell its story."""
-    from windlass.cli.demos import backlog, batch, cold_start, concurrency, rollout
+    from windlass.cli.demos import backlog, batch, cold_start, concurrency, rollout, traffic
 
     match name:
         case Demo.rollout:
@@ -144,6 +152,8 @@ def demo(
             code = cold_start.run(runner.value, starts)
         case Demo.concurrency:
             code = concurrency.run(runner.value, requests)
+        case Demo.traffic:
+            code = traffic.run(runner.value, rate=rate, seconds=seconds, page=html)
         case Demo.batch:
             code = batch.run(runner.value, frames)
         case _:

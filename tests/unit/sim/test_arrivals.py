@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.kernel.clock import in_seconds
-from windlass.sim.requests import Phase, arrivals, percentile, silence, steady
+from windlass.sim.arrivals import Phase, arrivals, percentile, silence, steady
 
 
 @pytest.mark.parametrize(
