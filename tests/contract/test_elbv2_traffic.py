@@ -130,6 +130,20 @@ class Site:
         except OSError as error:
             return 0, str(error)
 
+    def certificate(self, port: int, name: str) -> str:
+        """The certificate that a client gets there who asks for that name, PEM; "" if there is none."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with (
+                socket.create_connection((self.address, port), timeout=30) as plain,
+                context.wrap_socket(plain, server_hostname=name) as wrapped,
+            ):
+                return ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True) or b"")
+        except OSError:
+            return ""
+
 
 @pytest.fixture
 def site(client: Client, endpoint: str) -> Iterator[Site]:
@@ -234,37 +248,23 @@ def test_a_function_answers(site: Site, client: Client, plane: PlaneProcess) -> 
 
 
 def test_https_by_name(site: Site, client: Client) -> None:
-    """A client gets the certificate of the name that it asks for, else the default one."""
-    iam, arns = client("iam"), []
-    for name in ("one.example", "*.two.example"):
-        made = a_certificate(name)
-        uploaded = iam.upload_server_certificate(
-            ServerCertificateName=name.replace("*", "any"),
-            CertificateBody=made.certificate,
-            PrivateKey=made.key,
-        )
-        arns.append({"CertificateArn": uploaded["ServerCertificateMetadata"]["Arn"]})
+    """A client gets the certificate of the name that it asks for, else the default one; a new one at once."""
+    one, two, new = (a_certificate(name) for name in ("one.example", "*.two.example", "a.two.example"))
+    acm, body, key = client("acm"), one.certificate, one.key
+    first = client("iam").upload_server_certificate(
+        ServerCertificateName="one", CertificateBody=body, PrivateKey=key
+    )["ServerCertificateMetadata"]["Arn"]
+    second = acm.import_certificate(Certificate=two.certificate, PrivateKey=two.key)["CertificateArn"]
     fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "safe"}}
+    of = {"LoadBalancerArn": site.arn, "Protocol": "HTTPS", "Port": 8443}
     listener = site.elb.create_listener(
-        LoadBalancerArn=site.arn, Protocol="HTTPS", Port=8443, Certificates=arns[:1], DefaultActions=[fixed]
+        **of, Certificates=[{"CertificateArn": first}], DefaultActions=[fixed]
     )["Listeners"][0]["ListenerArn"]
-    site.elb.add_listener_certificates(ListenerArn=listener, Certificates=arns[1:])
-
-    def served(name: str) -> str:
-        """The certificate that a client gets."""
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        try:
-            with (
-                socket.create_connection((site.address, 8443), timeout=30) as plain,
-                context.wrap_socket(plain, server_hostname=name) as wrapped,
-            ):
-                return ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True) or b"")
-        except OSError:
-            return ""
-
-    one, two = (a_certificate(name).certificate for name in ("one.example", "*.two.example"))
-    until(lambda: served("a.two.example") == two, "the certificate of the other name")
-    assert served("one.example") == one
-    assert served("unknown.example") == one
+    site.elb.add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": second}])
+    other = "a.two.example"
+    until(lambda: site.certificate(8443, other) == two.certificate, "the certificate of the other name")
+    assert site.certificate(8443, "one.example") == one.certificate
+    assert site.certificate(8443, "unknown.example") == one.certificate
+    asked = {"Certificate": new.certificate, "PrivateKey": new.key}
+    acm.import_certificate(CertificateArn=second, **asked)
+    until(lambda: site.certificate(8443, other) == new.certificate, "the certificate that took its place")

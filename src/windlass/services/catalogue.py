@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from windlass.services import (
+    acm,
     application_autoscaling,
     apprunner,
     autoscaling,
@@ -24,6 +25,7 @@ from windlass.services import (
 from windlass.services.plane import Service
 
 SERVICES: tuple[Service, ...] = (
+    acm.SERVICE,
     application_autoscaling.SERVICE,
     apprunner.SERVICE,
     autoscaling.SERVICE,

@@ -27,6 +27,7 @@ from windlass.aws.wire import Request, Response
 from windlass.kernel.faults import Fault
 
 WIRES = [
+    ("acm", "json", 8),
     ("sqs", "json", 16),
     ("sqs", "query", 16),
     ("ecs", "json", 16),

@@ -1,0 +1,1 @@
+"""Handlers of Certificate Manager, one module per group of actions."""
