@@ -12,7 +12,7 @@ _STORED = (
 
 PARTIAL: Mapping[str, str] = {
     "AssociateCustomDomain": "nobody looks for the validation records: the domain stays "
-    "PENDING_CERTIFICATE_DNS_VALIDATION, and requests with that Host are served at once",
+    "PENDING_CERTIFICATE_DNS_VALIDATION, and gets no requests",
     "CreateConnection": "stored, AVAILABLE at once: there is no handshake in a console",
     "CreateObservabilityConfiguration": "stored: nothing is traced",
     "CreateService": _STORED,
