@@ -17,6 +17,7 @@ FILES = (
     "run_task",
     "placement",
     "routing",
+    "traffic",
     "batch_plan",
     "batch",
     "launch",
