@@ -1,9 +1,9 @@
 """The built-in proxy beside nginx and HAProxy, before the same target in the same run.
 
-Throughput is requests for each second of CPU that the proxy's process spent: one core's worth, also on a machine
-that others use. The target is nginx with a constant answer, and wrk asks (both in C: neither is what is
-measured); the proxies take turns. Added latency is the median of one connection through the proxy less that of
-one to the target itself. Needs Debian's nginx-light, haproxy and wrk; without them nothing is measured.
+Throughput is requests for each second of CPU that the proxy's process spent: one core's worth, also on a
+machine that others use. The target is nginx with a constant answer, and wrk asks (both in C: neither is what
+is measured); the proxies take turns. Added latency is the median of one connection through the proxy less that
+of one to the target itself. Needs Debian's nginx-light, haproxy and wrk; without them nothing is measured.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from windlass.proxy.table import Current
 from windlass.proxy.worker import Worker
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-WITHIN_S = 30.0
+WITHIN_S = 90.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 

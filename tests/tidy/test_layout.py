@@ -107,6 +107,7 @@ PURE = (
     "kernel/cycles.py",
     "kernel/linear_regex.py",
     "kernel/machine.py",
+    "proxy/access_log.py",
     "proxy/answers.py",
     "proxy/counts.py",
     "proxy/framing.py",

@@ -108,12 +108,13 @@ Action: TypeAlias = Forward | Redirect | Fixed
 
 
 class Rule(Part, frozen=True):
-    """All of `matches` must hold. `key` is its ARN."""
+    """All of `matches` must hold. `key` is its ARN; `priority` is for logs, 0 for the default."""
 
     key: str
     matches: tuple[Match, ...]
     action: Action
     rewrites: tuple[Rewrite, ...] = ()
+    priority: int = 0
 
 
 class Options(Part, frozen=True):

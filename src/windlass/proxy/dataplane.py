@@ -27,6 +27,7 @@ from windlass.fleet.proxy_messages import (
 from windlass.kernel.clock import SECOND
 from windlass.kernel.linear_regex import BadRegex
 from windlass.proxy import answers
+from windlass.proxy.access_log import AccessLog
 from windlass.proxy.counts import Counts, Tally, bucket
 from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import Headers, Request
@@ -56,6 +57,7 @@ class DataPlane:
         self._worker = worker
         self._chance = chance
         self.counts = Counts()
+        self._log = AccessLog()
         self.served: dict[str, Served] = {}
         self._unfit: dict[str, str] = {}
         """Frontends that cannot be served as the table says now, and why."""
@@ -197,6 +199,8 @@ class DataPlane:
         self._open.discard(exchange)
         if not self._open:
             self._quiet.set()
+        if exchange.served.options.access_log:
+            self._log.answered(exchange, self._worker.clock.now())
         tally = self._tally(exchange)
         tally.requests += 1
         tally.bytes += exchange.sent + exchange.received
@@ -246,6 +250,7 @@ class DataPlane:
     def refusal(self, served: Served | None, status: int) -> tuple[Headers, bytes]:
         if served is None:
             return answers.own(status, "alb", True, self.date())
+        self._log.refused(served, status, self._worker.clock.now())
         tally = self.counts.of(served.frontend.key)
         tally.requests += 1
         tally.elb[status] = tally.elb.get(status, 0) + 1
@@ -262,6 +267,8 @@ class DataPlane:
                 used.sweep(now)
 
     def _tell(self) -> None:
+        for lines in self._log.take():
+            self._worker.plane.tell(lines)
         if counts := self.counts.take():
             now = self._worker.clock.now()
             self._worker.plane.tell(Counted(now - SECOND, now, counts))

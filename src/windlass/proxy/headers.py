@@ -20,12 +20,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Via(NamedTuple):
-    """How a request came to us: the client's address and port, and which listener it met."""
+    """How a request came to us: the client's address and port, which listener it met, and with what TLS."""
 
     client: str
     client_port: int
     scheme: Scheme
     port: int
+    cipher: str = ""
+    tls: str = ""
 
 
 def to_target(request: Request, via: Via, options: Options, trace: bytes, host: bytes) -> Headers:

@@ -19,6 +19,7 @@ from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import HEAD_BYTES_MAX, LINE_BYTES_MAX, Headers, Refused, Request, read
 from windlass.proxy.headers import Via
 from windlass.proxy.http1_target import Pieces
+from windlass.proxy.tls import secured
 
 if TYPE_CHECKING:
     from windlass.proxy.door import Door
@@ -84,6 +85,7 @@ class Http1Client(asyncio.Protocol):
         self._until_close = False
         self._advancing = False
         self._opened = 0.0
+        self._secured = ("", "")
         self._idle_s = 60.0
         self.requests = 0
 
@@ -94,6 +96,7 @@ class Http1Client(asyncio.Protocol):
         if self._peer is None:
             peer = transport.get_extra_info("peername")
             self._peer = (peer[0], peer[1]) if isinstance(peer, tuple) else ("127.0.0.1", 0)
+        self._secured = secured(transport)
         self._opened = self._loop.time()
         self._idle_s = self._door.idle_s
         self._deadline.set(self._idle_s)
@@ -367,7 +370,7 @@ class Http1Client(asyncio.Protocol):
             request.drop_invalid()
         self._idle_s = served.idle_s
         self._last = self._last or request.close
-        via = Via(self._peer[0], self._peer[1], served.scheme, served.port)
+        via = Via(self._peer[0], self._peer[1], served.scheme, served.port, *self._secured)
         if request.expects and not incoming.complete and self._transport is not None:
             self._transport.write(_CONTINUE)
         self._exchange = exchange = Exchange(self._door.plane, served, self, request, via)

@@ -13,6 +13,7 @@ from windlass.proxy.framing import Headers, Refused, read
 from windlass.proxy.headers import Via
 from windlass.proxy.http1_target import Pieces
 from windlass.proxy.http2 import Http2, Http2Stream
+from windlass.proxy.tls import secured
 
 if TYPE_CHECKING:
     from windlass.proxy.door import Door
@@ -88,7 +89,7 @@ class ClientStream(Http2Stream):
         self._deadline.set(self._idle_s)
         if request.expects and not last:
             self.head([(b":status", b"100")], False)
-        via = Via(client.peer[0], client.peer[1], served.scheme, served.port)
+        via = Via(client.peer[0], client.peer[1], served.scheme, served.port, *client.secured)
         self._exchange = exchange = Exchange(door.plane, served, self, request, via)
         exchange.start([], last)
 
@@ -175,10 +176,12 @@ class Http2Client(Http2):
         self._deadline = Deadline(loop, self._expired)
         self._leaves = False
         self._opened = 0.0
+        self.secured = ("", "")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not self._known and isinstance(peer := transport.get_extra_info("peername"), tuple):
             self.peer = (peer[0], peer[1])
+        self.secured = secured(transport)
         self._opened = self.loop.time()
         self._deadline.set(self.door.idle_s)
         self.door.opened(self)

@@ -6,6 +6,7 @@ table brings new certificates to the same address: connections that are open kee
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -54,6 +55,13 @@ def listening(certificates: Callable[[], Certificates | None]) -> ssl.SSLContext
     context = first.listening
     context.sni_callback = on_name
     return context
+
+
+def secured(transport: asyncio.BaseTransport) -> tuple[str, str]:
+    """Cipher and version of a connection's TLS, as logs name them; ("", "") without."""
+    found = transport.get_extra_info("ssl_object")
+    cipher = found.cipher() if found is not None else None
+    return ("", "") if cipher is None else (cipher[0], found.version() or "")
 
 
 def _context(certificate: Certificate, protocols: list[str]) -> ssl.SSLContext:

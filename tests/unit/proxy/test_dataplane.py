@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -406,5 +407,28 @@ def test_other_workers_leave_queues_and_the_endpoint_alone(tmp_path: Path) -> No
             await ask(front.binds[0].port, get())
         await proxy.data.close()
         await proxy.spawn.close()
+
+    run(story)
+
+
+def test_access_logs(tmp_path: Path) -> None:
+    """A line for each request, in AWS's order; what a client sent stays inside its field."""
+
+    async def story() -> None:
+        async with a_target(answering()) as target, a_proxy(tmp_path) as proxy:
+            balancer = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/x/1"
+            front = replace(a_frontend(proxy.port, access_log=True), load_balancer=balancer)
+            proxy.serve((front,), (Pool("pool", endpoints=endpoints(target.port)),))
+            await ask(proxy.port, get("/a?b=%22c", 'User-Agent: me " \xff', method="PUT", body=b"in"))
+            await ask(proxy.port, b"GET / HTTP/1.1\r\nHost : x\r\n\r\n")
+            await proxy.data.close()
+            first, second = (shlex.split(line, posix=False) for line in proxy.lines())
+            assert len(first) == len(second) == 30
+            assert (first[0], first[2], first[4]) == ("http", "app/x/1", f"127.0.0.1:{target.port}")
+            assert first[8:10] == ["200", "200"] and first[11] == "2"
+            url = f"http://example.test:{proxy.port}/a?b=%22c"
+            assert first[12:14] == [f'"PUT {url} HTTP/1.1"', '"me \\x22 \\xff"']
+            assert (first[16], first[20], first[22]) == ("pool", "0", '"forward"')
+            assert (second[8], second[12], second[5]) == ("400", '"- - -"', "-1")
 
     run(story)

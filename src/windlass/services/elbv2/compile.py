@@ -72,6 +72,7 @@ def rule(row: Rule) -> Routing:
         matches=tuple(map(_match, row.conditions)),
         action=_action(row.actions[0]),
         rewrites=tuple(rewrite for transform in row.transforms for rewrite in _rewrites(transform)),
+        priority=0 if row.is_default else row.priority,
     )
 
 
