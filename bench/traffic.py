@@ -2,8 +2,8 @@
 
 Throughput is requests for each second of CPU that the proxy's process spent: one core's worth, also on a
 machine that others use. The target is nginx with a constant answer, and wrk asks (both in C: neither is what
-is measured); the proxies take turns. Added latency is the median of one connection through the proxy less that
-of one to the target itself. Needs Debian's nginx-light, haproxy and wrk; without them nothing is measured.
+is measured); the proxies take turns. Added latency is the median of one connection through the proxy less
+that of one to the target itself. Needs Debian's nginx-light, haproxy and wrk; without, there is nothing.
 """
 
 from __future__ import annotations
