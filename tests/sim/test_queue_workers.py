@@ -25,5 +25,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "queue-workers.md"
 def test_the_table(named: str, way: Way, protects: bool) -> None:
     """Who protects itself is never cut off, whatever scales; who leaves by itself is not either."""
     outcome = measure(way, protects=protects)
-    assert f"| {named} | {outcome.row()} |" in PAGE.read_text()
+    row = f"| {named} | {outcome.row()} |"
+    assert row in PAGE.read_text(), f"write into {PAGE.name}: {row}"
     assert (outcome.cut > 0) == (named.endswith("careless"))

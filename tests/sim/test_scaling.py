@@ -131,7 +131,7 @@ def test_a_metric_that_is_missing_scales_nothing() -> None:
     async def story(scaled: Scaled) -> None:
         await scaled.begin(3)
         await scaled.track()
-        await scaled.world.pass_time(60 * MINUTE)
+        await scaled.world.pass_time(30 * MINUTE)
         assert (await scaled.service())["desiredCount"] == 3
         assert changes(await scaled.bear(28.5, 2)) == [3]
         await scaled.world.pass_time(60 * MINUTE)
@@ -149,11 +149,11 @@ def test_all_policies_must_want_to_scale_in() -> None:
         await scaled.track("load", 10)
         await scaled.track("heat", 5)
         assert changes(await scaled.bear(40, 12, "Load", "Heat"))[-1] == 8
-        assert changes(await scaled.bear(30, 60, "Load", "Heat"))[-1] == 6
+        assert changes(await scaled.bear(30, 25, "Load", "Heat"))[-1] == 6
         # Load alone would be served by one: Heat says nothing any more, and must agree
-        assert changes(await scaled.bear(5, 60, "Load")) == [6]
+        assert changes(await scaled.bear(5, 30, "Load")) == [6]
         await scaled.track("heat", 5, DisableScaleIn=True)
-        assert changes(await scaled.bear(5, 60, "Load"))[-1] == 1
+        assert changes(await scaled.bear(5, 10, "Load"))[-1] == 1
 
     tell(story)
 
@@ -166,11 +166,11 @@ def test_flapping_load_is_not_followed_each_time(period: int) -> None:
         await scaled.begin()
         await scaled.track()
         counts: list[int] = []
-        for turn in range(160 // period):
+        for turn in range(96 // period):
             counts += await scaled.bear(80 if turn % 2 else 4, period)
         turned = len(changes(counts)) - 1
         assert turned <= 2 * len(counts) / 15 + 2  # a scale-in needs a quiet quarter of an hour
-        assert period < 15 or turned > 2
+        assert period < 15 or turned >= 2
 
     tell(story)
 
