@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.sim.balancers import BAD, GROUP, SimulatedBalancers
+from tests.sim.balancers import BAD, GROUP, OTHER, SimulatedBalancers
 from tests.sim.services import LASTING, Told, tell
 from windlass.aws.target_groups import TargetHealth
 from windlass.kernel.clock import SECOND
@@ -168,5 +168,76 @@ def test_a_crash_leaves_no_target_behind() -> None:
         assert codes == {crashed.id: "EssentialContainerExited", stopped.id: "UserInitiated"}
         left = {what for kind, _, what in balancers.log if kind == "deregister"}
         assert left == {target(task.targets[0]) for task in (crashed, stopped)}
+
+    tell(story)
+
+
+async def subnet(told: Told) -> dict[str, Any]:
+    found = (await told.world.call("ec2", "DescribeSubnets"))["Subnets"]
+    return {"awsvpcConfiguration": {"subnets": [found[0]["SubnetId"]], "assignPublicIp": "ENABLED"}}
+
+
+def test_every_target_group_counts() -> None:
+    """Healthy in one of two groups is not healthy; a task that leaves has drained when both say so."""
+
+    async def story(told: Told) -> None:
+        balancers = SimulatedBalancers(told.world, "ip")
+        balancers.kinds[OTHER] = "ip"
+        balancers.finds[OTHER] = TargetHealth("initial")
+        await define(told, "one")
+        both = [
+            {"targetGroupArn": arn, "containerName": "main", "containerPort": 80} for arn in (GROUP, OTHER)
+        ]
+        vpc = await subnet(told)
+        await told.create(1, launchType="FARGATE", networkConfiguration=vpc, loadBalancers=both)
+        await told.world.pass_time(60 * SECOND)
+        [task] = tasks(told, last_status="RUNNING")
+        assert (task.target_health, balancers.healthy()) == ("initial", 1)
+        assert (await told.service())["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+        balancers.say(OTHER, target(task.targets[1]), TargetHealth("healthy"))
+        await told.stable()
+        await told.ecs("StopTask", task=task.id)
+        await told.world.pass_time(balancers.drains_for - SECOND)
+        assert tasks(told, id=task.id)[0].last_status == "DEACTIVATING"
+        balancers.say(OTHER, target(task.targets[1]), TargetHealth("draining"))  # somebody is slow
+        await told.world.pass_time(20 * SECOND)
+        assert tasks(told, id=task.id)[0].last_status == "DEACTIVATING"
+        balancers.say(OTHER, target(task.targets[1]), TargetHealth("unused"))
+        await told.world.pass_time(10 * SECOND)
+        assert tasks(told, id=task.id)[0].last_status == "STOPPED"
+
+    tell(story)
+
+
+def test_task_sets_have_target_groups_of_their_own() -> None:
+    """A set is steady when its targets are healthy; events name it; what it leaves is deregistered."""
+
+    async def story(told: Told) -> None:
+        balancers = SimulatedBalancers(told.world, "ip")
+        definition = await define(told, "one")
+        controller = {"type": "EXTERNAL"}
+        await told.ecs("CreateService", serviceName="web", desiredCount=2, deploymentController=controller)
+        made = await told.ecs(
+            "CreateTaskSet",
+            cluster="default",
+            service="web",
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration=await subnet(told),
+            loadBalancers=[{"targetGroupArn": GROUP, "containerName": "main", "containerPort": 80}],
+            scale={"value": 100, "unit": "PERCENT"},
+        )
+        task_set = made["taskSet"]["id"]
+        await told.world.pass_time(balancers.passes_after - SECOND)
+        shown = await told.ecs("DescribeTaskSets", cluster="default", service="web")
+        assert shown["taskSets"][0]["stabilityStatus"] == "STABILIZING"
+        await told.world.pass_time(5 * SECOND)
+        shown = await told.ecs("DescribeTaskSets", cluster="default", service="web")
+        assert (shown["taskSets"][0]["stabilityStatus"], balancers.healthy()) == ("STEADY_STATE", 2)
+        registered = f"(service web, taskSet {task_set}) registered 2 targets in (target-group {GROUP})."
+        assert registered in await told.messages()
+        await told.ecs("DeleteTaskSet", cluster="default", service="web", taskSet=task_set, force=True)
+        await told.world.pass_time(balancers.drains_for + 10 * SECOND)
+        assert balancers.healthy() == 0 and not tasks(told, last_status="RUNNING")
 
     tell(story)
