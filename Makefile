@@ -41,7 +41,7 @@ setup: $(VENV)/ready-dev
 # The oci runner needs an OCI runtime; its tests make images of busybox, those of joined machines network namespaces
 # and certificates. Tests of the docker runner start daemons of their own: a policy-rc.d keeps Debian from starting
 # the system's. Debian's names, root's work.
-PACKAGES := crun busybox-static tini conmon docker.io docker-registry git libnftables1 iproute2 nftables nodejs openssl
+PACKAGES := crun busybox-static tini conmon docker.io docker-registry git libnftables1 iproute2 nftables nodejs openssl haproxy
 POLICY := /usr/sbin/policy-rc.d
 setup-system:
 	apt-get update -q

@@ -127,7 +127,7 @@ async def _serve(settings: Settings, announce: Announce, starting: Starting | No
         if settings.agent:
             agent = embedded.embedded_agent(plane, _node_links(plane), data, settings.tasks_by, starting)
             await stack.enter_async_context(agent)
-        await stack.enter_async_context(proxied.proxies(plane, data, settings.proxy_workers))
+        await stack.enter_async_context(proxied.proxies(plane, data, settings.proxy_workers, settings.proxy))
         announce(f"windlass ready on {endpoint}")
         await ending.asked.wait()
         for server in servers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,8 @@ class Settings:
     tls_certificate: Path | None = None
     """PEM file: the endpoint's certificate, with its chain; None serves plain HTTP."""
     tls_key: Path | None = None
+    proxy: Literal["builtin", "haproxy"] = "builtin"
+    """What serves load balancers."""
     proxy_workers: int = 1
     """Processes that serve load balancers; the kernel shares connections among them."""
 
@@ -58,6 +61,8 @@ def check_settings(settings: Settings) -> None:
             "use --auth sigv4, or listen on 127.0.0.1"
         )
     _check_tls(settings)
+    if settings.proxy == "haproxy" and not all(map(shutil.which, ("haproxy", "setpriv"))):
+        raise Unusable("--proxy haproxy needs haproxy 2.6 or later and setpriv (util-linux); install them")
     if settings.runner not in RUNNERS:
         raise Unusable(f"unknown runner {settings.runner!r}; there are {', '.join(RUNNERS)}")
     if settings.agent:

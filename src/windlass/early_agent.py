@@ -64,10 +64,13 @@ def token_file(data: Path) -> Path:
     return path
 
 
-def socket_path(data: Path, name: str = "agent.sock") -> Path:
-    """In the data directory if the kernel takes so long a path, else the same short one each time."""
+def socket_path(data: Path, name: str = "agent.sock", spare: int = 0) -> Path:
+    """In the data directory if the kernel takes so long a path, else the same short one each time.
+
+    `spare`: how much longer the paths of others may be that are made of it.
+    """
     path = data / name
-    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+    if len(os.fsencode(path)) + spare <= SOCKET_PATH_BYTES_MAX:
         return path
     short = Path(tempfile.gettempdir()) / f"windlass-{os.getuid()}"
     short.mkdir(mode=0o700, exist_ok=True)

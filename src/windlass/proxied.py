@@ -28,6 +28,9 @@ from windlass.services.plane import Plane
 ROLE = "proxy"
 ENDS_WITHIN = 10 * SECOND
 """How long a clean stop waits for a proxy, which finishes open requests."""
+INGRESS = "ingress.sock"
+SPARE = 24
+"""HAProxy has more sockets beside that one, and for a moment each under a longer name."""
 SHORT_LIFE = SECOND
 """A proxy that ended is started again at once; a second one in a row with so short a life, only after it."""
 
@@ -35,8 +38,11 @@ log = logging.getLogger("windlass.proxy")
 
 
 @asynccontextmanager
-async def proxies(plane: Plane, data: Path, workers: int) -> AsyncIterator[None]:
-    """Proxies that are there while the block runs, once they are wanted. An exception leaves them running."""
+async def proxies(plane: Plane, data: Path, workers: int, engine: str = "builtin") -> AsyncIterator[None]:
+    """Proxies that are there while the block runs, once they are wanted. An exception leaves them running.
+
+    With the engine "haproxy" it is one, with so many threads.
+    """
     part, place = plane.calls.part(Proxies), data / "proxies"
     socket = socket_path(data, "proxy.sock")
     await plane.store.durable()  # by then the services have put what they have
@@ -44,7 +50,9 @@ async def proxies(plane: Plane, data: Path, workers: int) -> AsyncIterator[None]
         listening = await unix_transport.serve_proxies(socket, part, plane.spawn)
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen for proxies on {socket}: {error}") from error
-    kept = [_Worker(plane, part, place, socket, index) for index in range(workers)]
+    threads, workers = (workers, 1) if engine == "haproxy" else (1, workers)
+    served_by = ("--engine", engine, "--threads", str(threads))
+    kept = [_Worker(plane, part, place, socket, index, served_by) for index in range(workers)]
 
     def opened(hello: ProxyHello) -> None:
         """One that outlived a plane is ours, or one too many."""
@@ -70,13 +78,22 @@ async def proxies(plane: Plane, data: Path, workers: int) -> AsyncIterator[None]
 class _Worker:
     """One proxy's process, started again whenever it ends."""
 
-    def __init__(self, plane: Plane, part: Proxies, place: Path, socket: Path, index: int) -> None:
+    def __init__(
+        self,
+        plane: Plane,
+        part: Proxies,
+        place: Path,
+        socket: Path,
+        index: int,
+        served_by: tuple[str, ...],
+    ) -> None:
         self._plane = plane
         self._part = part
         self._data = place / str(index)
-        self._ingress = socket_path(self._data, "ingress.sock")
+        self._ingress = socket_path(self._data, INGRESS, SPARE)
         self._socket = socket
         self._index = index
+        self._served_by = served_by
         self._children = Children(asyncio.get_running_loop())
         self._ended = asyncio.Event()
         self._ended.set()
@@ -133,7 +150,9 @@ class _Worker:
                 "--index": self._index,
             }
             words = [str(word) for option in options.items() for word in option]
-            pid = await detached.begin("windlass.proxy.main", words, self._data / "proxy.log").up()
+            pid = await detached.begin(
+                "windlass.proxy.main", [*words, *self._served_by], self._data / "proxy.log"
+            ).up()
         if pid is not None:
             self._pid = pid
             self._ended.clear()

@@ -7,25 +7,18 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import AsyncIterator, Set
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
-from tests.fault.waiting import PERIOD_S, until
-from windlass.aws.quotas import load_profile
-from windlass.fleet.link import NodeLinks
-from windlass.fleet.proxies import Proxies, ProxyView
+from tests.engine_build import ADDRESS, HOST, a_free_port, a_plane, ask, the_proxies, until
+from tests.fault.waiting import until as dead
+from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import Bind, Fixed, Frontend, Rule
-from windlass.kernel.chance import Chance
-from windlass.kernel.clock import SECOND, WallClock
-from windlass.kernel.durable import DurableLog, MemoryLog
-from windlass.proxied import proxies
-from windlass.services.assemble import assemble, start
-from windlass.services.plane import Plane
-
-HOST = "a.elb.localhost"
+from windlass.kernel.clock import SECOND
 
 
 def a_frontend(port: int) -> Frontend:
@@ -34,74 +27,15 @@ def a_frontend(port: int) -> Frontend:
     return Frontend("listener", "alb", (Bind(ADDRESS, port),), (HOST,), "http", (rule,))
 
 
-ADDRESS = "127.77.7.7"
-PAUSE = WallClock()
-
-
-def a_free_port() -> int:
-    with socket.create_server((ADDRESS, 0)) as free:
-        return int(free.getsockname()[1])
-
-
 async def answers(port: int) -> bool:
     """Whether a client gets "here"."""
-    try:
-        reader, writer = await asyncio.open_connection(ADDRESS, port)
-        writer.write(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
-        answer = await reader.read()
-        writer.close()
-    except OSError:
-        return False
-    return answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"here")
+    answer = await ask(port)
+    return answer is not None and (answer.status, answer.body) == (200, b"here")
 
 
 async def answered(port: int) -> None:
     """When a client gets it."""
-    while not await answers(port):
-        await PAUSE.sleep(int(PERIOD_S * SECOND))
-
-
-@asynccontextmanager
-async def a_plane(data: Path, workers: int, *frontends: Frontend) -> AsyncIterator[Plane]:
-    """A plane without services, which has nothing but proxies, and these frontends from its start."""
-    clock, chance = WallClock(), Chance()
-    log = DurableLog(MemoryLog())
-    crashes: list[BaseException] = []
-    plane = assemble(
-        (),
-        clock=clock,
-        chance=chance,
-        log=log,
-        links=lambda store, journal, spawn: NodeLinks(
-            store, journal, spawn, clock=clock, endpoint="", make_secret=chance.token
-        ),
-        profile=load_profile("local"),
-        endpoint="",
-        blobs=None,
-        on_crash=lambda name, error: crashes.append(error),
-    )
-    start(plane, ())
-    for frontend in frontends:
-        plane.calls.part(Proxies).put_frontend(frontend)
-    data.mkdir(exist_ok=True)
-    try:
-        async with proxies(plane, data, workers):
-            yield plane
-    finally:
-        await plane.spawn.close()
-        await log.close()
-    assert not crashes
-
-
-async def the_proxies(plane: Plane, count: int, but: Set[int] = frozenset()) -> list[ProxyView]:
-    """When so many have a session and serve what the plane says, and none of them is one of these."""
-    part = plane.calls.part(Proxies)
-    while True:
-        found = part.proxies()
-        fresh = all(one.generation == part.served.generation and one.pid not in but for one in found)
-        if len(found) == count and fresh:
-            return found
-        await PAUSE.sleep(int(PERIOD_S * SECOND))
+    await until(lambda: answers(port))
 
 
 def gone(pid: int) -> bool:
@@ -135,7 +69,7 @@ def test_started_when_wanted_killed_and_back(tmp_path: Path) -> None:
             assert second[0].pid == first[0].pid
             assert [e.subject for e in plane.journal.since(0) if e.what == "proxy restarted"] == ["proxy 1"]
         for proxy in (*first, *second):
-            until(lambda pid=proxy.pid: gone(pid), f"end of proxy {proxy.pid}")  # type: ignore[misc]
+            dead(lambda pid=proxy.pid: gone(pid), f"end of proxy {proxy.pid}")  # type: ignore[misc]
         assert not await answers(port)
 
     asyncio.run(asyncio.wait_for(story(), 120))
@@ -160,29 +94,68 @@ def test_outlives_its_plane_and_finds_the_next(tmp_path: Path) -> None:
         return [proxy.pid for proxy in before]
 
     for pid in asyncio.run(asyncio.wait_for(story(), 120)):
-        until(lambda pid=pid: gone(pid), f"end of proxy {pid}")  # type: ignore[misc]
+        dead(lambda pid=pid: gone(pid), f"end of proxy {pid}")  # type: ignore[misc]
 
 
-def test_an_address_that_is_taken(tmp_path: Path) -> None:
+ENGINES = pytest.mark.parametrize("engine", ["builtin", "haproxy"])
+
+
+@ENGINES
+def test_an_address_that_is_taken(tmp_path: Path, engine: str) -> None:
     """It is told, the other addresses are served, and it is had with the next change once it is free."""
 
     async def story() -> None:
         port, taken = a_free_port(), socket.create_server((ADDRESS, 0))
         other = taken.getsockname()[1]
-        async with a_plane(tmp_path, 1) as plane:
+        async with a_plane(tmp_path, 1, engine=engine) as plane:
             part = plane.calls.part(Proxies)
             frontend = a_frontend(port)
             part.put_frontend(replace(frontend, binds=(*frontend.binds, Bind(ADDRESS, other))))
             await answered(port)
-            await the_proxies(plane, 1)
-            assert part.refused == {"listener": ((f"{ADDRESS}:{other}", "Address already in use"),)}
+            busy = {"listener": ((f"{ADDRESS}:{other}", "Address already in use"),)}
+            await until(lambda: part.refused == busy)
             taken.close()
             part.put_frontend(replace(frontend, binds=(Bind(ADDRESS, other),)))
             await answered(other)
-            await the_proxies(plane, 1)
-            assert not part.refused
+            await until(lambda: not part.refused)
 
     asyncio.run(asyncio.wait_for(story(), 120))
+
+
+def test_killed_with_haproxy(tmp_path: Path) -> None:
+    """The proxy, and with it HAProxy, or HAProxy alone: another one serves. In the end none is left."""
+
+    async def story() -> set[int]:
+        port = a_free_port()
+        async with a_plane(tmp_path, 2, engine="haproxy") as plane:
+            part = plane.calls.part(Proxies)
+            part.put_frontend(a_frontend(port))
+            [proxy] = await the_proxies(plane, 1)
+            await answered(port)
+            [engine] = await children(proxy.pid)
+            os.kill(engine, signal.SIGKILL)
+            [other] = await children(proxy.pid, but={engine})
+            await answered(port)
+            os.kill(proxy.pid, signal.SIGKILL)
+            [second] = await the_proxies(plane, 1, but={proxy.pid})
+            [last] = await children(second.pid)
+            await answered(port)
+        assert not await answers(port)
+        return {proxy.pid, engine, other, second.pid, last}
+
+    for pid in asyncio.run(asyncio.wait_for(story(), 120)):
+        dead(lambda pid=pid: gone(pid), f"end of {pid}")  # type: ignore[misc]
+
+
+async def children(pid: int, but: Set[int] = frozenset()) -> list[int]:
+    """The living ones, when there is one that is none of these."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+
+    def found() -> list[int]:
+        return [one for one in map(int, path.read_text().split()) if one not in but and not gone(one)]
+
+    living: list[int] = await until(found)
+    return living
 
 
 def test_ends_when_its_directory_is_gone(tmp_path: Path) -> None:
@@ -198,4 +171,4 @@ def test_ends_when_its_directory_is_gone(tmp_path: Path) -> None:
         return proxy.pid
 
     pid = asyncio.run(asyncio.wait_for(story(), 120))
-    until(lambda: gone(pid), "end of a proxy without a home")
+    dead(lambda: gone(pid), "end of a proxy without a home")

@@ -39,6 +39,11 @@ class Runner(StrEnum):
     docker = "docker"
 
 
+class Proxy(StrEnum):
+    builtin = "builtin"
+    haproxy = "haproxy"
+
+
 class Auth(StrEnum):
     open = "open"
     sigv4 = "sigv4"
@@ -92,8 +97,9 @@ def up(
         Path | None, typer.Option(help="Serve TLS with this certificate (PEM, with its chain).")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
+    proxy: Annotated[Proxy, typer.Option(help="What serves load balancers.")] = Proxy.builtin,
     proxy_workers: Annotated[
-        int, typer.Option(help="How many processes serve load balancers.", min=1, max=64)
+        int, typer.Option(help="How many processes (haproxy: threads) serve load balancers.", min=1, max=64)
     ] = 1,
 ) -> None:
     """Start a plane; prints one line when it serves, stops cleanly on Ctrl-C."""
@@ -112,6 +118,7 @@ def up(
         allow_reset=allow_reset,
         tls_certificate=tls_cert,
         tls_key=tls_key,
+        proxy=proxy.value,
         proxy_workers=proxy_workers,
     )
     try:

@@ -142,11 +142,11 @@ class Proxies:
     @property
     def refused(self) -> Mapping[str, Refusals]:
         """Frontends with binds that some worker cannot have, by key."""
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, set[tuple[str, str]]] = {}
         for session in self._sessions.values():
             for key, address, why in session.refused:
-                found.setdefault(key, {})[address] = why
-        return {key: tuple(sorted(binds.items())) for key, binds in sorted(found.items())}
+                found.setdefault(key, set()).add((address, why))
+        return {key: tuple(sorted(binds)) for key, binds in sorted(found.items())}
 
     def proxies(self) -> list[ProxyView]:
         """Those that have a session, by index."""

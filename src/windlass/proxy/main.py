@@ -51,6 +51,8 @@ class Options:
     ingress: Path
     index: int
     ready: int
+    engine: str
+    threads: int
 
 
 def main(arguments: list[str]) -> int:
@@ -82,10 +84,18 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--socket", type=Path, required=True, help="the plane's Unix socket")
     parser.add_argument("--ingress", type=Path, required=True, help="the Unix socket to listen on")
     parser.add_argument("--index", type=int, default=0, help="which worker it is")
+    parser.add_argument("--engine", choices=("builtin", "haproxy"), default="builtin")
+    parser.add_argument("--threads", type=int, default=1, help="of haproxy")
     parser.add_argument("--ready-fd", type=int, default=-1, help="descriptor that is told when it is up")
     found = parser.parse_args(arguments)
     return Options(
-        found.data.absolute(), found.socket.absolute(), found.ingress.absolute(), found.index, found.ready_fd
+        found.data.absolute(),
+        found.socket.absolute(),
+        found.ingress.absolute(),
+        found.index,
+        found.ready_fd,
+        found.engine,
+        found.threads,
     )
 
 
@@ -112,7 +122,7 @@ async def _serve(options: Options) -> int:
         told_to_end.set,
     )
     worker = Worker(options.index, options.ingress, clock, spawn, current, Standing(current), sessions, dial)
-    parts = _parts(worker)
+    parts = _parts(worker, options)
     for part in parts:
         await part.open()
     spawn.start("session", sessions.run())
@@ -126,10 +136,15 @@ async def _serve(options: Options) -> int:
     return 1 if crashed else 0
 
 
-def _parts(worker: Worker) -> list[Part]:
+def _parts(worker: Worker, options: Options) -> list[Part]:
     """What serves, and what probes."""
     chance = Random()
-    return [DataPlane(worker, chance), Prober(worker, chance.random)]
+    prober = Prober(worker, chance.random)
+    if options.engine == "haproxy":
+        from windlass.proxy.haproxy import Haproxy  # nobody else pays for it
+
+        return [Haproxy(worker, options.data, options.threads), prober]
+    return [DataPlane(worker, chance), prober]
 
 
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[], Awaitable[Connection]]:
