@@ -159,14 +159,19 @@ def test_what_is_to_be_paid() -> None:
         await told.create()
         scaler = told.world.plane.calls.part(Scaler)
         await told.world.pass_time(5 * MINUTE)
-        idle = scaler.bill(told.arn)
+        idle = scaler.bill(told.arn, told.world.clock.now())
         assert idle.active < 10 * SECOND, "while it started"
         told.proxy.offer(1)
         await told.world.pass_time(SECOND)
         told.proxy.offer(0)
         await told.world.pass_time(5 * MINUTE)
-        used = scaler.bill(told.arn)
+        used = scaler.bill(told.arn, told.world.clock.now())
         assert MINUTE <= used.active - idle.active < 90 * SECOND
         assert used.provisioned - idle.provisioned > 4 * MINUTE
+        await told.call("PauseService", ServiceArn=told.arn)
+        await told.settled("PAUSED")
+        paused = scaler.bill(told.arn, told.world.clock.now())
+        await told.world.pass_time(5 * MINUTE)
+        assert scaler.bill(told.arn, told.world.clock.now()) == paused
 
     play(story)

@@ -40,14 +40,15 @@ def start(plane: Plane) -> Sequence[object]:
     """Start the loops of App Runner: those of operations, instances, requests, builds and logs."""
     plane.calls.part(RoleCredentials).serve(OWNER, InstanceRoles())
     proxies = plane.calls.part(Proxies)
+    scaler = Scaler(plane, proxies)
     parts = (
         Operations(plane, instances, builds),
         Provisioning(plane, proxies),
-        Scaler(plane, proxies),
+        scaler,
         Frontends(plane, proxies),
         Builder(plane),
         Polling(plane),
-        Measuring(plane, proxies),
+        Measuring(plane, proxies, scaler),
         ServiceLog(plane),
         Retention(plane),
     )

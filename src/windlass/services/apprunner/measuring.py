@@ -16,16 +16,21 @@ from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.apprunner import metering, pools, settings
 from windlass.services.apprunner.instance_model import INSTANCES, Instance
-from windlass.services.apprunner.metering import NAMESPACE, UNITS, Period, Subject
+from windlass.services.apprunner.metering import Period, Subject
 from windlass.services.apprunner.model import DEPLOYMENTS, SERVICES
+from windlass.services.apprunner.scaler import Scaler
+from windlass.services.apprunner.scaling import Bill
 from windlass.services.plane import Plane
 
 
 class Measuring:
     """Run it with `spawn.start(loop.name, loop.run())`."""
 
-    def __init__(self, plane: Plane, proxies: Proxies) -> None:
+    def __init__(self, plane: Plane, proxies: Proxies, scaler: Scaler) -> None:
         self._plane = plane
+        self._scaler = scaler
+        self._bills: dict[str, Bill] = {}
+        """By service: what it came to at the end of the last period."""
         self._metrics = plane.calls.part(Metrics)
         self._length = settings.metrics_period(plane.quotas)
         self._period = Period()
@@ -63,10 +68,21 @@ class Measuring:
         if now >= self._ends:
             for service in self._plane.store[SERVICES].by("serving", "yes"):
                 self._count_active(service.arn)
+            self._take_bills(now)
             self._take_usage()
             self._publish()
             self._ends = self._end_of(now)
         return self._ends
+
+    def _take_bills(self, now: Instant) -> None:
+        bills: dict[str, Bill] = {}
+        for service in self._plane.store[SERVICES].all():
+            bill, before = self._scaler.bill(service.arn, now), self._bills.get(service.arn, Bill())
+            bills[service.arn] = bill
+            subject = self._subject(service.arn)
+            if subject is not None and bill != before:
+                self._period.add(subject, metering.of_bill(before, bill))
+        self._bills = bills
 
     def _take_usage(self) -> None:
         used, store = self._plane.links.usage(), self._plane.store
@@ -84,8 +100,9 @@ class Measuring:
         ended, self._period = self._period, Period()
         start = (self._ends - self._length) // SECOND
         for subject, name, summary in ended.points():
-            of = Series(subject.account, subject.region, NAMESPACE, name, subject.dimensions)
-            self._metrics.add(of, UNITS[name], start, summary, now=start, fine=self._length < MINUTE)
+            namespace, unit = metering.where(name)
+            of = Series(subject.account, subject.region, namespace, name, subject.dimensions)
+            self._metrics.add(of, unit, start, summary, now=start, fine=self._length < MINUTE)
 
     def _subject(self, arn: str) -> Subject | None:
         row = self._plane.store[SERVICES].get(arn)

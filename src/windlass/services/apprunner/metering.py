@@ -12,6 +12,8 @@ from typing import NamedTuple, TypeAlias
 
 from windlass.aws.metric_points import Summary, join, of_values, one
 from windlass.fleet.proxy_messages import Count
+from windlass.kernel.clock import SECOND
+from windlass.services.apprunner.scaling import Bill
 
 NAMESPACE = "AWS/AppRunner"
 UNITS: Mapping[str, str] = {
@@ -25,7 +27,10 @@ UNITS: Mapping[str, str] = {
     "CPUUtilization": "Percent",
     "MemoryUtilization": "Percent",
 }
-"""All metrics that are published."""
+"""All metrics that are published there."""
+OWN_NAMESPACE = "Windlass/AppRunner"
+OWN_UNITS: Mapping[str, str] = {"ProvisionedInstanceTime": "Seconds", "ActiveInstanceTime": "Seconds"}
+"""What a service is to pay for, which AWS tells in bills only: instances times seconds, in each period."""
 
 Value: TypeAlias = tuple[str, Summary]
 """A metric's name, and values of it."""
@@ -82,6 +87,18 @@ def of_requests(count: Count) -> Iterator[Value]:
 def of_level(name: str, value: float) -> Iterator[Value]:
     """A level as it is now."""
     yield name, one(value)
+
+
+def of_bill(before: Bill, after: Bill) -> Iterator[Value]:
+    """What was used between two readings of a service's bill."""
+    used = (after.provisioned - before.provisioned, after.active - before.active)
+    for name, nanoseconds in zip(OWN_UNITS, used, strict=True):
+        yield name, one(nanoseconds / SECOND)
+
+
+def where(name: str) -> tuple[str, str]:
+    """A metric's namespace and unit."""
+    return (OWN_NAMESPACE, OWN_UNITS[name]) if name in OWN_UNITS else (NAMESPACE, UNITS[name])
 
 
 def of_usage(used_cpu: float, used_memory: float, cpu_units: int, memory_mib: int) -> Iterator[Value]:

@@ -72,10 +72,12 @@ class Scaler:
         """What proxies told last of that service; None for one that does not serve."""
         return self._watched.get(service)
 
-    def bill(self, service: str) -> Bill:
-        """What that service used since the plane was started."""
+    def bill(self, service: str, now: Instant) -> Bill:
+        """What that service used until now, since the plane was started."""
         account = self._bills.get(service)
-        return Bill() if account is None else account.bill
+        if account is None:
+            return Bill()
+        return scaling.billed(account.bill, account.standing, now - account.until)
 
     # what wakes it
 
@@ -109,6 +111,7 @@ class Scaler:
         if not keys:
             due |= {row.arn for row in store[SERVICES].by("serving", "yes")} | set(self._watched)
         for arn in sorted(due):
+            self._count(arn, now)
             watched = self._watch(arn)
             if watched is not None:
                 with store.transact() as tx:
@@ -139,7 +142,6 @@ class Scaler:
         peaks = watched.peaks or _assumed(row.wanted, standing, now, self._pace)
         plan = scaling.plan(deployment.scaling, watched.concurrency, standing, peaks, now, self._pace)
         watched.peaks, watched.again = plan.peaks, plan.again
-        self._count(row.service, standing, now)
         for id, why in plan.activate:
             tx[INSTANCES].put(moved(rows[id], "activate", now))
             self._note(row.service, f"instance {id} is active", why)
@@ -157,11 +159,13 @@ class Scaler:
             what = "scales out" if plan.wanted > row.wanted else "scales in"
             self._note(row.service, f"{what} from {row.wanted} to {plan.wanted} instances", plan.why)
 
-    def _count(self, service: str, standing: Sequence[Standing], now: Instant) -> None:
-        """What was used until now, by the instances that there were."""
-        account = self._bills.setdefault(service, Account(now))
-        account.bill = scaling.billed(account.bill, account.standing, now - account.until)
-        account.until, account.standing = now, standing
+    def _count(self, arn: str, now: Instant) -> None:
+        """What was used until now, by the instances that there were; and which there are from now on."""
+        account = self._bills.setdefault(arn, Account(now))
+        account.bill = self.bill(arn, now)
+        rows = self._plane.store[INSTANCES].by("service", arn)
+        account.standing = [_standing(one, {}) for one in rows if one.state != "stopping"]
+        account.until = now
 
     def _note(self, service: str, what: str, why: str) -> None:
         self._plane.journal.note(OWNER, service, what, why)

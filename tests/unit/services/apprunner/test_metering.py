@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from windlass.aws.metric_points import Summary, one
 from windlass.fleet.proxy_messages import Count
+from windlass.kernel.clock import SECOND
 from windlass.services.apprunner import metering
 from windlass.services.apprunner.metering import Period, Subject
+from windlass.services.apprunner.scaling import Bill
 
 WEB = Subject("1" * 12, "eu-west-1", "web", "0a")
 
@@ -34,3 +36,12 @@ def test_a_period() -> None:
     assert WEB.dimensions == (("ServiceID", "0a"), ("ServiceName", "web"))
     assert WEB._replace(instance="ab").dimensions[0] == ("Instance", "ab")
     assert {name for _, name in points} <= set(metering.UNITS)
+
+
+def test_a_bill() -> None:
+    """What is paid for is told under a namespace of our own."""
+    before, after = Bill(10 * SECOND, 2 * SECOND), Bill(70 * SECOND, 5 * SECOND)
+    told = dict(metering.of_bill(before, after))
+    assert told == {"ProvisionedInstanceTime": one(60.0), "ActiveInstanceTime": one(3.0)}
+    assert {metering.where(name) for name in told} == {("Windlass/AppRunner", "Seconds")}
+    assert metering.where("Requests") == ("AWS/AppRunner", "Count")
