@@ -95,7 +95,7 @@ class Publisher:
             groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
         self._waiting |= groups
         if now >= self._gathered or balancers:
-            groups, self._waiting = self._waiting, set()
+            groups = set(self._waiting)
         else:
             groups = set()
             again.append(self._gathered)
@@ -109,7 +109,8 @@ class Publisher:
                 again.append(row.active_at)
                 row = None
             frontends[arn] = [] if row is None else list(self._frontends(row))
-        await store.durable()
+        await store.durable()  # a Retry comes back with these keys, and what waited still waits
+        self._waiting -= groups
         self._tell(pools, frontends)
         if self._unresolved:
             again.append(now + LOOK_AGAIN)
