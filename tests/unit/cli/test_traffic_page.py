@@ -31,7 +31,7 @@ def test_latencies_are_of_good_answers_of_their_time() -> None:
     ("statuses", "problems"),
     [
         ((200, 429, 0), []),
-        ((200, 502), ["1 requests were answered by 5xx"]),
+        ((200, 502), ["1 requests were answered by 502"]),
         ((0, 0), ["nobody was answered"]),
     ],
 )

@@ -20,7 +20,7 @@ from windlass.cli.admin_client import AdminClient, aws_client
 from windlass.cli.demos.backlog import IN_IMAGES, SOURCES, bring_image
 from windlass.cli.demos.own_plane import own_plane
 from windlass.cli.demos.rollout_load import Load
-from windlass.cli.demos.story import Story, verdict
+from windlass.cli.demos.story import Story, verdict, wait_until
 from windlass.node.images import host_image
 
 ACCOUNT, REGION, CLUSTER, WEB = "123456789012", "eu-west-1", "shop", "web"
@@ -31,7 +31,6 @@ BREAKER = {
 }
 SPOT_TASKS, INTERRUPTED, CRASHES_S = 6, 3, 10
 WITHIN_S = 300
-PERIOD_S = 0.2
 
 
 @dataclass(slots=True)
@@ -90,13 +89,7 @@ class Stage:
         return self.ecs.describe_services(cluster=CLUSTER, services=[name])["services"][0]
 
     def until(self, what: str, condition: Callable[[], Any]) -> Any:
-        """Look again and again until it is so. Ends the demo when that takes too long."""
-        deadline = time.monotonic() + WITHIN_S
-        while not (found := condition()):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"not within {WITHIN_S} s: {what}")
-            time.sleep(PERIOD_S)
-        return found
+        return wait_until(what, condition, WITHIN_S)
 
     def stable(self, name: str = WEB) -> Any:
         """The service once its one deployment has ended."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from windlass.cli.output import show_table
 
@@ -18,6 +19,16 @@ class Story:
     def say(self, line: str) -> None:
         """One line of the story."""
         print(f"{time.monotonic() - self._began:6.1f} s  {line}", flush=True)
+
+
+def wait_until(what: str, condition: Callable[[], Any], within_s: float, period_s: float = 0.2) -> Any:
+    """Look again and again until it is so; returns what it is. Ends the demo when that takes too long."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not within {within_s:.0f} s: {what}")
+        time.sleep(period_s)
+    return found
 
 
 def verdict(

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from windlass.cli.admin_client import AdminClient, aws_client
 from windlass.cli.demos import traffic_costs, traffic_page
 from windlass.cli.demos.own_plane import own_plane
-from windlass.cli.demos.story import Story, verdict
+from windlass.cli.demos.story import Story, verdict, wait_until
 from windlass.cli.demos.traffic_load import Load, Target
 from windlass.cli.output import fail
 from windlass.sim.arrivals import Phase
@@ -43,7 +43,7 @@ CONCURRENCY = 4
 REQUESTS_PER_TARGET = 1_200
 """A minute: half of what one task manages."""
 BURST = 10
-WITHIN_S, PERIOD_S = 180.0, 0.5
+WITHIN_S = 180.0
 
 
 @dataclass(slots=True)
@@ -74,15 +74,6 @@ class Stage:
 
     def client(self, service: str) -> Any:
         return aws_client(service, self._endpoint, ACCOUNT, REGION)
-
-    def until(self, what: str, condition: Callable[[], Any]) -> Any:
-        """Look again and again until it is so. Ends the demo when that takes too long."""
-        deadline = time.monotonic() + WITHIN_S
-        while not (found := condition()):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"not within {WITHIN_S:.0f} s: {what}")
-            time.sleep(PERIOD_S)
-        return found
 
     def watch(self, began: float) -> threading.Thread:
         """Count instances each second, until `look_away`."""
@@ -200,7 +191,7 @@ def deploy_service(stage: Stage) -> str:
         found = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
         return bool(found) and found[0]["TargetHealth"]["State"] == "healthy"
 
-    stage.until("the task is healthy", healthy)
+    wait_until("the task is healthy", healthy, WITHIN_S)
     stage.say(f"ECS: {balancer['DNSName']}, 1 to {MOST} tasks, {REQUESTS_PER_TARGET} requests a minute each")
     return str(balancer["DNSName"])
 
@@ -254,7 +245,7 @@ def deploy_app_runner(stage: Stage) -> str:
         found = aws.describe_service(ServiceArn=service["ServiceArn"])["Service"]
         return found if found["Status"] != "OPERATION_IN_PROGRESS" else None
 
-    service = stage.until("the App Runner service runs", running)
+    service = wait_until("the App Runner service runs", running, WITHIN_S)
     if service["Status"] != "RUNNING":
         fail(f"the App Runner service is {service['Status']}")
     url = str(service["ServiceUrl"])
@@ -314,11 +305,11 @@ def report(targets: Sequence[Target], seen: Seen, phases: Sequence[Phase], costs
 
 
 def problems_of(target: Target) -> list[str]:
-    """What is otherwise than promised: 5xx, or nobody answered."""
+    """What is otherwise than promised: answers of 5xx, or none at all."""
     found = []
-    broken = sum(many for status, many in target.statuses.items() if status // 100 == 5)
-    if broken:
-        found.append(f"{broken} requests were answered by 5xx")
+    for status, many in sorted(target.statuses.items()):
+        if status // 100 == 5:
+            found.append(f"{many} requests were answered by {status}")
     if math.isnan(target.latency(50)):
         found.append("nobody was answered")
     return found

@@ -13,10 +13,13 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from typing import ClassVar
 from urllib.request import urlopen
 
 WORK_S = 0.1
 THREADS = 4
+DRAINS_S = 25.0
+"""After SIGTERM, at most; SIGKILL comes after 30 s."""
 INSTANCE = secrets.token_hex(4)
 NUMBERS = count(1)
 
@@ -38,6 +41,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
     workers = threading.Semaphore(THREADS)
+    taken: ClassVar[set[int]] = set()
+    """Threads whose requests wait or are worked at."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,8 +54,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/health":
             body = b"well"
         else:
+            Server.taken.add(threading.get_ident())
             with Server.workers:
                 body = answer().encode()
+            Server.taken.discard(threading.get_ident())
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -75,6 +82,9 @@ def serve() -> None:
     server = Server((own_address(), int(os.environ.get("PORT", "8080"))), Handler)
     signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=server.shutdown).start())
     server.serve_forever(poll_interval=0.1)
+    deadline = time.monotonic() + DRAINS_S
+    while Server.taken and time.monotonic() < deadline:
+        time.sleep(WORK_S)
     time.sleep(WORK_S)
 
 
