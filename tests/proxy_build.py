@@ -167,8 +167,8 @@ class Seen:
     def __init__(self) -> None:
         self.port = 0
         self.connections = 0
-        self.heads: list[bytes] = []
-        self.bodies: list[bytes] = []
+        self.end: Callable[[], None] = lambda: None
+        """Takes no connection any more, and ends those that are open."""
 
 
 @asynccontextmanager
@@ -192,12 +192,17 @@ async def a_target(script: Script) -> AsyncIterator[Seen]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     seen.port = server.sockets[0].getsockname()[1]
-    try:
-        yield seen
-    finally:
+
+    def end() -> None:
         server.close()
         for task in list(running):
             task.cancel()
+
+    seen.end = end
+    try:
+        yield seen
+    finally:
+        end()
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:

@@ -35,7 +35,8 @@ class Door:
 
     def __init__(self, plane: DataPlane, served: Served | None) -> None:
         self.plane = plane
-        self.connections: set[Open] = set()
+        self.connections: dict[Open, str] = {}
+        """Those that are open, and for which frontend they are counted."""
         self.certificates: Certificates | None = None
         self._served = served
         self._learn(served)
@@ -62,14 +63,19 @@ class Door:
             connection.end_soon()
 
     def opened(self, connection: Open) -> None:
-        self.connections.add(connection)
+        self.connections[connection] = ""
         if self._served is not None:
-            self.plane.counts.opened(self._served.frontend.key)
+            self.counted(connection, self._served)
+
+    def counted(self, connection: Open, served: Served) -> None:
+        """It is a connection to that frontend: the first one that its requests are for."""
+        if not self.connections[connection]:
+            self.connections[connection] = key = served.frontend.key
+            self.plane.counts.opened(key)
 
     def closed(self, connection: Open) -> None:
-        self.connections.discard(connection)
-        if self._served is not None:
-            self.plane.counts.closed(self._served.frontend.key)
+        if key := self.connections.pop(connection, ""):
+            self.plane.counts.closed(key)
 
     def refusal(self, status: int) -> tuple[Headers, bytes]:
         """What a request gets that was not even one."""

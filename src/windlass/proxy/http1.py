@@ -366,6 +366,8 @@ class Http1Client(asyncio.Protocol):
             self._refuse(self._door.unserved)
             return
         self._served, self._request = served, request
+        if self.requests == 1:
+            self._door.counted(self, served)
         if served.options.drop_invalid_headers:
             request.drop_invalid()
         self._idle_s = served.idle_s
@@ -431,7 +433,8 @@ class Http1Client(asyncio.Protocol):
         for name, value in headers:
             out += (name, b": ", value, b"\r\n")
         out.append(b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body))
-        transport.write(b"".join([*out, body]))
+        to_head = self._current is not None and self._current.method == "HEAD"
+        transport.write(b"".join(out if to_head else [*out, body]))
         self._close(False)
 
     def _start_over(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,10 @@ def endpoints(*ports: int, **fields: object) -> tuple[Endpoint, ...]:
 
 def idle(proxy: Proxy) -> list[str]:
     return [message.endpoint for message in proxy.plane.told if isinstance(message, Idle)]
+
+
+def _is_idle(proxy: Proxy, endpoint: str) -> bool:
+    return endpoint in idle(proxy)
 
 
 async def body(port: int, path: str = "/", *headers: str) -> bytes:
@@ -392,6 +398,7 @@ def test_hosts_on_the_endpoint(tmp_path: Path) -> None:
             assert b"X-Forwarded-For: 10.1.2.3\r\n" in seen[0]
             assert b"X-Forwarded-Port: 80\r\n" in seen[0]
             assert await handed(proxy, "a.example", "b.example") == [200, 421]
+            assert proxy.count("connections_new") == 2
 
     run(story)
 
@@ -430,5 +437,43 @@ def test_access_logs(tmp_path: Path) -> None:
             assert first[12:14] == [f'"PUT {url} HTTP/1.1"', '"me \\x22 \\xff"']
             assert (first[16], first[20], first[22]) == ("pool", "0", '"forward"')
             assert (second[8], second[12], second[5]) == ("400", '"- - -"', "-1")
+
+    run(story)
+
+
+def test_no_request_is_lost_while_targets_come_and_go(tmp_path: Path) -> None:
+    """A rolling update, over and over: who drains is ended as soon as it is told to be idle."""
+    lost: list[int] = []
+
+    async def client(port: int, done: asyncio.Event) -> int:
+        count = 0
+        async with a_client(port) as (reader, writer):
+            while not done.is_set():
+                writer.write(get(method="POST", body=b"work") if count % 2 else get())
+                if (status := (await response(reader))[0]) != 200:
+                    lost.append(status)
+                count += 1
+        return count
+
+    async def story() -> None:
+        done = asyncio.Event()
+        async with a_proxy(tmp_path) as proxy, contextlib.AsyncExitStack() as all_of_them:
+            front = (a_frontend(proxy.port),)
+            old = await all_of_them.enter_async_context(a_target(saying("v0")))
+            proxy.serve(front, (Pool("pool", endpoints=endpoints(old.port)),))
+            clients = [asyncio.ensure_future(client(proxy.port, done)) for _ in range(8)]
+            for version in range(1, 20):
+                new = await all_of_them.enter_async_context(a_target(saying(f"v{version}")))
+                leaving = endpoints(old.port, draining=True)
+                proxy.serve(front, (Pool("pool", endpoints=(*endpoints(new.port), *leaving)),))
+                gone = f"t:{old.port}"
+                await met(partial(_is_idle, proxy, gone))
+                old.end()
+                proxy.serve(front, (Pool("pool", endpoints=endpoints(new.port)),))
+                old = new
+            done.set()
+            assert sum(await asyncio.gather(*clients)) > 20
+            assert lost == []
+            assert proxy.count("target_2xx") == proxy.count("requests")
 
     run(story)
