@@ -6,19 +6,22 @@ import each other; they meet in `calls`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from windlass.aws.calls import Calls, Handler
 from windlass.aws.quotas import Quotas
 from windlass.fleet.link import Links
 from windlass.kernel.chance import Chance
-from windlass.kernel.clock import Clock
+from windlass.kernel.clock import Clock, Duration, Instant
 from windlass.kernel.journal import Journal
 from windlass.kernel.spawn import Spawn
-from windlass.kernel.store import Store, Table
+from windlass.kernel.store import Store, Table, Transaction
+from windlass.kernel.worklist import Worklist
+
+T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,27 @@ class Plane:
     quotas: Quotas
     blobs: Path | None
     """Directory for large values by content (function code); None keeps them in memory."""
+
+    def worklist(
+        self,
+        name: str,
+        work: Callable[[Transaction, Sequence[T], Instant], None],
+        everything: Callable[[], Iterable[tuple[Hashable, T]]],
+        *,
+        most: int,
+        period: Duration,
+    ) -> Worklist[T]:
+        """A worklist of that name over the plane's store (kernel/worklist.py)."""
+        return Worklist(
+            name,
+            self.store,
+            self.clock,
+            self.journal,
+            work=work,
+            everything=everything,
+            most=most,
+            period=period,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from windlass.aws.bus import Bus
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.worklist import Worklist
 from windlass.services.batch import arrays, readiness
 from windlass.services.batch.model import (
     ARRAYS,
@@ -38,15 +37,8 @@ class Admission:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
-        self._jobs = Worklist[str](
-            "batch.admission",
-            plane.store,
-            plane.clock,
-            plane.journal,
-            work=self._work,
-            everything=self._everything,
-            most=JOBS_PER_PASS,
-            period=PERIOD,
+        self._jobs = plane.worklist(
+            "batch.admission", self._work, self._everything, most=JOBS_PER_PASS, period=PERIOD
         )
         self.loop = self._jobs.loop
         plane.store.watch((JOBS,), self._on_job)

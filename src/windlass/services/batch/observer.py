@@ -19,7 +19,6 @@ from windlass.fleet.transitions import ENDED as UNIT_ENDED
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.worklist import Worklist
 from windlass.services.batch import outcome, retries
 from windlass.services.batch.arrays import End
 from windlass.services.batch.model import (
@@ -49,15 +48,8 @@ class Observer:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
-        self._units = Worklist[str](
-            "batch.observer",
-            plane.store,
-            plane.clock,
-            plane.journal,
-            work=self._work,
-            everything=self._everything,
-            most=UNITS_PER_PASS,
-            period=PERIOD,
+        self._units = plane.worklist(
+            "batch.observer", self._work, self._everything, most=UNITS_PER_PASS, period=PERIOD
         )
         self.loop = self._units.loop
         plane.store.watch((UNITS,), self._changed, topic=OWNER)

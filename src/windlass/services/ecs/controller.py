@@ -16,7 +16,6 @@ from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.worklist import Worklist
 from windlass.services.ecs import limits, lookup, notices, services_gone, task_status
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
@@ -40,15 +39,8 @@ class Observer:
         self._plane = plane
         self._bus = plane.calls.part(Bus)
         self._interfaces = plane.calls.part(Interfaces)
-        self._units = Worklist[str](
-            "ecs.observer",
-            plane.store,
-            plane.clock,
-            plane.journal,
-            work=self._work,
-            everything=self._everything,
-            most=OBSERVED_MAX,
-            period=OBSERVE_ALL_PERIOD,
+        self._units = plane.worklist(
+            "ecs.observer", self._work, self._everything, most=OBSERVED_MAX, period=OBSERVE_ALL_PERIOD
         )
         self.loop = self._units.loop
         plane.store.watch((UNITS,), self._changed, topic=OWNER)

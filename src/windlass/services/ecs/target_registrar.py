@@ -16,7 +16,6 @@ from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.kernel.worklist import Worklist
 from windlass.services.ecs import service_events, targets, traffic
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS, Registered, Shape, Task
@@ -44,15 +43,8 @@ class TargetRegistrar:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
         self._groups = plane.calls.part(TargetGroups)
-        self._tasks = Worklist[str](
-            "ecs.targets",
-            plane.store,
-            plane.clock,
-            plane.journal,
-            work=self._work,
-            everything=self._everything,
-            most=TASKS_MAX,
-            period=LOOK_PERIOD,
+        self._tasks = plane.worklist(
+            "ecs.targets", self._work, self._everything, most=TASKS_MAX, period=LOOK_PERIOD
         )
         self.loop = self._tasks.loop
         plane.store.watch((TASKS,), self._on_task)
