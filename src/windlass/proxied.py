@@ -22,7 +22,7 @@ from windlass.fleet.proxy_messages import ProxyHello
 from windlass.kernel import detached
 from windlass.kernel.clock import SECOND
 from windlass.node.children import Children
-from windlass.node.tenancy import is_taken, tenant
+from windlass.node.tenancy import Tenant, is_taken, tenant
 from windlass.services.plane import Plane
 
 ROLE = "proxy"
@@ -51,8 +51,7 @@ async def proxies(plane: Plane, data: Path, workers: int, engine: str = "builtin
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot listen for proxies on {socket}: {error}") from error
     threads, workers = (workers, 1) if engine == "haproxy" else (1, workers)
-    served_by = ("--engine", engine, "--threads", str(threads))
-    kept = [_Worker(plane, part, place, socket, index, served_by) for index in range(workers)]
+    kept = [_Worker(plane, part, place, socket, index, engine, threads) for index in range(workers)]
 
     def opened(hello: ProxyHello) -> None:
         """One that outlived a plane is ours, or one too many."""
@@ -85,7 +84,8 @@ class _Worker:
         place: Path,
         socket: Path,
         index: int,
-        served_by: tuple[str, ...],
+        engine: str,
+        threads: int,
     ) -> None:
         self._plane = plane
         self._part = part
@@ -93,7 +93,8 @@ class _Worker:
         self._ingress = socket_path(self._data, INGRESS, SPARE)
         self._socket = socket
         self._index = index
-        self._served_by = served_by
+        self._engine = engine
+        self._threads = threads
         self._children = Children(asyncio.get_running_loop())
         self._ended = asyncio.Event()
         self._ended.set()
@@ -139,8 +140,14 @@ class _Worker:
                 await self._plane.clock.sleep(SHORT_LIFE)
 
     async def _ensure(self) -> bool:
-        """The one that is there, or a new one."""
-        pid = self._running()
+        """The one that is there, or a new one; one with another engine than is asked for has to go."""
+        found = self._running()
+        if found is not None and found.runner != self._engine:
+            self._watch(found.pid)
+            self._signal(signal.SIGTERM)
+            await self._ended.wait()
+            found = None
+        pid = None if found is None else found.pid
         if pid is None:
             self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
             options = {
@@ -148,17 +155,20 @@ class _Worker:
                 "--socket": self._socket,
                 "--ingress": self._ingress,
                 "--index": self._index,
+                "--engine": self._engine,
+                "--threads": self._threads,
             }
             words = [str(word) for option in options.items() for word in option]
-            pid = await detached.begin(
-                "windlass.proxy.main", [*words, *self._served_by], self._data / "proxy.log"
-            ).up()
+            pid = await detached.begin("windlass.proxy.main", words, self._data / "proxy.log").up()
         if pid is not None:
-            self._pid = pid
-            self._ended.clear()
-            self._children.watch(pid, lambda code: self._ended.set())
+            self._watch(pid)
         return pid is not None
 
-    def _running(self) -> int | None:
+    def _watch(self, pid: int) -> None:
+        self._pid = pid
+        self._ended.clear()
+        self._children.watch(pid, lambda code: self._ended.set())
+
+    def _running(self) -> Tenant | None:
         found = tenant(self._data, ROLE) if is_taken(self._data, ROLE) else None
-        return found.pid if found is not None and found.lives() else None
+        return found if found is not None and found.lives() else None

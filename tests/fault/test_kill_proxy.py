@@ -97,6 +97,26 @@ def test_outlives_its_plane_and_finds_the_next(tmp_path: Path) -> None:
         dead(lambda pid=pid: gone(pid), f"end of proxy {pid}")  # type: ignore[misc]
 
 
+def test_another_engine_takes_over(tmp_path: Path) -> None:
+    """A proxy that outlived its plane ends when the next one wants HAProxy."""
+
+    async def story() -> int:
+        port = a_free_port()
+        with suppress(ZeroDivisionError):
+            async with a_plane(tmp_path, 1) as plane:
+                plane.calls.part(Proxies).put_frontend(a_frontend(port))
+                [before] = await the_proxies(plane, 1)
+                raise ZeroDivisionError
+        async with a_plane(tmp_path, 1, a_frontend(port), engine="haproxy") as plane:
+            [other] = await the_proxies(plane, 1, but={before.pid})
+            await children(other.pid)
+            await answered(port)
+        return before.pid
+
+    pid = asyncio.run(asyncio.wait_for(story(), 120))
+    dead(lambda: gone(pid), "end of the one before")
+
+
 ENGINES = pytest.mark.parametrize("engine", ["builtin", "haproxy"])
 
 

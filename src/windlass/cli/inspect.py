@@ -54,7 +54,9 @@ def _proxies(found: dict[str, Any]) -> list[tuple[str, str]]:
         f"{worker['index']} (pid {worker['pid']}{'' if worker['up_to_date'] else ', behind'})"
         for worker in found["workers"]
     )
-    rows = [("proxies", f"{workers or 'none is connected'} for {found['frontends']} frontends")]
+    count = found["frontends"]
+    served = f"{count} frontend{'' if count == 1 else 's'}"
+    rows = [("proxies", f"{workers or 'none is connected'} for {served}")]
     return rows + [
         ("refused", f"{bind['address']} of {bind['frontend']}: {bind['why']}") for bind in found["refused"]
     ]

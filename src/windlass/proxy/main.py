@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
     go_first()
     descriptors.raise_limit()
     try:
-        lock, _ = move_in(options.data, f"proxy-{options.index}", options.socket, role="proxy")
+        lock, _ = move_in(options.data, f"proxy-{options.index}", options.socket, options.engine, "proxy")
     except Taken:
         log.error("another proxy has %s", options.data)
         return EXIT_TAKEN
