@@ -585,7 +585,6 @@ def test_no_dead_modules(trees: Trees) -> None:
     started |= {"cli.demos.backlog_scaler", "cli.demos.backlog_worker", "cli.demos.rollout_server"}
     started |= {"cli.demos.traffic_app"}
     started |= {"sim.traffic", "sim.requests", "sim.disk"}  # parts of worlds of tests
-    started |= {f"proxy.{name}" for name in ("rewrite", "stickiness")}  # the data plane joins them
     used = {there for tree in trees.values() for _, there in imports(tree)}
     packages = {name.rsplit(".", 1)[0] for name in used if "." in name}
     dead = [
