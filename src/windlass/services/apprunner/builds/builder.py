@@ -92,7 +92,7 @@ class Builder:
         """Everything until the commands run, or the reason why they do not."""
         try:
             made = await self._prepare(row)
-        except Unfit as why:
+        except (Unfit, ValueError) as why:  # a path that no file system takes is a ValueError
             self._write(row, None, str(why))
         except OSError as error:
             self._write(row, None, f"{error.filename or 'the disk'}: {error.strerror or error}")

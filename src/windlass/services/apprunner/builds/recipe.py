@@ -144,7 +144,7 @@ def _lines(where: str, value: object) -> tuple[str, ...]:
     if len(value) > COMMANDS_MAX:
         raise Unfit(f"{where} has {len(value)} commands; {COMMANDS_MAX} are taken")
     for line in value:
-        _no_nul(where, line)
+        _usable(where, line)
     return tuple(value)
 
 
@@ -161,7 +161,7 @@ def _pairs(where: str, value: object, of: str) -> dict[str, str]:
         name = _name(where, pair["name"])
         if name in found:
             raise Unfit(f"{where} has {name!r} twice")
-        found[name] = _no_nul(where, pair[of])
+        found[name] = _usable(where, pair[of])
     return found
 
 
@@ -171,7 +171,7 @@ def _name(where: str, value: object) -> str:
         raise Unfit(f"{where} has a name that no variable can have: {str(value)[:100]!r}")
     if value.startswith(VARIABLE_PREFIX):
         raise Unfit(f"{where}: names that begin with {VARIABLE_PREFIX} are reserved")
-    return value
+    return _usable(where, value)
 
 
 def _text(where: str, value: object) -> str:
@@ -179,7 +179,7 @@ def _text(where: str, value: object) -> str:
         raise Unfit(f"{where} is missing")
     if not isinstance(value, str):
         raise Unfit(f"{where} must be text")
-    return _no_nul(where, value).strip()
+    return _usable(where, value).strip()
 
 
 def _one_line(where: str, command: str) -> str:
@@ -197,7 +197,13 @@ def _port(value: object) -> str:
     return text
 
 
-def _no_nul(where: str, text: str) -> str:
-    if "\0" in text:
+def _usable(where: str, text: str) -> str:
+    """Text that a process can be given: no NUL, and nothing that is no character (YAML can spell those)."""
+    if "\0" in text or any(is_surrogate(letter) for letter in text):
         raise Unfit(f"{where} has a character that no environment can have")
     return text
+
+
+def is_surrogate(letter: str) -> bool:
+    """Half a character, of which UTF-8 has none."""
+    return "\ud800" <= letter <= "\udfff"

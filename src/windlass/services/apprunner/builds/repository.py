@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from windlass.services.apprunner.builds.recipe import Unfit
+from windlass.services.apprunner.builds.recipe import Unfit, is_surrogate
 
 PATH_LENGTH_MAX = 4_096
-"""Bytes; Linux, PATH_MAX."""
+"""Characters; Linux, PATH_MAX."""
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@#-]{0,254}")
 ELSEWHERE = (
     "Windlass reads source code from this machine only: give RepositoryUrl the absolute path of a directory "
@@ -39,7 +39,7 @@ def directory(url: str) -> str:
         path = unquote(read.path)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     clean = "/" + "/".join(parts)
-    unusable = any(ord(letter) < 32 for letter in path) or len(clean.encode()) > PATH_LENGTH_MAX
+    unusable = len(path) > PATH_LENGTH_MAX or any(ord(one) < 32 or is_surrogate(one) for one in path)
     if not path.startswith("/") or ".." in parts or unusable:
         raise Unfit(f"RepositoryUrl {url[:200]!r} names no directory: it must be absolute, without '..'")
     if clean == "/":

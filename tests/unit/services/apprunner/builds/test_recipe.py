@@ -108,6 +108,9 @@ def test_the_least_there_can_be() -> None:
         ("run:", "run:\n  env:\n    - {name: X, value: [1]}", "run.env must be a list of name and value"),
         ("run:", "run:\n  env:\n    - {name: AWSAPPRUNNER_X, value: 1}", "are reserved"),
         ("run:", "run:\n  env: [{name: X, value: 1}, {name: X, value: 2}]", "run.env has 'X' twice"),
+        ("run:", 'run:\n  env: [{name: X, value: "\\ud800"}]', "that no environment can have"),
+        ("run:", 'run:\n  env: [{name: "\\ud800", value: x}]', "that no environment can have"),
+        ("      - npm ci", '      - "echo \\0"', "that no environment can have"),
         (
             "run:",
             "run:\n  env: [{name: X, value: 1}]\n  secrets: [{name: X, value-from: y}]",

@@ -41,6 +41,7 @@ def test_directories_of_this_machine(url: str, path: str) -> None:
         "/srv/../etc",
         "/srv/a\0b",
         "/srv/a\nb",
+        "/srv/\ud800",
         "/" + "x" * 5_000,
     ],
 )
