@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,14 @@ def begin(module: str, words: Sequence[str], output: Path) -> Starting:
     finally:
         os.close(told)
     return Starting(popen, ready)
+
+
+def say_ready(descriptor: int) -> None:
+    """What such a process calls when it is up; -1: nobody waits for it."""
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.write(descriptor, READY)
+        os.close(descriptor)
 
 
 async def _read(descriptor: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transport, decode_from_plane
 from windlass.fleet.messages import FromPlane
-from windlass.kernel import descriptors
+from windlass.kernel import descriptors, detached
 from windlass.kernel.clock import Clock, WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
@@ -221,7 +221,7 @@ async def _serve(
     sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())
     log.info("agent %s is up, pid %d", agent.node_id, os.getpid())
-    _say_ready(options.ready)
+    detached.say_ready(options.ready)
     await told_to_end.wait()
     await _end(agent, sessions)
     endpoints.close()
@@ -330,13 +330,6 @@ def _adopt_daemons() -> bool:
         return True
     log.warning("this kernel has no child subreapers: daemons that a task leaves behind are not found")
     return False
-
-
-def _say_ready(descriptor: int) -> None:
-    if descriptor >= 0:
-        with suppress(OSError):
-            os.write(descriptor, b"ready\n")
-        os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -23,7 +22,7 @@ import uvloop
 
 from windlass.fleet.frames import StreamTransport
 from windlass.fleet.proxy_messages import TO_PROXY_BYTES_MAX, ProxyHello, decode_to_proxy
-from windlass.kernel import descriptors, garbage
+from windlass.kernel import descriptors, detached, garbage
 from windlass.kernel.clock import WallClock
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
@@ -127,7 +126,7 @@ async def _serve(options: Options) -> int:
         await part.open()
     spawn.start("session", sessions.run())
     log.info("proxy %d is up", options.index)
-    _say_ready(options.ready)
+    detached.say_ready(options.ready)
     await told_to_end.wait()
     for part in parts:
         await part.close()
@@ -158,13 +157,6 @@ def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[]
         return StreamTransport(reader, writer, TO_PROXY_BYTES_MAX, decode_to_proxy)
 
     return connect
-
-
-def _say_ready(descriptor: int) -> None:
-    if descriptor >= 0:
-        with suppress(OSError):
-            os.write(descriptor, b"ready\n")
-        os.close(descriptor)
 
 
 if __name__ == "__main__":
