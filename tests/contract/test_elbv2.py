@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
+from tests.fault.waiting import until
+
 Client = Callable[..., Any]
 FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "MessageBody": "nobody"}}
 SOON = {"Delay": 1, "MaxAttempts": 60}
@@ -390,3 +392,33 @@ def test_accounts_do_not_see_each_other(client: Client, plane: Any, elb: Any, ba
     assert code(caught) == "LoadBalancerNotFound"
     stranger.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
     assert elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"] == balancer["LoadBalancerArn"]
+
+
+def test_an_instance_that_goes_is_unused(elb: Any, balancer: Any, subnets: Any, client: Client) -> None:
+    """Instances register when they run; terminated ones get no requests, and say so."""
+    ec2 = client("ec2")
+    ran = ec2.run_instances(ImageId="ami-12345678", InstanceType="t3.small", MinCount=1, MaxCount=1)
+    machine = ran["Instances"][0]["InstanceId"]
+    zone = ran["Instances"][0]["Placement"]["AvailabilityZone"]
+    home = next(one for one in subnets if one["AvailabilityZone"] == zone)
+    other = next(one for one in subnets if one["AvailabilityZone"] != zone)
+    zones = [home["SubnetId"], other["SubnetId"]]
+    elb.set_subnets(LoadBalancerArn=balancer["LoadBalancerArn"], Subnets=zones)
+    arn = a_group(elb, subnets, TargetType="instance")["TargetGroupArn"]
+    a_listener(elb, balancer, forward({"TargetGroupArn": arn}))
+
+    def state() -> tuple[str, str]:
+        said = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"][0]
+        return said["TargetHealth"]["State"], said["TargetHealth"].get("Reason", "")
+
+    ec2.get_waiter("instance_running").wait(InstanceIds=[machine], WaiterConfig=SOON)
+    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": machine}])
+    assert state()[0] in ("initial", "unhealthy")
+    outside = [one["SubnetId"] for one in subnets if one["AvailabilityZone"] != zone]
+    elb.set_subnets(LoadBalancerArn=balancer["LoadBalancerArn"], Subnets=outside)
+    assert state() == ("unused", "Target.NotInUse")
+    ec2.terminate_instances(InstanceIds=[machine])
+    until(lambda: state() == ("unused", "Target.InvalidState"), "the instance is gone")
+    with pytest.raises(ClientError) as caught:
+        elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": machine, "Port": 81}])
+    assert code(caught) == "InvalidTarget"

@@ -261,3 +261,22 @@ def test_what_is_known_of_targets_outlives_a_change_of_weights() -> None:
             assert await told.health(8080) == ("healthy", "")
 
     play(story)
+
+
+def test_an_instance_that_nobody_knows_any_more_gets_nothing() -> None:
+    """An instance is forgotten an hour after its end; the node that is lent to a cluster has no row at all."""
+
+    async def story(told: Balanced) -> None:
+        told.group = await told.a_group("machines", TargetType="instance")
+        await told.a_listener(8080, told.group)
+        groups, store = told.world.plane.calls.part(TargetGroups), told.world.plane.store
+        gone, lent = Target("i-0123456789abcdef0", 80), Target("embedded", 81)
+        with store.transact() as tx:
+            for target in (gone, lent):
+                groups.register(tx, told.group, target, told.world.clock.now())
+        await told.settle()
+        assert set(told.endpoints()) == {81}
+        assert groups.health(told.group, gone).code == "Target.InvalidState"
+        assert groups.health(told.group, lent).state == "initial"
+
+    play(story)

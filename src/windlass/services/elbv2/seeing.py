@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from windlass.aws.target_groups import TargetHealth
-from windlass.fleet.model import INSTANCES
+from windlass.fleet.model import INSTANCES, Instance
 from windlass.kernel.clock import Instant
 from windlass.services.elbv2 import target_health
 from windlass.services.elbv2.model import LOAD_BALANCERS, USES, Reads, Target, TargetGroup
@@ -22,7 +24,7 @@ def around(reads: Reads, group: TargetGroup, target: Target) -> Surroundings:
     return Surroundings(
         in_use=use is not None,
         checked=group.check.enabled and group.target_type != "lambda",
-        machine="" if machine is None else machine.phase,
+        machine=_phase(group, target, machine),
         zone_enabled=enabled,
     )
 
@@ -32,3 +34,15 @@ def health(reads: Reads, group: TargetGroup, target: Target | None, now: Instant
     if target is None:
         return target_health.NOT_REGISTERED
     return target_health.shown(target, around(reads, group, target), now)
+
+
+def _phase(
+    group: TargetGroup, target: Target, machine: Instance | None
+) -> Literal["", "pending", "running", "shutting-down", "terminated"]:
+    """An instance that is not even shown any more has long been terminated; a node that is lent to a cluster
+
+    as its instance has no row.
+    """
+    if machine is not None:
+        return machine.phase
+    return "terminated" if group.target_type == "instance" and target.id.startswith("i-") else ""
