@@ -264,7 +264,7 @@ def test_what_is_known_of_targets_outlives_a_change_of_weights() -> None:
 
 
 def test_an_instance_that_nobody_knows_any_more_gets_nothing() -> None:
-    """An instance is forgotten an hour after its end; the node that is lent to a cluster has no row at all."""
+    """An instance is forgotten an hour after its end; a node that is lent to a cluster has no row at all."""
 
     async def story(told: Balanced) -> None:
         told.group = await told.a_group("machines", TargetType="instance")
