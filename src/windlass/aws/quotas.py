@@ -2,8 +2,9 @@
 
 A profile is a TOML file (design D9). `[quotas]` are plain numbers; `[buckets]` are `{burst, per_second}` or
 `{burst, per_minute}`; `[delays]` are medians in seconds, with a `sigma` where they vary (lognormal);
-`[switches]` are true or false, `[choices]` words. A name that a profile does not list has no limit, no delay,
-and is off. What an account was granted stands in place of the profile's number, in one Region (`granted_by`).
+`[switches]` are true or false, `[choices]` words; `[models]` are numbers of simulations, which limit nothing.
+A name that a profile does not list has no limit, no delay, and is off. What an account was granted stands in
+place of the profile's number, in one Region (`granted_by`).
 Levels live in memory: after a restart buckets are full. This knows numbers by name, and not what they limit.
 """
 
@@ -22,7 +23,7 @@ from windlass.kernel.bucket import Bucket, Rate
 from windlass.kernel.clock import Duration, Instant
 
 PROFILES = Path(__file__).parent.parent / "profiles"
-SECTIONS = ("quotas", "buckets", "delays", "switches", "choices")
+SECTIONS = ("quotas", "buckets", "delays", "switches", "choices", "models")
 BUILT_IN = ("local", "aws", "aws-2022")
 RATE_PARTS = ("burst", "per_second", "per_minute")
 """What a rate is made of.
@@ -52,6 +53,7 @@ class Profile:
     sigmas: Mapping[str, float] = field(default_factory=dict)
     switches: Mapping[str, bool] = field(default_factory=dict)
     choices: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, float] = field(default_factory=dict)
 
 
 def load_profile(name: str) -> Profile:
@@ -81,6 +83,7 @@ def parse_profile(name: str, read: Mapping[str, Any]) -> Profile:
             sigmas={key: float(entry["sigma"]) for key, entry in delays.items() if "sigma" in entry},
             switches={key: _boolean(entry["value"]) for key, entry in switches.items()},
             choices={key: _choice(entry) for key, entry in read.get("choices", {}).items()},
+            models={key: float(entry["value"]) for key, entry in read.get("models", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"profile {name}: an entry lacks {error}") from error

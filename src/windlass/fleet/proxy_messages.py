@@ -168,7 +168,10 @@ def host_names(host: str) -> tuple[str, str, str]:
 
 
 class Check(Part, frozen=True):
-    """How targets are probed. `port` 0: the target's own. `codes` are ranges with both ends."""
+    """How targets are probed. `port` 0: the target's own. `codes` are ranges with both ends. `spread`: first
+
+    probes fall somewhere into an interval, as AWS's do; without it they come at once, and quickly again.
+    """
 
     protocol: Literal["HTTP", "HTTPS", "TCP", "GRPC"]
     path: str = "/"
@@ -178,6 +181,7 @@ class Check(Part, frozen=True):
     healthy: int = 5
     unhealthy: int = 2
     codes: tuple[tuple[int, int], ...] = ((200, 200),)
+    spread: bool = False
 
 
 class Endpoint(Part, frozen=True):

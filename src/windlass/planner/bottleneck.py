@@ -77,9 +77,9 @@ def _tries(scenario: Scenario, played: Played, profile: Profile) -> Iterator[_Tr
         changed = msgspec.structs.replace(scenario, quotas={**scenario.quotas, name: twice})
         yield _Try(name, "A rate", shown, "twice that", changed)
     for name, what in SUPPLIES.items():
-        if name in profile.quotas and any("spot" in bucket for bucket in played.lowest):
-            value = profile.quotas[name]
-            changed = msgspec.structs.replace(scenario, quotas={**scenario.quotas, name: 2 * value})
+        if name in profile.models and any("spot" in bucket for bucket in played.lowest):
+            value = profile.models[name]
+            changed = msgspec.structs.replace(scenario, models={**scenario.models, name: 2 * value})
             yield _Try(name, what.capitalize(), f"{value:g} per second", "twice that", changed)
     for name, what in DELAYS.items():
         if delay := profile.delays.get(name, 0.0):

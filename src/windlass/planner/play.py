@@ -96,7 +96,10 @@ def changed(profile: Profile, quotas: Mapping[str, Any], scenario: Scenario | No
     delays, sigmas = dict(profile.delays), dict(profile.sigmas)
     for name, delay in scenario.delays.items() if scenario is not None else ():
         delays[name], sigmas[name] = delay.median / SECOND, delay.sigma
-    return dataclasses.replace(profile, quotas=numbers, buckets=buckets, delays=delays, sigmas=sigmas)
+    models = {**profile.models, **(scenario.models if scenario is not None else {})}
+    return dataclasses.replace(
+        profile, quotas=numbers, buckets=buckets, delays=delays, sigmas=sigmas, models=models
+    )
 
 
 def _rate(name: str, given: Mapping[str, Any], known: Rate | None) -> Rate:

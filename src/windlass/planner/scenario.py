@@ -133,6 +133,8 @@ class Scenario(Part, frozen=True):
     """What is changed of the profile: numbers, or {refill, burst} of buckets."""
     delays: dict[str, Delay] = {}
     """What is changed of the profile's delays."""
+    models: dict[str, float] = {}
+    """What is changed of the profile's numbers of simulations: image.pull_mb_per_s and the like."""
     images: dict[str, Image] = {}
     instances: list[Instances] = []
     events: list[Event] = []

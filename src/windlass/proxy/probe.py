@@ -68,9 +68,8 @@ class Probe:
 
     def next_after(self, now: Instant) -> Instant:
         """When to begin the next probe, after one that began at `now`."""
-        return now + (
-            min(KNOCK_INTERVAL, self.check.interval) if self.state == "initial" else self.check.interval
-        )
+        knocks = self.state == "initial" and not self.check.spread
+        return now + (min(KNOCK_INTERVAL, self.check.interval) if knocks else self.check.interval)
 
     def _is_success(self, found: Found) -> bool:
         if isinstance(found, Answered):
@@ -116,7 +115,9 @@ class Probes:
         self.update(pool, now)
 
     def update(self, pool: Pool, now: Instant) -> None:
-        """Targets that are new, or registered again, are probed at once, those that went no more.
+        """Targets that are new, or registered again, are probed at once (or as their check is spread), those
+
+        that went no more.
 
         A target that drains is not probed. With another check than before nothing is known of anybody.
         """
@@ -130,7 +131,7 @@ class Probes:
         for key, endpoint in wanted.items():
             if key not in self._probes and check is not None:
                 self._probes[key] = Probe(endpoint, check, now)
-                self._plan(key, now)
+                self._plan(key, now + (int(self._draw() * check.interval) if check.spread else 0))
 
     def due(self, now: Instant) -> list[str]:
         """Targets to probe now; each is asked for again when its result was taken."""
@@ -157,7 +158,10 @@ class Probes:
         was = probe.state
         changed = probe.take(found, began)
         next_at = probe.next_after(began)
-        if was == "initial" and probe.state != "initial":  # many begin together: they need not go on so
+        spread = probe.check.spread
+        if (
+            was == "initial" and probe.state != "initial" and not spread
+        ):  # many begin together: they need not go on so
             next_at -= int(self._draw() * probe.check.interval) // 2
         self._plan(key, next_at)
         if not changed:

@@ -88,10 +88,10 @@ class LaunchModel:
 
     def _spot(self, quotas: Quotas, now_s: float) -> float:
         """How long Spot lets the next task wait: the pool hands out machines in the order of asking."""
-        per_second = quotas.value("fargate.spot.supply_per_s")
+        per_second = quotas.profile.models.get("fargate.spot.supply_per_s")
         if not per_second:
             return 0.0
-        at_once = quotas.value("fargate.spot.supply_at_once") or 0
+        at_once = quotas.profile.models.get("fargate.spot.supply_at_once") or 0
         self._spot_at = max(self._spot_at, now_s - at_once / per_second) + 1 / per_second
         return max(0.0, self._spot_at - now_s)
 
@@ -101,9 +101,13 @@ class LaunchModel:
         held |= wanted
         if not wanted:
             return 0.0
-        usual = Image(int((draw.quotas.value("image.size_mb") or 0) * MB))
+        models = draw.quotas.profile.models
+        usual = Image(int(models.get("image.size_mb", 0) * MB))
         size = sum((self._images.get(name, usual).size or usual.size) for name in sorted(wanted))
-        rates = (draw.quotas.value("image.pull_mb_per_s"), draw.quotas.value("image.unpack_mb_per_s"))
+        rates = (
+            draw.quotas.profile.models.get("image.pull_mb_per_s"),
+            draw.quotas.profile.models.get("image.unpack_mb_per_s"),
+        )
         transfer = sum(size / MB / rate for rate in rates if rate)
         return (draw.quotas.delay_s("task.pull") + transfer) * draw.spread("task.pull")
 

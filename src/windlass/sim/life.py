@@ -39,6 +39,7 @@ class Life:
         self._services = services
         self._on_crash = on_crash
         self.log = log
+        self._ending = False
         self.over = False
         """Whether it was killed: what it still does is nobody's business."""
         self.plane = assemble(
@@ -73,8 +74,10 @@ class Life:
         start(plane, self._services)
 
     async def end(self) -> None:
+        """What breaks off then is no crash: a story may fail before the first session is open."""
+        self._ending = True
         await self.plane.spawn.close()
 
     def _crashed(self, name: str, error: BaseException) -> None:
-        if not self.over:
+        if not self.over and not self._ending:
             self._on_crash(error)

@@ -107,6 +107,16 @@ def test_who_is_due() -> None:
     assert probes.take("a", GOOD, 7) is None
 
 
+def test_a_check_that_is_spread_begins_somewhere_in_its_interval() -> None:
+    """As a load balancer's does, and nobody is knocked at: a failure is tried again an interval later."""
+    draws = iter([0.25, 0.75])
+    probes = Probes(a_pool("a", "b", check=replace(CHECK, spread=True)), lambda: next(draws), 0)
+    assert [probes.due(at) for at in (0, CHECK.interval // 4, 3 * CHECK.interval // 4)] == [[], ["a"], ["b"]]
+    probes.take("a", BAD, CHECK.interval // 4)
+    probes.take("b", GOOD, 3 * CHECK.interval // 4)
+    assert probes.next_at == 5 * CHECK.interval // 4
+
+
 def test_probes_of_targets_that_began_together_spread() -> None:
     draws = iter([0.0, 0.5, 0.9])
     probes = Probes(a_pool("a", "b", "c"), lambda: next(draws), 0)

@@ -58,7 +58,7 @@ def seconds_of(found: Course) -> tuple[float, float, float, float]:
     ],
 )
 def test_parts_without_spread(spec: UnitSpec, expected: tuple[float, ...]) -> None:
-    quotas = Quotas(Profile("test", quotas=RATES, delays=DELAYS))
+    quotas = Quotas(Profile("test", models=RATES, delays=DELAYS))
     model = LaunchModel(1, {"big": Image(1_000_000_000)})
     assert seconds_of(course(model, spec, quotas)) == expected
 
@@ -68,7 +68,7 @@ def test_a_profile_without_delays_has_none() -> None:
 
 
 def test_instances_keep_images_and_fargate_does_not() -> None:
-    quotas, model = Quotas(Profile("test", quotas=RATES, delays=DELAYS)), LaunchModel(1)
+    quotas, model = Quotas(Profile("test", models=RATES, delays=DELAYS)), LaunchModel(1)
     pulls = [course(model, unit(n, instance=i), quotas).pull for n, i in enumerate(("i-1", "i-1", "i-2"))]
     assert pulls == [4 * SECOND, 0, 4 * SECOND]
     assert course(model, unit(8), quotas).pull == course(model, unit(9), quotas).pull == 4 * SECOND
@@ -76,7 +76,7 @@ def test_instances_keep_images_and_fargate_does_not() -> None:
 
 def test_spot_hands_out_what_it_has_and_then_what_comes() -> None:
     supply = {"fargate.spot.supply_at_once": 3.0, "fargate.spot.supply_per_s": 0.5}
-    quotas, model = Quotas(Profile("test", quotas=supply)), LaunchModel(1)
+    quotas, model = Quotas(Profile("test", models=supply)), LaunchModel(1)
     waits = [course(model, unit(n), quotas, "FARGATE_SPOT").provision / SECOND for n in range(5)]
     assert waits == [0, 0, 0, 2, 4]
     assert course(model, unit(6), quotas, "FARGATE").provision == 0

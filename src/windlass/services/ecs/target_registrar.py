@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 
 from windlass.aws.calls import Principal
 from windlass.aws.target_groups import Target, TargetGroups, TargetHealth
 from windlass.fleet.model import UNITS
-from windlass.kernel.clock import MINUTE, Duration, Instant
+from windlass.kernel.alarm import Alarm
+from windlass.kernel.clock import MINUTE, Duration, Instant, seconds
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
 from windlass.services.ecs import service_events, targets, traffic
@@ -26,6 +28,8 @@ LOOK_PERIOD: Duration = MINUTE
 """How often every balanced task is looked at, in case a wake-up was lost."""
 TASKS_MAX = 100
 """Tasks per transaction."""
+CYCLE = "ecs.target_cycle"
+"""Of the profile: how far apart ECS looks at tasks to register, and at the health of their targets."""
 PRINCIPAL = "ecs.amazonaws.com"
 _REGISTERED = "registered {count} targets in (target-group {about})"
 _DEREGISTERED = "deregistered {count} targets in (target-group {about})"
@@ -47,6 +51,10 @@ class TargetRegistrar:
             "ecs.targets", self._work, self._everything, most=TASKS_MAX, period=LOOK_PERIOD
         )
         self.loop = self._tasks.loop
+        self._cycle = seconds(plane.quotas.delay_s(CYCLE))
+        self._due: list[tuple[Instant, str, str]] = []
+        """A heap: when to look at which task of which account."""
+        self._alarm = Alarm(plane.clock, self._look_at_due)
         plane.store.watch((TASKS,), self._on_task)
         self._groups.watch(self._on_target)
 
@@ -62,11 +70,27 @@ class TargetRegistrar:
         if task is not None and task.target_health and task.started_at:
             old: Task | None = change.old
             if old is None or _what(old) != _what(task):
-                self._tasks.add(task.account, task.id)
+                self._add(task)
 
     def _on_target(self, target: Target) -> None:
         for task in self._plane.store[TASKS].by("target", target.id):
+            self._add(task)
+
+    def _add(self, task: Task) -> None:
+        """Look at it: now, or, where the profile has cycles, in its turn; at who leaves always now."""
+        if not self._cycle or task.desired_status == "STOPPED":
             self._tasks.add(task.account, task.id)
+            return
+        now, phase = self._plane.clock.now(), int(task.id[-12:], 16) % self._cycle
+        heappush(self._due, (now + self._cycle - (now - phase) % self._cycle, task.account, task.id))
+        self._alarm.set(self._due[0][0])
+
+    def _look_at_due(self) -> None:
+        now = self._plane.clock.now()
+        while self._due and self._due[0][0] <= now:
+            _, account, task_id = heappop(self._due)
+            self._tasks.add(account, task_id)
+        self._alarm.set(self._due[0][0] if self._due else None)
 
     def _everything(self) -> Iterator[tuple[str, str]]:
         return ((task.account, task.id) for task in self._plane.store[TASKS].by("balanced", True))

@@ -104,8 +104,13 @@ def options(balancer: LoadBalancer, listener: Listener) -> Options:
     )
 
 
-def pool(group: TargetGroup, endpoints: Iterable[Endpoint], function: str = "") -> Pool:
-    """A target group with its targets; `function` is the ARN of the one that a group of functions has."""
+def pool(
+    group: TargetGroup, endpoints: Iterable[Endpoint], function: str = "", *, spread: bool = False
+) -> Pool:
+    """A target group with its targets; `function` is the ARN of the one that a group of functions has.
+
+    `spread`: first checks of targets fall somewhere into their interval.
+    """
 
     def of(key: str) -> Any:
         return attributes.value(attributes.of_group(group.target_type), group.attributes, key)
@@ -128,7 +133,7 @@ def pool(group: TargetGroup, endpoints: Iterable[Endpoint], function: str = "") 
         algorithm=of("load_balancing.algorithm.type"),
         sticky=_sticky(of) if of("stickiness.enabled") == "true" else None,
         slow_start=int(of("slow_start.duration_seconds")) * SECOND,
-        check=_check(group),
+        check=_check(group, spread),
         endpoints=tuple(endpoints),
         healthy_min=enough,
     )
@@ -216,7 +221,7 @@ def _sticky(of: Any) -> Sticky:
     return Sticky("lb_cookie", seconds=int(of("stickiness.lb_cookie.duration_seconds")))
 
 
-def _check(group: TargetGroup) -> Check:
+def _check(group: TargetGroup, spread: bool) -> Check:
     check = group.check
     return Check(
         protocol="GRPC" if group.version == "GRPC" else cast(Literal["HTTP", "HTTPS"], check.protocol),
@@ -227,4 +232,5 @@ def _check(group: TargetGroup) -> Check:
         healthy=check.healthy,
         unhealthy=check.unhealthy,
         codes=health_checks.ranges(check.codes),
+        spread=spread,
     )

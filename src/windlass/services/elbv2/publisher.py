@@ -14,7 +14,7 @@ from windlass.fleet.model import INSTANCES
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import Certificate, Endpoint, Frontend, Pool
 from windlass.fleet.target_addresses import Address, Addresses
-from windlass.kernel.clock import MICROSECOND, SECOND, Duration, Instant
+from windlass.kernel.clock import MICROSECOND, SECOND, Duration, Instant, seconds
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.store import Change
 from windlass.services.elbv2 import compile, names, seeing
@@ -40,6 +40,9 @@ GATHERS: Duration = 200 * MICROSECOND
 
 group of 1,000 targets that register one by one is not put a thousand times.
 """
+REGISTRATION = "elb.registration"
+"""Of the profile: how long it takes until a registered target is known to the load balancer's nodes."""
+SPREAD = "elb.first_checks_spread"
 _BALANCER = "load balancer"
 _GROUP = "group"
 
@@ -55,6 +58,9 @@ class Publisher:
         self._put: dict[str, set[str]] = {}
         """Load balancer → ARNs of its listeners that proxies have."""
         self._pools: set[str] = set()
+        self._registration = seconds(plane.quotas.delay_s(REGISTRATION))
+        self._registering: dict[str, Instant] = {}
+        """Group → when its next target is known to the nodes."""
         self._waiting: set[str] = set()
         """Groups that changed since the last ones were put."""
         self._gathered: Instant = 0
@@ -86,10 +92,13 @@ class Publisher:
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         store = self._plane.store
         again: list[Instant] = []
-        if keys:
+        known = {arn for arn, at in self._registering.items() if at <= now}
+        for arn in known:
+            del self._registering[arn]
+        if keys or known or self._waiting:
             named = [key for key in keys if isinstance(key, tuple)]
             balancers = {arn for kind, arn in named if kind == _BALANCER}
-            groups = {arn for kind, arn in named if kind == _GROUP} | self._unresolved
+            groups = {arn for kind, arn in named if kind == _GROUP} | self._unresolved | known
         else:
             balancers = {row.arn for row in store[LOAD_BALANCERS].all()} | set(self._put)
             groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
@@ -112,6 +121,7 @@ class Publisher:
         await store.durable()  # a Retry comes back with these keys, and what waited still waits
         self._waiting -= groups
         self._tell(pools, frontends)
+        again += self._registering.values()
         if self._unresolved:
             again.append(now + LOOK_AGAIN)
         return min(again, default=None)
@@ -165,10 +175,16 @@ class Publisher:
         if group.target_type == "lambda":
             function = next((target.id for target in targets), "")
             return compile.pool(group, (), function)
-        return compile.pool(group, self._endpoints(group, targets))
+        spread = self._plane.quotas.switch(SPREAD)
+        return compile.pool(group, self._endpoints(group, targets), spread=spread)
 
     def _endpoints(self, group: TargetGroup, targets: Iterable[Target]) -> Iterable[Endpoint]:
+        now = self._plane.clock.now()
         for target in targets:
+            if target.state == "initial" and now < target.registered_at + self._registration:
+                known_at = target.registered_at + self._registration
+                self._registering[group.arn] = min(known_at, self._registering.get(group.arn, known_at))
+                continue
             around = seeing.around(self._plane.store, group, target)
             if around.machine in ("shutting-down", "terminated") or not around.zone_enabled:
                 continue
