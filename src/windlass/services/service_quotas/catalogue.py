@@ -80,6 +80,12 @@ _NUMBERS = (
     Quota("apprunner", own_code("apprunner.vpc_connectors"), "VPC connectors", "apprunner.vpc_connectors"),
     Quota(
         "apprunner",
+        own_code("apprunner.vpc_ingress_connections"),
+        "VPC ingress connections",
+        "apprunner.vpc_ingress_connections",
+    ),
+    Quota(
+        "apprunner",
         own_code("apprunner.instances_per_service"),
         "Instances per service",
         "apprunner.instances_per_service",
@@ -105,45 +111,6 @@ _NUMBERS = (
         own_code("ecs.provisioning_tasks"),
         "Tasks in the PROVISIONING state per cluster",
         "ecs.provisioning_tasks",
-    ),
-    Quota(
-        "elasticloadbalancing", "L-53DA6B97", "Application Load Balancers per Region", "elbv2.load_balancers"
-    ),
-    Quota(
-        "elasticloadbalancing",
-        "L-B6DF7632",
-        "Listeners per Application Load Balancer",
-        "elbv2.listeners_per_load_balancer",
-    ),
-    Quota(
-        "elasticloadbalancing",
-        own_code("elbv2.rules_per_load_balancer"),
-        "Rules per Application Load Balancer",
-        "elbv2.rules_per_load_balancer",
-    ),
-    Quota(
-        "elasticloadbalancing",
-        own_code("elbv2.groups_per_load_balancer"),
-        "Target Groups per Application Load Balancer",
-        "elbv2.groups_per_load_balancer",
-    ),
-    Quota(
-        "elasticloadbalancing",
-        own_code("elbv2.targets_per_load_balancer"),
-        "Targets per Application Load Balancer",
-        "elbv2.targets_per_load_balancer",
-    ),
-    Quota(
-        "elasticloadbalancing",
-        own_code("elbv2.targets_per_group"),
-        "Targets per Target Group per Region",
-        "elbv2.targets_per_group",
-    ),
-    Quota(
-        "elasticloadbalancing",
-        own_code("elbv2.certificates_per_load_balancer"),
-        "Certificates per Application Load Balancer",
-        "elbv2.certificates_per_load_balancer",
     ),
     Quota("fargate", "L-790AF391", "Fargate On-Demand resource count", "fargate.on_demand.tasks"),
     Quota(
