@@ -265,9 +265,8 @@ class Http1Client(asyncio.Protocol):
     def end_soon(self) -> None:
         """Finish the request that is in flight, and take no other."""
         self._last = True
-        if self._current is None and not self._waiting and self._transport is not None:
-            self._ended = True
-            self._transport.close()
+        if self._current is None and not self._waiting:
+            self._close(True)
 
     # inside
 
@@ -415,6 +414,7 @@ class Http1Client(asyncio.Protocol):
             return
         if quiet or not transport.can_write_eof():
             transport.close()
+            self._deadline.set(LINGER_S)  # for a client that reads no more
             return
         self._held = False
         self._waiting.clear()
@@ -462,9 +462,8 @@ class Http1Client(asyncio.Protocol):
                 self._exchange.expired()
         elif self._reading is not None:
             self._refuse(408)
-        elif self._transport is not None:
-            self._ended = True
-            self._transport.close()
+        else:
+            self._close(True)
 
     def _to_http2(self, data: bytes) -> bool:
         """Prior knowledge: the connection speaks HTTP/2 from its first byte."""

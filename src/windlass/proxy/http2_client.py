@@ -11,6 +11,7 @@ from windlass.proxy.deadline import Deadline
 from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import Headers, Refused, read
 from windlass.proxy.headers import Via
+from windlass.proxy.http1 import LINGER_S
 from windlass.proxy.http1_target import Pieces
 from windlass.proxy.http2 import Http2, Http2Stream
 from windlass.proxy.tls import secured
@@ -207,6 +208,7 @@ class Http2Client(Http2):
             self.flush()
             if self.transport is not None:
                 self.transport.close()
+                self._deadline.set(LINGER_S)  # for a client that reads no more
         elif self.loop.time() - self._opened > self.door.keepalive_s:
             self.end_soon()
         else:
@@ -220,7 +222,9 @@ class Http2Client(Http2):
             self.ended()
 
     def _expired(self) -> None:
-        if not self.streams:
+        if self._leaves and self.transport is not None:
+            self.transport.abort()
+        elif not self.streams:
             self.end_soon()
 
 

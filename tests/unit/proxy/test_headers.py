@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.proxy_build import Proxy, a_frontend, run
-from windlass.fleet.proxy_messages import Fixed, Options, Rule
+from tests.proxy_build import Proxy, a_frontend, met, run
+from windlass.fleet.proxy_messages import SECOND, Fixed, Options, Rule
 from windlass.proxy.counts import TIME_MIN_S, bucket, bucket_s
 from windlass.proxy.door import Door
 from windlass.proxy.framing import Headers, Refused, read
@@ -119,7 +119,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.written = b""
-        self.closed = False
+        self.closed = self.aborted = False
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -127,7 +127,10 @@ class Sink:
     def close(self) -> None:
         self.closed = True
 
-    abort = write_eof = close
+    def abort(self) -> None:
+        self.closed = self.aborted = True
+
+    write_eof = close
 
     def get_extra_info(self, name: str) -> object:
         return ("10.0.0.1", 5) if name == "peername" else None
@@ -183,6 +186,28 @@ def test_where_bytes_are_cut_decides_nothing(tmp_path: Path) -> None:
             assert said([piece for piece in [*pieces, raw] if piece]) == said([b"".join(requests)])
 
         cut()
+        await proxy.data.close()
+        await proxy.spawn.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_reads_no_more_is_let_go(tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said last waits for a client that does not take it; not for ever."""
+    monkeypatch.setattr("windlass.proxy.http1.LINGER_S", 0.01)
+
+    async def story() -> None:
+        proxy = Proxy(tmp_path)
+        rules = (Rule("default", (), Fixed(200, body="ok")),)
+        proxy.serve((a_frontend(0, rules, idle_timeout=SECOND // 20),), ())
+        client = Http1Client(Door(proxy.data, proxy.data.served["front"]), asyncio.get_running_loop())
+        sink = Sink()
+        client.connection_made(sink)  # type: ignore[arg-type]
+        client.data_received(f"GET / HTTP/{version}\r\nHost: a\r\n\r\n".encode())
+        assert b"200 OK" in sink.written
+        await met(lambda: sink.aborted)
+        client.connection_lost(None)
         await proxy.data.close()
         await proxy.spawn.close()
 
