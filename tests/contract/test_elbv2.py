@@ -239,6 +239,10 @@ def test_rules_have_an_order(elb: Any, balancer: Any, subnets: Any) -> None:
     with pytest.raises(ClientError) as caught:
         elb.set_rule_priorities(RulePriorities=[{"RuleArn": first["RuleArn"], "Priority": 20}])
     assert code(caught) == "PriorityInUse"
+    for half in ({"RuleArn": first["RuleArn"]}, {"Priority": 30}):
+        with pytest.raises(ClientError) as caught:
+            elb.set_rule_priorities(RulePriorities=[half])
+        assert code(caught) == "ValidationError"
     default = elb.describe_rules(ListenerArn=listener)["Rules"][-1]
     assert (default["IsDefault"], default["Priority"]) == (True, "default")
     for refused in (elb.delete_rule, elb.modify_rule):

@@ -89,7 +89,7 @@ def cut(
 
 
 def _seal(operation: str, filters: object, body: bytes) -> bytes:
-    listing = json.dumps([operation, filters], sort_keys=True).encode()
+    listing = json.dumps([operation, filters], sort_keys=True, default=str).encode()
     return hashlib.blake2b(body, key=hashlib.sha256(listing).digest(), digest_size=_SEAL_BYTES).digest()
 
 

@@ -32,6 +32,7 @@ _RATE = re.compile(r"rate\((?P<count>[0-9]+)\s+(?P<unit>minute|hour|day)(?P<plur
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON = re.compile(r"cron\((.*)\)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Instant = int(datetime(YEAR_MAX + 1, 1, 1, tzinfo=UTC).timestamp()) * SECOND  # no cron() fires later
 _PUT_BACK_MAX = timedelta(hours=2)
 
 
@@ -105,7 +106,8 @@ def next_fire(expression: Expression, after: Instant, zone: tzinfo = UTC) -> Ins
             fire = _in_zone(_EPOCH + timedelta(seconds=at // SECOND), zone)
             return fire if fire is not None and fire > after else None
         case Cron():
-            fires = (_in_zone(moment, zone) for moment in _fires(expression, _earliest(after, zone)))
+            earliest = _earliest(min(after, _LAST), zone)
+            fires = (_in_zone(moment, zone) for moment in _fires(expression, earliest))
             return next((fire for fire in fires if fire is not None and fire > after), None)
 
 
@@ -209,7 +211,10 @@ def _in_zone(moment: datetime, zone: tzinfo) -> Instant | None:
     if zone is UTC:
         return _instant(moment)
     there = moment.replace(tzinfo=zone)
-    at = there.astimezone(UTC)
+    try:
+        at = there.astimezone(UTC)
+    except OverflowError:  # the edges of the years 1 and 9999
+        return None
     return _instant(at) if at.astimezone(zone).replace(tzinfo=UTC) == moment else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -126,3 +127,12 @@ def test_rows_may_go_between_pages() -> None:
         store[ROWS], "account", "mine", operation="L", filters=[], token=token, limit=1, fault=bad_token
     )
     assert [row.name for row in first + second] == ["a", "b"]
+
+
+def test_filters_may_be_instants() -> None:
+    """What a request asked for may hold times, such as StartTime; another time is another listing."""
+    noon, later = datetime(2026, 11, 22, 12, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    token = seal("List", [noon], "place")
+    assert open_token(token, "List", [noon], bad_token) == "place"
+    with pytest.raises(Fault):
+        open_token(token, "List", [later], bad_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -168,6 +169,20 @@ _CRONS = st.builds(
     _field(1, 12),
 )
 _MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("cron(0 1 * * ? *)", "Europe/Berlin"),
+        ("at(9999-12-31T23:59:59)", "America/New_York"),
+        ("at(0001-01-01T00:00:00)", "Asia/Tokyo"),
+    ],
+)
+def test_the_edges_of_the_calendar_have_no_fire(text: str, zone: str) -> None:
+    """A schedule may begin at the end of the year 9999: nothing is later that could be reckoned."""
+    last = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) * SECOND
+    assert next_fire(parse(text), last, ZoneInfo(zone)) is None
 
 
 @settings(max_examples=100)

@@ -94,7 +94,11 @@ def delete_rule(call: Call, params: Params) -> None:
 def set_rule_priorities(call: Call, params: Params) -> Result:
     """ELBv2 SetRulePriorities: all of them at once, so that two may change places."""
     with call.store.transact() as tx:
-        pairs = [(find.rule(tx, call, one["RuleArn"]), one["Priority"]) for one in params["RulePriorities"]]
+        pairs = []
+        for one in params["RulePriorities"]:
+            if not {"RuleArn", "Priority"} <= one.keys():
+                raise refusals.invalid("A rule ARN and a priority must be specified")
+            pairs.append((find.rule(tx, call, one["RuleArn"]), one["Priority"]))
         moved = {row.arn for row, _ in pairs}
         if any(row.is_default for row, _ in pairs):
             raise refusals.not_permitted("The priority of a default rule cannot be changed")
