@@ -61,7 +61,7 @@ async def serve(target: int, scratch: Path) -> None:
     spawn = Spawn(lambda name, error: logging.critical("%s crashed", name, exc_info=error))
     standing = Standing(current)
     worker = Worker(0, scratch / "ingress", WallClock(), spawn, current, standing, NoPlane(), dial)
-    data = DataPlane(worker, Random())
+    data = DataPlane(worker, Random(), b"secret")
     await data.open()
     rule = Rule("default", (), Forward((Share("pool"),)))
     frontend = Frontend("front", "alb", (Bind("127.0.0.1", port),), (), "http", (rule,))

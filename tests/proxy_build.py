@@ -103,7 +103,7 @@ class Proxy:
             self.plane,  # type: ignore[arg-type]
             dial,
         )
-        self.data = DataPlane(self.worker, Random(7))
+        self.data = DataPlane(self.worker, Random(7), b"secret")
         self.port = 0
         self._generation = 0
 

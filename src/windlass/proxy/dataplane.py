@@ -37,7 +37,6 @@ from windlass.proxy.ingress import Ingress
 from windlass.proxy.listener import Listeners
 from windlass.proxy.pools import Balanced, Used
 from windlass.proxy.queued import Queued
-from windlass.proxy.secret import secret
 from windlass.proxy.served import Served
 from windlass.proxy.stickiness import Seal
 from windlass.proxy.table import Changes
@@ -53,7 +52,8 @@ log = logging.getLogger("windlass.proxy")
 class DataPlane:
     """A part of a proxy (worker.py)."""
 
-    def __init__(self, worker: Worker, chance: Random) -> None:
+    def __init__(self, worker: Worker, chance: Random, secret: bytes) -> None:
+        """`secret`: of cookies, the same in all proxies of a plane (secret.py)."""
         self._worker = worker
         self._chance = chance
         self.counts = Counts()
@@ -62,11 +62,12 @@ class DataPlane:
         self._unfit: dict[str, str] = {}
         """Frontends that cannot be served as the table says now, and why."""
         self._pools: dict[str, Used] = {}
-        self._seal = Seal(secret(worker.ingress.with_suffix(".secret")))
+        self._seal = Seal(secret)
         self._listeners = Listeners(self, worker.spawn)
         self._ingress = Ingress(self)
         self._date = (0, b"")
         self._open: set[Exchange] = set()
+        self._lacking = False
         self._quiet = asyncio.Event()
         self._quiet.set()
         worker.current.on_change(self._changed)
@@ -78,6 +79,7 @@ class DataPlane:
         self._worker.spawn.start("counts", self._tell_always())
 
     async def close(self) -> None:
+        self._lacking = False
         self._listeners.close()
         self._ingress.close()
         self._ingress.end_soon()
@@ -108,6 +110,11 @@ class DataPlane:
                     known.close(False)
                 self._pools[key] = self._used(pool)
         self._ingress.know()
+        self._listen()
+
+    def _listen(self) -> None:
+        """At the addresses of the table; what cannot be had is told, and tried again while it is wanted."""
+        current = self._worker.current
         refused = self._listeners.make_so(served.frontend for served in self.served.values())
         unfit = [
             (key, f"{bind.host}:{bind.port}", why)
@@ -115,6 +122,7 @@ class DataPlane:
             for bind in current.frontends[key].binds
         ]
         self._worker.plane.refuse((*refused, *unfit))
+        self._lacking = bool(refused)
 
     def _serve(self, frontend: Frontend) -> None:
         """Queues are in one process, so worker 0 alone serves those frontends that have one."""
@@ -262,6 +270,8 @@ class DataPlane:
         while True:
             await self._worker.clock.sleep(SECOND)
             self._tell()
+            if self._lacking:
+                self._listen()
             now = asyncio.get_running_loop().time()
             for used in self._pools.values():
                 used.sweep(now)

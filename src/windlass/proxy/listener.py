@@ -1,7 +1,8 @@
 """The real addresses that the table's frontends listen on, opened and closed as the table changes.
 
 Each worker binds every address (SO_REUSEPORT), and the kernel spreads connections over them. An address that
-changes its frontend stays open; what cannot be had is told to the plane, and tried again with each change.
+changes its frontend stays open; what cannot be had is told to the plane, and tried again with each
+change and each second.
 """
 
 from __future__ import annotations

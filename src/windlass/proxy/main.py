@@ -30,11 +30,14 @@ from windlass.node.tenancy import Taken, move_in
 from windlass.proxy.dataplane import DataPlane
 from windlass.proxy.dial import dial
 from windlass.proxy.prober import Prober
+from windlass.proxy.secret import secret
 from windlass.proxy.session import Connection, Sessions
 from windlass.proxy.standing import Standing
 from windlass.proxy.table import Current
 from windlass.proxy.worker import Part, Worker
 
+SECRET = "cookies.secret"
+"""Beside the directories of all proxies of a plane."""
 EXIT_TAKEN = 3
 """Exit code when another proxy has the directory."""
 
@@ -143,7 +146,7 @@ def _parts(worker: Worker, options: Options) -> list[Part]:
         from windlass.proxy.haproxy import Haproxy  # nobody else pays for it
 
         return [Haproxy(worker, options.data, options.threads), prober]
-    return [DataPlane(worker, chance), prober]
+    return [DataPlane(worker, chance, secret(options.data.parent / SECRET)), prober]
 
 
 def _connector(options: Options, on_homeless: Callable[[], None]) -> Callable[[], Awaitable[Connection]]:
