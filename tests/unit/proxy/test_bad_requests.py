@@ -218,10 +218,11 @@ def test_a_client_that_says_nothing_is_let_go_in_silence(tmp_path: Path) -> None
 
 def test_a_client_that_leaves_frees_its_target(tmp_path: Path) -> None:
     """460 in the log; the target's connection is closed, as nobody waits for its answer."""
-    left = asyncio.Event()
+    asked, left = asyncio.Event(), asyncio.Event()
 
     async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
+        asked.set()
         await reader.read()
         left.set()
 
@@ -229,7 +230,7 @@ def test_a_client_that_leaves_frees_its_target(tmp_path: Path) -> None:
         async with a_target(waits) as target, a_proxy(tmp_path, target.port) as proxy:
             async with a_client(proxy.port) as (_, writer):
                 writer.write(get())
-                await met(lambda: target.connections)
+                await asked.wait()
                 writer.transport.abort()
             await left.wait()
             assert (proxy.count("elb_4xx"), proxy.count("target_2xx")) == (1, 0)

@@ -86,10 +86,11 @@ def test_bodies_and_their_windows(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_is_reset_frees_its_target(tmp_path: Path) -> None:
-    left = asyncio.Event()
+    asked, left = asyncio.Event(), asyncio.Event()
 
     async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await head(reader)
+        asked.set()
         await reader.read()
         left.set()
 
@@ -100,7 +101,7 @@ def test_a_stream_that_is_reset_frees_its_target(tmp_path: Path) -> None:
             a_client2(proxy.port) as client,
         ):
             number = client.begin()
-            await met(lambda: target.connections)
+            await asked.wait()
             client.conn.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
             client.flush()
             await left.wait()
