@@ -91,6 +91,7 @@ def test_a_target_that_leaves_drains(profile: str, early: bool) -> None:
         heard: list[Target] = []
         groups.watch(heard.append)
         await told.register(8080, 8081)
+        await told.world.pass_time(MINUTE)  # registered by then
         await told.deregister(8080)
         await told.deregister(8080)
         await told.settle()
