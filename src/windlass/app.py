@@ -10,7 +10,6 @@ import errno
 import json
 import logging
 import shutil
-import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -45,6 +44,7 @@ from windlass.kernel.chance import Chance
 from windlass.kernel.clock import SECOND, WallClock, seconds
 from windlass.kernel.detached import Starting
 from windlass.kernel.durable import DurableLog, MemoryLog
+from windlass.kernel.ending import Ending
 from windlass.kernel.ids import Ids
 from windlass.kernel.log_sqlite import Damaged, SqliteLog
 from windlass.kernel.priority import go_first
@@ -68,19 +68,6 @@ log = logging.getLogger("windlass")
 Announce = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class Ending:
-    """Why the plane ends: a signal, or a crash of one of its parts."""
-
-    asked: asyncio.Event
-    crash: str = ""
-
-    def on_crash(self, name: str, error: BaseException) -> None:
-        log.critical("%s crashed; the plane stops", name, exc_info=error)
-        self.crash = f"{name}: {error}"
-        self.asked.set()
-
-
 def run(settings: Settings, announce: Announce, starting: Starting | None = None) -> int:
     """Serve until asked to stop; returns the exit code. Raises Unusable with one line for people.
 
@@ -96,10 +83,7 @@ def run(settings: Settings, announce: Announce, starting: Starting | None = None
 
 
 async def _serve(settings: Settings, announce: Announce, starting: Starting | None) -> int:
-    ending = Ending(asyncio.Event())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ending.asked.set)
+    ending = Ending(lambda name, error: log.critical("%s crashed; the plane stops", name, exc_info=error))
     async with AsyncExitStack() as stack:
         data = _data_directory(settings, stack)
         profile = _profile(settings)

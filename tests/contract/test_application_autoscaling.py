@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.alarm_build import raise_alarm
 from tests.contract.test_lambda_invoke import deploy
 from tests.fault.waiting import until
 
@@ -235,18 +236,7 @@ def test_a_step_policy_scales_and_says_why(scaling: Any, client: Client) -> None
     cloudwatch.put_metric_data(
         Namespace="App", MetricData=[{"MetricName": "Depth", "Value": 125, "Timestamp": time.time() - 60}]
     )
-    cloudwatch.put_metric_alarm(
-        AlarmName="depth",
-        Namespace="App",
-        MetricName="Depth",
-        Statistic="Maximum",
-        Period=60,
-        EvaluationPeriods=60,
-        Threshold=100,
-        ComparisonOperator="GreaterThanThreshold",
-        AlarmActions=[put["PolicyARN"]],
-    )
-    cloudwatch.set_alarm_state(AlarmName="depth", StateValue="ALARM", StateReason="try")
+    raise_alarm(cloudwatch, "depth", put["PolicyARN"])
 
     def done() -> Any:
         found = activities(scaling)

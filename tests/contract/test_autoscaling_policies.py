@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.alarm_build import raise_alarm
 from tests.contract.test_autoscaling import a_group, ec2, scaling, template, the_group
 from tests.fault.waiting import until
 
@@ -98,19 +99,7 @@ def test_tracking_policies_have_alarms_until_the_group_goes(scaling: Any, client
 
 def test_an_alarm_drives_a_policy(scaling: Any, client: Client, group: str) -> None:
     made = put(scaling, "more", AdjustmentType="ExactCapacity", ScalingAdjustment=3, Cooldown=0)
-    cloudwatch = client("cloudwatch")
-    cloudwatch.put_metric_alarm(
-        AlarmName="busy",
-        Namespace="App",
-        MetricName="Load",
-        Statistic="Average",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=10,
-        ComparisonOperator="GreaterThanThreshold",
-        AlarmActions=[made["PolicyARN"]],
-    )
-    cloudwatch.set_alarm_state(AlarmName="busy", StateValue="ALARM", StateReason="try")
+    raise_alarm(client("cloudwatch"), "busy", made["PolicyARN"], metric="Load", threshold=10)
     until(lambda: the_group(scaling)["DesiredCapacity"] == 3, "the group follows its alarm")
     [policy] = scaling.describe_policies(AutoScalingGroupName="web")["ScalingPolicies"]
     assert [alarm["AlarmName"] for alarm in policy["Alarms"]] == ["busy"]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.alarm_build import raise_alarm
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
 
@@ -36,18 +37,7 @@ def test_an_action_that_was_due_is_taken(own_plane: Callable[..., PlaneProcess],
     cloudwatch = plane.client("cloudwatch", ACCOUNT)
     depth = {"MetricName": "Depth", "Value": 125, "Timestamp": time.time() - 60}
     cloudwatch.put_metric_data(Namespace="App", MetricData=[depth])
-    cloudwatch.put_metric_alarm(
-        AlarmName="depth",
-        Namespace="App",
-        MetricName="Depth",
-        Statistic="Maximum",
-        Period=60,
-        EvaluationPeriods=60,
-        Threshold=100,
-        ComparisonOperator="GreaterThanThreshold",
-        AlarmActions=[policy["PolicyARN"]],
-    )
-    cloudwatch.set_alarm_state(AlarmName="depth", StateValue="ALARM", StateReason="try")
+    raise_alarm(cloudwatch, "depth", policy["PolicyARN"])
     plane.kill()
     plane.start()
     ecs, scaling = plane.client("ecs", ACCOUNT), plane.client("application-autoscaling", ACCOUNT)

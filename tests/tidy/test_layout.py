@@ -113,6 +113,7 @@ PURE = (
     "proxy/framing.py",
     "proxy/headers.py",
     "proxy/pick.py",
+    "proxy/pieces.py",
     "proxy/probe.py",
     "proxy/queue.py",
     "proxy/rewrite.py",

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +24,7 @@ from windlass.fleet.frames import FROM_PLANE_BYTES_MAX, StreamTransport, Transpo
 from windlass.fleet.messages import FromPlane
 from windlass.kernel import descriptors, detached
 from windlass.kernel.clock import Clock, WallClock
+from windlass.kernel.ending import Ending
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node import function_settings, oci_host
@@ -186,19 +186,10 @@ async def _serve(
     """Put the agent together and run it until it is told to end."""
     loop = asyncio.get_running_loop()
     clock = WallClock()
-    told_to_end = asyncio.Event()
-    crashed: list[str] = []
-
-    def on_crash(name: str, error: BaseException) -> None:
-        log.critical("%s crashed", name, exc_info=error)
-        crashed.append(name)
-        told_to_end.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
+    ending = Ending(lambda name, error: log.critical("%s crashed", name, exc_info=error))
     descriptors.raise_limit()
     adopts = _adopt_daemons()
-    spawn = Spawn(on_crash)
+    spawn = Spawn(ending.on_crash)
     children = Children(loop)
     ledger = FileLedger(options.data / "ledger")
     runner, function_images = await _runner(options, clock, children, spawn, host, images, step)
@@ -217,12 +208,12 @@ async def _serve(
     if joined is None:
         sweep(functions)
         agent.host_functions(LambdaHost(launcher, function_images), spawn, functions, children.watch)
-    connect = joined.connect if joined else _connector(options, told_to_end.set)
-    sessions = Sessions(agent, connect, clock, spawn, told_to_end.set, joined.endpoint if joined else "")
+    connect = joined.connect if joined else _connector(options, ending.asked.set)
+    sessions = Sessions(agent, connect, clock, spawn, ending.asked.set, joined.endpoint if joined else "")
     spawn.start("sessions", sessions.run())
     log.info("agent %s is up, pid %d", agent.node_id, os.getpid())
     detached.say_ready(options.ready)
-    await told_to_end.wait()
+    await ending.asked.wait()
     await _end(agent, sessions)
     endpoints.close()
     await agent.close()
@@ -230,7 +221,7 @@ async def _serve(
     children.close()
     ledger.close()
     spool.close()
-    return 1 if crashed else 0
+    return 1 if ending.crash else 0
 
 
 def _launcher(agent: Path, functions: Path, children: Children, spawn: Spawn) -> ForkLauncher:

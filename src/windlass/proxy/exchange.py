@@ -20,7 +20,7 @@ from windlass.fleet.proxy_messages import Fixed, Forward, Redirect
 from windlass.proxy import headers as rules_of_headers
 from windlass.proxy.framing import Headers, Request
 from windlass.proxy.headers import Malformed, Via
-from windlass.proxy.http1_target import Pieces
+from windlass.proxy.pieces import Pieces
 from windlass.proxy.rewrite import CannotRewrite
 from windlass.proxy.tunnel import Tunnel
 

@@ -18,7 +18,7 @@ from windlass.proxy.deadline import Deadline
 from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import HEAD_BYTES_MAX, LINE_BYTES_MAX, Headers, Refused, Request, read
 from windlass.proxy.headers import Via
-from windlass.proxy.http1_target import Pieces
+from windlass.proxy.pieces import Pieces, put_body
 from windlass.proxy.tls import secured
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Http1Client(asyncio.Protocol):
                 self._last = self._until_close = True
         out.append(b"Connection: close\r\n\r\n" if self._last else b"Connection: keep-alive\r\n\r\n")
         if not bodiless:
-            self._put(out, pieces, last)
+            put_body(out, pieces, self._chunked, last)
         transport.write(b"".join(out))
         if last:
             self._answered()
@@ -219,7 +219,7 @@ class Http1Client(asyncio.Protocol):
         if self._transport is None:
             return
         out: Pieces = []
-        self._put(out, pieces, last)
+        put_body(out, pieces, self._chunked, last)
         if out:
             self._transport.write(b"".join(out) if len(out) > 1 else out[0])
         if last:
@@ -383,17 +383,6 @@ class Http1Client(asyncio.Protocol):
         """Whether the connection has lived long enough, or its door is closing."""
         served = self._served
         return served is None or served.gone or self._loop.time() - self._opened > served.keepalive_s
-
-    def _put(self, out: Pieces, pieces: Pieces, last: bool) -> None:
-        if not self._chunked:
-            out += pieces
-            return
-        if size := sum(map(len, pieces)):
-            out.append(b"%x\r\n" % size)
-            out += pieces
-            out.append(b"\r\n")
-        if last:
-            out.append(b"0\r\n\r\n")
 
     def _answered(self) -> None:
         """The answer was sent: on to the next request, or to the end."""

@@ -13,8 +13,7 @@ from typing import Protocol
 import httptools
 
 from windlass.proxy.framing import RESPONSE_HEAD_BYTES_MAX, Headers, Request
-
-Pieces = list[bytes]
+from windlass.proxy.pieces import Pieces, put_body
 
 
 class Asker(Protocol):
@@ -104,7 +103,7 @@ class Http1Target(asyncio.Protocol):
             out.append(b"Connection: keep-alive\r\n\r\n")
         self._sent = last
         if pieces or last:
-            _body(out, pieces, chunked, last)
+            put_body(out, pieces, chunked, last)
         assert self.transport is not None
         self.transport.write(b"".join(out))
 
@@ -112,7 +111,7 @@ class Http1Target(asyncio.Protocol):
         """More of the request's body."""
         assert self.transport is not None
         out: Pieces = []
-        _body(out, pieces, self._chunked_out, last)
+        put_body(out, pieces, self._chunked_out, last)
         self._sent = last
         if out:
             self.transport.write(b"".join(out))
@@ -286,16 +285,3 @@ class Http1Target(asyncio.Protocol):
 
 def _frames(name: bytes) -> bool:
     return name.lower() in (b"content-length", b"transfer-encoding")
-
-
-def _body(out: Pieces, pieces: Pieces, chunked: bool, last: bool) -> None:
-    """Append a piece of a body, as one chunk where chunks are sent."""
-    if not chunked:
-        out += pieces
-        return
-    if size := sum(map(len, pieces)):
-        out.append(b"%x\r\n" % size)
-        out += pieces
-        out.append(b"\r\n")
-    if last:
-        out.append(b"0\r\n\r\n")

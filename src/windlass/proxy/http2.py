@@ -21,7 +21,7 @@ import h2.settings
 from hyperframe.frame import GoAwayFrame
 
 from windlass.proxy.framing import HEAD_BYTES_MAX, Headers
-from windlass.proxy.http1_target import Pieces
+from windlass.proxy.pieces import Pieces
 
 STREAMS_MAX = 128
 """Requests at a time on a client's connection (ALB guide, "Listeners": HTTP/2)."""

@@ -12,8 +12,8 @@ from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import Headers, Refused, read
 from windlass.proxy.headers import Via
 from windlass.proxy.http1 import LINGER_S
-from windlass.proxy.http1_target import Pieces
 from windlass.proxy.http2 import Http2, Http2Stream
+from windlass.proxy.pieces import Pieces
 from windlass.proxy.tls import secured
 
 if TYPE_CHECKING:

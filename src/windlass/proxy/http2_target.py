@@ -12,8 +12,9 @@ from collections.abc import Callable
 import h2.errors
 
 from windlass.proxy.framing import Headers, Request
-from windlass.proxy.http1_target import Asker, Pieces
+from windlass.proxy.http1_target import Asker
 from windlass.proxy.http2 import Http2, Http2Stream
+from windlass.proxy.pieces import Pieces
 
 REQUESTS_MAX = 2**29
 """On one connection: its streams have so many numbers."""

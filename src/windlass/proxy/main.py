@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from windlass.fleet.frames import StreamTransport
 from windlass.fleet.proxy_messages import TO_PROXY_BYTES_MAX, ProxyHello, decode_to_proxy
 from windlass.kernel import descriptors, detached, garbage
 from windlass.kernel.clock import WallClock
+from windlass.kernel.ending import Ending
 from windlass.kernel.priority import go_first
 from windlass.kernel.spawn import Spawn
 from windlass.node.tenancy import Taken, move_in
@@ -103,25 +103,15 @@ def parse(arguments: list[str]) -> Options:
 
 async def _serve(options: Options) -> int:
     """Put the proxy together and run it until it is told to end."""
-    loop = asyncio.get_running_loop()
-    told_to_end = asyncio.Event()
-    crashed: list[str] = []
-
-    def on_crash(name: str, error: BaseException) -> None:
-        log.critical("%s crashed", name, exc_info=error)
-        crashed.append(name)
-        told_to_end.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
-    spawn, clock, current = Spawn(on_crash), WallClock(), Current()
+    ending = Ending(lambda name, error: log.critical("%s crashed", name, exc_info=error))
+    spawn, clock, current = Spawn(ending.on_crash), WallClock(), Current()
     sessions = Sessions(
-        _connector(options, told_to_end.set),
+        _connector(options, ending.asked.set),
         lambda: ProxyHello(options.index, os.getpid(), current.generation, str(options.ingress)),
         current,
         clock,
         spawn,
-        told_to_end.set,
+        ending.asked.set,
     )
     worker = Worker(options.index, options.ingress, clock, spawn, current, Standing(current), sessions, dial)
     parts = _parts(worker, options)
@@ -130,12 +120,12 @@ async def _serve(options: Options) -> int:
     spawn.start("session", sessions.run())
     log.info("proxy %d is up", options.index)
     detached.say_ready(options.ready)
-    await told_to_end.wait()
+    await ending.asked.wait()
     for part in parts:
         await part.close()
     await spawn.close()
     log.info("proxy %d ends", options.index)
-    return 1 if crashed else 0
+    return 1 if ending.crash else 0
 
 
 def _parts(worker: Worker, options: Options) -> list[Part]:

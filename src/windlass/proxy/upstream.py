@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from windlass.fleet.proxy_messages import Endpoint, Pool
 from windlass.kernel.spawn import Spawn
 from windlass.proxy.framing import Headers, Request
-from windlass.proxy.http1_target import Asker, Http1Target, Pieces
+from windlass.proxy.http1_target import Asker, Http1Target
 from windlass.proxy.http2_target import Http2Target
+from windlass.proxy.pieces import Pieces
 from windlass.proxy.worker import Dial
 
 if TYPE_CHECKING:
