@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from tests.sim import seeds
-from tests.sim.batch_stories import Farm, play
 from windlass.kernel.clock import DAY, SECOND
 from windlass.services.batch.model import CHILDREN, JOB_TABLES, JOBS
 from windlass.services.batch.reasons import MAX_RESOURCE
 from windlass.sim.disk import FSYNC
+from windlass.sim.stories.batch import Farm, ends_well, play
 
 STEPS = 30
-
-
-async def ends_well(farm: Farm) -> None:
-    await farm.end_faults()
-    await farm.ended()
 
 
 @seeds.each(12)

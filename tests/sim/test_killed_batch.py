@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.sim.batch_stories import Farm, play
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Retry
+from windlass.sim.stories.batch import Farm, play
 
 Deed = Callable[[Farm], Awaitable[None]]
 TWICE = {"retryStrategy": {"attempts": 3}}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.service_stories import Estate, play
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Retry
+from windlass.sim.stories.services import Estate, play
 from windlass.sim.world import ACCOUNT
 
 BREAKER = {"enable": True, "rollback": True}

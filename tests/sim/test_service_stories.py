@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from tests.sim import seeds
-from tests.sim.service_stories import QUIET, Estate, play
 from windlass.kernel.clock import SECOND
 from windlass.sim.disk import FSYNC
+from windlass.sim.stories.services import Estate, ends_well, play
 from windlass.sim.world import ACCOUNT
 
 STEPS = 30
-
-
-async def ends_well(estate: Estate) -> None:
-    """1. No more faults: deployments that can end do. 2. All are healed: they complete. 3. All go."""
-    await estate.end_faults()
-    await estate.until(lambda: not estate.unfinished(), QUIET)
-    assert not estate.unfinished()
-    await estate.heal()
-    await estate.world.pass_time(70 * SECOND)  # protections of tasks are over
-    await estate.until(lambda: not estate.unfinished(), QUIET)
-    assert not estate.unfinished()
-    await estate.world.pass_time(30 * SECOND)
-    estate.check_settled()
-    for row in estate.services("ACTIVE"):
-        await estate.call(row.account, "DeleteService", service=row.name, force=True)
-    await estate.until(lambda: not estate.unfinished(), 60 * SECOND)
-    assert not estate.services("ACTIVE", "DRAINING")
-    assert all(task.last_status == "STOPPED" for task in estate.tasks())
 
 
 @seeds.each(50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -11,13 +10,13 @@ from windlass.aws.calls import Principal
 from windlass.aws.quotas import Profile
 from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
-from windlass.kernel.faults import Fault, Retry
 from windlass.services import batch, ec2, ecs, logs
 from windlass.services.batch import arrays
 from windlass.services.batch.model import ARRAYS, CHILDREN, ENDED, JOBS, WAITS, Job
 from windlass.services.batch.resource_model import ENVIRONMENTS, QUEUES
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
+from windlass.sim.stories.telling import Deed, Script, Telling
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World
 
@@ -77,13 +76,13 @@ def course(spec: UnitSpec) -> Course:
     return Course(start=200 * MILLISECOND, run=SECOND, stop=SECOND)
 
 
-class Farm:
+class Farm(Telling):
     """One account: `open`, then `step` lets something happen."""
 
-    def __init__(self, world: World, disk: SimulatedDisk, chance: random.Random) -> None:
-        self.world = world
-        self.disk = disk
-        self.chance = chance
+    refusals = REFUSALS
+
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+        super().__init__(world, disk, seed, script)
         self.began: dict[tuple[str, str], dict[str, None]] = {}
         """(job, attempt) → units that nodes began for it."""
         self._network: dict[str, Any] = {}
@@ -170,18 +169,7 @@ class Farm:
 
     # what happens
 
-    async def step(self, deeds: Sequence[Callable[[], Awaitable[None]]]) -> None:
-        """One of them, and some time. A plane that is down, or a disk that is full, refuses it."""
-        try:
-            await self.chance.choice(deeds)()
-        except Retry:
-            pass
-        except Fault as fault:
-            assert fault.code in REFUSALS, fault
-        long = self.chance.random() < 0.15
-        await self.world.pass_time(self.chance.randrange(40_000 if long else 3_000) * MILLISECOND)
-
-    def users(self) -> list[Callable[[], Awaitable[None]]]:
+    def users(self) -> list[Deed]:
         often = [self.submit_some] * 6 + [self.cancel, self.terminate] * 2
         return [
             *often,
@@ -193,8 +181,8 @@ class Farm:
             self.rank,
         ]
 
-    def trouble(self) -> list[Callable[[], Awaitable[None]]]:
-        return [self.cut, self.mend, self.forget]
+    def trouble(self) -> list[Deed]:
+        return self.breaks()
 
     async def submit_some(self) -> None:
         chance, store = self.chance, self.world.plane.store
@@ -283,47 +271,11 @@ class Farm:
             await self.call("DeregisterJobDefinition", jobDefinition=row["jobDefinitionArn"])
         await self.define(image)
 
-    async def cut(self) -> None:
-        self.world.disconnect(self._node())
-
-    async def mend(self) -> None:
-        self.world.connect(self._node())
-
-    async def forget(self) -> None:
-        """An agent loses its disk, and with it everything that it ran."""
-        node = self._node()
-        if self.world.down or node not in self.world.links().connected():
-            self.world.disconnect(node)
-            self.world.nodes[node].forget()
-
-    def _node(self) -> str:
-        return self.chance.choice(sorted(self.world.nodes))
-
-    async def fill_or_empty(self) -> None:
-        self.disk.full = not self.disk.full
-        await self.disk.probe()
-
-    async def kill_soon(self) -> None:
-        """At one of the next transactions."""
-        if not self.world.down:
-            self.world.kill_at(self.disk.commits + self.chance.randrange(1, 15))
-
-    async def revive(self) -> None:
-        if self.world.down:
-            await self.world.revive()
-
     # what it comes to
 
     async def end_faults(self) -> None:
-        """From now on nothing goes wrong any more, other than by what the images do; all is enabled."""
-        self.world.kill_at(0)
-        self.disk.full = False
-        await self.revive()
-        await self.disk.probe()
-        for node in sorted(self.world.nodes):
-            if node not in self.world.links().connected():
-                self.world.connect(node)
-        await self.world.pass_time(5 * SECOND)
+        """As ever; all environments are enabled."""
+        await super().end_faults()
         for row in self.world.plane.store[ENVIRONMENTS].all():
             if row.state == "DISABLED":
                 await self.call("UpdateComputeEnvironment", computeEnvironment=row.name, state="ENABLED")
@@ -374,17 +326,24 @@ def play(
     story: Callable[[Farm], Awaitable[None]],
     seed: int,
     fsync: Duration = 0,
+    script: Script | None = None,
     check_every: Duration = 200 * MILLISECOND,
     **opened: Any,
 ) -> World:
-    """A world of that seed in which the story is told; checked by transaction, and all rows often."""
+    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
     disk = SimulatedDisk(fsync)
     world = World(SERVICES, PROFILE, seed, check_every=check_every, shuffle=True, disk=disk)
 
     async def play_it(world: World) -> None:
-        farm = Farm(world, disk, random.Random(seed))
+        farm = Farm(world, disk, seed, script)
         await farm.open(**opened)
         await story(farm)
 
     world.run(play_it)
     return world
+
+
+async def ends_well(farm: Farm) -> None:
+    """No more faults: every job ends, and nothing of it is left."""
+    await farm.end_faults()
+    await farm.ended()

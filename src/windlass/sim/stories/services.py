@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from windlass.fleet import instances
 from windlass.fleet.messages import UnitSpec
 from windlass.fleet.model import Instance
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
-from windlass.kernel.faults import Fault, Retry
 from windlass.services import ec2, ecs, logs
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.interruptions import Interruptions
@@ -25,6 +23,7 @@ from windlass.services.ecs.service_model import (
 )
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
+from windlass.sim.stories.telling import Deed, Script, Telling
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World
 
@@ -72,19 +71,17 @@ QUIET: Duration = 400 * SECOND
 """Within that time after the last fault all that can end has ended: tasks of lost nodes take 300 s."""
 
 
-class Estate:
+class Estate(Telling):
     """The two accounts, their instances and their services; `step` lets something happen."""
 
-    def __init__(self, world: World, disk: SimulatedDisk, chance: random.Random) -> None:
-        self.world = world
-        self.disk = disk
-        self.chance = chance
+    refusals = REFUSALS
+
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+        super().__init__(world, disk, seed, script)
         self._machines: dict[str, str] = {}
         """Instance → account."""
         self._networks: dict[str, Any] = {}
         self._images: dict[tuple[str, str, str], str] = {}
-        self.lost = False
-        """Whether a node lost its disk, or a machine was ended: its tasks die without anybody's doing."""
 
     async def open(self) -> None:
         self.world.add_node("fargate", course=_course)
@@ -141,23 +138,12 @@ class Estate:
 
     # what happens
 
-    async def step(self, deeds: Sequence[Callable[[], Awaitable[None]]]) -> None:
-        """One of them, and some time. A plane that is down, or a disk that is full, refuses it."""
-        try:
-            await self.chance.choice(deeds)()
-        except Retry:
-            pass
-        except Fault as fault:
-            assert fault.code in REFUSALS, fault
-        long = self.chance.random() < 0.15
-        await self.world.pass_time(self.chance.randrange(40_000 if long else 4_000) * MILLISECOND)
-
-    def users(self) -> list[Callable[[], Awaitable[None]]]:
+    def users(self) -> list[Deed]:
         often = [self.create, self.create, self.update, self.update, self.scale, self.scale]
         return [*often, self.force, self.delete, self.stop_task, self.give_up, self.protect, self.configure]
 
-    def trouble(self) -> list[Callable[[], Awaitable[None]]]:
-        return [self.interrupt, self.drain, self.undrain, self.cut, self.mend, self.forget]
+    def trouble(self) -> list[Deed]:
+        return [self.interrupt, self.drain, self.undrain, *self.breaks()]
 
     async def create(self) -> None:
         account, name = self.chance.choice(ACCOUNTS), self.chance.choice(NAMES)
@@ -281,45 +267,11 @@ class Estate:
                 account, "UpdateContainerInstancesState", containerInstances=[row.id], status=status
             )
 
-    async def cut(self) -> None:
-        self.world.disconnect(self._node())
-
-    async def mend(self) -> None:
-        self.world.connect(self._node())
-
-    async def forget(self) -> None:
-        """An agent loses its disk, and with it everything that it ran."""
-        node = self._node()
-        if self.world.down or node not in self.world.links().connected():
-            self.world.disconnect(node)
-            self.world.nodes[node].forget()
-            self.lost = True
-
-    async def fill_or_empty(self) -> None:
-        self.disk.full = not self.disk.full
-        await self.disk.probe()
-
-    async def kill_soon(self) -> None:
-        """At one of the next transactions."""
-        if not self.world.down:
-            self.world.kill_at(self.disk.commits + self.chance.randrange(1, 15))
-
-    async def revive(self) -> None:
-        if self.world.down:
-            await self.world.revive()
-
     # what it comes to
 
     async def end_faults(self) -> None:
-        """From now on nothing goes wrong any more, other than by what the images do."""
-        self.world.kill_at(0)
-        self.disk.full = False
-        await self.revive()
-        await self.disk.probe()
-        for node in sorted(self.world.nodes):
-            if node not in self.world.links().connected():
-                self.world.connect(node)
-        await self.world.pass_time(5 * SECOND)
+        """As ever; instances take tasks again."""
+        await super().end_faults()
         for row in self.world.plane.store[INSTANCES].all():
             if row.status == "DRAINING":
                 await self.call(
@@ -417,16 +369,15 @@ class Estate:
         rows = [task for task in self.tasks() if task.desired_status == "RUNNING"]
         return self.chance.choice(rows) if rows else None
 
-    def _node(self) -> str:
-        return self.chance.choice(sorted(self.world.nodes))
-
 
 def _course(spec: UnitSpec) -> Course:
     return COURSES[spec.containers[0].image]
 
 
-def play(story: Callable[[Estate], Awaitable[None]], seed: int, fsync: Duration = 0) -> World:
-    """A world of that seed in which the story is told; checked by transaction, and all rows often."""
+def play(
+    story: Callable[[Estate], Awaitable[None]], seed: int, fsync: Duration = 0, script: Script | None = None
+) -> World:
+    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
     disk = SimulatedDisk(fsync)
     world = World(
         (ec2.SERVICE, ecs.SERVICE, logs.SERVICE),
@@ -438,10 +389,28 @@ def play(story: Callable[[Estate], Awaitable[None]], seed: int, fsync: Duration 
     )
 
     async def told(world: World) -> None:
-        estate = Estate(world, disk, random.Random(seed))
+        estate = Estate(world, disk, seed, script)
         await estate.open()
         await world.pass_time(SECOND)
         await story(estate)
 
     world.run(told)
     return world
+
+
+async def ends_well(estate: Estate) -> None:
+    """1. No more faults: deployments that can end do. 2. All are healed: they complete. 3. All go."""
+    await estate.end_faults()
+    await estate.until(lambda: not estate.unfinished(), QUIET)
+    assert not estate.unfinished()
+    await estate.heal()
+    await estate.world.pass_time(70 * SECOND)  # protections of tasks are over
+    await estate.until(lambda: not estate.unfinished(), QUIET)
+    assert not estate.unfinished()
+    await estate.world.pass_time(30 * SECOND)
+    estate.check_settled()
+    for row in estate.services("ACTIVE"):
+        await estate.call(row.account, "DeleteService", service=row.name, force=True)
+    await estate.until(lambda: not estate.unfinished(), 60 * SECOND)
+    assert not estate.services("ACTIVE", "DRAINING")
+    assert all(task.last_status == "STOPPED" for task in estate.tasks())

@@ -1,0 +1,116 @@
+"""Searches for faults: many seeds of random stories, and the shortest story of a seed that fails.
+
+What counts as a failure is an exception: a check of all rows (sim/checks.py and its kin), a promise at the
+story's end, a bug of ours, a world in which nothing happens any more. A failing story is made shorter by
+leaving steps out as long as it fails in the same way (delta debugging: halves first, then smaller parts).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from windlass.sim.disk import FSYNC
+from windlass.sim.stories import batch, services
+from windlass.sim.stories.batch import Farm
+from windlass.sim.stories.services import Estate
+from windlass.sim.stories.telling import Deed, Script, Telling
+
+STEPS = 40
+TRIES_MAX = 200
+"""Stories that are told to make one shorter."""
+
+Play = Callable[[int, Script], object]
+"""Tells the story of that seed by the script. Raises what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one seed. `what` is "" when all went well, else the error in a line; `steps` those it takes."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    what: str = ""
+    steps: tuple[tuple[int, str], ...] = ()
+
+
+def of_services(seed: int, script: Script) -> object:
+    """Services are created, updated, scaled, deleted; nodes, disk and plane fail."""
+
+    async def story(estate: Estate) -> None:
+        for _ in range(STEPS):
+            await estate.step(deeds(estate, estate.users(), estate.trouble()))
+        await services.ends_well(estate)
+
+    return services.play(story, seed, FSYNC if seed % 2 else 0, script)
+
+
+def of_batch(seed: int, script: Script) -> object:
+    """Jobs and arrays are submitted, cancelled, terminated; nodes, disk and plane fail."""
+
+    async def story(farm: Farm) -> None:
+        for _ in range(STEPS):
+            await farm.step(deeds(farm, farm.users(), farm.trouble()))
+        await batch.ends_well(farm)
+
+    return batch.play(story, seed, FSYNC if seed % 2 else 0, script)
+
+
+STORIES: Mapping[str, Play] = {"services": of_services, "batch": of_batch}
+
+
+def deeds(telling: Telling, users: list[Deed], trouble: list[Deed]) -> list[Deed]:
+    """What may happen, the usual as often as all the rest."""
+    faults = [telling.kill_soon] * 5 + [telling.revive] * 6 + [telling.fill_or_empty] * 2
+    return [*users, *users, *trouble, *faults]
+
+
+def search(play: Play, seeds: Iterable[int], *, minimise: bool = True) -> Iterator[Outcome]:
+    """What came of each seed, one after the other."""
+    for seed in seeds:
+        script = Script()
+        what = _failure(play, seed, script)
+        steps = tuple(script.told)
+        if what and minimise:
+            steps = shortest(play, seed, what, steps)
+        yield Outcome(seed, script.faults, what, steps if what else ())
+
+
+def shortest(
+    play: Play, seed: int, what: str, steps: tuple[tuple[int, str], ...]
+) -> tuple[tuple[int, str], ...]:
+    """As few of these steps as can be found that fail like that."""
+    kept, part, tries = list(steps), max(1, len(steps) // 2), 0
+    while tries < TRIES_MAX:
+        at, before = 0, len(kept)
+        while at < len(kept) and tries < TRIES_MAX:
+            fewer = kept[:at] + kept[at + part :]
+            tries += 1
+            if _kind(_failure(play, seed, _only(fewer))) == _kind(what):
+                kept = fewer
+            else:
+                at += part
+        if part == 1 and len(kept) == before:
+            break
+        part = max(1, part // 2)
+    return tuple(kept)
+
+
+def _only(kept: Collection[tuple[int, str]]) -> Script:
+    """A script of these steps alone."""
+    return Script(frozenset(range(1, STEPS + 1)) - {number for number, _ in kept})
+
+
+def _failure(play: Play, seed: int, script: Script) -> str:
+    """What goes wrong with that script, in one line; "" when nothing does."""
+    try:
+        play(seed, script)
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0] if lines else ''}"[:300]
+    return ""
+
+
+def _kind(what: str) -> str:
+    return what.partition(":")[0]
