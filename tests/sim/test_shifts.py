@@ -49,6 +49,10 @@ class Shifting:
 
     async def begin(self, count: int, configuration: Any) -> None:
         """The service, once its first deployment is over."""
+        await self.create(count, configuration)
+        await self.told.stable()
+
+    async def create(self, count: int, configuration: Any) -> None:
         await define(self.told, "one")
         subnets = (await self.told.world.call("ec2", "DescribeSubnets"))["Subnets"]
         vpc = {"subnets": [subnets[0]["SubnetId"]], "assignPublicIp": "ENABLED"}
@@ -60,7 +64,6 @@ class Shifting:
             loadBalancers=[{**balancer, "advancedConfiguration": ADVANCED}],
             deploymentConfiguration=configuration,
         )
-        await self.told.stable()
 
     async def update(self, image: str, course: Course | None = None, **params: Any) -> str:
         """Deploy that image; the ARN of the service deployment."""
@@ -269,6 +272,65 @@ def test_another_update_while_it_bakes() -> None:
         assert [it.told.running(image) for image in ("one", "two", "three")] == [0, 0, 2]
         answer = await it.told.ecs("DescribeServiceDeployments", serviceDeploymentArns=[given_up])
         assert answer["serviceDeployments"][0]["status"] == "STOPPED"
+
+    play(story)
+
+
+def test_back_to_the_set_that_has_the_requests() -> None:
+    """Not to the last that completed: what replaced it was only waiting for a protected task to go."""
+
+    async def story(it: Shifting) -> None:
+        await it.begin(2, {**BLUE_GREEN, "bakeTimeInMinutes": 0})
+        protected = {"tasks": [tasks(it.told)[0].arn], "protectionEnabled": True, "expiresInMinutes": 2}
+        await it.told.ecs("UpdateTaskProtection", cluster="default", **protected)
+        await it.update("two")
+        await it.until(at("CLEAN_UP"), floor=2)
+        arn = await it.update("three")
+        await it.told.world.pass_time(SECOND)
+        await it.told.ecs("StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
+        await it.until(over, floor=2)
+        assert (await it.deployment())["status"] == "ROLLBACK_SUCCESSFUL"
+        assert [it.told.running(image) for image in ("one", "two", "three")] == [0, 2, 0]
+        assert it.production() == [0, 100]
+
+    play(story)
+
+
+def test_an_update_while_the_old_set_is_ill() -> None:
+    """Requests stay with what is given up: that is replaced, and the newest takes the other side."""
+
+    async def story(it: Shifting) -> None:
+        await it.begin(2, BLUE_GREEN)
+        await it.update("two")
+        await it.until(at("BAKE_TIME"), floor=2)
+        it.balancers.finds[GROUP] = BAD
+        for task in tasks(it.told):
+            if task.containers[0].image == "one":
+                it.balancers.say(GROUP, target(task.targets[0]), BAD)
+        await it.update("three")
+        await it.told.world.pass_time(MINUTE)
+        del it.balancers.finds[GROUP]
+        await it.until(over, floor=2)
+        assert it.production() == [0, 100, 0]
+        assert [it.told.running(image) for image in ("one", "two", "three")] == [0, 0, 2]
+
+    play(story)
+
+
+def test_a_first_revision_that_never_was_healthy() -> None:
+    """What is given up for the third is all that is healthy: it stays until the third is whole."""
+
+    async def story(it: Shifting) -> None:
+        it.balancers.finds[GROUP] = BAD
+        rolling = {"minimumHealthyPercent": 50, "maximumPercent": 100}
+        await it.create(4, {**BLUE_GREEN, **rolling})
+        await it.told.world.pass_time(MINUTE)
+        await it.update("two", Course(start=5 * SECOND))
+        await it.told.world.pass_time(8 * SECOND)
+        await it.update("three")
+        await it.until(over, floor=0)
+        assert (await it.deployment())["status"] == "SUCCESSFUL"
+        assert [it.told.running(image) for image in ("one", "two", "three")] == [0, 0, 4]
 
     play(story)
 

@@ -27,11 +27,13 @@ class Wanted:
     percent_max: int = 200
     launches: bool = True
     """Whether new tasks may be started: not when the PRIMARY deployment has FAILED."""
+    elsewhere: int = 0
+    """Healthy tasks of the service that this plan does not see, and that count for its minimum."""
 
     @property
     def healthy_min(self) -> int:
         """Tasks that must stay healthy: rounded up. 3 tasks at 50 % → 2."""
-        return -(-self.desired_count * self.percent_min // 100)
+        return max(0, -(-self.desired_count * self.percent_min // 100) - self.elsewhere)
 
     @property
     def held_max(self) -> int:
@@ -125,6 +127,18 @@ def plan(wanted: Wanted, primary: Counts, older: Sequence[Counts] = ()) -> list[
     if not actions and missing > 0 and wanted.launches and not _moves(groups):
         return [Blocked(CONFIGURATION_BLOCKS)]
     return actions
+
+
+def departing(wanted: Wanted, groups: Sequence[Counts]) -> list[Stop]:
+    """All of these deployments go, as far as enough healthy tasks stay, with those `elsewhere`.
+
+    >>> departing(Wanted(4, percent_min=50, elsewhere=1), [Counts("old", pending=1, healthy=3)])
+    [Stop(deployment='old', standing='pending', count=1), Stop(deployment='old', standing='healthy', count=2)]
+    """
+    stops = _Stops(wanted, [Counts(""), *groups])
+    for group in groups:
+        stops.replaced(group)
+    return stops.made
 
 
 def _moves(groups: Sequence[Counts]) -> bool:

@@ -16,7 +16,6 @@ from windlass.services.ecs import circuit_breaker, rollout, service_events, stag
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
-    REVISIONS,
     SERVICE_DEPLOYMENTS,
     SERVICES,
     Deployment,
@@ -228,11 +227,10 @@ def _gave_up(tx: Transaction, call: Call, service: Service, primary: Deployment,
 def _rolled_back(
     tx: Transaction, call: Call, service: Service, record: ServiceDeployment, primary: Deployment, why: str
 ) -> Service:
-    """To the last deployment that completed; without one it has just failed."""
-    done = [row for row in tx[DEPLOYMENTS].by("service", service.id) if row.has_completed]
-    if not done:
+    """Where it came from; without such a deployment it has just failed."""
+    origin = _origin(tx, service, record)
+    if origin is None:
         return _failed(tx, call, service, record, primary, why)
-    target = tx[REVISIONS].require(done[-1].revision_id)
     service = _gave_up(tx, call, service, primary, why)
     record = _record(
         tx,
@@ -243,15 +241,35 @@ def _rolled_back(
         stage="SCALE_UP",
         bake_until=0,
         source=primary.id if record.rolling.shifts else "",
-        rollback_revision=target.id,
+        rollback_revision=origin.revision_id,
         rollback_at=call.now,
         rollback_reason=why,
     )
     by = "ECS deployment circuit breaker" if record.breaker == "TRIGGERED" else "ECS deployment"
-    service = rollout.back(tx, call, service, tx[DEPLOYMENTS].require(done[-1].id), by)
+    service = rollout.back(tx, call, service, origin, by)
     return service_events.say(
         tx, call, service, f"(deployment {primary.id}) rolling back to (deployment {service.deployment_id})"
     )
+
+
+def _origin(tx: Transaction, service: Service, record: ServiceDeployment) -> Deployment | None:
+    """The deployment that a roll-back leads to: the last that completed.
+
+    Where requests are shifted it is the source, which has those that the new one does not have, and which
+    need not have completed: it may have been overtaken in CLEAN_UP. It must have been whole once.
+    """
+    if record.rolling.shifts:
+        source = tx[DEPLOYMENTS].get(record.source)
+        return source if source is not None and _was_whole(tx, source) else None
+    done = [row for row in tx[DEPLOYMENTS].by("service", service.id) if row.has_completed]
+    return done[-1] if done else None
+
+
+def _was_whole(tx: Transaction, row: Deployment) -> bool:
+    """Whether all of its tasks were healthy at one time."""
+    record = tx[SERVICE_DEPLOYMENTS].get(row.service_deployment_id)
+    whole = record is not None and record.stage not in ("", *stages.BEFORE)
+    return row.has_completed or whole
 
 
 def _record(tx: Transaction, call: Call, record: ServiceDeployment, **changes: object) -> ServiceDeployment:

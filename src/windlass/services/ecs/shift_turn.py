@@ -13,9 +13,9 @@ from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
 from windlass.services.ecs import progress, shifting, traffic
-from windlass.services.ecs.deployment import Counts, Wanted
+from windlass.services.ecs.deployment import Counts, Wanted, departing
 from windlass.services.ecs.lookup import Reads
-from windlass.services.ecs.model import drained
+from windlass.services.ecs.model import deployment_of, drained
 from windlass.services.ecs.service_model import (
     DEPLOYMENTS,
     SERVICE_DEPLOYMENTS,
@@ -51,6 +51,8 @@ class ShiftTurn(Turn):
 
     def _keep_replicas(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
         counts = {cohort: stand.counts for cohort, stand in stands.items()}
+        if not self._record.stage:
+            primary = self._choose_source(primary, counts)
         source = self._tx[DEPLOYMENTS].get(self._record.source) if self._record.source in counts else None
         following = self._walk(primary, source, counts)
         primary = self._tx[DEPLOYMENTS].require(primary.id)
@@ -59,15 +61,37 @@ class ShiftTurn(Turn):
         of_target = [one for one in older if one.deployment == drained(primary.id)]
         of_source = [one for one in older if one not in of_target]
         self._keep(primary, self._of(wanted, primary.rollout != "FAILED"), counts[primary.id], of_target)
-        if source is not None:
+        elsewhere = counts[primary.id].healthy
+        if source is not None and kept:
             self._forgive(source, stands[source.id])
             source = self._tx[DEPLOYMENTS].require(source.id)
-            self._keep(source, self._of(kept), counts[source.id], of_source)
+            self._keep(source, self._of(kept, elsewhere=elsewhere), counts[source.id], of_source)
+        else:
+            going = [*of_source, *([counts[source.id]] if source is not None else [])]
+            for stop in departing(self._of(self._service.desired_count, elsewhere=elsewhere), going):
+                self._scale_in(stop.deployment, stop.standing, stop.count)
         return isinstance(following, Done) and set(stands) == {primary.id}
 
-    def _of(self, count: int, launches: bool = True) -> Wanted:
+    def _of(self, count: int, launches: bool = True, elsewhere: int = 0) -> Wanted:
         rolling = self._service.rolling
-        return Wanted(count, rolling.percent_min, rolling.percent_max, launches)
+        return Wanted(count, rolling.percent_min, rolling.percent_max, launches, elsewhere)
+
+    def _choose_source(self, primary: Deployment, counts: Mapping[str, Counts]) -> Deployment:
+        """Not one that is ill, while what was given up for it would do. Returns the deployment after.
+
+        It has no task yet, and takes the side that its source does not have.
+        """
+        record = self._record
+        if record.ended or record.source not in counts:
+            return primary
+        sides = (primary.id, record.source)
+        given_up = [one for id, one in counts.items() if id not in sides and id == deployment_of(id)]
+        chosen = shifting.bearer(shifting.sets(self._service, counts, record), given_up)
+        if chosen == record.source:
+            return primary
+        self._tx[SERVICE_DEPLOYMENTS].put(replace(record, source=chosen))
+        source = self._tx[DEPLOYMENTS].require(chosen)
+        return self._tx[DEPLOYMENTS].put(replace(primary, alternate=not source.alternate))
 
     def _walk(self, target: Deployment, source: Deployment | None, counts: Mapping[str, Counts]) -> Next:
         """Through the stages, as far as they let it."""

@@ -16,7 +16,7 @@ these say nothing: docs/decisions/0045-traffic-shifts.md. Knows neither rows nor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -82,7 +82,21 @@ class Sets:
     target: Counts
     source: Counts | None = None
     others: int = 0
-    """Tasks of deployments that are neither, and are to go first."""
+    """Tasks of deployments that are neither, and are to go first.
+
+    Unless they are all that the service has: then they stay until the target is whole, and go before it is
+    tested.
+    """
+
+    @property
+    def source_bears(self) -> bool:
+        """Whether the service can do with the source alone."""
+        return self.source is not None and self.source.healthy >= self.enough
+
+    @property
+    def enough(self) -> int:
+        """Healthy tasks that a set needs to be given requests: the minimum, and at least one."""
+        return min(self.desired, max(1, self.floor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,18 @@ def sets(service: Service, counts: Mapping[str, Counts], record: ServiceDeployme
     )
 
 
+def bearer(sets: Sets, given_up: Sequence[Counts]) -> str:
+    """The deployment that one which just begins is to replace: its source, unless another bears more.
+
+    >>> ill = Sets(2, 2, Counts("new"), Counts("old", unhealthy=2))
+    >>> bearer(ill, [Counts("given up", healthy=1)])
+    'given up'
+    """
+    if sets.source is None or sets.source_bears:
+        return "" if sets.source is None else sets.source.deployment
+    return max((sets.source, *given_up), key=lambda one: one.healthy).deployment
+
+
 def course(rolling: Rolling) -> Course:
     """What the strategy asks for.
 
@@ -187,10 +213,12 @@ def following(course: Course, at: Standpoint, sets: Sets, now: Instant) -> Next:
         return _following_back(at, sets)
     alone = sets.source is None
     match at.stage:
-        case "RECONCILE_SERVICE" if sets.others:
-            return Wait(f"{sets.others} tasks of other revisions have still to go")
+        case "RECONCILE_SERVICE" if sets.others and sets.source_bears:
+            return _others(sets)
         case "SCALE_UP" if sets.target.healthy < sets.desired:
             return _unhealthy(sets)
+        case "SCALE_UP" if sets.others:
+            return _others(sets)
         case "PRE_PRODUCTION_TRAFFIC_SHIFT" if not _bears(sets):
             return _unhealthy(sets)
         case "PRODUCTION_TRAFFIC_SHIFT" if at.step < len(course.shares) and not alone:
@@ -218,6 +246,10 @@ def _following_back(at: Standpoint, sets: Sets) -> Next:
             return _cleaned(sets)
 
 
+def _others(sets: Sets) -> Wait:
+    return Wait(f"{sets.others} tasks of other revisions have still to go")
+
+
 def _cleaned(sets: Sets) -> Next:
     left = sets.others + (sets.source.held if sets.source is not None else 0)
     if left:
@@ -227,7 +259,7 @@ def _cleaned(sets: Sets) -> Next:
 
 def _bears(sets: Sets) -> bool:
     """Whether requests may be shifted to the target."""
-    return sets.target.healthy >= min(sets.desired, max(1, sets.floor))
+    return sets.target.healthy >= sets.enough
 
 
 def _unhealthy(sets: Sets) -> Wait:

@@ -411,6 +411,10 @@ async def ends_well(estate: Estate) -> None:
     estate.check_settled()
     for row in estate.services("ACTIVE"):
         await estate.call(row.account, "DeleteService", service=row.name, force=True)
-    await estate.until(lambda: not estate.unfinished(), 60 * SECOND)
+    # a service is INACTIVE once its tasks are STOPPING (ECS API reference, DeleteService)
+    await estate.until(
+        lambda: not estate.unfinished() and all(one.last_status == "STOPPED" for one in estate.tasks()),
+        60 * SECOND,
+    )
     assert not estate.services("ACTIVE", "DRAINING")
     assert all(task.last_status == "STOPPED" for task in estate.tasks())

@@ -17,6 +17,7 @@ from windlass.services.ecs.deployment import (
     Start,
     Stop,
     Wanted,
+    departing,
     plan,
 )
 
@@ -113,6 +114,27 @@ def test_plan(story: Story) -> None:
     assert [replace(a, why=a.why[:53]) if isinstance(a, Blocked) else a for a in planned] == expected
 
 
+DEPARTING: dict[str, tuple[Wanted, list[Counts], list[Stop]]] = {
+    "others bear it all": (
+        Wanted(4, elsewhere=4),
+        [Counts(OLD, healthy=4)],
+        [Stop(OLD, "healthy", 4)],
+    ),
+    "not more than they bear": (Wanted(4, elsewhere=3), [Counts(OLD, healthy=4)], [Stop(OLD, "healthy", 3)]),
+    "those are spared first that may yet be healthy": (
+        Wanted(4, 50),
+        [Counts(OLD, waiting=2), Counts(NEW, healthy=1, pending=1, unhealthy=1)],
+        [Stop(OLD, "running", 1), Stop(NEW, "pending", 1), Stop(NEW, "unhealthy", 1)],
+    ),
+    "none is needed": (Wanted(4, 0), [Counts(OLD, healthy=4)], [Stop(OLD, "healthy", 4)]),
+}
+
+
+@pytest.mark.parametrize(("wanted", "groups", "expected"), DEPARTING.values(), ids=DEPARTING)
+def test_departing(wanted: Wanted, groups: list[Counts], expected: list[Stop]) -> None:
+    assert departing(wanted, groups) == expected
+
+
 def test_bounds_are_rounded_as_aws_does() -> None:
     assert [Wanted(3, 50, 125).healthy_min, Wanted(3, 50, 125).held_max] == [2, 3]
 
@@ -182,6 +204,19 @@ def test_every_deployment_ends(wanted: Wanted, primary: Counts, old: Counts) -> 
             return
         primary, older = _lived(primary, actions), [_lived(group, actions) for group in older]
     raise AssertionError((wanted, primary, older))
+
+
+@given(wishes, few, st.lists(counts(OLD), max_size=1), counts(NEW))
+def test_what_departs_leaves_enough(wanted: Wanted, others: int, older: list[Counts], newer: Counts) -> None:
+    """A healthy task goes only if the minimum stays; all go once the others are enough by themselves."""
+    groups = [*older, newer]
+    stops = departing(replace(wanted, elsewhere=others), groups)
+    gone = sum(stop.count for stop in stops if stop.standing == "healthy")
+    left = others + sum(group.healthy for group in groups) - gone
+    assert not gone or left >= wanted.healthy_min
+    if others >= wanted.healthy_min:
+        there = sum(group.good + group.unhealthy for group in groups)
+        assert sum(stop.count for stop in stops) == there
 
 
 def _lived(group: Counts, actions: list[Action]) -> Counts:

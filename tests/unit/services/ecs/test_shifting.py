@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from windlass.kernel.clock import MINUTE, SECOND, Instant
 from windlass.services.ecs import shifting
-from windlass.services.ecs.deployment import Counts, Start, Stop, Wanted, plan
+from windlass.services.ecs.deployment import Counts, Start, Stop, Wanted, departing, plan
 from windlass.services.ecs.service_model import Rolling
 from windlass.services.ecs.shifting import ALL, Course, Done, Enter, Next, Sets, Shares, Standpoint, Wait
 
@@ -53,6 +53,20 @@ TABLE: dict[str, tuple[Course, Standpoint, Sets, Instant, Next]] = {
         BLUE_GREEN,
         Standpoint("RECONCILE_SERVICE"),
         replace(READY, others=1),
+        0,
+        Wait("1 tasks of other revisions have still to go"),
+    ),
+    "they are all that bears requests: the new ones come first": (
+        BLUE_GREEN,
+        Standpoint("RECONCILE_SERVICE"),
+        replace(READY, source=Counts(OLD, unhealthy=2), floor=1, others=1),
+        0,
+        Enter("PRE_SCALE_UP"),
+    ),
+    "but no requests, not even for tests, while they are there": (
+        BLUE_GREEN,
+        Standpoint("SCALE_UP"),
+        replace(READY, source=Counts(OLD, unhealthy=2), others=1),
         0,
         Wait("1 tasks of other revisions have still to go"),
     ),
@@ -169,6 +183,22 @@ TABLE: dict[str, tuple[Course, Standpoint, Sets, Instant, Next]] = {
 @pytest.mark.parametrize(("course", "at", "sets", "now", "expected"), TABLE.values(), ids=TABLE)
 def test_following(course: Course, at: Standpoint, sets: Sets, now: Instant, expected: Next) -> None:
     assert shifting.following(course, at, sets, now) == expected
+
+
+GIVEN_UP = "given up"
+BEARERS: dict[str, tuple[int, Counts | None, list[Counts], str]] = {
+    "there is none": (2, None, [], ""),
+    "its source": (2, Counts(OLD, healthy=2), [Counts(GIVEN_UP, healthy=4)], OLD),
+    "the minimum is enough": (1, Counts(OLD, healthy=1), [Counts(GIVEN_UP, healthy=4)], OLD),
+    "none is not, whatever the minimum": (0, Counts(OLD), [Counts(GIVEN_UP, healthy=1)], GIVEN_UP),
+    "the one given up bears more": (2, Counts(OLD, healthy=1), [Counts(GIVEN_UP, healthy=2)], GIVEN_UP),
+    "it is no better": (2, Counts(OLD, healthy=1), [Counts(GIVEN_UP, healthy=1, pending=3)], OLD),
+}
+
+
+@pytest.mark.parametrize(("floor", "source", "given_up", "expected"), BEARERS.values(), ids=BEARERS)
+def test_bearer(floor: int, source: Counts | None, given_up: list[Counts], expected: str) -> None:
+    assert shifting.bearer(Sets(4, floor, Counts(NEW), source), given_up) == expected
 
 
 SHARES = {
@@ -289,6 +319,56 @@ def test_every_deployment_ends_and_nobody_is_sent_nowhere(
             assert played.production == ALL and played.target.healthy == desired
             return
     raise AssertionError(played)
+
+
+@given(
+    st.integers(1, 5),
+    st.sampled_from([(0, 100), (50, 100), (100, 100), (34, 134), (100, 200)]),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+def test_what_was_given_up_goes_without_harm(
+    desired: int, percents: tuple[int, int], bears: int, given_up: int
+) -> None:
+    """Though the source may never be whole: it ends, and never were fewer healthy than the minimum."""
+    wanted = Wanted(desired, *percents)
+    target, other, at = Counts(NEW), Counts(GIVEN_UP, healthy=min(given_up, desired)), START
+    source = Counts(OLD, healthy=min(bears, desired))
+    source = replace(source, unhealthy=desired - source.healthy)
+    for _ in range(50):
+        before = target.healthy + source.healthy + other.healthy
+        step: Next = Wait("")
+        while not isinstance(step, Done):
+            now = Sets(desired, wanted.healthy_min, target, source, other.held)
+            step = shifting.following(Course(), at, now, 0)
+            if not isinstance(step, Enter):
+                break
+            shifted = step.stage == "PRODUCTION_TRAFFIC_SHIFT"
+            assert not other.held or step.stage in STAGES_BEFORE_TESTS
+            at = replace(at, stage=step.stage, step=at.step + shifted)
+        if isinstance(step, Done):
+            return
+        wishes = shifting.counts_wanted(at, desired)
+        least = replace(wanted, elsewhere=target.healthy)
+        if wishes[1]:
+            stops = [one for one in plan(least, source, [other]) if isinstance(one, Stop)]
+        else:
+            stops = departing(least, [other, source])
+        other, source = _left(other, stops), _left(source, stops)
+        after = target.healthy + source.healthy + other.healthy
+        assert after == before or after >= wanted.healthy_min
+        target = _obeyed(target, wishes[0])
+    raise AssertionError((at, target, source, other))
+
+
+STAGES_BEFORE_TESTS = ("RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP")
+
+
+def _left(group: Counts, stops: list[Stop]) -> Counts:
+    """The set after its stops; nothing that is ill gets well."""
+    gone = {stop.standing: stop.count for stop in stops if stop.deployment == group.deployment}
+    healthy, unhealthy = group.healthy - gone.get("healthy", 0), group.unhealthy - gone.get("unhealthy", 0)
+    return replace(group, healthy=healthy, unhealthy=unhealthy)
 
 
 def _ill(group: Counts) -> Counts:
