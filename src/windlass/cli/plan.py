@@ -33,8 +33,8 @@ def plan(
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
     from windlass.planner import reading, text
+    from windlass.planner.changes import CannotPlay
     from windlass.planner.planning import outcome_of
-    from windlass.planner.play import CannotPlay
     from windlass.planner.report import report
 
     if schema:

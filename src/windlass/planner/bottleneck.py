@@ -13,7 +13,8 @@ import msgspec
 
 from windlass.aws.quotas import Profile
 from windlass.kernel.clock import SECOND
-from windlass.planner.play import Played, profile_of
+from windlass.planner.changes import profile_of
+from windlass.planner.play import Played
 from windlass.planner.scenario import Delay, Scenario, Span
 
 GAIN_MIN = 0.02

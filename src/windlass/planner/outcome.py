@@ -65,6 +65,7 @@ class Outcome:
             "band_s": self.band_s,
             "runs": [{"seed": run.seed, "took_s": run.took_s, "ended": run.ended} for run in self.runs],
             "throttled": dict(shown.throttled),
+            "notes": list(shown.notes),
             "bottleneck": None,
             "series": series(shown),
         }

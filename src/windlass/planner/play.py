@@ -5,21 +5,20 @@ The only part of the planner that drives a world. What comes back is values; out
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.aws.calls import Caller
-from windlass.aws.quotas import Profile, load_profile
 from windlass.front import machines
-from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
-from windlass.planner import quantity
+from windlass.planner import happening
 from windlass.planner.answers import Answers, NotThere
-from windlass.planner.scenario import Event, Instances, Scenario, Until
+from windlass.planner.changes import CannotPlay, profile_of
+from windlass.planner.happening import NODE, Happening
+from windlass.planner.scenario import Event, Instances, Scenario
+from windlass.planner.waiting import Waiting
 from windlass.planner.watching import Sample, Watching
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.instance_model import INSTANCES
@@ -31,14 +30,7 @@ LOOK: Duration = SECOND
 AS = "as"
 """Beside an operation: what its answer is called from then on."""
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
-OBSERVER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
-CYCLED = "ecs.deployment."
-"""Buckets whose burst is what one work cycle brings: it grows with the refill."""
 SERVICE_NAMES = {service.name for service in SERVICES}
-
-
-class CannotPlay(Exception):
-    """Why a scenario cannot be played: one line for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +41,20 @@ class Played:
     took_s: float | None
     """Until what was waited for was there; None: it never was."""
     ended: str
-    """Why the run was over: "reached", or what was missing at the horizon."""
+    """Why the run was over: "reached", what was missing at the horizon, or why it never can be."""
     samples: tuple[Sample, ...]
     lowest: Mapping[str, int]
     throttled: Mapping[str, int]
     """Operation of the scenario → how often it was told to try again."""
     virtual_s: float
+    notes: tuple[str, ...] = ()
+    """What the scenario asked for and came to nothing, or is not modelled."""
 
 
 def play(scenario: Scenario, seed: int) -> Played:
     """One run. Raises CannotPlay."""
     profile = profile_of(scenario)
+    happening.check(scenario)
     world = World(
         SERVICES, profile, seed, check_every=scenario.horizon, as_bytes=False, traced=False
     )  # fmt: skip
@@ -70,51 +65,6 @@ def play(scenario: Scenario, seed: int) -> Played:
     play = _Play(scenario, world)
     world.run(play.story)
     return play.played(seed)
-
-
-def profile_of(scenario: Scenario) -> Profile:
-    """The profile with what the scenario changes of it. Raises CannotPlay."""
-    try:
-        profile = load_profile(scenario.profile)
-        return changed(profile, scenario.quotas, scenario)
-    except ValueError as error:
-        raise CannotPlay(str(error)) from error
-
-
-def changed(profile: Profile, quotas: Mapping[str, Any], scenario: Scenario | None = None) -> Profile:
-    """The profile with other quotas, and the scenario's delays. Raises ValueError."""
-    numbers, buckets = dict(profile.quotas), dict(profile.buckets)
-    for name, given in quotas.items():
-        if isinstance(given, Mapping):
-            buckets[name] = _rate(name, given, buckets.get(name))
-        elif name in buckets:
-            raise ValueError(
-                f"{name} is a bucket: give it refill and burst, as in {{refill: 20/s, burst: 100}}"
-            )
-        else:
-            numbers[name] = float(given)
-    delays, sigmas = dict(profile.delays), dict(profile.sigmas)
-    for name, delay in scenario.delays.items() if scenario is not None else ():
-        delays[name], sigmas[name] = delay.median / SECOND, delay.sigma
-    models = {**profile.models, **(scenario.models if scenario is not None else {})}
-    return dataclasses.replace(
-        profile, quotas=numbers, buckets=buckets, delays=delays, sigmas=sigmas, models=models
-    )
-
-
-def _rate(name: str, given: Mapping[str, Any], known: Rate | None) -> Rate:
-    unknown = sorted(set(given) - {"refill", "burst"})
-    if unknown or not given:
-        raise ValueError(f"{name}: a bucket has refill and burst, as in {{refill: 20/s, burst: 100}}")
-    burst = int(given.get("burst", known.burst if known is not None else 1))
-    if "refill" not in given:
-        if known is None:
-            raise ValueError(f"{name}: the profile has no such bucket, so it needs refill and burst")
-        return dataclasses.replace(known, burst=burst)
-    per_minute = quantity.rate(given["refill"]) * 60
-    if name.startswith(CYCLED) and "burst" not in given and known is not None:
-        burst = round(burst * per_minute / known.parts)
-    return Rate(burst=burst, per_minute=max(1, round(per_minute)))
 
 
 class _Play:
@@ -130,7 +80,7 @@ class _Play:
 
     async def story(self, world: World) -> None:
         scenario = self._scenario
-        world.add_node("n1")
+        world.add_node(NODE)
         world.add_proxy()
         for instances in scenario.instances:
             await self._register(instances)
@@ -139,9 +89,10 @@ class _Play:
         for place, resource in enumerate(scenario.resources):
             await self._call(resource, f"resources[{place}]")
         world.begin("samples", self.watching.sample_always())
+        self._happening = Happening(world)
         for event in scenario.events:
             world.begin(f"event at {event.at / SECOND:g} s", self._happen(event))
-        await self._wait()
+        await self._wait(Waiting(scenario, world, self.watching))
         self.watching.sample()
 
     def played(self, seed: int) -> Played:
@@ -154,34 +105,22 @@ class _Play:
             watching.lowest,
             dict(self._throttled),
             (self._world.clock.now() - watching.began) / SECOND,
+            tuple(self._happening.notes),
         )
 
-    async def _wait(self) -> None:
-        """To what is waited for, or the horizon."""
+    async def _wait(self, waiting: Waiting) -> None:
+        """To what is waited for, to where it can come no more, or to the horizon."""
         world, scenario = self._world, self._scenario
         while world.clock.now() - self.watching.began < scenario.horizon:
-            self._missing = "" if scenario.until is None else await self._lacks(scenario.until)
-            if scenario.until is not None and not self._missing:
-                self._took_s = (world.clock.now() - self.watching.began) / SECOND
-                return
+            if scenario.until is not None:
+                self._missing = await waiting.lacks()
+                if not self._missing:
+                    self._took_s = (world.clock.now() - self.watching.began) / SECOND
+                    return
+                if why := await waiting.stuck(self._missing):
+                    self._missing = why
+                    return
             await world.pass_time(LOOK)
-
-    async def _lacks(self, until: Until) -> str:
-        """What is not as it is waited for; "" when all is."""
-        named = {"cluster": until.cluster, "services": [until.service]}
-        calls = self._world.plane.calls  # past the buckets: nobody of the scenario asks this
-        found = await calls.run("ecs", "DescribeServices", named, caller=OBSERVER, region=REGION)
-        if not found["services"]:
-            return f"there is no service {until.service}"
-        [service] = found["services"]
-        if until.running is not None:
-            count = service["runningCount"]
-            return "" if count >= until.running else f"{count} of {until.running} tasks run"
-        [primary, *older] = service["deployments"]
-        if older or primary["rolloutState"] == "IN_PROGRESS":
-            return str(primary.get("rolloutStateReason", "the deployment goes on"))
-        wanted, count = service["desiredCount"], service["runningCount"]
-        return "" if count == wanted else f"{count} of {wanted} tasks run"
 
     async def _default_network(self) -> dict[str, Any]:
         """What a scenario may name of the VPC that every account has."""
@@ -197,17 +136,23 @@ class _Play:
 
     async def _register(self, wanted: Instances) -> None:
         world = self._world
-        await world.call("ecs", "CreateCluster", clusterName=wanted.cluster)
-        scope = {"account": ACCOUNT, "region": REGION, "cluster": wanted.cluster}
-        size = {"cpu": str(wanted.cpu), "memory": str(wanted.memory)}
-        left = wanted.count
-        while left:
-            count = min(left, machines.COUNT_MAX)
-            await machines.run(world.plane, {"count": str(count), **size, **scope})
-            left -= count
+        said = [one.get("ecs.CreateCluster") or {} for one in self._scenario.resources]
+        params = next((one for one in said if one.get("clusterName", "default") == wanted.cluster), {})
+        await world.call("ecs", "CreateCluster", **{"clusterName": wanted.cluster, **params})
         key = (ACCOUNT, REGION, wanted.cluster)
+        there = world.plane.store[INSTANCES].count("cluster", key) + wanted.count
+        query = {"account": ACCOUNT, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
+        query |= {"cpu": str(wanted.cpu), "memory": str(wanted.memory), "type": wanted.type}
+        left = wanted.count
+        try:
+            while left:
+                count = min(left, machines.COUNT_MAX)
+                await machines.run(world.plane, {**query, "count": str(count)})
+                left -= count
+        except Fault as fault:
+            raise CannotPlay(f"instances: {fault.message}") from fault
         for _ in range(3_600):
-            if world.plane.store[INSTANCES].count("cluster", key) >= wanted.count:
+            if world.plane.store[INSTANCES].count("cluster", key) >= there:
                 return
             await world.pass_time(SECOND)
         raise CannotPlay(f"{wanted.count} instances did not register in the cluster {wanted.cluster}")
@@ -215,8 +160,14 @@ class _Play:
     async def _happen(self, event: Event) -> None:
         world = self._world
         await world.pass_time(event.at)
-        if event.call is not None:
-            await self._call(event.call, f"the event at {event.at / SECOND:g} s")
+        where = f"the event at {event.at / SECOND:g} s"
+        if event.call is None:
+            await self._happening.happen(event)
+            return
+        for again in range(event.times):
+            if again:
+                await world.pass_time(event.every)
+            world.begin(where, self._call(event.call, where))
 
     async def _call(self, said: Mapping[str, Any], where: str) -> None:
         """One operation, tried again while it is throttled, as SDKs do."""

@@ -51,7 +51,9 @@ def _section(outcome: Outcome) -> Iterator[str]:
         yield f'<p class="note">{escape(said)} {escape(source)}</p>'
     if outcome.bottleneck is not None and shown.took_s is not None:
         yield f"<p><strong>Bottleneck.</strong> {escape(outcome.bottleneck.sentence(shown.took_s))}</p>"
-    marks = [(event.at / 1e9, _what(event.call)) for event in scenario.events]
+    for note in shown.notes:
+        yield f'<p class="note">{escape(note)}</p>'
+    marks = [(event.at / 1e9, event.what) for event in scenario.events]
     yield charts.svg(_tasks(shown, marks))
     yield charts.svg(_rate(shown))
     if any(sample.tokens for sample in shown.samples):
@@ -59,10 +61,6 @@ def _section(outcome: Outcome) -> Iterator[str]:
     times = times_to(shown)
     if times:
         yield charts.table(("Tasks running", "After"), [(f"{count:,}", f"{at:g} s") for count, at in times])
-
-
-def _what(call: object) -> str:
-    return next(iter(call)) if isinstance(call, dict) and call else "event"
 
 
 def _tasks(played: Played, marks: Sequence[tuple[float, str]]) -> Chart:

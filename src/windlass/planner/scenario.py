@@ -80,31 +80,110 @@ class Instances(Part, frozen=True):
     """CPU units of each."""
     memory: Annotated[int, Meta(ge=128)] = 16_384
     """MiB of each."""
+    zone: str = ""
+    """Availability zone of all of them, us-east-1b for example; without it the first."""
+    type: str = ""
+    """Instance type, for its price: m5.large. It says nothing of the size here."""
 
 
 class Until(Part, frozen=True):
-    """What the scenario waits for: its result is the time until then."""
+    """What the scenario waits for: one of service, queue, job_queue and launched."""
 
-    service: str
+    service: str | None = None
     cluster: str = "default"
     running: int | None = None
-    """So many tasks of it are RUNNING."""
+    """So many tasks of the service are RUNNING."""
     stable: bool = True
     """Its deployment is over and as many run as are wanted: with `running` it is enough that these run."""
+    queue: str | None = None
+    """Name of an SQS queue that is empty, with nothing in flight."""
+    job_queue: str | None = None
+    """Name of a queue of Batch whose jobs are all over."""
+    launched: Annotated[int, Meta(ge=1)] | None = None
+    """So many tasks of the cluster that belong to no service have come to RUNNING."""
+
+    def __post_init__(self) -> None:
+        given = [self.service, self.queue, self.job_queue, self.launched]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("until has one of service, queue, job_queue and launched; for more, give a list")
+
+    @property
+    def sentence(self) -> str:
+        """For people: what has come about."""
+        if self.queue is not None:
+            return f"the queue {self.queue} is empty"
+        if self.job_queue is not None:
+            return f"all jobs of {self.job_queue} are over"
+        if self.launched is not None:
+            return f"{self.launched} tasks have run"
+        return f"{self.service} with {self.running} tasks" if self.running else f"{self.service} is up"
+
+
+HAPPENINGS = (
+    "call",
+    "quota",
+    "throttle",
+    "break_image",
+    "mend_image",
+    "lose_node",
+    "kill_zone",
+    "interrupt_spot",
+)
+UNDONE = ("quota", "throttle", "break_image", "lose_node")
+"""What can last for some time."""
 
 
 class Event(Part, frozen=True):
-    """Something that happens at some time after the resources are there."""
+    """Something that happens at some time after the resources are there: one thing, beside `at`."""
 
     at: Span
     call: dict[str, Any] | None = None
     """An operation of a client: {ecs.UpdateService: {service: web, desiredCount: 5}}."""
+    times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    """How often the operation is called; each call is tried again while it is throttled."""
+    every: Span = msgspec.field(default_factory=Span)
+    """Between two of these calls."""
     quota: dict[str, Any] | None = None
     """What quotas become: as `quotas` of the scenario."""
+    throttle: dict[str, PerSecond] | None = None
+    """Buckets that fill at that rate only, with hardly a burst: {fargate.on_demand: 2/s}."""
     break_image: str | None = None
-    """From now on containers of that image never start."""
+    """Containers of that image that are launched from now on never start."""
+    why: str = ""
+    """What they stop with: CannotPullContainerError: …"""
     mend_image: str | None = None
     lose_node: str | None = None
+    """No word comes from that node any more; n1 is the one that stands for all machines."""
+    kill_zone: str | None = None
+    """All instances and Fargate tasks of that availability zone end."""
+    interrupt_spot: Percent | None = None
+    """That share of the tasks that run on Fargate Spot, by chance."""
+    lasts: Span | None = None
+    """After that a quota, throttle, broken image or lost node is as it was before; without it, never."""
+
+    def __post_init__(self) -> None:
+        given = [name for name in HAPPENINGS if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"not {' and '.join(given)}" if given else "and this has none"
+            raise ValueError(f"an event has one of {', '.join(HAPPENINGS)}, {said}")
+        if self.lasts is not None and given[0] not in UNDONE:
+            raise ValueError(f"a {given[0]} does not last: only {', '.join(UNDONE)} do")
+        if (self.times, self.every) != (1, 0) and self.call is None:
+            raise ValueError(f"times and every are for a call, not for {given[0]}")
+        if self.why and self.break_image is None:
+            raise ValueError(f"why is for break_image, not for {given[0]}")
+
+    @property
+    def what(self) -> str:
+        """For people: its kind, or the operation."""
+        if self.call is not None:
+            return next(iter(self.call), "call")
+        return next(name for name in HAPPENINGS if getattr(self, name) is not None).replace("_", " ")
+
+    @property
+    def ends(self) -> int:
+        """Nanoseconds until it is over."""
+        return self.at + (self.lasts or 0) + (self.times - 1) * self.every
 
 
 class Published(Part, frozen=True):
@@ -138,10 +217,18 @@ class Scenario(Part, frozen=True):
     images: dict[str, Image] = {}
     instances: list[Instances] = []
     events: list[Event] = []
-    until: Until | None = None
+    until: Until | list[Until] | None = None
+    """What it waits for; of a list, for all."""
     published: Published | None = None
     horizon: Span = msgspec.field(default_factory=lambda: Span(HOUR))
     """When it is over at the latest."""
     seed: int = 1
     runs: Annotated[int, Meta(ge=1, le=1_000)] = 1
     """With as many seeds: the result is their median."""
+
+    @property
+    def waits_for(self) -> tuple[Until, ...]:
+        """What `until` says, as a row."""
+        if self.until is None:
+            return ()
+        return (self.until,) if isinstance(self.until, Until) else tuple(self.until)

@@ -28,6 +28,8 @@ def summary(outcome: Outcome) -> Iterator[str]:
         yield f"  empty at times: {', '.join(empty)}"
     if outcome.bottleneck is not None and shown.took_s is not None:
         yield f"  bottleneck: {outcome.bottleneck.sentence(shown.took_s)}"
+    for note in shown.notes:
+        yield f"  note: {note}"
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
@@ -49,10 +51,9 @@ def _seeds(outcome: Outcome) -> str:
 
 
 def result(outcome: Outcome) -> str:
-    until = outcome.scenario.until
-    if until is None:
+    if not outcome.scenario.waits_for:
         return f"played for {outcome.shown.virtual_s:g} s"
-    wanted = f"{until.service} with {until.running} tasks" if until.running else f"{until.service} is up"
+    wanted = ", ".join(one.sentence for one in outcome.scenario.waits_for)
     if outcome.predicted_s is None:
         return f"not reached within {outcome.shown.virtual_s:g} s: {outcome.shown.ended}"
     band = outcome.band_s

@@ -44,10 +44,19 @@ class Watching:
         self.launched: Counter[Subject] = Counter()
         self.running: Counter[Subject] = Counter()
         self.stopped: Counter[Subject] = Counter()
+        self.reached: Counter[Subject] = Counter()
+        """Tasks that have come to RUNNING so far."""
         self.samples: list[Sample] = []
         self.lowest: dict[str, int] = {}
         """Bucket → the least that was ever seen in it: what never went down did not matter."""
         store.watch((TASKS,), self._on_task)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Launched, running and stopped tasks of all."""
+        launched, running, stopped = (
+            sum(one.values()) for one in (self.launched, self.running, self.stopped)
+        )
+        return launched, running, stopped
 
     def sample(self) -> None:
         """Note how things stand."""
@@ -56,10 +65,7 @@ class Watching:
         tokens = {level.name: level.tokens for level in levels}
         for name, count in tokens.items():
             self.lowest[name] = min(count, self.lowest.get(name, count))
-        launched, running, stopped = (
-            sum(one.values()) for one in (self.launched, self.running, self.stopped)
-        )
-        self.samples.append(Sample((now - self.began) / SECOND, launched, running, stopped, tokens))
+        self.samples.append(Sample((now - self.began) / SECOND, *self.counts(), tokens))
 
     async def sample_always(self) -> None:
         """For ever, for `world.begin`: each second at first, less often the longer it takes."""
@@ -78,6 +84,8 @@ class Watching:
         self._count(new, 1)
         if old is None and new is not None:
             self.launched[new.cluster, new.service] += 1
+        if new is not None and new.started_at and (old is None or not old.started_at):
+            self.reached[new.cluster, new.service] += 1
         if new is not None and new.last_status == "STOPPED" and (old is None or old.last_status != "STOPPED"):
             self.stopped[new.cluster, new.service] += 1
 

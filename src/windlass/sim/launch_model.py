@@ -56,7 +56,8 @@ class LaunchModel:
 
     def __init__(self, seed: int, images: Mapping[str, Image] | None = None) -> None:
         self._seed = seed
-        self._images = images or {}
+        self.images = dict(images or {})
+        """What is known of images: of those that are launched from now on."""
         self._held: dict[str, set[str]] = {}
         """Instance → images that it has."""
         self._spot_at = -math.inf
@@ -65,7 +66,7 @@ class LaunchModel:
     def course(self, spec: UnitSpec, quotas: Quotas, provider: str, now: Instant) -> Course:
         """How the life of a task goes that is launched now by that capacity provider. Asked once of each."""
         draw = _Draws(quotas, spec.unit_id, self._seed)
-        images = [self._images.get(one.image, NOTHING_SAID) for one in spec.containers]
+        images = [self.images.get(one.image, NOTHING_SAID) for one in spec.containers]
         first = images[0] if images else NOTHING_SAID
         return Course(
             provision=seconds(self._provision(spec, draw, provider, now / SECOND)),
@@ -103,7 +104,7 @@ class LaunchModel:
             return 0.0
         models = draw.quotas.profile.models
         usual = Image(int(models.get("image.size_mb", 0) * MB))
-        size = sum((self._images.get(name, usual).size or usual.size) for name in sorted(wanted))
+        size = sum((self.images.get(name, usual).size or usual.size) for name in sorted(wanted))
         rates = (
             draw.quotas.profile.models.get("image.pull_mb_per_s"),
             draw.quotas.profile.models.get("image.unpack_mb_per_s"),

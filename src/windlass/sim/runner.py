@@ -268,6 +268,16 @@ class SimulatedNode:
         if self.states[unit_id].status not in ("stopping", "stopped"):
             self._begin(unit_id, self._die(self._wants[unit_id].spec))
 
+    def kill(self, unit_id: str, reason: str) -> None:
+        """The machine of that unit fails: it has ended, for the plane to hear of it. No unit: nothing."""
+        state = self.states.get(unit_id)
+        if state is None or state.status == "stopped":
+            return
+        self._lives.pop(unit_id, None)
+        self._end(
+            self._wants[unit_id].spec, SIGKILL_EXIT, stop_code="EssentialContainerExited", reason=reason
+        )
+
     def _begin(self, unit_id: str, life: Life) -> None:
         """A new course of life for the unit, in place of the one it was on."""
         self._lives[unit_id] = life

@@ -42,7 +42,7 @@ def test_a_scenario() -> None:
         (GOOD.replace("5m", "5 x"), "f.yaml:10: events.0.at: '5 x' is no duration"),
         (GOOD.replace("at: 5m", "zzz: 5m"), "f.yaml:10: unknown key 'zzz': there are at, break_image, call"),
         (GOOD + "runs: 0", "f.yaml:12: runs: Expected `int` >= 1"),
-        (GOOD + "until: {service: 3}", "f.yaml:12: until.service: Expected `str`, got `int`"),
+        (GOOD + "until: {service: 3}", "f.yaml:12: until.service: Expected `str | null`, got `int`"),
         ("name: x", "f.yaml:1: Object missing required field `resources`"),
         ("a: [", "f.yaml:1:"),
         ("", "f.yaml:1: Expected `object`, got `null`"),
@@ -84,3 +84,18 @@ def test_parameters_name_answers() -> None:
     for wrong in ("${wep.name}", "${web.none}", "${web.[}"):
         with pytest.raises(NotThere):
             answers.filled(wrong)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("events:\n  - {at: 1s}", "an event has one of call, quota"),
+        ("events:\n  - {at: 1s, break_image: a, mend_image: a}", "not break_image and mend_image"),
+        ("events:\n  - {at: 1s, mend_image: a, lasts: 1m}", "a mend_image does not last"),
+        ("events:\n  - {at: 1s, break_image: a, times: 3}", "times and every are for a call"),
+        ("until:\n  - {}", "until has one of service, queue, job_queue and launched"),
+    ],
+)
+def test_combinations_that_mean_nothing(more: str, why: str) -> None:
+    with pytest.raises(BadScenario, match=f"x.yaml:4: .*{why}"):
+        parse(f"name: x\nresources: []\n{more}\n", "x.yaml")

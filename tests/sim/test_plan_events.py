@@ -1,0 +1,132 @@
+"""Events of scenarios, and how scenarios end: short worlds of `windlass plan`."""
+
+from __future__ import annotations
+
+import pytest
+
+from windlass.planner.changes import CannotPlay
+from windlass.planner.play import Played, play
+from windlass.planner.reading import parse
+
+SERVICE = """
+name: x
+profile: aws-2022
+resources:
+  - ecs.CreateCluster: {clusterName: default, capacityProviders: [FARGATE, FARGATE_SPOT]}
+  - ecs.RegisterTaskDefinition:
+      family: web
+      requiresCompatibilities: [FARGATE, EC2]
+      networkMode: awsvpc
+      cpu: "256"
+      memory: "512"
+      containerDefinitions: [{name: web, image: web}]
+  - ecs.CreateService:
+      serviceName: web
+      taskDefinition: web
+      desiredCount: 4
+      networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
+"""
+FARGATE, EC2 = "      launchType: FARGATE\n", "      launchType: EC2\n"
+SPOT = "      capacityProviderStrategy: [{capacityProvider: FARGATE_SPOT, weight: 1}]\n"
+UP = "until: {service: web}\n"
+
+
+def played(text: str) -> Played:
+    return play(parse(text, "x.yaml"), 1)
+
+
+def stopped(run: Played) -> int:
+    return run.samples[-1].stopped
+
+
+def test_a_broken_image_is_mended() -> None:
+    """Nothing starts until then; the rest follows."""
+    events = "images: {web: {}}\nevents:\n  - {at: 0, break_image: web, lasts: 5m}\n"
+    run = played(SERVICE + FARGATE + UP + events)
+    assert run.took_s is not None and run.took_s > 300 and stopped(run) >= 4
+
+
+def test_spot_is_interrupted_and_replaced() -> None:
+    run = played(SERVICE + SPOT + "events: [{at: 3m, interrupt_spot: 50%}]\nhorizon: 10m\n")
+    assert (stopped(run), run.samples[-1].running, run.notes) == (2, 4, ())
+
+
+def test_a_zone_is_killed() -> None:
+    """Tasks on Fargate and instances there end; the rest takes over what it can."""
+    run = played(SERVICE + FARGATE + "events: [{at: 3m, kill_zone: us-east-1a}]\nhorizon: 10m\n")
+    assert 1 <= stopped(run) <= 3 and run.samples[-1].running == 4 and "not modelled" in run.notes[0]
+    machines = "instances: [{count: 2, zone: us-east-1a}, {count: 2, zone: us-east-1b}]\n"
+    run = played(SERVICE + EC2 + machines + "events: [{at: 5m, kill_zone: us-east-1a}]\nhorizon: 15m\n")
+    assert stopped(run) == 2 and run.samples[-1].running == 4
+
+
+def test_a_node_is_lost_for_a_while() -> None:
+    """Tasks go on without it; nothing new comes until it is back."""
+    events = "events:\n  - {at: 0, lose_node: n1, lasts: 2m}\n"
+    run = played(SERVICE + FARGATE + UP + events)
+    assert run.took_s is not None and run.took_s > 120 and stopped(run) == 0
+
+
+def test_a_quota_holds_back_until_it_is_raised() -> None:
+    quotas = "quotas: {fargate.on_demand.tasks: 2}\n"
+    run = played(
+        SERVICE + FARGATE + UP + quotas + "events: [{at: 5m, quota: {fargate.on_demand.tasks: 9}}]\n"
+    )
+    assert run.took_s is not None and run.took_s > 300
+    assert max(one.running for one in run.samples if one.at_s < 300) == 2
+
+
+def test_a_throttled_bucket() -> None:
+    slow = "events: [{at: 0, throttle: {fargate.on_demand: 1/min}}]\n"
+    run = played(SERVICE + FARGATE + UP + slow)
+    assert run.took_s is not None and run.took_s > 60
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (EC2, "no container instance"),
+        (FARGATE + "quotas: {fargate.on_demand.tasks: 2}\n", "2 of 4|limit on the number of tasks"),
+    ],
+    ids=["no instance", "Fargate's quota"],
+)
+def test_what_can_never_be_ends_with_the_reason(more: str, why: str) -> None:
+    run = played(SERVICE + more + UP + "horizon: 1d\n")
+    assert run.took_s is None and run.virtual_s < 7_200
+    assert run.ended.startswith("nothing moves any more")
+    assert any(part in run.ended for part in why.split("|")), run.ended
+
+
+def test_a_storm_of_calls_is_throttled_and_ends() -> None:
+    """Each call is tried again; images that run for some time end; queues are empty in the end."""
+    storm = """
+images: {web: {runs: 30s}}
+events:
+  - at: 1s
+    times: 12
+    every: 10ms
+    call: {ecs.RunTask: {taskDefinition: web, launchType: EC2, count: 1}}
+  - {at: 2s, call: {sqs.SendMessage: {QueueUrl: "${work.QueueUrl}", MessageBody: hello}}}
+  - {at: 20s, call: {sqs.PurgeQueue: {QueueUrl: "${work.QueueUrl}"}}}
+quotas: {ecs.cluster_resource_modify: {refill: 1/s, burst: 2}}
+instances: [{count: 2}]
+until: [{launched: 12}, {queue: work}]
+"""
+    text = (
+        SERVICE[: SERVICE.index("  - ecs.CreateService")]
+        .replace("FARGATE, EC2]", "EC2]")
+        .replace("awsvpc", "host")
+    )
+    run = played(text + "  - {sqs.CreateQueue: {QueueName: work}, as: work}" + storm)
+    assert run.took_s is not None and run.throttled["ecs.RunTask"] > 10
+
+
+def test_events_that_could_mean_nothing_are_refused() -> None:
+    for event, why in {
+        "break_image: wbe": "no definition has the image 'wbe'; there are web",
+        "kill_zone: mars": "no zone 'mars'",
+        "lose_node: n7": "no node 'n7'",
+        "quota: {fargate.spot.interruptions_per_task_hour: 1}": "cannot change later",
+    }.items():
+        with pytest.raises(CannotPlay, match=why):
+            played(f"{SERVICE}{FARGATE}events: [{{at: 1s, {event}}}]\n")
