@@ -57,6 +57,7 @@ def test_a_folder_as_text_json_and_html(windlass: Run, tmp_path: Path) -> None:
     assert first["scenario"] == "two-tasks" and first["published_s"] == 60
     assert 50 < first["predicted_s"] < 90 and abs(first["error_pct"]) < 50
     assert first["series"]["running"][-1] == 2 and "published_s" not in second
+    assert first["cost"]["usd"] > 0 and first["cost"]["lines"][0]["date"]
     assert "<svg" in page.read_text() and "two-tasks" in page.read_text()
     said = windlass("plan", str(tmp_path / "a.yaml"), "--seed", "3", "--runs", "2")
     assert "2 runs from seed 3" in said and "web is up after" in said

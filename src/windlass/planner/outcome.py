@@ -66,6 +66,7 @@ class Outcome:
             "runs": [{"seed": run.seed, "took_s": run.took_s, "ended": run.ended} for run in self.runs],
             "throttled": dict(shown.throttled),
             "notes": list(shown.notes),
+            "cost": shown.cost.as_json(),
             "bottleneck": None,
             "series": series(shown),
         }

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from windlass.aws.metrics import Metrics
 from windlass.front import machines
 from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner import happening
 from windlass.planner.answers import Answers, NotThere
 from windlass.planner.changes import CannotPlay, profile_of
+from windlass.planner.cost import NOTHING, Cost, cost_of
 from windlass.planner.happening import NODE, Happening
+from windlass.planner.metering import Metering
 from windlass.planner.scenario import Event, Instances, Scenario
 from windlass.planner.waiting import Waiting
 from windlass.planner.watching import Sample, Watching
@@ -49,6 +52,7 @@ class Played:
     virtual_s: float
     notes: tuple[str, ...] = ()
     """What the scenario asked for and came to nothing, or is not modelled."""
+    cost: Cost = NOTHING
 
 
 def play(scenario: Scenario, seed: int) -> Played:
@@ -86,6 +90,7 @@ class _Play:
             await self._register(instances)
         self._answers.keep("default", await self._default_network())
         self.watching = Watching(world.plane.store, world.plane.quotas, world.clock, (ACCOUNT, REGION))
+        metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
         for place, resource in enumerate(scenario.resources):
             await self._call(resource, f"resources[{place}]")
         world.begin("samples", self.watching.sample_always())
@@ -94,6 +99,7 @@ class _Play:
             world.begin(f"event at {event.at / SECOND:g} s", self._happen(event))
         await self._wait(Waiting(scenario, world, self.watching))
         self.watching.sample()
+        self._cost = cost_of(metering.read())
 
     def played(self, seed: int) -> Played:
         watching = self.watching
@@ -106,6 +112,7 @@ class _Play:
             dict(self._throttled),
             (self._world.clock.now() - watching.began) / SECOND,
             tuple(self._happening.notes),
+            self._cost,
         )
 
     async def _wait(self, waiting: Waiting) -> None:

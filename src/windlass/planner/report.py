@@ -58,9 +58,23 @@ def _section(outcome: Outcome) -> Iterator[str]:
     yield charts.svg(_rate(shown))
     if any(sample.tokens for sample in shown.samples):
         yield charts.svg(_buckets(shown))
+    yield from _cost(shown)
     times = times_to(shown)
     if times:
         yield charts.table(("Tasks running", "After"), [(f"{count:,}", f"{at:g} s") for count, at in times])
+
+
+def _cost(played: Played) -> Iterator[str]:
+    cost = played.cost
+    if cost.lines:
+        rows = [
+            (line.what, f"{line.quantity:,.4g} {line.price.unit}s", f"{line.usd:.4f}", line.price.date)
+            for line in cost.lines
+        ]
+        total = ("In all, us-east-1", "", f"{cost.usd:.4f}", "")
+        yield charts.table(("Cost of the time played", "Amount", "USD", "Price of"), [*rows, total])
+    for what in cost.unpriced:
+        yield f'<p class="note">No price: {escape(what)}.</p>'
 
 
 def _tasks(played: Played, marks: Sequence[tuple[float, str]]) -> Chart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from windlass.planner.cost import Cost
 from windlass.planner.outcome import Outcome, launch_rate, times_to
 
 
@@ -28,8 +29,20 @@ def summary(outcome: Outcome) -> Iterator[str]:
         yield f"  empty at times: {', '.join(empty)}"
     if outcome.bottleneck is not None and shown.took_s is not None:
         yield f"  bottleneck: {outcome.bottleneck.sentence(shown.took_s)}"
+    yield from costs(shown.cost)
     for note in shown.notes:
         yield f"  note: {note}"
+
+
+def costs(cost: Cost) -> Iterator[str]:
+    """What the shown run costs, with the date of each price."""
+    if cost.lines:
+        yield f"  cost: {cost.usd:.4f} USD in us-east-1, for the time that was played"
+    for line in cost.lines:
+        amount, price = f"{line.quantity:,.4g} {line.price.unit}s", f"{line.price.usd:.10f}".rstrip("0")
+        yield f"    {line.usd:10.4f}  {line.what}: {amount} at {price} ({line.price.date})"
+    for what in cost.unpriced:
+        yield f"    no price: {what}"
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
