@@ -13,7 +13,7 @@ from tests.dockerd import a_dockerd
 ENDS_WITHIN = ("timeout", "--signal=INT", "--kill-after=60", "300")
 
 
-@pytest.mark.parametrize(("runner", "containers"), [("process", 4), ("oci", 3)])
+@pytest.mark.parametrize(("runner", "containers"), [("process", 3), ("oci", 3)])
 def test_the_backlog_is_drained(runner: str, containers: int) -> None:
     """Both acts: every message once, every container exits with 0, and the table says so."""
     drain(runner, containers)

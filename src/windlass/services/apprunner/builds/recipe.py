@@ -1,8 +1,8 @@
 """How source code is built and run: read from apprunner.yaml, or from the API's values. Pure.
 
-The file is a stranger's: at most 64 KiB, no YAML aliases (a few bytes of which can mean gigabytes), each
-member of the kind that it must be; one that nobody knows is named. Source: App Runner Developer Guide,
-config-file-ref (facts/apprunner.md, 3); `pre-run` and `secrets` of `run` are newer than that and unverified.
+The file is a stranger's: at most 64 KiB, no YAML aliases (a few bytes of which can mean gigabytes), nothing
+deep, each member of the kind that it must be; one that nobody knows is named. Source: App Runner Developer
+Guide, config-file-ref (facts/apprunner.md, 3); `pre-run` and `secrets` of `run` are newer and unverified.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ FILE_BYTES_MAX = 64 * 1024
 """Ours; AWS tells no limit."""
 COMMANDS_MAX = 100
 """Commands of one list; ours."""
+DEPTH_MAX = 20
+"""Mappings and lists within each other; ours. The time that the parser takes grows with each that is open."""
 VERSION = "1.0"
 PORT_VARIABLE = "PORT"
 
@@ -108,8 +110,7 @@ def _parsed(data: bytes) -> object:
         raise Unfit(f"the file has {len(data)} bytes; {FILE_BYTES_MAX} are taken")
     try:
         text = data.decode()
-        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text)):
-            raise Unfit("anchors and aliases are not taken")
+        _check_tokens(yaml, text)
         parsed: object = yaml.load(text, _as_written(yaml))
     except UnicodeDecodeError:
         raise Unfit("the file is not UTF-8") from None
@@ -119,6 +120,20 @@ def _parsed(data: bytes) -> object:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Unfit(f"the file is not YAML: {str(error)[:200]}") from None
     return parsed
+
+
+def _check_tokens(yaml: Any, text: str) -> None:
+    """Neither aliases nor depths, before anything is built of them."""
+    blocks = yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken
+    flows = yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken
+    ends = yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken
+    depth = 0
+    for token in yaml.scan(text):
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
+            raise Unfit("anchors and aliases are not taken")
+        depth += isinstance(token, (*blocks, *flows)) - isinstance(token, ends)
+        if depth > DEPTH_MAX:
+            raise Unfit(f"the file is more than {DEPTH_MAX} mappings and lists deep")
 
 
 def _as_written(yaml: Any) -> Any:

@@ -127,11 +127,18 @@ def test_refusals(old: str, new: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff\xfe", b"- 1", b"1", b"null", b"[" * 5_000, b"a: " * 9_000, b"#" * (FILE_BYTES_MAX + 1)],
+    [b"", b"\xff\xfe", b"- 1", b"1", b"null", b"a: " * 9_000, b"#" * (FILE_BYTES_MAX + 1)],
 )
 def test_what_is_no_configuration(data: bytes) -> None:
     with pytest.raises(Unfit):
         recipe.of_file(data)
+
+
+@pytest.mark.parametrize("opens", [b"[", b"{a: ", b"- "])
+def test_a_deep_file_is_refused_at_once(opens: bytes) -> None:
+    """As large as a file may be; read to its end, it would keep the plane from all else."""
+    with pytest.raises(Unfit, match="mappings and lists deep"):
+        recipe.of_file(opens * (FILE_BYTES_MAX // len(opens)))
 
 
 trees: st.SearchStrategy[Any] = st.recursive(
