@@ -102,6 +102,9 @@ class Until(Part, frozen=True):
     launched: Annotated[int, Meta(ge=1)] | None = None
     """So many tasks of the cluster that belong to no service have come to RUNNING."""
 
+    after: Span = msgspec.field(default_factory=Span)
+    """It does not count before then: what was there before an event is not what came of it."""
+
     def __post_init__(self) -> None:
         given = [self.service, self.queue, self.job_queue, self.launched]
         if sum(one is not None for one in given) != 1:

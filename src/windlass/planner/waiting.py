@@ -12,7 +12,7 @@ from typing import Any
 
 from windlass.aws.calls import Caller
 from windlass.fleet.model import INSTANCES
-from windlass.kernel.clock import MINUTE, Duration
+from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.planner.scenario import Scenario, Until
 from windlass.planner.watching import Watching
 from windlass.services.batch.model import JOBS
@@ -38,7 +38,9 @@ class Waiting:
         self.patience = (
             None if any(word in said for word in LATER) else max([STALL, *(2 * run for run in runs)])
         )
-        self._events_end = max((event.ends for event in scenario.events), default=0)
+        later = [*(event.ends for event in scenario.events), *(until.after for until in self._untils)]
+        self._begins = max(later, default=0)
+        """Before that more is sure to happen."""
         self._seen: Any = None
         self._moved_at = world.clock.now()
 
@@ -56,7 +58,7 @@ class Waiting:
         seen = (lacks, watching.counts(), sorted((one.id, one.phase, one.cluster) for one in machines))
         if seen != self._seen:
             self._seen, self._moved_at = seen, now
-        if self.patience is None or now - watching.began < self._events_end:
+        if self.patience is None or now - watching.began < self._begins:
             return ""
         if now - self._moved_at < self.patience:
             return ""
@@ -77,6 +79,8 @@ class Waiting:
         return found["services"][0] if found["services"] else None
 
     async def _lacks(self, until: Until) -> str:
+        if self._world.clock.now() - self._watching.began < until.after:
+            return f"what is before {until.after / SECOND:g} s does not count"
         if until.queue is not None:
             return await self._messages(until.queue)
         if until.job_queue is not None:

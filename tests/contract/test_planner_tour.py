@@ -1,0 +1,28 @@
+"""docs/planner.md, run as it is written; and all scenarios of the library are scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_readme import ROOT
+from tests.process import PlaneProcess
+from tests.tour import run_tour
+from windlass.planner.changes import profile_of
+from windlass.planner.happening import check
+from windlass.planner.reading import files, read
+
+LIBRARY = files(ROOT / "scenarios" / "library")
+
+
+def test_the_tour(plane: PlaneProcess, programs: Path) -> None:
+    assert run_tour("planner.md", plane, programs, ROOT) == 2
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=[path.stem for path in LIBRARY])
+def test_the_library(path: Path) -> None:
+    """Each says what it is about, and names what the profile and the definitions have."""
+    scenario = read(path)
+    assert scenario.about and scenario.waits_for and profile_of(scenario).name == scenario.profile
+    check(scenario)
