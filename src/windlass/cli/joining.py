@@ -24,4 +24,4 @@ def become_agent(
     given = {"--activation": activation, "--cluster": cluster, "--name": name, "--ca": authority}
     words += [f"{option}={value}" for option, value in given.items() if value]
     words += [f"--attribute={attribute}" for attribute in attributes]
-    os.execv(sys.executable, [sys.executable, "-m", "windlass.node.main", *words])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "windlass.node.main", *words])

@@ -53,12 +53,15 @@ class Starting:
 
 
 def begin(module: str, words: Sequence[str], output: Path) -> Starting:
-    """Start `python -m module words… --ready-fd N`. What it prints is appended to `output`. Needs no loop."""
+    """Start `python -P -m module words… --ready-fd N`. What it prints is appended to `output`. Needs no loop.
+
+    -P: modules are not looked for in the working directory, where a user's own `h2.py` may be.
+    """
     ready, told = os.pipe()
     try:
         with output.open("ab") as log:
             popen = subprocess.Popen(
-                [sys.executable, "-m", module, *words, "--ready-fd", str(told)],
+                [sys.executable, "-P", "-m", module, *words, "--ready-fd", str(told)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

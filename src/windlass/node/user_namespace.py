@@ -46,7 +46,7 @@ def is_alone() -> bool:
 
 def why_not() -> str:
     """Why this user cannot have what the oci runner needs, and the way out; "" when it can."""
-    words = [sys.executable, "-m", "windlass.node.user_namespace"]
+    words = [sys.executable, "-P", "-m", "windlass.node.user_namespace"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=PROBE_WITHIN_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -23,7 +23,7 @@ def own_plane(runner: str, prepare: Callable[[Path], None], *options: str) -> It
     """
     with tempfile.TemporaryDirectory(prefix="windlass-demo-") as scratch:
         prepare(Path(scratch) / "plane")
-        command = [sys.executable, "-m", "windlass", "up", "--port", "0", "--runner", runner]
+        command = [sys.executable, "-P", "-m", "windlass", "up", "--port", "0", "--runner", runner]
         command += ["--data", str(Path(scratch) / "plane"), *options]
         plane = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_clean_environment())
         try:

@@ -207,7 +207,8 @@ class Pulls:
                     os.kill(popen.pid, signal.SIGKILL)
 
     def _start_worker(self, job: Job) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-m", "windlass.node.images.worker", msgspec.json.encode(job).decode()]
+        job_words = msgspec.json.encode(job).decode()
+        words = [sys.executable, "-P", "-m", "windlass.node.images.worker", job_words]
         popen = subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
