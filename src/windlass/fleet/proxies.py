@@ -21,6 +21,7 @@ from windlass.fleet.proxy_messages import (
     AccessLines,
     Counted,
     End,
+    FromProxy,
     Frontend,
     FunctionAnswer,
     FunctionCall,
@@ -92,6 +93,7 @@ class Proxies:
         """Have these targets behind whoever forwards to it; idempotent."""
         if self.served.pools.get(pool.key) != pool:
             self.served.pools[pool.key] = pool
+            self._forget_idle(pool.key, {one.key for one in pool.endpoints if one.draining})
             self._changed(pools={pool.key})
 
     def remove(self, key: str) -> None:
@@ -107,6 +109,7 @@ class Proxies:
 
     def remove_pool(self, key: str) -> None:
         if self.served.pools.pop(key, None) is not None:
+            self._forget_idle(key, frozenset())
             self._changed(pools={key})
 
     def frontend_at(self, host: str) -> Frontend | None:
@@ -127,6 +130,7 @@ class Proxies:
         self._subscribe(Load, tell)
 
     def on_idle(self, tell: Callable[[Idle], None]) -> None:
+        """`tell` hears of an endpoint that drains when no proxy has a request open there; maybe twice."""
         self._subscribe(Idle, tell)
 
     def on_counted(self, tell: Callable[[Counted], None]) -> None:
@@ -219,6 +223,9 @@ class Proxies:
         if self._sessions.get(session.index) is session:
             del self._sessions[session.index]
             self._journal.note("proxy", f"proxy {session.index}", "session ended", why)
+            others = [one.idle for one in self._sessions.values()]
+            for waited in sorted(set().union(*others) - session.idle):
+                self._tell_idle(waited)
 
     async def _listen(self, session: ProxySession, transport: ProxyTransport) -> str:
         while (message := await transport.receive()) is not None:
@@ -230,10 +237,31 @@ class Proxies:
                         self._spawn.start(f"call of a function {call.pool}", self._answer(session, call))
                 case ProxyHello():
                     raise BadFrame("Hello twice")
+                case Idle(pool, endpoint):
+                    if self._drains(pool, endpoint):
+                        session.idle.add((pool, endpoint))
+                        self._tell_idle((pool, endpoint))
                 case other:
-                    for tell in self._told.get(type(other), ()):
-                        tell(other)
+                    self._tell(other)
         return "the proxy ended the session"
+
+    def _tell(self, message: FromProxy) -> None:
+        for tell in self._told.get(type(message), ()):
+            tell(message)
+
+    def _tell_idle(self, waited: tuple[str, str]) -> None:
+        """If it is idle at every proxy: each has connections of its own."""
+        if all(waited in session.idle for session in self._sessions.values()):
+            self._tell(Idle(*waited))
+
+    def _drains(self, pool: str, endpoint: str) -> bool:
+        there = self.served.pools.get(pool)
+        return there is not None and any(one.key == endpoint and one.draining for one in there.endpoints)
+
+    def _forget_idle(self, pool: str, draining: Set[str]) -> None:
+        """Of that pool only these drain."""
+        for session in self._sessions.values():
+            session.idle = {one for one in session.idle if one[0] != pool or one[1] in draining}
 
     def _took(self, session: ProxySession, took: Took) -> None:
         for key, address, why in sorted({*took.refused} - {*session.refused}):

@@ -52,6 +52,8 @@ class ProxySession:
         self.taken = hello.generation
         """The generation that it serves."""
         self.refused: tuple[tuple[str, str, str], ...] = ()
+        self.idle: set[tuple[str, str]] = set()
+        """(pool, endpoint) of those that drain and have no open request at this proxy."""
         self.sender: asyncio.Task[None] | None = None
         self._transport = transport
         self._whole = True

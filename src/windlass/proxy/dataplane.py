@@ -21,6 +21,7 @@ from windlass.fleet.proxy_messages import (
     Frontend,
     Health,
     Idle,
+    Load,
     Pool,
     Redirect,
 )
@@ -155,7 +156,8 @@ class DataPlane:
         if pool.kind == "function":
             return Function(pool, worker.plane.ask, worker.spawn)
         if pool.kind == "queued":
-            return Queued(pool, make, worker.clock.now, health, idle, worker.plane.tell)
+            tell = _unheard if worker.index else worker.plane.tell  # only worker 0 has requests of these
+            return Queued(pool, make, worker.clock.now, health, idle, tell)
         return Balanced(pool, make, worker.clock.now, self._chance.random, health, self._seal, idle)
 
     def _health(self, pool: str, endpoint: str, health: Health) -> None:
@@ -294,3 +296,7 @@ def mismatched(request: Request, pool: Pool) -> bool:
             name == b"content-type" and value.startswith(b"application/grpc") for name, value in request.kept
         )
     return request.version != "2" or (pool.protocol == "GRPC" and request.method != "POST")
+
+
+def _unheard(load: Load) -> None:
+    """Of a worker that does not serve the pool: nothing to tell."""

@@ -11,10 +11,12 @@ from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import (
     Counted,
     End,
+    Endpoint,
     FromProxy,
     Frontend,
     FunctionAnswer,
     FunctionCall,
+    Idle,
     Pool,
     Probed,
     ProxyHello,
@@ -113,6 +115,48 @@ def test_what_proxies_say_is_heard_by_all() -> None:
             *[Probed("p", "a", "healthy")] * 2,
             Counted(1, 2, ()),
         ]
+
+    played(story)
+
+
+def test_an_endpoint_is_idle_when_it_is_at_every_proxy() -> None:
+    """One that drains has requests at the others still. A proxy that ends has none; nor what came back."""
+
+    async def story(proxies: Proxies, spawn: Spawn, journal: Journal) -> None:
+        heard: list[Idle] = []
+        loads: asyncio.Queue[Counted] = asyncio.Queue()
+        proxies.on_idle(heard.append)
+        proxies.on_counted(loads.put_nowait)
+        ends = [opened(proxies, spawn, index) for index in range(3)]
+
+        async def said(who: int, *endpoints: str) -> list[str]:
+            for endpoint in endpoints:
+                ends[who].says.put_nowait(Idle("p", endpoint))
+            ends[who].says.put_nowait(Counted(0, 0, ()))
+            await loads.get()
+            return [one.endpoint for one in heard]
+
+        def drain(*endpoints: str) -> None:
+            proxies.put_pool(
+                Pool("p", endpoints=tuple(Endpoint(e, "h", 1, draining=True) for e in endpoints))
+            )
+
+        for who in range(3):
+            await said(who)
+        drain("a", "b")
+        assert await said(0, "a", "b") == []
+        assert await said(1, "a", "b", "never drained") == []
+        assert await said(2, "a") == ["a"]
+        ends[2].says.put_nowait(None)
+        while len(proxies.proxies()) == 3:  # noqa: ASYNC110 (the loop itself is what brings it about)
+            await asyncio.sleep(0)
+        assert [one.endpoint for one in heard][-1] == "b"
+        heard.clear()
+        proxies.put_pool(Pool("p", endpoints=(Endpoint("b", "h", 1),)))
+        drain("b")
+        assert await said(0, "b") == []
+        proxies.remove("p")
+        assert await said(1, "b") == []
 
     played(story)
 

@@ -34,7 +34,7 @@ class Intake:
         self._plane = plane
         self._proxies = plane.calls.part(Proxies)
         self._probed: dict[Key, Probed] = {}
-        self._idle: dict[Key, int] = {}
+        self._idle: set[Key] = set()
         """Draining target → how many proxies said that it has no request."""
         self.loop = Loop("elbv2.intake", plane.clock, plane.journal, self._pass, period=PERIOD)
         self._proxies.on_probed(self._on_probed)
@@ -52,7 +52,7 @@ class Intake:
         key = self._key(idle)
         row = None if key is None else self._plane.store[TARGETS].get(key)
         if key is not None and row is not None and row.state == "draining":
-            self._idle[key] = self._idle.get(key, 0) + 1
+            self._idle.add(key)
             self.loop.wake()
 
     def _key(self, told: Probed | Idle) -> Key | None:
@@ -68,8 +68,7 @@ class Intake:
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         store = self._plane.store
-        proxies = len(self._proxies.proxies())
-        idle = [key for key, count in self._idle.items() if count >= max(1, proxies)]
+        idle = sorted(self._idle)
         probed = list(self._probed.items())[:TARGETS_MAX]
         drained = [row.key for row in store[TARGETS].upto("draining", True, now, TARGETS_MAX)]
         if probed or drained or idle:
@@ -84,8 +83,7 @@ class Intake:
             for key, found in probed:
                 if self._probed.get(key) is found:
                     del self._probed[key]
-            for key in (*idle, *drained):
-                self._idle.pop(key, None)
+            self._idle.difference_update(idle, drained)
         if self._probed:
             return now
         following = store[TARGETS].first("draining", True)
