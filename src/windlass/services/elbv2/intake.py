@@ -1,7 +1,7 @@
 """What proxies found out of targets, written to their rows: health, and that a leaving one has drained.
 
 Of a target that drains the row goes when its delay is over. Where the profile does not keep to the delay
-(`elbv2.whole_deregistration_delay`), it goes as soon as every proxy says that nothing is open there: on
+(`elbv2.whole_deregistration_delay`), it goes as soon as nothing is open there at any proxy: on
 AWS the target is free then too, and merely shows as draining until the end (ELB User Guide, deregistration
 delay).
 """
@@ -35,7 +35,7 @@ class Intake:
         self._proxies = plane.calls.part(Proxies)
         self._probed: dict[Key, Probed] = {}
         self._idle: set[Key] = set()
-        """Draining target → how many proxies said that it has no request."""
+        """Draining targets that have no request at any proxy."""
         self.loop = Loop("elbv2.intake", plane.clock, plane.journal, self._pass, period=PERIOD)
         self._proxies.on_probed(self._on_probed)
         if not plane.quotas.switch(WHOLE_DELAY):
