@@ -63,9 +63,11 @@ def pool(key: str, *endpoints: Endpoint, **changes: object) -> Pool:
     return replace(Pool(key, check=CHECK, endpoints=endpoints), **changes)
 
 
-def played(path: Path, engine: str, story: Callable[[Plane, Proxies], Awaitable[None]]) -> None:
+def played(
+    path: Path, engine: str, story: Callable[[Plane, Proxies], Awaitable[None]], workers: int = 1
+) -> None:
     async def play() -> None:
-        async with a_plane(path, 1, engine=engine) as plane:
+        async with a_plane(path, workers, engine=engine) as plane:
             await story(plane, plane.calls.part(Proxies))
 
     asyncio.run(asyncio.wait_for(play(), 120))
@@ -262,6 +264,40 @@ def test_what_haproxy_cannot_do_is_told(tmp_path: Path) -> None:
         assert part.refused["listener"]
 
     played(tmp_path, "haproxy", story)
+
+
+def test_idle_is_what_no_worker_has_a_request_of(tmp_path: Path) -> None:
+    """One of two has a long request, also that of a queue, which the other one never serves."""
+
+    async def story(plane: Plane, part: Proxies) -> None:
+        port, other, idle = a_free_port(), a_free_port(), list[Idle]()
+        part.on_idle(idle.append)
+        async with targets("a", "b") as (a, b):
+            pools = pool("p", a.endpoint), pool("q", b.endpoint, kind="queued", concurrency=2)
+            forward = [rule("default", Forward((Share(one.key),))) for one in pools]
+            for one in pools:
+                part.put_pool(one)
+            part.put_frontend(frontend(port, forward[0]))
+            queue = replace(frontend(other, forward[1], kind="apprunner"), key="service", hosts=())
+            part.put_frontend(queue)
+            await serving(port)
+            await serving(other)
+            await the_proxies(plane, 2)
+            for target in (a, b):
+                target.asked = 0
+                target.open.clear()
+            asked = [asyncio.ensure_future(ask(one)) for one in (port, other)]
+            await until(lambda: a.asked and b.asked)
+            for one in pools:
+                part.put_pool(replace(one, endpoints=(replace(one.endpoints[0], draining=True),)))
+            await the_proxies(plane, 2)
+            assert idle == []
+            for target in (a, b):
+                target.open.set()
+            assert [found and found.status for found in await asyncio.gather(*asked)] == [200, 200]
+            await until(lambda: sorted((one.pool, one.endpoint) for one in idle) == [("p", "a"), ("q", "b")])
+
+    played(tmp_path, "builtin", story, workers=2)
 
 
 @ENGINES

@@ -26,6 +26,7 @@ _HINTS = {
     429: "All instances are busy and their queues are full.",
     463: "X-Forwarded-For has more than 30 addresses.",
     464: "The target group takes another version of the protocol.",
+    501: "Transfer-Encoding may only be chunked.",
     502: "The target gave no valid answer.",
     503: "No target is registered.",
     504: "The target did not answer in time.",

@@ -13,6 +13,8 @@ from windlass.fleet.proxy_messages import Count
 _STEP = math.log(1.02)
 TIME_MIN_S = 1e-5
 """Shorter times count as that."""
+CONNECTIONS_MAX = 20_000
+"""Clients' connections that one proxy has at a time, of all frontends; ours: AWS scales instead."""
 
 
 class Tally:
@@ -56,6 +58,17 @@ class Counts:
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, str], Tally] = {}
         self._active: dict[str, int] = {}
+        self.open = 0
+        """Connections, also those that are still to say whose they are."""
+        self.connections_max = CONNECTIONS_MAX
+
+    def enter(self) -> bool:
+        """One more connection; False: it is one too many. Either way it has to leave."""
+        self.open += 1
+        return self.open <= self.connections_max
+
+    def leave(self) -> None:
+        self.open -= 1
 
     def of(self, frontend: str, pool: str = "", endpoint: str = "") -> Tally:
         key = (frontend, pool, endpoint)

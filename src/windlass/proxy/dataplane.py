@@ -33,7 +33,7 @@ from windlass.proxy.counts import Counts, Tally, bucket
 from windlass.proxy.exchange import Exchange
 from windlass.proxy.framing import Headers, Request
 from windlass.proxy.functions import Function
-from windlass.proxy.headers import Answer
+from windlass.proxy.headers import Answer, inserted
 from windlass.proxy.ingress import Ingress
 from windlass.proxy.listener import Listeners
 from windlass.proxy.pools import Balanced, Used
@@ -248,14 +248,16 @@ class DataPlane:
         return self._date[1]
 
     def ours(self, served: Served) -> Headers:
-        """Headers of every answer of our own."""
+        """Headers of an answer that a rule gives."""
         headers: Headers = [(b"Date", self.date())]
         if served.options.server_header and served.frontend.kind == "alb":
             headers.append((b"Server", b"awselb/2.0"))
-        return headers
+        return inserted(headers, served.options)
 
     def own(self, served: Served, status: int) -> tuple[Headers, bytes]:
-        return answers.own(status, served.frontend.kind, served.options.server_header, self.date())
+        options = served.options
+        headers, body = answers.own(status, served.frontend.kind, options.server_header, self.date())
+        return inserted(headers, options), body
 
     def refusal(self, served: Served | None, status: int) -> tuple[Headers, bytes]:
         if served is None:

@@ -63,8 +63,13 @@ class Door:
             connection.end_soon()
 
     def opened(self, connection: Open) -> None:
+        """One too many is ended before it said anything, and counted where it is known whose it is."""
         self.connections[connection] = ""
-        if self._served is not None:
+        if not self.plane.counts.enter():
+            if self._served is not None:
+                self.plane.counts.of(self._served.frontend.key).rejected += 1
+            connection.end_soon()
+        elif self._served is not None:
             self.counted(connection, self._served)
 
     def counted(self, connection: Open, served: Served) -> None:
@@ -74,7 +79,10 @@ class Door:
             self.plane.counts.opened(key)
 
     def closed(self, connection: Open) -> None:
-        if key := self.connections.pop(connection, ""):
+        key = self.connections.pop(connection, None)
+        if key is not None:
+            self.plane.counts.leave()
+        if key:
             self.plane.counts.closed(key)
 
     def refusal(self, status: int) -> tuple[Headers, bytes]:

@@ -191,7 +191,7 @@ def _framing(request: Request, name: bytes, value: bytes) -> None:
     elif name == b"transfer-encoding":
         if request.chunked or request.version != "1.1":
             raise Refused(400, "Transfer-Encoding")
-        if value.lower() != b"chunked":
+        if _is_unknown(value):
             raise Refused(501, "Transfer-Encoding")
         request.chunked = True
     elif name == b"expect":
@@ -206,6 +206,16 @@ def _framing(request: Request, name: bytes, value: bytes) -> None:
         request.trace = value
     elif name == b"te":
         request.te_trailers = b"trailers" in value.lower()
+
+
+def is_encoded_unknown(headers: Headers) -> bool:
+    """Whether the body is in an encoding that nobody here takes: 501, also where no parser gets so far."""
+    return any(name.lower() == b"transfer-encoding" and _is_unknown(value) for name, value in headers)
+
+
+def _is_unknown(encoding: bytes) -> bool:
+    """facts/autoscaling-elb-events.md section 4.2; "identity" is none any more (RFC 9112 section 7)."""
+    return encoding.lower() != b"chunked"
 
 
 def _nominated(request: Request, tokens: set[bytes], upgrades: list[bytes]) -> None:

@@ -114,11 +114,13 @@ def from_target(status: int, headers: Headers, options: Options) -> Answer:
     nominated -= {b"close", b"keep-alive", b"upgrade", b""}
     if nominated:
         kept = [pair for pair in kept if pair[0].lower() not in nominated]
-    return Answer(status, inserted(kept, options) if options.insert else kept, length, cookies)
+    return Answer(status, inserted(kept, options), length, cookies)
 
 
 def inserted(headers: Headers, options: Options) -> Headers:
     """With the headers that the listener gives every response; they take the place of a target's."""
+    if not options.insert:
+        return headers
     ours = {name.lower().encode("latin-1") for name, _ in options.insert}
     kept = [pair for pair in headers if pair[0].lower() not in ours]
     return kept + [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.insert]

@@ -16,7 +16,15 @@ import httptools
 from windlass.proxy.answers import REASONS
 from windlass.proxy.deadline import Deadline
 from windlass.proxy.exchange import Exchange
-from windlass.proxy.framing import HEAD_BYTES_MAX, LINE_BYTES_MAX, Headers, Refused, Request, read
+from windlass.proxy.framing import (
+    HEAD_BYTES_MAX,
+    LINE_BYTES_MAX,
+    Headers,
+    Refused,
+    Request,
+    is_encoded_unknown,
+    read,
+)
 from windlass.proxy.headers import Via
 from windlass.proxy.pieces import Pieces, put_body
 from windlass.proxy.tls import secured
@@ -277,9 +285,12 @@ class Http1Client(asyncio.Protocol):
             self._upgraded = True
             self._rest = data[upgrade.args[0] :]
         except httptools.HttpParserError:
-            self._broken = self._broken or 400
+            broken = 400
             if self._reading is not None and self._reading.head:
                 self._reading.method = ""  # its body is broken: it must not look whole
+                if is_encoded_unknown(self._reading.headers):
+                    broken = 501
+            self._broken = self._broken or broken
         reading = self._reading
         if reading is not None and not reading.head:
             self._head_bytes += len(data)

@@ -185,8 +185,8 @@ class Http2Client(Http2):
         self.secured = secured(transport)
         self._opened = self.loop.time()
         self._deadline.set(self.door.idle_s)
-        self.door.opened(self)
         super().connection_made(transport)
+        self.door.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.close()

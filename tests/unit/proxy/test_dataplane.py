@@ -35,6 +35,7 @@ from tests.proxy_build import (
 )
 from windlass.fleet.proxy_messages import (
     Endpoint,
+    Fixed,
     Forward,
     Frontend,
     FunctionAnswer,
@@ -414,6 +415,25 @@ def test_other_workers_leave_queues_and_the_endpoint_alone(tmp_path: Path) -> No
             await ask(front.binds[0].port, get())
         await proxy.data.close()
         await proxy.spawn.close()
+
+    run(story)
+
+
+def test_one_connection_too_many(tmp_path: Path) -> None:
+    """It is ended before it said anything, and counted; the next one after another has left is served."""
+
+    async def story() -> None:
+        rules = (Rule("default", (), Fixed(200)),)
+        async with a_proxy(tmp_path, rules=rules) as proxy:
+            proxy.data.counts.connections_max = 1
+            async with a_client(proxy.port) as (reader, writer):
+                writer.write(get())
+                assert (await response(reader))[0] == 200
+                async with a_client(proxy.port) as (refused, _):
+                    assert await refused.read() == b""
+                assert (proxy.count("rejected"), proxy.count("connections_new")) == (1, 1)
+            await met(lambda: not proxy.data.counts.open)
+            assert (await ask(proxy.port, get()))[0] == 200
 
     run(story)
 

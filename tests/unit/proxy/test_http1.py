@@ -274,10 +274,10 @@ def test_fixed_answers(tmp_path: Path) -> None:
     rules = (Rule("default", (), Fixed(418, "text/css", "tea")),)
 
     async def story() -> None:
-        async with a_proxy(tmp_path, rules=rules) as proxy:
+        async with a_proxy(tmp_path, rules=rules, insert=(("X-Own", "ours"),)) as proxy:
             status, headers, body = await ask(proxy.port, get())
             assert (status, headers["content-type"], body) == (418, "text/css", b"tea")
-            assert headers["server"] == "awselb/2.0"
+            assert (headers["server"], headers["x-own"]) == ("awselb/2.0", "ours")
             assert (proxy.count("elb_fixed"), proxy.count("elb_4xx")) == (1, 0)
 
     run(story)
