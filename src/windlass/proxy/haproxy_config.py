@@ -21,7 +21,11 @@ from windlass.proxy.haproxy_servers import Server, backend
 HERE = "haproxy"
 """In place of an address, among binds that are refused: what this configuration cannot do."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_TRACE = """'Root=1-%[uuid,regsub("^(.{8})-(.{4})-(.{4})-(.{4})-(.{12})$","\\1-\\2\\3\\4\\5")]'"""
+_TRACE = "Root=1-" + "-".join(
+    "".join(f"%[var(txn.trace),bytes({start},{length})]" for start, length in pieces)
+    for pieces in (((0, 8),), ((9, 4), (14, 4), (19, 4), (24, 12)))
+)
+"""Of a UUID without its hyphens; one regular expression would cost a twentieth of the whole request."""
 _PLACES = {
     "#{host}": "%[req.hdr(host),field(1,:)]",
     "#{port}": "%[dst_port]",
@@ -175,9 +179,10 @@ def _headers(frontend: Frontend) -> list[str]:
     """What an Application Load Balancer adds, in front of all rules."""
     options = frontend.options
     client = "%[src]:%[src_port]" if options.client_port else "%[src]"
-    there = "{ req.hdr(x-forwarded-for) -m found }"
+    there, traced = (f"{{ req.hdr({name}) -m found }}" for name in ("x-forwarded-for", "x-amzn-trace-id"))
     lines = [
-        f"  http-request set-header X-Amzn-Trace-Id {_TRACE} unless {{ req.hdr(x-amzn-trace-id) -m found }}",
+        "  http-request set-var(txn.trace) uuid",
+        f"  http-request set-header X-Amzn-Trace-Id '{_TRACE}' unless {traced}",
         f"  http-request set-header X-Forwarded-Proto {frontend.scheme}",
         "  http-request set-header X-Forwarded-Port '%[dst_port]'",
     ]
