@@ -40,6 +40,11 @@ def test_what_is_promised(statuses: tuple[int, ...], problems: list[str]) -> Non
     assert problems_of(a_target("x", *statuses)) == problems
 
 
+def test_what_replaced_tasks_had_not_answered_is_told_and_no_fault() -> None:
+    assert problems_of(a_target("ECS", 200, 502), replaced=1) == []
+    assert problems_of(a_target("ECS", 0, 502), replaced=1) == ["nobody was answered"]
+
+
 def test_lives_are_counted_by_how_many_ran() -> None:
     seen = Seen([1.0, 2.0, 3.0, 4.0], {"ECS": [1, 3, 2, 1]})
     assert seen.lives_s("ECS") == [4.0, 2.0, 1.0]

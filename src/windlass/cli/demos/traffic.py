@@ -317,7 +317,7 @@ def report(
     return verdict(columns, rows, problems)
 
 
-def problems_of(target: Target, replaced: int) -> list[str]:
+def problems_of(target: Target, replaced: int = 0) -> list[str]:
     """What is otherwise than promised: answers of 5xx, unless instances were replaced, or none at all."""
     found = []
     for status, many in sorted(target.statuses.items()):
