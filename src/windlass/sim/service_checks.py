@@ -197,7 +197,9 @@ class ServiceLedger:
             ]
         most = service.desired_count * service.rolling.percent_max // 100
         held_by = Counter(task.deployment for task in held)
-        for count in (held_by[id] for id in kept) if len(kept) > 1 else (len(held),):
+        # Two sets count apart, and a start is of one: the other may have more than a lowered count allows.
+        begun = {task.deployment for task in started}
+        for count in (held_by[id] for id in kept if id in begun) if len(kept) > 1 else (len(held),):
             if count > most:
                 wrong.append(
                     f"{len(started)} of {service.name} were started, now {count} are RUNNING or PENDING: "

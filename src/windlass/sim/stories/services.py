@@ -289,16 +289,16 @@ class Estate(Telling):
         return rows + list(self.services("DRAINING"))
 
     def _can_end(self, row: Service) -> bool:
-        image = self._image_of(row)
-        if image == "broken":
-            record = self.world.plane.store[SERVICE_DEPLOYMENTS].require(row.service_deployment_id)
-            return record.rolling.breaker  # as it was when the deployment began
-        rolling, count = row.rolling, row.desired_count
+        image, rolling, count = self._image_of(row), row.rolling, row.desired_count
         record = self.world.plane.store[SERVICE_DEPLOYMENTS].require(row.service_deployment_id)
         if record.rolling.shifts:
-            return image in LASTING and row.kind == "FARGATE"  # instances have no room for two sets
+            fits = row.kind == "FARGATE"  # instances have no room for two sets
+            return record.rolling.breaker if image == "broken" else image in LASTING and fits
         room = row.scheduling == "REPLICA" and count * rolling.percent_max // 100 > count
-        return image in LASTING and (room or -(-count * rolling.percent_min // 100) < count)
+        moves = room or -(-count * rolling.percent_min // 100) < count
+        if image == "broken":  # tried first, then given up
+            return record.rolling.breaker and (moves or row.scheduling == "REPLICA")
+        return image in LASTING and moves
 
     def _image_of(self, row: Service) -> str:
         revisions = {arn: image for (_, image, _), arn in self._images.items()}
