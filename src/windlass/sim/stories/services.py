@@ -297,8 +297,16 @@ class Estate(Telling):
         room = row.scheduling == "REPLICA" and count * rolling.percent_max // 100 > count
         moves = room or -(-count * rolling.percent_min // 100) < count
         if image == "broken":  # tried first, then given up
-            return record.rolling.breaker and (moves or row.scheduling == "REPLICA")
+            return record.rolling.breaker and (moves or not self._older(row))
         return image in LASTING and moves
+
+    def _older(self, row: Service) -> bool:
+        """Whether tasks of earlier deployments are in the way of the newest one."""
+        return any(
+            task.last_status != "STOPPED" and task.deployment != row.deployment_id
+            for task in self.tasks()
+            if (*task.cluster_key, task.service) == row.key
+        )
 
     def _image_of(self, row: Service) -> str:
         revisions = {arn: image for (_, image, _), arn in self._images.items()}
