@@ -197,9 +197,11 @@ class ServiceLedger:
             ]
         most = service.desired_count * service.rolling.percent_max // 100
         held_by = Counter(task.deployment for task in held)
-        # Two sets count apart, and a start is of one: the other may have more than a lowered count allows.
+        # Sets count apart (decision 0045): what leaves one makes no start in the other wait.
         begun = {task.deployment for task in started}
-        for count in (held_by[id] for id in kept if id in begun) if len(kept) > 1 else (len(held),):
+        stay_by = Counter(task.deployment for task in held if task.desired_status == "RUNNING")
+        sets = ((held_by if id in begun else stay_by)[id] for id in kept)
+        for count in sets if len(kept) > 1 else (len(held),):
             if count > most:
                 wrong.append(
                     f"{len(started)} of {service.name} were started, now {count} are RUNNING or PENDING: "

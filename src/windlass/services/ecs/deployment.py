@@ -122,6 +122,8 @@ def plan(wanted: Wanted, primary: Counts, older: Sequence[Counts] = ()) -> list[
     stops.scaled_in(primary, wanted.desired_count)
     if goes_on:
         stops.unhealthy(primary, missing - starts, wanted.desired_count)
+    else:
+        stops.too_many(primary, wanted.desired_count)
     actions: list[Action] = [Start(starts)] if starts else []
     actions += stops.made
     if not actions and missing > 0 and wanted.launches and not _moves(groups):
@@ -176,6 +178,11 @@ class _Stops:
         self._stop(primary.deployment, "pending", pending)
         self._stop(primary.deployment, "running", waiting)
         self._spend(primary.deployment, "healthy", healthy)
+
+    def too_many(self, primary: Counts, desired_count: int) -> None:
+        """Unhealthy ones that nobody replaces stay, but no more than are wanted in all."""
+        over = max(0, primary.good + primary.unhealthy - desired_count)
+        self._stop(primary.deployment, "unhealthy", min(primary.unhealthy, over))
 
     def unhealthy(self, primary: Counts, not_started: int, desired_count: int) -> None:
         """Unhealthy ones go when their replacements are healthy, or when there is no room for any."""

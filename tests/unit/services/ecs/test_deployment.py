@@ -232,3 +232,10 @@ def _lived(group: Counts, actions: list[Action]) -> Counts:
             else:
                 left[action.standing] -= action.count
     return Counts(group.deployment, healthy=sum(left.values()), unhealthy=unhealthy)
+
+
+@pytest.mark.parametrize(("desired", "stops"), [(5, 0), (3, 2), (1, 4), (0, 5)])
+def test_a_failed_deployment_keeps_no_more_ill_tasks_than_are_wanted(desired: int, stops: int) -> None:
+    """Found by `windlass fuzz`: scaled in after its failure, it kept all that nobody replaced."""
+    made = plan(Wanted(desired, launches=False), Counts("new", unhealthy=5))
+    assert sum(one.count for one in made if isinstance(one, Stop)) == stops
