@@ -26,6 +26,7 @@ from windlass.planner.watching import Sample, Watching
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.sim.launch_model import Image, LaunchModel
+from windlass.sim.packages import ANY_PACKAGE
 from windlass.sim.world import ACCOUNT, REGION, World
 
 LOOK: Duration = SECOND
@@ -71,6 +72,24 @@ def play(scenario: Scenario, seed: int) -> Played:
     return play.played(seed)
 
 
+def refusals(scenario: Scenario) -> dict[int, str]:
+    """Which of its resources cannot be made, by their place, and why; the others are made all the same."""
+    refused: dict[int, str] = {}
+
+    async def story(world: World) -> None:
+        world.add_node(NODE)
+        play = _Play(scenario, world)
+        await play.know_defaults()
+        for place, resource in enumerate(scenario.resources):
+            try:
+                await play.call(resource, "")
+            except CannotPlay as error:
+                refused[place] = str(error).removeprefix(": ")
+
+    World(SERVICES, profile_of(scenario), scenario.seed, as_bytes=False, traced=False).run(story)
+    return refused
+
+
 class _Play:
     """One run."""
 
@@ -88,11 +107,11 @@ class _Play:
         world.add_proxy()
         for instances in scenario.instances:
             await self._register(instances)
-        self._answers.keep("default", await self._default_network())
+        await self.know_defaults()
         self.watching = Watching(world.plane.store, world.plane.quotas, world.clock, (ACCOUNT, REGION))
         metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
         for place, resource in enumerate(scenario.resources):
-            await self._call(resource, f"resources[{place}]")
+            await self.call(resource, f"resources[{place}]")
         world.begin("samples", self.watching.sample_always())
         self._happening = Happening(world)
         for event in scenario.events:
@@ -129,17 +148,19 @@ class _Play:
                     return
             await world.pass_time(LOOK)
 
-    async def _default_network(self) -> dict[str, Any]:
-        """What a scenario may name of the VPC that every account has."""
+    async def know_defaults(self) -> None:
+        """What a scenario may name that it did not make: the VPC that every account has, and any package."""
         subnets = (await self._world.call("ec2", "DescribeSubnets"))["Subnets"]
         groups = (await self._world.call("ec2", "DescribeSecurityGroups"))["SecurityGroups"]
-        return {
+        there = {
             "subnets": [one["SubnetId"] for one in subnets],
             "security_groups": [one["GroupId"] for one in groups],
             "vpc": subnets[0]["VpcId"],
             "account": ACCOUNT,
             "region": REGION,
+            "package": ANY_PACKAGE,
         }
+        self._answers.keep("default", there)
 
     async def _register(self, wanted: Instances) -> None:
         world = self._world
@@ -174,9 +195,9 @@ class _Play:
         for again in range(event.times):
             if again:
                 await world.pass_time(event.every)
-            world.begin(where, self._call(event.call, where))
+            world.begin(where, self.call(event.call, where))
 
-    async def _call(self, said: Mapping[str, Any], where: str) -> None:
+    async def call(self, said: Mapping[str, Any], where: str) -> None:
         """One operation, tried again while it is throttled, as SDKs do."""
         operations = {name: params for name, params in said.items() if name != AS}
         if len(operations) != 1:

@@ -205,7 +205,8 @@ class Scenario(Part, frozen=True):
     """What there is, in order: {service.Operation: parameters}, as the AWS API takes them.
 
     `as: name` beside it calls the answer that: later parameters may have ${name.Some.Member[0]} of it, and of
-    ${default.subnets}, ${default.security_groups} and ${default.vpc}.
+    ${default.subnets}, ${default.security_groups}, ${default.vpc}, ${default.account}, ${default.region} and
+    ${default.package}, which is some code for a function.
     """
     about: str = ""
     """A sentence for people."""

@@ -6,8 +6,6 @@ which of the two models connects environments is the profile's choice.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -19,6 +17,7 @@ from windlass.services import ec2, iam, lambda_
 from windlass.services.lambda_.cold_starts import PHASES, ColdStarts
 from windlass.services.lambda_.model import FUNCTIONS
 from windlass.services.lambda_.vpc import MODEL
+from windlass.sim.packages import ANY_PACKAGE
 from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
@@ -86,7 +85,7 @@ async def _create(world: World) -> None:
         Handler="app.handler",
         Role=f"arn:aws:iam::{ACCOUNT}:role/r",
         Timeout=900,
-        Code={"ZipFile": _package()},
+        Code={"ZipFile": ANY_PACKAGE},
         VpcConfig={
             "SubnetIds": [subnets[0]["SubnetId"]],
             "SecurityGroupIds": [groups[0]["GroupId"]],
@@ -96,11 +95,3 @@ async def _create(world: World) -> None:
 
 async def _state(world: World) -> str:
     return str((await world.call("lambda", "GetFunctionConfiguration", FunctionName="f"))["State"])
-
-
-def _package() -> bytes:
-    """Any package: nothing of it runs here."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as package:
-        package.writestr(zipfile.ZipInfo("app.py"), "def handler(event, context): pass\n")
-    return data.getvalue()
