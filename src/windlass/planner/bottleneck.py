@@ -14,8 +14,9 @@ import msgspec
 from windlass.aws.quotas import Profile
 from windlass.kernel.clock import SECOND
 from windlass.planner.changes import profile_of
+from windlass.planner.parts import Span
 from windlass.planner.play import Played
-from windlass.planner.scenario import Delay, Scenario, Span
+from windlass.planner.scenario import Delay, Scenario
 
 GAIN_MIN = 0.02
 """A gain below this share of the time is none: the scenario's end is looked for once a second."""

@@ -14,6 +14,7 @@ from typing import Any
 from windlass.planner.bottleneck import Bottleneck
 from windlass.planner.play import Played
 from windlass.planner.scenario import Scenario
+from windlass.planner.watching import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Outcome:
             "throttled": dict(shown.throttled),
             "notes": list(shown.notes),
             "cost": shown.cost.as_json(),
+            "loads": [load.as_json() for load in shown.loads],
             "bottleneck": None,
             "series": series(shown),
         }
@@ -91,7 +93,17 @@ def series(played: Played) -> dict[str, Any]:
         "running": [sample.running for sample in samples],
         "stopped": [sample.stopped for sample in samples],
         "tokens": {name: [sample.tokens.get(name) for sample in samples] for name in buckets},
+        "gauges": _gauges(samples),
     }
+
+
+def _gauges(samples: Sequence[Sample]) -> dict[str, dict[str, list[float | None]]]:
+    """Kind → subject → its values; None where there was none."""
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for kind, subject in sorted({key for sample in samples for key in sample.gauges}):
+        values = [sample.gauges.get((kind, subject)) for sample in samples]
+        found.setdefault(kind, {})[subject] = values
+    return found
 
 
 def times_to(played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)) -> list[tuple[int, float]]:

@@ -19,6 +19,7 @@ from windlass.planner.answers import Answers, NotThere
 from windlass.planner.changes import CannotPlay, profile_of
 from windlass.planner.cost import NOTHING, Cost, cost_of
 from windlass.planner.happening import NODE, Happening
+from windlass.planner.load import Load
 from windlass.planner.metering import Metering
 from windlass.planner.scenario import Event, Instances, Scenario
 from windlass.planner.waiting import Waiting
@@ -54,12 +55,16 @@ class Played:
     notes: tuple[str, ...] = ()
     """What the scenario asked for and came to nothing, or is not modelled."""
     cost: Cost = NOTHING
+    loads: tuple[Load, ...] = ()
+    """What became of the workloads, in their order."""
 
 
 def play(scenario: Scenario, seed: int) -> Played:
     """One run. Raises CannotPlay."""
     profile = profile_of(scenario)
     happening.check(scenario)
+    if scenario.workloads or scenario.functions:
+        raise CannotPlay("workloads and functions are not played yet")
     world = World(
         SERVICES, profile, seed, check_every=scenario.horizon, as_bytes=False, traced=False
     )  # fmt: skip

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from windlass.planner.scenario import QUANTITIES, Scenario
+from windlass.planner.parts import QUANTITIES
+from windlass.planner.scenario import Scenario
 from windlass.planner.sweep import BadSweep, Sweep, variants
 
 SIZE_MAX = 1_000_000

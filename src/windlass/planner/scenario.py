@@ -12,35 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from windlass.kernel.clock import HOUR
-from windlass.planner import quantity
-
-
-class Span(int):
-    """Nanoseconds, said as "500ms", "10m" or seconds."""
-
-
-class PerSecond(float):
-    """A rate, said as "20/s" or "500/min"."""
-
-
-class Bytes(int):
-    """Said as "100MB" or "1GiB"."""
-
-
-class Percent(float):
-    """A share, said as "30%"."""
-
-
-QUANTITIES: dict[type, Any] = {
-    Span: quantity.duration,
-    PerSecond: quantity.rate,
-    Bytes: quantity.size,
-    Percent: quantity.percent,
-}
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Of a scenario. What it does not know is refused."""
+from windlass.planner.parts import Bytes, Part, Percent, PerSecond, Span, one_of
+from windlass.planner.workload import Consumes, Function, Workload
 
 
 class Image(Part, frozen=True):
@@ -54,6 +27,10 @@ class Image(Part, frozen=True):
     """How long a container of it runs; without it until it is stopped."""
     exit_code: int = 0
     """What it ends with."""
+    at_once: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Requests that a container of it works on at a time: others wait in it. 0: on all that come."""
+    consumes: Consumes | None = None
+    """Its containers take messages from a queue."""
 
 
 class Delay(Part, frozen=True):
@@ -86,8 +63,11 @@ class Instances(Part, frozen=True):
     """Instance type, for its price: m5.large. It says nothing of the size here."""
 
 
+WAITED_FOR = ("service", "queue", "job_queue", "launched", "workload")
+
+
 class Until(Part, frozen=True):
-    """What the scenario waits for: one of service, queue, job_queue and launched."""
+    """What the scenario waits for: one of service, queue, job_queue, launched and workload."""
 
     service: str | None = None
     cluster: str = "default"
@@ -101,14 +81,14 @@ class Until(Part, frozen=True):
     """Name of a queue of Batch whose jobs are all over."""
     launched: Annotated[int, Meta(ge=1)] | None = None
     """So many tasks of the cluster that belong to no service have come to RUNNING."""
+    workload: str | None = None
+    """Name of a workload all of whose requests are answered."""
 
     after: Span = msgspec.field(default_factory=Span)
     """It does not count before then: what was there before an event is not what came of it."""
 
     def __post_init__(self) -> None:
-        given = [self.service, self.queue, self.job_queue, self.launched]
-        if sum(one is not None for one in given) != 1:
-            raise ValueError("until has one of service, queue, job_queue and launched; for more, give a list")
+        one_of(self, WAITED_FOR)
 
     @property
     def sentence(self) -> str:
@@ -119,6 +99,8 @@ class Until(Part, frozen=True):
             return f"all jobs of {self.job_queue} are over"
         if self.launched is not None:
             return f"{self.launched} tasks have run"
+        if self.workload is not None:
+            return f"all requests of {self.workload} are answered"
         return f"{self.service} with {self.running} tasks" if self.running else f"{self.service} is up"
 
 
@@ -165,16 +147,13 @@ class Event(Part, frozen=True):
     """After that a quota, throttle, broken image or lost node is as it was before; without it, never."""
 
     def __post_init__(self) -> None:
-        given = [name for name in HAPPENINGS if getattr(self, name) is not None]
-        if len(given) != 1:
-            said = f"not {' and '.join(given)}" if given else "and this has none"
-            raise ValueError(f"an event has one of {', '.join(HAPPENINGS)}, {said}")
-        if self.lasts is not None and given[0] not in UNDONE:
-            raise ValueError(f"a {given[0]} does not last: only {', '.join(UNDONE)} do")
+        given = one_of(self, HAPPENINGS)
+        if self.lasts is not None and given not in UNDONE:
+            raise ValueError(f"a {given} does not last: only {', '.join(UNDONE)} do")
         if (self.times, self.every) != (1, 0) and self.call is None:
-            raise ValueError(f"times and every are for a call, not for {given[0]}")
+            raise ValueError(f"times and every are for a call, not for {given}")
         if self.why and self.break_image is None:
-            raise ValueError(f"why is for break_image, not for {given[0]}")
+            raise ValueError(f"why is for break_image, not for {given}")
 
     @property
     def what(self) -> str:
@@ -212,15 +191,18 @@ class Scenario(Part, frozen=True):
     """A sentence for people."""
     profile: str = "aws"
     """Quotas and delays: local, aws, aws-2022, or a TOML file."""
-    quotas: dict[str, Any] = {}
+    quotas: dict[str, Any] = msgspec.field(default_factory=dict)
     """What is changed of the profile: numbers, or {refill, burst} of buckets."""
-    delays: dict[str, Delay] = {}
+    delays: dict[str, Delay] = msgspec.field(default_factory=dict)
     """What is changed of the profile's delays."""
-    models: dict[str, float] = {}
+    models: dict[str, float] = msgspec.field(default_factory=dict)
     """What is changed of the profile's numbers of simulations: image.pull_mb_per_s and the like."""
-    images: dict[str, Image] = {}
-    instances: list[Instances] = []
-    events: list[Event] = []
+    images: dict[str, Image] = msgspec.field(default_factory=dict)
+    instances: list[Instances] = msgspec.field(default_factory=list)
+    functions: dict[str, Function] = msgspec.field(default_factory=dict)
+    """What the code of functions does, by their names."""
+    workloads: list[Workload] = msgspec.field(default_factory=list)
+    events: list[Event] = msgspec.field(default_factory=list)
     until: Until | list[Until] | None = None
     """What it waits for; of a list, for all."""
     published: Published | None = None

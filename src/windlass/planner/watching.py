@@ -31,6 +31,8 @@ class Sample:
     stopped: int
     tokens: dict[str, int] = field(default_factory=dict)
     """Bucket → what was in it; those that were full are left out."""
+    gauges: dict[tuple[str, str], float] = field(default_factory=dict)
+    """(kind, subject) → value: ("messages", "jobs"), ("p99_s", "users"); docs/planner.md has the kinds."""
 
 
 class Watching:

@@ -89,11 +89,11 @@ def test_parameters_name_answers() -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ("events:\n  - {at: 1s}", "an event has one of call, quota"),
+        ("events:\n  - {at: 1s}", "event has one of call, quota"),
         ("events:\n  - {at: 1s, break_image: a, mend_image: a}", "not break_image and mend_image"),
         ("events:\n  - {at: 1s, mend_image: a, lasts: 1m}", "a mend_image does not last"),
         ("events:\n  - {at: 1s, break_image: a, times: 3}", "times and every are for a call"),
-        ("until:\n  - {}", "until has one of service, queue, job_queue and launched"),
+        ("until:\n  - {}", "until has one of service, queue, job_queue, launched, workload"),
     ],
 )
 def test_combinations_that_mean_nothing(more: str, why: str) -> None:
