@@ -17,7 +17,7 @@ LIBRARY = files(ROOT / "scenarios" / "library")
 
 
 def test_the_tour(plane: PlaneProcess, programs: Path) -> None:
-    assert run_tour("planner.md", plane, programs, ROOT) == 2
+    assert run_tour("planner.md", plane, programs, ROOT) == 5
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=[path.stem for path in LIBRARY])

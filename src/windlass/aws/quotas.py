@@ -3,6 +3,7 @@
 A profile is a TOML file (design D9). `[quotas]` are plain numbers; `[buckets]` are `{burst, per_second}` or
 `{burst, per_minute}`; `[delays]` are medians in seconds, with a `sigma` where they vary (lognormal);
 `[switches]` are true or false, `[choices]` words; `[models]` are numbers of simulations, which limit nothing.
+A file that says `extends = "aws"` has all entries of that built-in profile, and its own in place of some.
 A name that a profile does not list has no limit, no delay, and is off. What an account was granted stands in
 place of the profile's number, in one Region (`granted_by`).
 Levels live in memory: after a restart buckets are full. This knows numbers by name, and not what they limit.
@@ -65,7 +66,23 @@ def load_profile(name: str) -> Profile:
         raise ValueError(f"no profile {name!r}: use one of {', '.join(BUILT_IN)}, or a TOML file") from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"profile {path}: {error}") from error
-    return parse_profile(name, read)
+    return parse_profile(name, _extended(name, read))
+
+
+def _extended(name: str, read: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The entries of the built-in profile that it `extends`, if any, with its own in their places."""
+    extends = read.get("extends")
+    own = {section: entries for section, entries in read.items() if section != "extends"}
+    if extends is None:
+        return own
+    if extends not in BUILT_IN:
+        raise ValueError(f"profile {name}: it can extend {', '.join(BUILT_IN)}, not {extends!r}")
+    whole: dict[str, Any] = tomllib.loads((PROFILES / f"{extends}.toml").read_text())
+    for section, entries in own.items():
+        if not isinstance(entries, Mapping):
+            raise ValueError(f"profile {name}: {section} is no section of entries")
+        whole[section] = {**whole.get(section, {}), **entries}
+    return whole
 
 
 def parse_profile(name: str, read: Mapping[str, Any]) -> Profile:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from windlass import __version__
-from windlass.cli import batch, chaos, functions, fuzz, images, instances, plan, traffic
+from windlass.cli import batch, calibrate, chaos, functions, fuzz, images, instances, plan, traffic
 from windlass.cli.admin_client import Unreachable, default_endpoint
 from windlass.cli.output import AsJson, fail
 
@@ -26,6 +26,7 @@ app.add_typer(functions.app, name="lambda")
 app.add_typer(traffic.app, name="traffic")
 app.add_typer(batch.app, name="batch")
 app.command()(plan.plan)
+app.command()(calibrate.calibrate)
 app.command()(fuzz.fuzz)
 agent_app = typer.Typer(help="Agents on this machine.", invoke_without_command=True)
 app.add_typer(agent_app, name="agent")

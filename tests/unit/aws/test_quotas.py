@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,28 @@ def test_every_entry_of_a_profile_says_where_it_is_from(name: str) -> None:
     read = tomllib.loads((quotas.PROFILES / f"{name}.toml").read_text())
     entries = [entry for section in read.values() for entry in section.items()]
     assert not [key for key, entry in entries if not ENTRY.keys() <= entry.keys()]
+
+
+def test_a_file_may_extend_a_built_in_profile(tmp_path: Path) -> None:
+    """Its own entries stand in place of those; a sigma that it does not say is gone with the old entry."""
+    path = tmp_path / "my.toml"
+    entry = '{ value = 9.5, unit = "s", source = "me", date = "2026" }'
+    path.write_text(f'extends = "aws"\n[delays]\n"task.provision" = {entry}\n')
+    found, base = load_profile(str(path)), load_profile("aws")
+    assert found.delays == {**base.delays, "task.provision": 9.5}
+    assert "task.provision" not in found.sigmas and "task.start" in found.sigmas
+    assert (found.buckets, found.models, found.name) == (base.buckets, base.models, str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('extends = "other.toml"', "it can extend local, aws, aws-2022, not 'other.toml'"),
+        ('extends = "aws"\nquotas = 3', "quotas is no section"),
+        ('extends = "aws"\n[qoutas]\na = { value = 3 }', "unknown section 'qoutas'"),
+    ],
+)
+def test_what_cannot_be_extended(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "my.toml").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        load_profile(str(tmp_path / "my.toml"))
