@@ -26,6 +26,7 @@ FILES = (
     "agent",
     "network",
     "services",
+    "cross_check",
     "rollout_loss",
     "service_turns",
     "fairness",

@@ -30,8 +30,8 @@ from windlass.sim.launch_model import Image, LaunchModel
 from windlass.sim.packages import ANY_PACKAGE
 from windlass.sim.world import ACCOUNT, REGION, World
 
-LOOK: Duration = SECOND
-"""How often the end is looked for: what is predicted is right to a second."""
+LOOKS: tuple[tuple[Duration, Duration], ...] = ((SECOND, SECOND // 100), (10 * SECOND, SECOND // 20))
+"""(until then, so often) the end is looked for, and later each second: what is predicted is as exact."""
 AS = "as"
 """Beside an operation: what its answer is called from then on."""
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
@@ -151,7 +151,7 @@ class _Play:
                 if why := await waiting.stuck(self._missing):
                     self._missing = why
                     return
-            await world.pass_time(LOOK)
+            await world.pass_time(_look_after(world.clock.now() - self.watching.began))
 
     async def know_defaults(self) -> None:
         """What a scenario may name that it did not make: the VPC that every account has, and any package."""
@@ -224,3 +224,7 @@ class _Play:
             await self._world.pass_time(SECOND)
         if AS in said:
             self._answers.keep(said[AS], answer)
+
+
+def _look_after(elapsed: Duration) -> Duration:
+    return next((every for end, every in LOOKS if elapsed < end), SECOND)

@@ -23,6 +23,8 @@ STALL: Duration = 20 * MINUTE
 LATER = ("chedule", "PutRule", "bakeTimeInMinutes", "canaryConfiguration", "linearConfiguration")
 """Words of resources that bring something later, of themselves."""
 OBSERVER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
+OBSERVED = "observed"
+"""Request id of what is asked here: a drawn one would change all ids, and chance, that come after it."""
 OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
@@ -74,7 +76,7 @@ class Waiting:
     async def _service(self, until: Until) -> Any:
         named = {"cluster": until.cluster, "services": [until.service]}
         found = await self._world.plane.calls.run(
-            "ecs", "DescribeServices", named, caller=OBSERVER, region=REGION
+            "ecs", "DescribeServices", named, caller=OBSERVER, region=REGION, request_id=OBSERVED
         )
         return found["services"][0] if found["services"] else None
 
@@ -106,7 +108,9 @@ class Waiting:
         calls = self._world.plane.calls
         url = f"http://localhost/{ACCOUNT}/{name}"
         asked = {"QueueUrl": url, "AttributeNames": ["All"]}
-        found = await calls.run("sqs", "GetQueueAttributes", asked, caller=OBSERVER, region=REGION)
+        found = await calls.run(
+            "sqs", "GetQueueAttributes", asked, caller=OBSERVER, region=REGION, request_id=OBSERVED
+        )
         kinds = ("", "NotVisible", "Delayed")
         left = sum(int(found["Attributes"][f"ApproximateNumberOfMessages{kind}"]) for kind in kinds)
         return f"{left} messages are in {name}" if left else ""

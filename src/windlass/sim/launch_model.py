@@ -52,7 +52,7 @@ NOTHING_SAID = Image()
 
 
 class LaunchModel:
-    """Of one world. Its memory is what instances have pulled, and what Spot has handed out."""
+    """Of one world. Its memory: what instances have pulled, when they are free, what Spot has handed out."""
 
     def __init__(self, seed: int, images: Mapping[str, Image] | None = None) -> None:
         self._seed = seed
@@ -60,6 +60,8 @@ class LaunchModel:
         """What is known of images: of those that are launched from now on."""
         self._held: dict[str, set[str]] = {}
         """Instance → images that it has."""
+        self._free_at: dict[str, float] = {}
+        """Machine → when its agent has begun all that it was given so far, in seconds."""
         self._spot_at = -math.inf
         """When Spot's pool has handed out all that it was asked for, in seconds."""
 
@@ -68,10 +70,13 @@ class LaunchModel:
         draw = _Draws(quotas, spec.unit_id, self._seed)
         images = [self.images.get(one.image, NOTHING_SAID) for one in spec.containers]
         first = images[0] if images else NOTHING_SAID
+        provision = self._provision(spec, draw, provider, now / SECOND)
+        pull = self._pull(spec, draw)
+        turn = self._turn(spec, quotas, now / SECOND + provision + pull)
         return Course(
-            provision=seconds(self._provision(spec, draw, provider, now / SECOND)),
-            pull=seconds(self._pull(spec, draw)),
-            start=seconds(draw("task.start")),
+            provision=seconds(provision),
+            pull=seconds(pull),
+            start=seconds(turn + draw("task.start")),
             run=first.run,
             stop=seconds(quotas.delay_s("task.stop")),
             exit_code=first.exit_code,
@@ -86,6 +91,15 @@ class LaunchModel:
         if interface is not None and interface.public_address:
             took += draw("task.public_address")
         return took + (self._spot(draw.quotas, now_s) if provider == SPOT else 0.0)
+
+    def _turn(self, spec: UnitSpec, quotas: Quotas, ready_s: float) -> float:
+        """Seconds from then until the agent of its machine is through with this start."""
+        each = quotas.profile.models.get("node.launch_s")
+        if not each:
+            return 0.0
+        machine = spec.instance.id if spec.instance is not None else ""
+        free = self._free_at[machine] = max(ready_s, self._free_at.get(machine, 0.0)) + each
+        return free - ready_s
 
     def _spot(self, quotas: Quotas, now_s: float) -> float:
         """How long Spot lets the next task wait: the pool hands out machines in the order of asking."""

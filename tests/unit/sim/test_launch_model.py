@@ -83,6 +83,15 @@ def test_spot_hands_out_what_it_has_and_then_what_comes() -> None:
     assert course(model, unit(7), quotas, "FARGATE_SPOT", at_s=60).provision == 0
 
 
+def test_starts_on_one_machine_wait_for_each_other() -> None:
+    """An agent is busy for 2 s with each: the second, asked for 1 s later, waits for the first."""
+    quotas, model = Quotas(Profile("test", models={"node.launch_s": 2.0})), LaunchModel(1)
+    starts = [course(model, unit(n, instance="i-1"), quotas, at_s=n).start / SECOND for n in range(3)]
+    assert starts == [2, 3, 4]
+    assert course(model, unit(4, instance="i-2"), quotas, at_s=3).start == 2 * SECOND
+    assert course(model, unit(5, instance="i-1"), quotas, at_s=60).start == 2 * SECOND
+
+
 def test_draws_are_lognormal_and_belong_to_the_unit() -> None:
     profile = Profile("test", delays=DELAYS, sigmas={"task.provision": 0.2})
     quotas = Quotas(profile)
