@@ -42,6 +42,14 @@ class LaunchRates:
         """Whether services act in work cycles: then what they do not ask for in one comes much later."""
         return self._pace.cycle > 0
 
+    def rests_until(self, scope: Scope, service: str, now: Instant) -> Instant | None:
+        """When the service's next work cycle begins, if nothing it asks for could be started before.
+
+        One that stands in line for a bucket is served in between.
+        """
+        due = self._due.get((scope, service), 0)
+        return due if now < due and not self._in_line(scope, service) else None
+
     def ask(self, scope: Scope, service: str, wish: Tasks, now: Instant) -> Plan:
         """How many of these tasks the service may start now; their tokens are taken.
 
@@ -93,15 +101,18 @@ class LaunchRates:
         stands = {name: len(line.seen) for name, line in lines.items() if line and service in line.seen}
         return self._due.get((scope, service), 0), stands
 
+    def _in_line(self, scope: Scope, service: str) -> bool:
+        lines = (self._lines.get((scope, capacity)) for capacity in FARGATE)
+        return any(line is not None and service in line.seen for line in lines)
+
     def _room(self, scope: Scope, service: str, wish: Tasks, now: Instant) -> Room:
         quotas, round_ = self._quotas, self._pace.round_of(now)
         shares: dict[Capacity, int | None] = {}
-        waiting = False
+        waiting = self._in_line(scope, service)  # before the line is dealt to, which forgets who is late
         for capacity in FARGATE:
             tokens = quotas.level(f"fargate.{capacity}", scope, now) if getattr(wish, capacity) else None
             line = self._lines.get((scope, capacity))
             if line is not None:
-                waiting |= service in line.seen
                 tokens = None if tokens is None else line.share(service, tokens, round_)
             shares[capacity] = tokens
         fargate = quotas.level(DEPLOYMENT_FARGATE, scope, now, service)

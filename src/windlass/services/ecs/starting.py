@@ -33,6 +33,7 @@ from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
     CLUSTERS,
     FARGATE,
+    FARGATE_SPOT,
     TASKS,
     Cluster,
     Task,
@@ -86,18 +87,21 @@ def start(
     Availability Zone, if one is named.
     """
     rates = call.part(LaunchRates)
-    wanted = _places(tx, revision, deployment, count if rates.paced else min(count, most))
-    places = _within(wanted, _concurrent(tx, call, _wish(wanted)))
-    if wanted and not places:
+    rests_until = rates.rests_until(call.scope, service.id, call.now)
+    if rests_until is not None:
+        return Started(again=rests_until)
+    wanted = _wish(tx, revision, deployment, count if rates.paced else min(count, most))
+    wish = _concurrent(tx, call, wanted)
+    if wanted.total and not wish.total:
         return _TOO_MANY
-    full = _TOO_MANY if len(places) < len(wanted) else Started()
-    pace = rates.ask(call.scope, service.id, _wish(places), call.now)
-    places = _within(places, pace.starts)
-    again = call.now if len(places) == most < count else pace.look_again
+    full = _TOO_MANY if wish.total < wanted.total else Started()
+    pace = rates.ask(call.scope, service.id, wish, call.now)
+    again = call.now if pace.starts.total == most < count else pace.look_again
     throttled = Started(why=pace.reason.rstrip("."), event=THROTTLED) if pace.reason else full
     throttled = replace(throttled, again=again)
-    if not places:
+    if not pace.starts.total:
         return throttled
+    places = _places(tx, revision, deployment, pace.starts)
 
     def find_room(cluster: Cluster, order: launch.Order, zones: frozenset[str]) -> Placed:
         return placing.place(tx, call, cluster, order, frozenset((zone,)) if zone else zones)
@@ -143,7 +147,7 @@ def _launch(
     """
 
     def give_back(unused: Sequence[Place]) -> None:
-        call.part(LaunchRates).give_back(call.scope, service.id, _wish(unused), call.now)
+        call.part(LaunchRates).give_back(call.scope, service.id, _tokens(unused), call.now)
 
     definition = lookup.definition(tx, call.scope, revision.definition_arn)
     if definition is None:
@@ -171,7 +175,7 @@ def zones(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
     if definition is None:
         return Zones()
     try:
-        places = _places(tx, revision, deployment, 1)
+        places = _places(tx, revision, deployment, _wish(tx, revision, deployment, 1))
         order = order_of(service, revision, definition, places, deployment)
         wires = wiring.begin(tx, call, order)
     except Fault:
@@ -182,12 +186,40 @@ def zones(tx: Transaction, call: Call, service: Service, revision: ServiceRevisi
     return placing.zones(tx, call, cluster, order, wires.zones, wires.open_zones)
 
 
-def _wish(places: Sequence[Place]) -> Tasks:
-    """The places by what their launches are limited by."""
+def _wish(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> Tasks:
+    """So many tasks by what their launches are limited by, so that all of the deployment share out right."""
+    if not revision.strategy:
+        return _tokens([Place(revision.launch_type)], count)
+    first = capacity.place_by(revision.strategy[0]["capacityProvider"])
+    if first.launch_type != FARGATE:  # a strategy is of one kind
+        return Tasks(other=count)
+    return _tokens(_shared_out(tx, revision, deployment, count))
+
+
+def _places(tx: Transaction, revision: ServiceRevision, deployment: str, starts: Tasks) -> list[Place]:
+    """A launch type or provider for each of these tasks."""
+    if not revision.strategy:
+        return [Place(revision.launch_type)] * starts.total
+    fargate = [(FARGATE, starts.on_demand), (FARGATE_SPOT, starts.spot)]
+    on_fargate = [Place(FARGATE, provider) for provider, count in fargate for _ in range(count)]
+    return on_fargate + _shared_out(tx, revision, deployment, starts.other)
+
+
+def _shared_out(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
+    """The providers of the strategy for so many more tasks of the deployment."""
+    held = {
+        name: tx[TASKS].count("held", (deployment, name))
+        for name in (item["capacityProvider"] for item in revision.strategy)
+    }
+    return [capacity.place_by(provider) for provider in capacity.spread(revision.strategy, count, held)]
+
+
+def _tokens(places: Sequence[Place], each: int = 1) -> Tasks:
+    """The tasks at these places, so many at each, by what their launches are limited by."""
     kinds = Counter(
         fargate_bucket(place.provider) if place.launch_type == FARGATE else "other" for place in places
     )
-    return Tasks(**kinds)
+    return Tasks(**{kind: count * each for kind, count in kinds.items()})
 
 
 def _concurrent(tx: Transaction, call: Call, wish: Tasks) -> Tasks:
@@ -198,18 +230,6 @@ def _concurrent(tx: Transaction, call: Call, wish: Tasks) -> Tasks:
         return count if left is None else min(count, left)
 
     return Tasks(least("on_demand", wish.on_demand), least("spot", wish.spot), wish.other)
-
-
-def _within(places: Sequence[Place], allowed: Tasks) -> list[Place]:
-    """The first places of each kind, as many as are allowed."""
-    left = {"on_demand": allowed.on_demand, "spot": allowed.spot, "other": allowed.other}
-    kept = []
-    for place in places:
-        kind = fargate_bucket(place.provider) if place.launch_type == FARGATE else "other"
-        if left[kind]:
-            left[kind] -= 1
-            kept.append(place)
-    return kept
 
 
 def order_of(
@@ -242,17 +262,6 @@ def order_of(
         balanced=bool(revision.load_balancers),
         digests=dict(revision.digests),
     )
-
-
-def _places(tx: Transaction, revision: ServiceRevision, deployment: str, count: int) -> list[Place]:
-    """A launch type or provider for each task, so that all tasks of the deployment share out right."""
-    if not revision.strategy:
-        return [Place(revision.launch_type)] * count
-    held = {
-        name: tx[TASKS].count("held", (deployment, name))
-        for name in (item["capacityProvider"] for item in revision.strategy)
-    }
-    return [capacity.place_by(provider) for provider in capacity.spread(revision.strategy, count, held)]
 
 
 def _tags(service: Service, definition: TaskDefinition) -> Mapping[str, str]:

@@ -307,3 +307,16 @@ def test_no_service_starves_no_rate_is_broken_and_accounts_are_apart(
     if not any(wish.other for wish in mine):
         last = max((at for started in alone for at, _ in started), default=0)
         assert fargate <= 200 + 40 * last // SECOND
+
+
+def test_between_cycles_a_service_rests_unless_it_stands_in_line() -> None:
+    """A full work cycle is over: nothing starts before the next. In line for a bucket, each round counts."""
+    rates = rates_of()
+    assert rates.rests_until(SCOPE, "a", 0) is None
+    assert rates.ask(SCOPE, "a", Tasks(on_demand=500), 0).starts.total == 84
+    due = rates.rests_until(SCOPE, "a", SECOND)
+    assert due == 10 * SECOND
+    assert rates.ask(SCOPE, "a", Tasks(on_demand=416), SECOND) == Plan(Tasks(), look_again=due)
+    assert rates.ask(SCOPE, "b", Tasks(on_demand=500), SECOND).throttled == {"on_demand"}
+    assert rates.rests_until(SCOPE, "b", 2 * SECOND) is None
+    assert rates.rests_until(SCOPE, "a", due) is None
