@@ -54,10 +54,20 @@ def test_spot_is_interrupted_and_replaced() -> None:
 def test_a_zone_is_killed() -> None:
     """Tasks on Fargate and instances there end; the rest takes over what it can."""
     run = played(SERVICE + FARGATE + "events: [{at: 3m, kill_zone: us-east-1a}]\nhorizon: 10m\n")
-    assert 1 <= stopped(run) <= 3 and run.samples[-1].running == 4 and "not modelled" in run.notes[0]
+    assert 1 <= stopped(run) <= 3 and run.samples[-1].running == 4 and run.notes == ()
     machines = "instances: [{count: 2, zone: us-east-1a}, {count: 2, zone: us-east-1b}]\n"
     run = played(SERVICE + EC2 + machines + "events: [{at: 5m, kill_zone: us-east-1a}]\nhorizon: 15m\n")
     assert stopped(run) == 2 and run.samples[-1].running == 4
+
+
+def test_instances_on_spot_drain_and_go_after_two_minutes() -> None:
+    """What is on them is started on the others; nothing replaces those that the scenario began with."""
+    machines = "instances: [{count: 2, spot: true}, {count: 2}]\n"
+    run = played(SERVICE + EC2 + machines + "events: [{at: 5m, interrupt_spot: 100%}]\nhorizon: 15m\n")
+    assert run.samples[-1].running == 4 and "nothing replaces them" in run.notes[0]
+    assert min(one.running for one in run.samples if one.at_s > 299) == 4, "they drain"
+    [note] = played(SERVICE + FARGATE + "events: [{at: 5m, interrupt_spot: 10%}]\nhorizon: 6m\n").notes
+    assert note == "after 300 s: nothing ran on Spot, so nothing was interrupted"
 
 
 def test_a_node_is_lost_for_a_while() -> None:

@@ -6,7 +6,7 @@ the machine is. So they meet here, as with network interfaces (interfaces.py, do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -78,6 +78,9 @@ class Maker(Protocol):
         self, tx: Transaction, scope: Scope, subnets: Iterable[str], now: Instant, ids: Ids
     ) -> list[Site]:
         """The subnets with their zones. Raises Fault with EC2's code and message."""
+
+    def well(self, sites: Sequence[Site]) -> Sequence[Site]:
+        """Those whose zones have not failed; all, when none is: a launch says why it cannot be."""
 
     def launch(
         self, tx: Transaction, scope: Scope, made: Blueprint, site: Site, group: str, now: Instant

@@ -39,6 +39,8 @@ GONE: frozenset[InstancePhase] = frozenset({"shutting-down", "terminated"})
 TERMINATED_KEPT: Duration = HOUR
 """How long a terminated machine is shown, as EC2 does for about an hour."""
 PERIOD: Duration = 10 * MINUTE
+SPOT = {"InstanceLifecycle": "spot"}
+"""Details of a Spot Instance, as DescribeInstances has them."""
 BATCH_MAX = 500
 """Rows per transaction, so that no pass holds up calls for long."""
 
@@ -63,6 +65,11 @@ def draw_boot(quotas: Quotas, stream: random.Random) -> Boot:
 def host(nodes: Iterable[Node]) -> Node | None:
     """The agent of this machine, of which machines can be parts: of the nodes `by("whole", "yes")`."""
     return min(nodes, key=lambda node: node.id, default=None)
+
+
+def on_spot(instance: Instance) -> bool:
+    """Whether EC2 may take it back."""
+    return SPOT.items() <= instance.details.items()
 
 
 def launch(tx: Transaction, instance: Instance, boot: Boot = Boot()) -> Instance:

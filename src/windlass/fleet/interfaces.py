@@ -48,7 +48,7 @@ class Making(Protocol):
 
     @property
     def zones(self) -> frozenset[str]:
-        """Availability zones in which they can be."""
+        """Availability zones in which they can be now: none when all of the wish have failed."""
 
     @property
     def open_zones(self) -> frozenset[str]:

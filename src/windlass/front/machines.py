@@ -60,6 +60,7 @@ async def run(plane: Plane, query: Mapping[str, str]) -> Any:
             zone=_zone(query.get("zone", ""), region),
             instance_type=query.get("type", ""),
             attributes=told,
+            details=instances.SPOT if query.get("spot") == "true" else {},
         )
         for _ in range(count):
             boot = instances.draw_boot(plane.quotas, stream)

@@ -176,6 +176,7 @@ class _Play:
         there = world.plane.store[INSTANCES].count("cluster", key) + wanted.count
         query = {"account": ACCOUNT, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
         query |= {"cpu": str(wanted.cpu), "memory": str(wanted.memory), "type": wanted.type}
+        query |= {"spot": "true"} if wanted.spot else {}
         left = wanted.count
         try:
             while left:

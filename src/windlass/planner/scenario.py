@@ -61,6 +61,8 @@ class Instances(Part, frozen=True):
     """Availability zone of all of them, us-east-1b for example; without it the first."""
     type: str = ""
     """Instance type, for its price: m5.large. It says nothing of the size here."""
+    spot: bool = False
+    """Spot Instances: interrupt_spot takes some; ECS drains them (ECS_ENABLE_SPOT_INSTANCE_DRAINING)."""
 
 
 WAITED_FOR = ("service", "queue", "job_queue", "launched", "workload")
@@ -114,7 +116,7 @@ HAPPENINGS = (
     "kill_zone",
     "interrupt_spot",
 )
-UNDONE = ("quota", "throttle", "break_image", "lose_node")
+UNDONE = ("quota", "throttle", "break_image", "lose_node", "kill_zone")
 """What can last for some time."""
 
 
@@ -140,11 +142,14 @@ class Event(Part, frozen=True):
     lose_node: str | None = None
     """No word comes from that node any more; n1 is the one that stands for all machines."""
     kill_zone: str | None = None
-    """All instances and Fargate tasks of that availability zone end."""
+    """All instances and tasks of that availability zone end, and nothing new comes there."""
     interrupt_spot: Percent | None = None
-    """That share of the tasks that run on Fargate Spot, by chance."""
+    """That share of what runs on Spot, by chance: of tasks and jobs on Fargate, and of instances.
+
+    Two minutes after the notice they are gone.
+    """
     lasts: Span | None = None
-    """After that a quota, throttle, broken image or lost node is as it was before; without it, never."""
+    """After that a quota, throttle, image, lost node or killed zone is as before; without it, never."""
 
     def __post_init__(self) -> None:
         given = one_of(self, HAPPENINGS)

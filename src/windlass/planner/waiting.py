@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from windlass.aws.calls import Caller
 from windlass.fleet.model import INSTANCES
 from windlass.kernel.clock import MINUTE, SECOND, Duration
+from windlass.planner.happening import OBSERVER
 from windlass.planner.scenario import Scenario, Until
 from windlass.planner.watching import Watching
 from windlass.services.batch.model import JOBS
@@ -22,7 +22,6 @@ STALL: Duration = 20 * MINUTE
 """Longer than a service rests between two attempts at most (15 min), and than targets drain."""
 LATER = ("chedule", "PutRule", "bakeTimeInMinutes", "canaryConfiguration", "linearConfiguration")
 """Words of resources that bring something later, of themselves."""
-OBSERVER = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT)
 OBSERVED = "observed"
 """Request id of what is asked here: a drawn one would change all ids, and chance, that come after it."""
 OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")

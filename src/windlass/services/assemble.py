@@ -27,6 +27,7 @@ from windlass.fleet.entering import Entering
 from windlass.fleet.groups import Groups
 from windlass.fleet.interfaces import Interfaces
 from windlass.fleet.link import Links
+from windlass.fleet.outages import Outages
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.role_credentials import RoleCredentials
 from windlass.fleet.target_addresses import Addresses
@@ -93,6 +94,7 @@ def start(plane: Plane, services: Sequence[Service]) -> None:
     plane.calls.add_part(ServerCertificates())
     plane.calls.add_part(Metrics())
     plane.calls.add_part(Makers())
+    plane.calls.add_part(Outages())
     plane.calls.add_part(Groups())
     plane.calls.add_part(Addresses(plane.store))
     plane.calls.add_part(Proxies(plane.spawn, plane.clock, plane.journal))

@@ -91,7 +91,8 @@ class Scaler:
             self._forget(tx, group)
             return
         hooked = {hook.transition for hook in tx[HOOKS].by("group", group.key)}
-        made = plan.plan(group, seen, hooked, now)
+        sites = tuple(self._makers.maker().well(group.sites))
+        made = plan.plan(replace(group, sites=sites), seen, hooked, now)
         begins = [action for action in made.actions if isinstance(action, plan.Begin)]
         for action in made.actions:
             if not isinstance(action, plan.Begin):

@@ -158,7 +158,7 @@ class Capacity:
         """One machine, which will join the environment's cluster. Raises Fault."""
         maker, scope = self._makers.maker(), (row.account, row.region)
         made = _blueprint(tx, maker, row, name)
-        sites = maker.sites(tx, scope, row.resources["subnets"], now, self._ids)
+        sites = maker.well(maker.sites(tx, scope, row.resources["subnets"], now, self._ids))
         site = sites[len(self._hosts.left(row)) % len(sites)]
         machine = maker.launch(tx, scope, made, site, "", now)
         self._plane.journal.note("batch", row.arn, "launched", f"{machine.id}, {name}")
@@ -246,4 +246,5 @@ def _blueprint(tx: Transaction, maker: Maker, row: ComputeEnvironment, name: str
         made = maker.blueprint(tx, (row.account, row.region), named)
         tags = {**made.tags, **tags}
     image = row.resources.get("imageId", "") or made.image_id
-    return Blueprint(name, image, told.decode(), made.details, tags, made.template)
+    details = {**made.details, **(instances.SPOT if row.kind == "SPOT" else {})}
+    return Blueprint(name, image, told.decode(), details, tags, made.template)

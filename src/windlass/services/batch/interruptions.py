@@ -44,6 +44,12 @@ class Interruptions:
                 self._expose(child)
             plane.store.watch((JOBS, CHILDREN), self._changed)
 
+    def at_risk(self) -> list[str]:
+        """Ids of the jobs, and children of arrays, whose attempts can be interrupted."""
+        store = self._plane.store
+        rows: list[Job | Child] = [*store[JOBS].all(), *store[CHILDREN].all()]
+        return sorted(row.id for row in rows if row.run.unit_id and _is_at_risk(store, row))
+
     def knows(self, reference: str) -> bool:
         """Whether that is the ARN or id of an attempt's task, or the id of a job."""
         return _named(self._plane.store, reference) is not None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from windlass.fleet.blueprints import Makers
 from windlass.fleet.interfaces import Interfaces
+from windlass.fleet.outages import Outages
 from windlass.services.ec2.handlers import (
     instances,
     launch_templates,
@@ -34,8 +35,9 @@ from windlass.services.plane import Plane, Service
 
 def start(plane: Plane) -> Sequence[object]:
     """Have tasks' interfaces and machines made here, and nodes told of their security groups."""
-    plane.calls.part(Interfaces).come_from(TaskInterfaces(plane.quotas))
-    machines, leftovers = Machines(plane.quotas, plane.chance), Leftovers(plane)
+    outages = plane.calls.part(Outages)
+    plane.calls.part(Interfaces).come_from(TaskInterfaces(plane.quotas, outages))
+    machines, leftovers = Machines(plane.quotas, plane.chance, outages), Leftovers(plane)
     plane.calls.part(Makers).come_from(machines)
     plane.spawn.start(leftovers.loop.name, leftovers.loop.run())
     return (NodeGroups(plane.store, plane.links), machines)

@@ -62,7 +62,7 @@ def instance(row: Instance, place: int, reads: Reads) -> Result:
     }
     if row.zone:
         shown["Placement"]["AvailabilityZoneId"] = zones.zone_id(row.zone)
-    for name in ("ImageId", "SubnetId", "VpcId", "KeyName", "ClientToken"):
+    for name in ("ImageId", "SubnetId", "VpcId", "KeyName", "ClientToken", "InstanceLifecycle"):
         if name in row.details:
             shown[name] = row.details[name]
     if "IamInstanceProfile" in row.details:

@@ -6,13 +6,14 @@ and nothing runs its user data, but what that says to the ECS agent is kept to (
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from windlass.aws.quotas import Quotas
 from windlass.fleet import user_data
 from windlass.fleet.blueprints import Blueprint, Scope, Site, Size, TemplateName
 from windlass.fleet.instances import draw_boot, host, launch
 from windlass.fleet.model import INSTANCES, NODES, Instance
+from windlass.fleet.outages import Outages
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import HOUR, Duration, Instant
 from windlass.kernel.faults import Fault
@@ -31,8 +32,9 @@ PERIOD: Duration = HOUR
 class Machines:
     """Implements fleet.blueprints.Maker. A part of the plane."""
 
-    def __init__(self, quotas: Quotas, chance: Chance) -> None:
+    def __init__(self, quotas: Quotas, chance: Chance, outages: Outages) -> None:
         self._quotas = quotas
+        self._outages = outages
         self._stream = chance.stream(CHANCE)
         self._ids = Ids(self._stream)
 
@@ -58,6 +60,9 @@ class Machines:
         defaults.begin_in(tx, scope, now, ids)
         return [Site(row.zone, row.id) for row in find.SUBNET.several(tx, scope, subnets)]
 
+    def well(self, sites: Sequence[Site]) -> Sequence[Site]:
+        return [site for site in sites if not self._outages.has(site.zone)] or sites
+
     def launch(
         self,
         tx: Transaction,
@@ -70,6 +75,13 @@ class Machines:
     ) -> Instance:
         """`details` are the call's own: its reservation, its token."""
         size = launch_data.check_type(made.instance_type)
+        if self._outages.has(site.zone):
+            raise Fault(
+                "InsufficientInstanceCapacity",
+                f"We currently do not have sufficient {made.instance_type} capacity in the Availability Zone "
+                f"you requested ({site.zone}).",
+                status=500,
+            )
         node = host(tx[NODES].by("whole", "yes"))
         if node is None:
             raise Fault(

@@ -7,6 +7,7 @@ from itertools import count
 from windlass.aws.quotas import Quotas
 from windlass.fleet.interfaces import Making, NoInterface, Wish
 from windlass.fleet.networks import Interface
+from windlass.fleet.outages import Outages
 from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
@@ -16,12 +17,16 @@ from windlass.services.ec2.cidr import text
 from windlass.services.ec2.find import SUBNET
 from windlass.services.ec2.model import INTERFACES, SUBNETS, VPCS, NetworkInterface, Reads, Subnet
 
+UNAVAILABLE = "Unavailable"
+"""EC2's code for what cannot be had now, of a zone that failed: ours among those of its error list."""
+
 
 class TaskInterfaces:
     """Implements fleet.interfaces.Source."""
 
-    def __init__(self, quotas: Quotas) -> None:
+    def __init__(self, quotas: Quotas, outages: Outages) -> None:
         self._quotas = quotas
+        self._outages = outages
 
     def begin(self, tx: Transaction, wish: Wish, now: Instant, ids: Ids) -> Making:
         scope = (wish.account, wish.region)
@@ -36,7 +41,9 @@ class TaskInterfaces:
                     "InvalidGroup.NotFound",
                     f"Security group {group.id} and subnet {subnets[0].id} belong to different networks.",
                 )
-        return _Making(tx, self._quotas, wish, subnets, [group.id for group in groups], now, ids)
+        well = [subnet for subnet in subnets if not self._outages.has(subnet.zone)]
+        names = [group.id for group in groups]
+        return _Making(tx, self._quotas, wish, well, subnets[0].id, names, now, ids)
 
     def release(self, tx: Transaction, interface_id: str) -> None:
         row = tx[INTERFACES].get(interface_id)
@@ -45,7 +52,10 @@ class TaskInterfaces:
 
 
 class _Making:
-    """Implements Making: tasks take turns on the subnets, from a drawn one on: they spread over zones."""
+    """Implements Making: tasks take turns on the subnets, from a drawn one on: they spread over zones.
+
+    `subnets` are those whose zones have not failed.
+    """
 
     def __init__(
         self,
@@ -53,6 +63,7 @@ class _Making:
         quotas: Quotas,
         wish: Wish,
         subnets: list[Subnet],
+        first: str,
         groups: list[str],
         now: Instant,
         ids: Ids,
@@ -61,6 +72,8 @@ class _Making:
         self._quotas = quotas
         self._wish = wish
         self._subnets = subnets
+        self._first = first
+        """A subnet that was wished for, whether or not its zone has failed."""
         self._groups = groups
         self._now = now
         self._ids = ids
@@ -75,6 +88,8 @@ class _Making:
         return frozenset(subnet.zone for subnet in self._subnets if self._has_address(subnet))
 
     def make(self, description: str, zone: str, *, bound: bool = True) -> Interface:
+        if not self._subnets:
+            raise NoInterface(self._first, UNAVAILABLE)
         subnet = self._next_subnet(zone if bound or zone in self.open_zones else "")
         try:
             row = interfaces.make(

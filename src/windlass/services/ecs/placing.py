@@ -41,6 +41,10 @@ LENDS = "ecs.embedded_instance"
 """The profile's switch: whether clusters without instances are lent the embedded node."""
 WAITING_QUOTA = "ecs.provisioning_tasks"
 """The profile's quota: tasks of a cluster that wait for capacity."""
+NO_CAPACITY = (
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+)
+"""Of Fargate in all zones of a call; repost.aws, knowledge-center/ecs-fargate-runtask-capacity."""
 Failures = list[dict[str, str]]
 
 
@@ -53,10 +57,12 @@ def place(
     those of the tasks' subnets, if they have any. Fargate tasks need no instance; those of a service spread
     over the zones.
     Raises InvalidParameterException when the cluster has no instances at all, ClientException when too many
-    tasks wait.
+    tasks wait, or no zone has room on Fargate.
     """
     launch_type = order.places[0].launch_type
     if launch_type == FARGATE:
+        if order.network_mode == "awsvpc" and not zones:
+            raise Fault("ClientException", NO_CAPACITY)
         return (_over_zones(tx, call, cluster, order, zones) if order.service else order), []
     rooms = call.part(Rooms)
     places, refused = list[Place](), Failures()

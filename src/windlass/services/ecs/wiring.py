@@ -48,7 +48,7 @@ class Wiring(Protocol):
 
     @property
     def zones(self) -> frozenset[str]:
-        """Availability zones in which its tasks can be; empty: in any."""
+        """Availability zones in which its tasks can be; empty: in any, or, with own interfaces, in none."""
 
     @property
     def open_zones(self) -> frozenset[str]:
