@@ -10,7 +10,8 @@ from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.services import iam, lambda_
 from windlass.sim.arrivals import silence, steady
-from windlass.sim.requests import Report, offer, to_function
+from windlass.sim.outcomes import Report
+from windlass.sim.requests import offer, to_function
 from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, World
 

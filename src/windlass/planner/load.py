@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+from windlass.kernel.clock import SECOND, Duration, Instant
+from windlass.sim.arrivals import nearest_rank
+from windlass.sim.outcomes import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,46 @@ class Load:
             "cold_starts": self.cold_starts,
             "waited_p99_s": self.waited_p99_s,
         }
+
+
+def load_of(name: str, to: str, report: Report, cold_starts: int | None = None) -> Load:
+    """What the report comes to."""
+    took, waited = (sorted(report.good(values)) for values in (report.took, report.waited))
+    statuses = sorted((str(status), count) for status, count in report.statuses.items())
+    return Load(
+        name,
+        to,
+        report.offered,
+        dict(statuses),
+        _mark(took, 50),
+        _mark(took, 90),
+        _mark(took, 99),
+        _mark(took, 100),
+        cold_starts,
+        _mark(waited, 99) if waited and waited[-1] else None,
+    )
+
+
+def _mark(ordered: Sequence[Duration], percent: float) -> float | None:
+    """Seconds."""
+    return nearest_rank(ordered, percent) / SECOND if ordered else None
+
+
+def gauges_of(name: str, report: Report, times: Sequence[Instant]) -> Iterator[dict[tuple[str, str], float]]:
+    """For each time what went on since the one before it: answers and errors a second, percentiles.
+
+    Percentiles are those of good answers, and missing where there were none.
+    """
+    yield {}
+    for begin, end in pairwise(times):
+        first, last = bisect_right(report.ended, begin), bisect_right(report.ended, end)
+        took = sorted(report.good(report.took, first, last))
+        span = max(end - begin, 1) / SECOND
+        found = {
+            ("requests_per_s", name): (last - first) / span,
+            ("errors_per_s", name): (last - first - len(took)) / span,
+        }
+        if took:
+            found["p50_s", name] = nearest_rank(took, 50) / SECOND
+            found["p99_s", name] = nearest_rank(took, 99) / SECOND
+        yield found

@@ -5,19 +5,19 @@ The only part of the planner that drives a world. What comes back is values; out
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from windlass.aws.metrics import Metrics
 from windlass.front import machines
 from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner import happening
-from windlass.planner.answers import Answers, NotThere
+from windlass.planner.asking import Asking
+from windlass.planner.calling import Calling
 from windlass.planner.changes import CannotPlay, profile_of
 from windlass.planner.cost import NOTHING, Cost, cost_of
+from windlass.planner.gauging import Gauges
 from windlass.planner.happening import NODE, Happening
 from windlass.planner.load import Load
 from windlass.planner.metering import Metering
@@ -32,10 +32,6 @@ from windlass.sim.world import ACCOUNT, REGION, World
 
 LOOKS: tuple[tuple[Duration, Duration], ...] = ((SECOND, SECOND // 100), (10 * SECOND, SECOND // 20))
 """(until then, so often) the end is looked for, and later each second: what is predicted is as exact."""
-AS = "as"
-"""Beside an operation: what its answer is called from then on."""
-THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
-SERVICE_NAMES = {service.name for service in SERVICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +59,12 @@ def play(scenario: Scenario, seed: int) -> Played:
     """One run. Raises CannotPlay."""
     profile = profile_of(scenario)
     happening.check(scenario)
-    if scenario.workloads or scenario.functions:
-        raise CannotPlay("workloads and functions are not played yet")
     world = World(
         SERVICES, profile, seed, check_every=scenario.horizon, as_bytes=False, traced=False
     )  # fmt: skip
     images = {
-        name: Image(one.size, one.fails, one.runs, one.exit_code) for name, one in scenario.images.items()
+        name: Image(one.size, one.fails, one.runs, one.exit_code, one.at_once)
+        for name, one in scenario.images.items()
     }
     world.launches = LaunchModel(seed, images)
     play = _Play(scenario, world)
@@ -87,7 +82,7 @@ def refusals(scenario: Scenario) -> dict[int, str]:
         await play.know_defaults()
         for place, resource in enumerate(scenario.resources):
             try:
-                await play.call(resource, "")
+                await play.calling.call(resource, "")
             except CannotPlay as error:
                 refused[place] = str(error).removeprefix(": ")
 
@@ -103,26 +98,31 @@ class _Play:
         self._world = world
         self._took_s: float | None = None
         self._missing = ""
-        self._throttled: Counter[str] = Counter()
-        self._answers = Answers()
+        self.calling = Calling(world)
 
     async def story(self, world: World) -> None:
         scenario = self._scenario
         world.add_node(NODE)
-        world.add_proxy()
+        proxy = world.add_proxy()
+        proxy.sites.slots = world.launches.slots
         for instances in scenario.instances:
             await self._register(instances)
         await self.know_defaults()
-        self.watching = Watching(world.plane.store, world.plane.quotas, world.clock, (ACCOUNT, REGION))
+        plane = world.plane
+        self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
         metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
         for place, resource in enumerate(scenario.resources):
-            await self.call(resource, f"resources[{place}]")
+            await self.calling.call(resource, f"resources[{place}]")
+        self.asking = Asking(scenario, world, proxy, self.watching.gauges)
+        await self.asking.check()
+        self.asking.begin()
         world.begin("samples", self.watching.sample_always())
         self._happening = Happening(world)
         for event in scenario.events:
             world.begin(f"event at {event.at / SECOND:g} s", self._happen(event))
-        await self._wait(Waiting(scenario, world, self.watching))
+        await self._wait(Waiting(scenario, world, self.watching, self.asking))
         self.watching.sample()
+        self.watching.add_loads(self.asking.reports)
         self._cost = cost_of(metering.read())
 
     def played(self, seed: int) -> Played:
@@ -133,10 +133,11 @@ class _Play:
             self._missing or "reached",
             tuple(watching.samples),
             watching.lowest,
-            dict(self._throttled),
+            dict(self.calling.throttled),
             (self._world.clock.now() - watching.began) / SECOND,
             tuple(self._happening.notes),
             self._cost,
+            tuple(self.asking.loads()),
         )
 
     async def _wait(self, waiting: Waiting) -> None:
@@ -165,7 +166,7 @@ class _Play:
             "region": REGION,
             "package": ANY_PACKAGE,
         }
-        self._answers.keep("default", there)
+        self.calling.answers.keep("default", there)
 
     async def _register(self, wanted: Instances) -> None:
         world = self._world
@@ -201,30 +202,7 @@ class _Play:
         for again in range(event.times):
             if again:
                 await world.pass_time(event.every)
-            world.begin(where, self.call(event.call, where))
-
-    async def call(self, said: Mapping[str, Any], where: str) -> None:
-        """One operation, tried again while it is throttled, as SDKs do."""
-        operations = {name: params for name, params in said.items() if name != AS}
-        if len(operations) != 1:
-            raise CannotPlay(f"{where}: one operation at a time, as in {{ecs.CreateCluster: {{…}}}}")
-        [(name, params)] = operations.items()
-        service, _, operation = name.partition(".")
-        if service not in SERVICE_NAMES or not operation:
-            raise CannotPlay(f"{where}: {name!r} is no operation; write ecs.CreateService, for example")
-        while True:
-            try:
-                answer = await self._world.call(service, operation, **self._answers.filled(params))
-                break
-            except NotThere as error:
-                raise CannotPlay(f"{where}: {error}") from error
-            except Fault as fault:
-                if fault.code not in THROTTLED:
-                    raise CannotPlay(f"{where}: {name}: {fault.code}: {fault.message}") from fault
-                self._throttled[name] += 1
-            await self._world.pass_time(SECOND)
-        if AS in said:
-            self._answers.keep(said[AS], answer)
+            world.begin(where, self.calling.call(event.call, where))
 
 
 def _look_after(elapsed: Duration) -> Duration:

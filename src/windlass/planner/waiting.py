@@ -12,6 +12,7 @@ from typing import Any
 
 from windlass.fleet.model import INSTANCES
 from windlass.kernel.clock import MINUTE, SECOND, Duration
+from windlass.planner.asking import Asking
 from windlass.planner.happening import OBSERVER
 from windlass.planner.scenario import Scenario, Until
 from windlass.planner.watching import Watching
@@ -30,7 +31,8 @@ OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 class Waiting:
     """Of one run."""
 
-    def __init__(self, scenario: Scenario, world: World, watching: Watching) -> None:
+    def __init__(self, scenario: Scenario, world: World, watching: Watching, asking: Asking) -> None:
+        self._asking = asking
         self._untils = scenario.waits_for
         self._world = world
         self._watching = watching
@@ -56,7 +58,8 @@ class Waiting:
         """Why what is lacking can never come; "" while it may."""
         watching, now = self._watching, self._world.clock.now()
         machines = self._world.plane.store[INSTANCES].all()
-        seen = (lacks, watching.counts(), sorted((one.id, one.phase, one.cluster) for one in machines))
+        counts = (*watching.counts(), self._asking.moved())
+        seen = (lacks, counts, sorted((one.id, one.phase, one.cluster) for one in machines))
         if seen != self._seen:
             self._seen, self._moved_at = seen, now
         if self.patience is None or now - watching.began < self._begins:
@@ -84,6 +87,8 @@ class Waiting:
             return f"what is before {until.after / SECOND:g} s does not count"
         if until.queue is not None:
             return await self._messages(until.queue)
+        if until.workload is not None:
+            return self._asking.lacks(until.workload)
         if until.job_queue is not None:
             view, queue = self._world.plane.store[JOBS], (ACCOUNT, REGION, until.job_queue)
             left = sum(view.count("status", (*queue, status)) for status in OPEN)

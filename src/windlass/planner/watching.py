@@ -1,18 +1,22 @@
 """What goes on in a scenario's world, counted as rows change: what the plots and the summary are made of.
 
 Counts from changes alone, so that a world of a million tasks costs a step for each change and not a walk for
-each sample. Known gap: tasks of ECS; functions and jobs have their own counts.
+each sample. Tasks of ECS; of all else gauging.py knows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from windlass.aws.quotas import Quotas
 from windlass.kernel.clock import SECOND, Clock, Instant
 from windlass.kernel.store import Change, Store
+from windlass.planner.gauging import Gauges
+from windlass.planner.load import gauges_of
 from windlass.services.ecs.model import TASKS, Task
+from windlass.sim.outcomes import Report
 
 SAMPLES_MIN = 600
 """Of a long run; twice as many at most."""
@@ -38,7 +42,10 @@ class Sample:
 class Watching:
     """Of one world's plane; `began` is where times are counted from."""
 
-    def __init__(self, store: Store, quotas: Quotas, clock: Clock, scope: tuple[str, str]) -> None:
+    def __init__(
+        self, store: Store, quotas: Quotas, clock: Clock, scope: tuple[str, str], gauges: Gauges
+    ) -> None:
+        self.gauges = gauges
         self._quotas = quotas
         self._clock = clock
         self._scope = scope
@@ -67,7 +74,15 @@ class Watching:
         tokens = {level.name: level.tokens for level in levels}
         for name, count in tokens.items():
             self.lowest[name] = min(count, self.lowest.get(name, count))
-        self.samples.append(Sample((now - self.began) / SECOND, *self.counts(), tokens))
+        at_s = (now - self.began) / SECOND
+        self.samples.append(Sample(at_s, *self.counts(), tokens, self.gauges.read()))
+
+    def add_loads(self, reports: Mapping[str, Report]) -> None:
+        """Give all samples what workloads came to in the time before each. To be called once, at the end."""
+        times = [self.began + round(sample.at_s * SECOND) for sample in self.samples]
+        for name, report in reports.items():
+            for sample, found in zip(self.samples, gauges_of(name, report, times), strict=True):
+                sample.gauges.update(found)
 
     async def sample_always(self) -> None:
         """For ever, for `world.begin`: each second at first, less often the longer it takes."""

@@ -7,11 +7,18 @@ exponential draws.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from windlass.kernel.clock import Duration, seconds
+
+T = TypeVar("T")
+
+PIECES = 96
+"""Of one period of `waves`: its rate is off by less than a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,17 @@ def silence(for_s: float) -> Phase:
     return Phase(for_s, 0, 0)
 
 
+def waves(mean: float, peak: float, period_s: float, for_s: float) -> list[Phase]:
+    """A rate that goes up and down around its mean as a sine does, from its least at the begin, in pieces."""
+
+    def rate(at: float) -> float:
+        return max(0.0, mean - (peak - mean) * math.cos(2 * math.pi * at / period_s))
+
+    count = max(1, math.ceil(for_s / period_s * PIECES))
+    times = [for_s * place / count for place in range(count + 1)]
+    return [Phase(end - begin, rate(begin), rate(end)) for begin, end in itertools.pairwise(times)]
+
+
 def arrivals(phases: Sequence[Phase], draw: Callable[[], float] | None = None) -> Iterator[Duration]:
     """When requests come, since the load began. Without `draw` evenly, else by chance.
 
@@ -68,6 +86,9 @@ def percentile(values: Sequence[float], percent: float) -> float:
     >>> percentile([3, 1, 2, 4], 50), percentile([3, 1, 2, 4], 99)
     (2, 4)
     """
-    if not values:
-        return math.nan
-    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
+    return nearest_rank(sorted(values), percent) if values else math.nan
+
+
+def nearest_rank(ordered: Sequence[T], percent: float) -> T:
+    """The same of values in order; there is at least one."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -46,6 +46,8 @@ class Image:
     run: Duration | None = None
     """How long a container of it runs; None: until it is stopped."""
     exit_code: int = 0
+    at_once: int = 0
+    """Requests that a container of it works on at a time; 0: all that come."""
 
 
 NOTHING_SAID = Image()
@@ -82,6 +84,11 @@ class LaunchModel:
             exit_code=first.exit_code,
             fails=next((one.fails for one in images if one.fails), ""),
         )
+
+    def slots(self, spec: UnitSpec) -> int:
+        """Requests that a unit works on at a time: as few as any of its containers does."""
+        given = [self.images.get(one.image, NOTHING_SAID).at_once for one in spec.containers]
+        return min((one for one in given if one), default=0)
 
     def _provision(self, spec: UnitSpec, draw: _Draws, provider: str, now_s: float) -> float:
         interface = spec.network.interface

@@ -18,6 +18,7 @@ from windlass.fleet.proxy_messages import (
     Fixed,
     Forward,
     FromProxy,
+    Frontend,
     Health,
     Idle,
     Pool,
@@ -36,21 +37,37 @@ from windlass.proxy.queue import RequestQueue, Ticket
 from windlass.proxy.rules import Question, Rules
 from windlass.proxy.standing import Standing
 from windlass.proxy.table import Changes, Current
-from windlass.sim.sites import Sites
+from windlass.sim.sites import Served, Sites
 
 LOAD_EVERY: Duration = 10 * MILLISECOND
 COUNTS_EVERY: Duration = SECOND
-RESPONSES = {True: 200, False: 502}
-"""Of a target that answered, and of one that did not."""
+BAD_GATEWAY, NOBODY, TOO_LATE = 502, 503, 504
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request. `endpoint`: who answered, "" if the proxy did; `waited`: in a queue."""
+    """What became of a request. `endpoint`: who answered, "" if the proxy did.
+
+    `waited`: in the proxy's queue and for its target's turn.
+    """
 
     status: int
     endpoint: str = ""
     waited: Duration = 0
+
+
+def _answer(served: Served, endpoint: str, queued: Duration = 0) -> Answer:
+    """Of a request that a target was given."""
+    waited = queued + served.waited
+    if served.answered:
+        return Answer(200, endpoint, waited)
+    return Answer(TOO_LATE if served.late else BAD_GATEWAY, "", waited)
+
+
+def _patience(frontend: Frontend) -> Duration:
+    """How long an answer may take: nothing is sent until it is whole, so the connection is idle meanwhile."""
+    options = frontend.options
+    return min(options.idle_timeout, options.request_timeout or options.idle_timeout)
 
 
 class ProxySession:
@@ -87,6 +104,7 @@ class SimulatedProxy:
         self._draw = draw
         self._session: ProxySession | None = None
         self._standing = Standing(self.current)
+        self._hosts: dict[str, Frontend] = {}
         self._rules: dict[str, Rules] = {}
         self._shares: dict[tuple[str, str], Shares] = {}
         self._balances: dict[str, Balance] = {}
@@ -139,6 +157,9 @@ class SimulatedProxy:
         for key in changes.gone_pools:
             for known in (self._balances, self._queues, self._probes):
                 known.pop(key, None)
+        if changes.frontends or changes.gone_frontends:
+            frontends = self.current.frontends.values()
+            self._hosts = {host: frontend for frontend in frontends for host in frontend.hosts}
         for key in sorted(changes.frontends):
             self._rules[key] = Rules(self.current.frontends[key].rules)
         for key in sorted(changes.pools):
@@ -191,12 +212,15 @@ class SimulatedProxy:
 
     # requests
 
-    async def request(self, host: str, path: str, work: Duration) -> Answer:
-        """A GET for that host, from its arrival to its answer; its target works for so long."""
-        frontend = next((one for one in self.current.frontends.values() if host in one.hosts), None)
+    async def request(self, host: str, path: str, work: Duration, said: str = "") -> Answer:
+        """A GET for that host, from its arrival to its answer; its target works for so long.
+
+        `said`: what its Host header says, where that is another one.
+        """
+        frontend = self._hosts.get(host)
         if frontend is None:
             return Answer(421)
-        rule = self._rules[frontend.key].choose(Question("GET", host, path))
+        rule = self._rules[frontend.key].choose(Question("GET", said or host, path))
         match rule.action:
             case Fixed(status) | Redirect(status):
                 answer = Answer(status)
@@ -206,28 +230,28 @@ class SimulatedProxy:
                     self._shares[place] = Shares(forward)
                 pool = self._shares[place].choose() or ""
                 began = self._clock.now()
-                answer = await self._forward(pool, work)
+                answer = await self._forward(pool, work, _patience(frontend))
                 self._count(frontend.key, pool, answer, in_seconds(self._clock.now() - began))
         return answer
 
-    async def _forward(self, pool: str, work: Duration) -> Answer:
+    async def _forward(self, pool: str, work: Duration, within: Duration) -> Answer:
         if pool in self._balances:
-            return await self._balanced(self._balances[pool], work)
+            return await self._balanced(self._balances[pool], work, within)
         if pool in self._queues:
-            return await self._queued(self._queues[pool], work)
-        return Answer(503)
+            return await self._queued(self._queues[pool], work, within)
+        return Answer(NOBODY)
 
-    async def _balanced(self, balance: Balance, work: Duration) -> Answer:
+    async def _balanced(self, balance: Balance, work: Duration, within: Duration) -> Answer:
         endpoint = balance.choose(self._clock.now())
         if endpoint is None:
-            return Answer(503)
+            return Answer(NOBODY)
         balance.begin(endpoint.key)
-        answered = await self.sites.serve(endpoint, work)
+        served = await self.sites.serve(endpoint, work, within)
         if balance.end(endpoint.key):
             self._tell(Idle(balance.pool.key, endpoint.key))
-        return Answer(RESPONSES[answered], endpoint.key if answered else "")
+        return _answer(served, endpoint.key)
 
-    async def _queued(self, queue: RequestQueue, work: Duration) -> Answer:
+    async def _queued(self, queue: RequestQueue, work: Duration, within: Duration) -> Answer:
         pool, began = queue.pool.key, self._clock.now()
         ticket = queue.arrive(began)
         self._changed(pool)
@@ -241,11 +265,13 @@ class SimulatedProxy:
         if not ticket.endpoint:
             return Answer(queue.refusal, "", waited)
         endpoint = next((one for one in queue.pool.endpoints if one.key == ticket.endpoint), None)
-        answered = endpoint is not None and await self.sites.serve(endpoint, work)
+        served = Served(False)
+        if endpoint is not None:
+            served = await self.sites.serve(endpoint, work, max(1, within - waited))
         self._feed(queue.finish(ticket), pool)
         if queue.is_idle(ticket.endpoint):
             self._tell(Idle(pool, ticket.endpoint))
-        return Answer(RESPONSES[answered], ticket.endpoint if answered else "", waited)
+        return _answer(served, ticket.endpoint, waited)
 
     def _feed(self, tickets: list[Ticket], pool: str) -> None:
         for ticket in tickets:

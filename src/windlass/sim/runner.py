@@ -338,6 +338,10 @@ class SimulatedNode:
         state = self.states.get(found)
         return found if state is not None and state.status == "running" else None
 
+    def spec(self, unit_id: str) -> UnitSpec:
+        """What a unit that it has was to be."""
+        return self._wants[unit_id].spec
+
     async def _run_event(self, invoke: Invoke, transport: Transport[FromPlane]) -> None:
         """One event of a function: answered, after its environment's initialisation and its own time."""
         state = self.states.get(invoke.unit_id)

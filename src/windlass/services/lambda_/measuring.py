@@ -6,7 +6,7 @@ was killed had not published is lost, as metrics are no promises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from windlass.aws.metrics import Metrics, Series
 from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
@@ -54,6 +54,11 @@ class Measuring:
         """Have levels that outlast a period asked for there."""
         self._levels.append(levels)
 
+    def levels(self) -> Iterator[tuple[Subject, str, float]]:
+        """What stands at a value now."""
+        for levels in self._levels:
+            yield from levels()
+
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         if now >= self._ends:
             self._publish()
@@ -66,9 +71,8 @@ class Measuring:
         for point in ended.points():
             of = Series(point.account, point.region, NAMESPACE, point.name, point.dimensions)
             self._metrics.add(of, point.unit, start, point.summary, now=start, fine=self._length < MINUTE)
-        for levels in self._levels:
-            for subject, name, value in levels():
-                self._period.add(subject, name, value)
+        for subject, name, value in self.levels():
+            self._period.add(subject, name, value)
 
     def _end_of(self, now: Instant) -> Instant:
         """The end of the period of that instant."""
