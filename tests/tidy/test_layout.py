@@ -161,6 +161,7 @@ PURE = (
     "services/application_autoscaling/kinds.py",
     "planner/answers.py",
     "planner/calibrate.py",
+    "planner/draws.py",
     "planner/fitting.py",
     "planner/load.py",
     "planner/parts.py",

@@ -16,7 +16,8 @@ from windlass.planner.gauging import Gauges
 from windlass.planner.load import Load, load_of
 from windlass.planner.readiness import Readiness
 from windlass.planner.scenario import Scenario
-from windlass.planner.workload import Times, Workload
+from windlass.planner.workload import Function, Times, Workload
+from windlass.sim.function_model import FunctionModel
 from windlass.sim.outcomes import Report
 from windlass.sim.proxy import SimulatedProxy
 from windlass.sim.requests import Send, ask, to_function, to_host
@@ -32,6 +33,7 @@ class Asking:
     def __init__(self, scenario: Scenario, world: World, proxy: SimulatedProxy, gauges: Gauges) -> None:
         self._workloads = scenario.workloads
         self._world = world
+        world.functions |= functions(scenario, world)
         self._proxy = proxy
         self._gauges = gauges
         self._ready = Readiness(world)
@@ -93,6 +95,23 @@ class Asking:
         if one.service_time is None:
             return lambda: 0
         return drawn(self._world, one.service_time, f"planner.service_time.{one.name}")
+
+
+def functions(scenario: Scenario, world: World) -> dict[str, FunctionModel]:
+    """What the code of each function does, as `functions` and its workload say. Raises CannotPlay."""
+    takes = {name: one.takes for name, one in scenario.functions.items() if one.takes is not None}
+    for one in scenario.workloads:
+        if one.to.function is None or one.service_time is None:
+            continue
+        if takes.setdefault(one.to.function, one.service_time) != one.service_time:
+            raise CannotPlay(f"workload {one.name}: `functions` says another time of {one.to.function}")
+    found = {}
+    for name in sorted({*takes, *scenario.functions}):
+        said = scenario.functions.get(name, Function())
+        times = takes.get(name)
+        draw = None if times is None else drawn(world, times, f"planner.function.{name}")
+        found[name] = FunctionModel(draw, said.init)
+    return found
 
 
 def drawn(world: World, times: Times, stream: str) -> Callable[[], Duration]:

@@ -14,10 +14,12 @@ from typing import Any
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from windlass.planner.parts import QUANTITIES
-from windlass.planner.scenario import Scenario
+from windlass.planner.scenario import Image, Scenario
 from windlass.planner.sweep import BadSweep, Sweep, variants
+from windlass.planner.workload import Arrivals, Times
 
 SIZE_MAX = 1_000_000
 """Bytes of a scenario file; ours."""
@@ -34,7 +36,7 @@ class BadScenario(Exception):
 
 def read(path: Path) -> Scenario:
     """The scenario in that file. Raises BadScenario."""
-    return parse(_text(path), str(path))
+    return _with_traces(parse(_text(path), str(path)), path.parent)
 
 
 def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
@@ -44,11 +46,37 @@ def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
     found = []
     try:
         for name, document in variants(yaml.safe_load(text), sweeps):
-            scenario = _scenario(document, None, f"{path} with {name}")
+            scenario = _with_traces(_scenario(document, None, f"{path} with {name}"), path.parent)
             found.append(msgspec.structs.replace(scenario, name=name, published=None))
     except BadSweep as error:
         raise BadScenario(str(error)) from error
     return found
+
+
+def _with_traces(scenario: Scenario, folder: Path) -> Scenario:
+    """Its traces are beside its file."""
+
+    def times(given: Times | None) -> Times | None:
+        return given if given is None or given.trace is None else Times(trace=str(folder / given.trace))
+
+    def image(given: Image) -> Image:
+        consumes = given.consumes
+        if consumes is None:
+            return given
+        return replace(given, consumes=replace(consumes, takes=times(consumes.takes)))
+
+    def arrivals(given: Arrivals) -> Arrivals:
+        return given if given.trace is None else Arrivals(trace=str(folder / given.trace))
+
+    return replace(
+        scenario,
+        images={name: image(one) for name, one in scenario.images.items()},
+        functions={name: replace(one, takes=times(one.takes)) for name, one in scenario.functions.items()},
+        workloads=[
+            replace(one, arrivals=arrivals(one.arrivals), service_time=times(one.service_time))
+            for one in scenario.workloads
+        ],
+    )
 
 
 def _text(path: Path) -> str:

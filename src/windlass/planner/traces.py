@@ -21,7 +21,10 @@ def arrivals(path: Path) -> list[tuple[float, int]]:
     for line, row in _rows(path, "at_s"):
         at, count = _number(path, line, row, "at_s"), 1
         if row.get("count") is not None:
-            count = int(_number(path, line, row, "count"))
+            many = _number(path, line, row, "count")
+            if not many.is_integer():
+                raise BadTrace(f"{path}:{line}: {row['count']!r} is no count")
+            count = int(many)
         if found and at < found[-1][0]:
             raise BadTrace(f"{path}:{line}: {at:g} s comes before the line above it")
         found.append((at, count))

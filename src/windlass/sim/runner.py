@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -28,7 +28,6 @@ from windlass.fleet.messages import (
     ContainerStatus,
     Desired,
     FromPlane,
-    FunctionSpec,
     Health,
     Hello,
     Invoke,
@@ -50,6 +49,7 @@ from windlass.kernel.alarm import Alarm
 from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
+from windlass.node.function_lines import timed_out
 
 SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 """Exit code of a process that SIGTERM ended: 128 + 15."""
@@ -92,24 +92,12 @@ class Course(msgspec.Struct, frozen=True, gc=False):
     """
 
     restore: Duration = 0
+    does: Callable[[bytes], Awaitable[tuple[bytes, str]]] | None = None
+    """What a function does with an event after its own time, in place of `answers`; it may take its time."""
 
     def phases(self) -> StartPhases:
         """As a node tells them of a function's environment."""
         return StartPhases(self.pull, self.network, self.start, self.runtime, self.init, self.restore)
-
-
-def function_course(function: FunctionSpec, delay_s: Callable[[str], float]) -> Course:
-    """How the life of a function's environment goes by a profile's delays. Of a snapshot it is taken that it
-
-    is there for whoever is restored from it.
-    """
-    pull, start = seconds(delay_s("lambda.code")), seconds(delay_s("lambda.sandbox"))
-    runtime, init = seconds(delay_s("lambda.runtime")), seconds(delay_s("lambda.init"))
-    if function.template:  # it is initialised before it is there
-        return Course(pull=pull, start=start + runtime + init)
-    if function.snapshot:
-        return Course(pull=pull, start=start, restore=seconds(delay_s("lambda.restore")))
-    return Course(pull=pull, start=start, runtime=runtime, init=init)
 
 
 class SimulatedNode:
@@ -350,24 +338,37 @@ class SimulatedNode:
             with suppress(ConnectionError):
                 await transport.send(gone)
             return
-        course = self._course(self._wants[invoke.unit_id].spec)
+        spec = self._wants[invoke.unit_id].spec
+        course = self._course(spec)
         ready_at = state.started_at + course.runtime + course.init
         await self._pass_time(max(0, ready_at - self._clock.now()))
-        await self._pass_time(course.event)
+        began = self._clock.now()
+        assert spec.function is not None
+        limit = seconds(spec.function.timeout_s)
+        await self._pass_time(min(course.event, limit))
         first = invoke.unit_id not in self._told_of
         self._told_of.add(invoke.unit_id)
-        payload, error = (invoke.payload, "") if course.answers is None else course.answers(invoke.payload)
+        payload, error = await self._result(course, invoke)
+        took = self._clock.now() - began
+        if late := course.event > limit or took > limit:
+            payload, error = timed_out(invoke.request_id, spec.function.timeout_s), "Unhandled"
         answer = InvokeResult(
             invoke.request_id,
             invoke.unit_id,
             payload,
             error,
-            duration_ns=course.event,
+            duration_ns=took,
             init_ns=course.runtime + course.init if first else 0,
+            usable=not late,
             phases=course.phases() if first else None,
         )
         with suppress(ConnectionError):
             await transport.send(answer)
+
+    async def _result(self, course: Course, invoke: Invoke) -> tuple[bytes, str]:
+        if course.does is not None:
+            return await course.does(invoke.payload)
+        return (invoke.payload, "") if course.answers is None else course.answers(invoke.payload)
 
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())

@@ -3,7 +3,7 @@
 It differs from app.py in four edges only: the loop (virtual), the links' transport (queues), the runners
 (SimulatedNode) and the log (memory). One seed, one run: the same trace in every process. In a world with a
 disk the plane may be killed at any transaction and started again from what was durable; nodes live on.
-How launches go is launch_model.py's. Known gap: one shape of course for all functions.
+How launches go is launch_model.py's, what functions do function_model.py's.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.provider_model import WAITING
 from windlass.services.ecs.rooms import Rooms
 from windlass.services.ecs.service_model import SERVICES
-from windlass.services.lambda_.model import ENVIRONMENTS
+from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
 from windlass.sim import batch_checks, checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
+from windlass.sim.function_model import NOTHING_SAID, FunctionModel, function_course
 from windlass.sim.launch_model import LaunchModel
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.proxy import SimulatedProxy
-from windlass.sim.runner import Course, SimulatedNode, function_course
+from windlass.sim.runner import Course, SimulatedNode
 from windlass.sim.service_checks import ServiceLedger
 from windlass.sim.sites import Sites
 from windlass.sim.trace import Trace
@@ -87,6 +88,8 @@ class World:
         """What lives longer than a plane: nodes, and what a story lets go on beside it."""
         self.trace = Trace(self.clock, EPOCH)
         self.launches = LaunchModel(seed)
+        self.functions: dict[str, FunctionModel] = {}
+        """Name → what the code of the function does."""
         self.lives = 0
         """Planes so far."""
         self._services = services
@@ -283,10 +286,20 @@ class World:
     def course(self, spec: UnitSpec) -> Course:
         """How the life of a unit goes by the profile's delays."""
         if spec.function is not None:
-            return function_course(spec.function, self.plane.quotas.delay_s)
+            return function_course(spec.function, self.plane.quotas.delay_s, self._function(spec.unit_id))
         task = self.plane.store[TASKS].get(spec.unit_id) if self._has(TASKS) else None
         provider = "" if task is None else task.capacity_provider
         return self.launches.course(spec, self.plane.quotas, provider, self.elapsed)
+
+    def _function(self, unit_id: str) -> FunctionModel:
+        """What is known of the function that has this environment."""
+        if not self.functions:
+            return NOTHING_SAID
+        environment = self.plane.store[ENVIRONMENTS].get(unit_id)
+        function = None
+        if environment is not None:
+            function = self.plane.store[FUNCTIONS].first("uid", environment.uid)
+        return NOTHING_SAID if function is None else self.functions.get(function.name, NOTHING_SAID)
 
     # checks
 

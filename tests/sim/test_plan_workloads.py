@@ -1,0 +1,109 @@
+"""Requests of scenarios: what comes out is what queueing theory and AWS's rules say."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import pytest
+
+from tests.workload_build import FUNCTION, balanced, load, played
+
+
+def test_one_server_is_as_busy_as_pollaczek_and_khinchine_say() -> None:
+    """M/D/1, 80 % busy, 100 ms of work: more than a wait t has to be waited by 0.868 exp(-4.305 t)."""
+    run = played(
+        balanced(1),
+        """
+images: {web: {at_once: 1}}
+workloads:
+  - name: users
+    to: {load_balancer: web}
+    arrivals: {poisson: 8/s}
+    lasts: 80m
+    service_time: {constant: 100ms}
+until: {workload: users}
+""",
+    )
+    [users] = run.loads
+    assert users.statuses == {"200": users.offered}
+    assert users.offered == pytest.approx(8 * 4_800, rel=0.03)
+    assert users.p50_s is not None and users.waited_p99_s is not None
+    assert users.p50_s == pytest.approx(0.1 + 0.128, rel=0.1)
+    assert users.waited_p99_s == pytest.approx(1.037, rel=0.2)
+
+
+def test_more_than_a_server_can_do_ends_in_timeouts() -> None:
+    """Twice what it can take: after a minute the load balancer gives up on most (504, idle timeout 60 s)."""
+    users = load(
+        balanced(1),
+        """
+images: {web: {at_once: 1}}
+workloads:
+  - name: users
+    to: {load_balancer: web}
+    arrivals: {constant: 4/s}
+    lasts: 5m
+    service_time: {constant: 500ms}
+until: {workload: users}
+""",
+    )
+    assert users.offered == 1_200
+    assert set(users.statuses) == {"200", "504"}
+    # Of the first two minutes' requests each waits half a second longer for every two; then all are late.
+    assert users.statuses["200"] == pytest.approx(240, abs=5)
+    assert users.max_s == pytest.approx(60, abs=1)
+
+
+def test_environments_follow_littles_law() -> None:
+    """20/s that take half a second: ten are busy, and each cold start was a request that found all busy."""
+    run = played(
+        FUNCTION,
+        """
+functions: {resize: {init: 1s}}
+workloads:
+  - name: users
+    to: {function: resize}
+    arrivals: {poisson: 20/s}
+    lasts: 10m
+    service_time: {constant: 500ms}
+until: {workload: users}
+""",
+    )
+    [users] = run.loads
+    busy = [sample.gauges["concurrency", "resize"] for sample in run.samples[5:-5]]
+    environments = run.samples[-1].gauges["environments", "resize"]
+    assert fmean(busy) == pytest.approx(10, rel=0.08)
+    assert users.statuses == {"200": users.offered}
+    assert users.cold_starts is not None
+    assert 10 < environments <= users.cold_starts < 60  # some were idle for too long, and ended
+    assert (users.p50_s, users.max_s) == (0.5, pytest.approx(1.5, abs=0.3))
+
+
+def test_a_function_that_takes_too_long_is_an_error() -> None:
+    users = load(
+        FUNCTION,
+        """
+functions: {resize: {takes: {constant: 61s}}}
+workloads:
+  - {name: users, to: {function: resize}, arrivals: {burst: 3}}
+until: {workload: users}
+""",
+    )
+    assert users.statuses == {"502": 3}
+
+
+def test_reserved_concurrency_refuses_the_rest() -> None:
+    users = load(
+        FUNCTION
+        + "  - lambda.PutFunctionConcurrency: {FunctionName: resize, ReservedConcurrentExecutions: 5}",
+        """
+workloads:
+  - name: users
+    to: {function: resize}
+    arrivals: {burst: 20}
+    service_time: {constant: 1s}
+until: {workload: users}
+""",
+    )
+    assert users.statuses == {"200": 5, "429": 15}
+    assert users.cold_starts == 5
