@@ -21,6 +21,9 @@ from windlass.node.faults import CannotCreate
 CREATES_WITHIN_S = 4 * 60.0
 STARTS_WITHIN_S = 3 * 60.0
 """The ECS agent's container create and start timeouts (facts, agent defaults)."""
+STARTS_MAX = 3
+"""Attempts at one start: under load runtimes lose a container between its creation and its first
+instruction ("cannot start a stopped process": docker/for-linux 647, containerd/nerdctl 4143)."""
 AWAY_MAX_S = 30.0
 """How long a start waits for a daemon that is away, before the container fails."""
 
@@ -46,8 +49,9 @@ class Containers:
         return await self.starting(partial(self._create, unit_id, spec, body))
 
     async def set_going(self, container_id: str, started_before: int) -> Outcome:
-        """Start it once, though the daemon may go away before it answers. Raises DaemonGone, Refused.
+        """Start it once, though the daemon may go away before it answers, or fail at it by a fault of its own
 
+        (5xx, where nothing of the container ran). Raises DaemonGone, Refused.
         `started_before`: when it was last started before this.
         """
         asked = False
@@ -60,7 +64,23 @@ class Containers:
                 await self._engine.call("POST", path, within_s=STARTS_WITHIN_S)
             return await self._inspect(container_id)
 
+        for _ in range(STARTS_MAX - 1):
+            try:
+                return await self.starting(start)
+            except Refused as error:
+                if error.status < 500:
+                    raise
+                log.warning("container %s did not start, and is asked to again: %s", container_id, error)
         return await self.starting(start)
+
+    async def discard(self, container_id: str) -> Outcome | None:
+        """Take away one of which nothing ever ran. If it was started after all, how it is.
+
+        Its start may have been under way when whoever asked for it died: lists show it as created until it
+        runs, whereas to look at it waits for that start, and only what does not run is deleted without force.
+        Raises DaemonGone, Refused.
+        """
+        return await self.starting(partial(self._discard, container_id))
 
     async def look_up(self, container_id: str) -> Outcome:
         """How it is now, whenever the daemon can tell. Raises Refused."""
@@ -118,10 +138,22 @@ class Containers:
     async def _inspect(self, container_id: str) -> Outcome:
         return shapes.outcome(await self._engine.call("GET", f"/containers/{container_id}/json"))
 
-    async def _delete(self, path: str) -> None:
+    async def _discard(self, container_id: str) -> Outcome | None:
+        try:
+            found = await self._inspect(container_id)
+            if not found.started_at:
+                await self._delete(f"/containers/{container_id}", force=False)
+                found = await self._inspect(container_id)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return None
+        return found if found.started_at else None
+
+    async def _delete(self, path: str, force: bool = True) -> None:
         """What is gone already, or about to go, is no fault."""
         try:
-            await self._engine.call("DELETE", path, {"force": 1, "v": 1})
+            await self._engine.call("DELETE", path, {"force": int(force), "v": 1})
         except Refused as error:
             if error.status not in (404, 409):
                 log.warning("cannot remove %s from Docker: %s", path, error)

@@ -296,7 +296,10 @@ class DockerRunner:
         unit_id, name = container.key
         unit, started_before = self._unit(unit_id), 0
         try:
-            if name in unit.containers and not self._is_untouched(container.key):
+            if (begun := await self._begun(container.key)) is not None:
+                container.id = unit.containers[name]
+                return begun
+            if name in unit.containers:
                 container.id = unit.containers[name]
                 started_before = (await self._containers.look_up(container.id)).started_at
             else:
@@ -358,10 +361,17 @@ class DockerRunner:
         except Refused as error:
             raise CannotStart(f"the container is not in Docker any more: {error}") from error
 
-    def _is_untouched(self, key: Key) -> bool:
-        """An agent before this one made it, and nothing of it ever ran: it is made anew."""
+    async def _begun(self, key: Key) -> Outcome | None:
+        """One that an agent before this one made: how it is, or None if nothing of it ran and it is gone now,
+
+        to be made anew. Raises DaemonGone, Refused.
+        """
         found = self._found.pop(key, None)
-        return found is not None and found.status == "created"
+        if found is None or found.status != "created":
+            return None
+        if (begun := await self._containers.discard(found.id)) is None:
+            del self._unit(found.unit_id).containers[found.container]
+        return begun
 
     async def _end_of(self, container: _Container) -> Outcome | None:
         """How it ended; None: it is not in Docker any more."""

@@ -280,11 +280,28 @@ def problems(sent: set[str], lines: list[list[str]], tasks: list[dict[str, Any]]
     if doubled := sum(count > 1 for count in counts.values()):
         found.append(f"{doubled} messages were processed more than once")
     codes = Counter(c.get("exitCode") for task in tasks for c in task["containers"])
-    if set(codes) != {0}:
-        found.append(f"exit codes are {dict(codes)}")
+    if failed := [why for task in tasks for why in failures(task)]:
+        found += [f"exit codes are {dict(codes)}", *failed]
     if codes.total() != workers:
         found.append(f"{codes.total()} containers ran, {workers} were expected")
     return found
+
+
+def failures(task: dict[str, Any]) -> list[str]:
+    """What ECS says of each container of the task that did not exit with 0.
+
+    One that was not started yet when another of its task had found the queue empty has no exit code and no
+    reason, on AWS too: the end of an essential container ends the task.
+    """
+    task_id, why_task = task["taskArn"].rpartition("/")[2], task.get("stoppedReason", "")
+    ended = task.get("stopCode") == "EssentialContainerExited"
+    return [
+        f"{container['name']} of task {task_id}: exit code {container.get('exitCode')}, "
+        f"{container.get('reason') or 'no reason of its own'}; the task stopped: {why_task}"
+        for container in task["containers"]
+        if container.get("exitCode") != 0
+        and not (ended and container.get("exitCode") is None and not container.get("reason"))
+    ]
 
 
 def stamps(tasks: list[dict[str, Any]], name: str) -> list[float]:
