@@ -1,8 +1,8 @@
 """What a scenario's parameters name of answers before them: "${web.targetGroups[0].arn}". Pure.
 
 An answer is called by its `as`; behind the name comes a JMESPath expression (jmespath.org), as in --query of
-the aws CLI. `default` is there from the beginning: subnets, security_groups and vpc of the default VPC,
-account, region, and package: some code for a function.
+the aws CLI, with one function more: after(text, mark). `default` is there from the beginning: subnets,
+security_groups and vpc of the default VPC, account, region.
 """
 
 from __future__ import annotations
@@ -11,9 +11,22 @@ import re
 from typing import Any
 
 import jmespath
+from jmespath import functions
 from jmespath.exceptions import JMESPathError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w-]*)((?:\.|\[)[^}]*)?\}", re.ASCII)
+
+
+class _Functions(functions.Functions):  # type: ignore[misc]
+    """Those of JMESPath, and what ARNs are taken apart with."""
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_after(self, text: str, mark: str) -> str:
+        """What comes after the first such mark: after('…:loadbalancer/app/web/1', 'loadbalancer/')."""
+        return text.partition(mark)[2]
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 class NotThere(Exception):
@@ -54,7 +67,7 @@ class Answers:
         if not rest:
             return self._kept[name]
         try:
-            found = jmespath.search(rest, self._kept[name])
+            found = jmespath.search(rest, self._kept[name], _OPTIONS)
         except JMESPathError as error:
             raise NotThere(f"{said[0]}: {error}") from error
         if found is None:

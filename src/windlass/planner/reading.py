@@ -16,6 +16,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
+from windlass.aws.quotas import BUILT_IN
 from windlass.planner.parts import QUANTITIES
 from windlass.planner.scenario import Image, Scenario
 from windlass.planner.sweep import BadSweep, Sweep, variants
@@ -36,7 +37,7 @@ class BadScenario(Exception):
 
 def read(path: Path) -> Scenario:
     """The scenario in that file. Raises BadScenario."""
-    return _with_traces(parse(_text(path), str(path)), path.parent)
+    return _placed(parse(_text(path), str(path)), path.parent)
 
 
 def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
@@ -46,15 +47,18 @@ def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
     found = []
     try:
         for name, document in variants(yaml.safe_load(text), sweeps):
-            scenario = _with_traces(_scenario(document, None, f"{path} with {name}"), path.parent)
+            scenario = _placed(_scenario(document, None, f"{path} with {name}"), path.parent)
             found.append(msgspec.structs.replace(scenario, name=name, published=None))
     except BadSweep as error:
         raise BadScenario(str(error)) from error
     return found
 
 
-def _with_traces(scenario: Scenario, folder: Path) -> Scenario:
-    """Its traces are beside its file."""
+def _placed(scenario: Scenario, folder: Path) -> Scenario:
+    """Its traces are beside its file; its profile is, if there is a file of that name."""
+    profile = scenario.profile
+    if profile not in BUILT_IN and (folder / profile).is_file():
+        profile = str(folder / profile)
 
     def times(given: Times | None) -> Times | None:
         return given if given is None or given.trace is None else Times(trace=str(folder / given.trace))
@@ -70,6 +74,7 @@ def _with_traces(scenario: Scenario, folder: Path) -> Scenario:
 
     return replace(
         scenario,
+        profile=profile,
         images={name: image(one) for name, one in scenario.images.items()},
         functions={name: replace(one, takes=times(one.takes)) for name, one in scenario.functions.items()},
         workloads=[

@@ -195,7 +195,7 @@ class Scenario(Part, frozen=True):
     about: str = ""
     """A sentence for people."""
     profile: str = "aws"
-    """Quotas and delays: local, aws, aws-2022, or a TOML file."""
+    """Quotas and delays: local, aws, aws-2022, or a TOML file, beside this one or from where it is played."""
     quotas: dict[str, Any] = msgspec.field(default_factory=dict)
     """What is changed of the profile: numbers, or {refill, burst} of buckets."""
     delays: dict[str, Delay] = msgspec.field(default_factory=dict)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from windlass.kernel.clock import HOUR, MINUTE
+from windlass.planner import sweep
 from windlass.planner.answers import Answers, NotThere
-from windlass.planner.reading import BadScenario, files, parse, read, schema
+from windlass.planner.reading import BadScenario, files, parse, read, schema, swept
 
 GOOD = """
 name: roll-out
@@ -99,3 +100,13 @@ def test_parameters_name_answers() -> None:
 def test_combinations_that_mean_nothing(more: str, why: str) -> None:
     with pytest.raises(BadScenario, match=f"x.yaml:4: .*{why}"):
         parse(f"name: x\nresources: []\n{more}\n", "x.yaml")
+
+
+def test_a_profile_beside_the_scenario_is_found(tmp_path: Path) -> None:
+    """Built-in names stay names; what is not beside it is looked for where it is played."""
+    (tmp_path / "mine.toml").write_text('extends = "aws"')
+    for said, meant in (("mine.toml", str(tmp_path / "mine.toml")), ("aws", "aws"), ("other.toml",) * 2):
+        (tmp_path / "a.yaml").write_text(f"{{name: a, profile: {said}, resources: []}}")
+        assert read(tmp_path / "a.yaml").profile == meant
+        [variant] = swept(tmp_path / "a.yaml", [sweep.read("/seed=2")])
+        assert variant.profile == meant
