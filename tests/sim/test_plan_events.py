@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from windlass.planner.changes import CannotPlay
@@ -28,6 +30,30 @@ resources:
 """
 FARGATE, EC2 = "      launchType: FARGATE\n", "      launchType: EC2\n"
 SPOT = "      capacityProviderStrategy: [{capacityProvider: FARGATE_SPOT, weight: 1}]\n"
+JOB = """
+name: x
+profile: local
+horizon: 1d
+resources:
+  - batch.CreateComputeEnvironment:
+      computeEnvironmentName: ce
+      type: MANAGED
+      computeResources:
+        {type: FARGATE, maxvCpus: 4, subnets: "${default.subnets}",
+         securityGroupIds: "${default.security_groups}"}
+  - batch.CreateJobQueue:
+      {jobQueueName: q, priority: 1, computeEnvironmentOrder: [{order: 1, computeEnvironment: ce}]}
+  - batch.RegisterJobDefinition:
+      jobDefinitionName: large
+      type: container
+      platformCapabilities: [FARGATE]
+      containerProperties:
+        image: large
+        executionRoleArn: arn:aws:iam::123456789012:role/run
+        resourceRequirements: [{type: VCPU, value: "8"}, {type: MEMORY, value: "16384"}]
+  - batch.SubmitJob: {jobName: one, jobQueue: q, jobDefinition: large}
+until: {job_queue: q}
+"""
 UP = "until: {service: web}\n"
 
 
@@ -105,6 +131,31 @@ def test_what_can_never_be_ends_with_the_reason(more: str, why: str) -> None:
     assert run.took_s is None and run.virtual_s < 7_200
     assert run.ended.startswith("nothing moves any more")
     assert any(part in run.ended for part in why.split("|")), run.ended
+
+
+@pytest.mark.parametrize(
+    ("profile", "image", "why"),
+    [
+        (
+            "aws-2022",
+            "fails: 'CannotPullContainerError: gone'",
+            "ever runs; 10 attempts .* 15 min .*: Cannot",
+        ),
+        ("aws-2022", "runs: 3s, exit_code: 1", "stays up; 10 attempts in a row .*: Essential con"),
+        ("local", "fails: gone", "ever runs; 8 attempts .* 10 s between two: gone"),
+        ("aws", "runs: 3s, exit_code: 1", "stays up; 2.. tasks have stopped so far: Essential"),
+    ],
+)
+def test_what_fails_again_and_again_ends_with_the_reason(profile: str, image: str, why: str) -> None:
+    text = SERVICE.replace("aws-2022", profile).replace("desiredCount: 4", "desiredCount: 1")
+    run = played(f"{text}{FARGATE}{UP}images: {{web: {{{image}}}}}\nhorizon: 1d\n")
+    assert run.took_s is None and run.virtual_s < 6_000
+    assert re.fullmatch(f"no task of the deployment of web {why}.*", run.ended), run.ended
+
+
+def test_a_job_that_no_environment_has_room_for_ends_with_the_reason() -> None:
+    run = played(JOB)
+    assert run.ended.startswith("nothing moves any more: 1 jobs of q are not over; MISCONFIGURATION")
 
 
 def test_a_storm_of_calls_is_throttled_and_ends() -> None:

@@ -1,30 +1,22 @@
 """What a scenario waits for: whether it is there, and whether it can still come.
 
-Asks the plane as a client would, past the buckets: nobody of the scenario asks this. A scenario in which
-nothing can move any more ends with the reason, and does not wait for its horizon: no task came, went or
-changed for STALL, no event is to come, and no schedule is there that could bring something later. Known gap:
-one that goes on trying (a failing image without a circuit breaker) runs to its horizon.
+Asks the plane as a client would, past the buckets: nobody of the scenario asks this. Whether it is hopeless
+to wait is hopeless.py's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from windlass.fleet.model import INSTANCES
-from windlass.kernel.clock import MINUTE, SECOND, Duration
+from windlass.kernel.clock import SECOND
 from windlass.planner.asking import Asking
 from windlass.planner.happening import OBSERVER
+from windlass.planner.hopeless import OBSERVED, Hopeless
 from windlass.planner.scenario import Scenario, Until
 from windlass.planner.watching import Watching
 from windlass.services.batch.model import JOBS
 from windlass.sim.world import ACCOUNT, REGION, World
 
-STALL: Duration = 20 * MINUTE
-"""Longer than a service rests between two attempts at most (15 min), and than targets drain."""
-LATER = ("chedule", "PutRule", "bakeTimeInMinutes", "canaryConfiguration", "linearConfiguration")
-"""Words of resources that bring something later, of themselves."""
-OBSERVED = "observed"
-"""Request id of what is asked here: a drawn one would change all ids, and chance, that come after it."""
 OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
@@ -36,16 +28,7 @@ class Waiting:
         self._untils = scenario.waits_for
         self._world = world
         self._watching = watching
-        runs = [image.runs or 0 for image in scenario.images.values()]
-        said = repr([scenario.resources, [event.call for event in scenario.events]])
-        self.patience = (
-            None if any(word in said for word in LATER) else max([STALL, *(2 * run for run in runs)])
-        )
-        later = [*(event.ends for event in scenario.events), *(until.after for until in self._untils)]
-        self._begins = max(later, default=0)
-        """Before that more is sure to happen."""
-        self._seen: Any = None
-        self._moved_at = world.clock.now()
+        self._hopeless = Hopeless(scenario, world, watching)
 
     async def lacks(self) -> str:
         """What is not as it is waited for; "" when all is."""
@@ -56,24 +39,7 @@ class Waiting:
 
     async def stuck(self, lacks: str) -> str:
         """Why what is lacking can never come; "" while it may."""
-        watching, now = self._watching, self._world.clock.now()
-        machines = self._world.plane.store[INSTANCES].all()
-        counts = (*watching.counts(), self._asking.moved())
-        seen = (lacks, counts, sorted((one.id, one.phase, one.cluster) for one in machines))
-        if seen != self._seen:
-            self._seen, self._moved_at = seen, now
-        if self.patience is None or now - watching.began < self._begins:
-            return ""
-        if now - self._moved_at < self.patience:
-            return ""
-        told = [told for until in self._untils if until.service and (told := await self._told(until))]
-        return f"nothing moves any more: {'; '.join([lacks, *told])}"
-
-    async def _told(self, until: Until) -> str:
-        """What the service said last."""
-        service = await self._service(until)
-        events = service["events"] if service is not None else []
-        return str(events[0]["message"]) if events else ""
+        return await self._hopeless.why(lacks, self._asking.moved())
 
     async def _service(self, until: Until) -> Any:
         named = {"cluster": until.cluster, "services": [until.service]}
@@ -103,10 +69,14 @@ class Waiting:
             count = service["runningCount"]
             return "" if count >= until.running else f"{count} of {until.running} tasks run"
         [primary, *older] = service["deployments"]
-        if older or primary["rolloutState"] == "IN_PROGRESS":
-            return str(primary.get("rolloutStateReason", "the deployment goes on"))
         wanted, count = service["desiredCount"], service["runningCount"]
-        return "" if count == wanted else f"{count} of {wanted} tasks run"
+        if older:
+            new = f"{primary['runningCount']} of {primary['desiredCount']} tasks of its new revision"
+            return f"the deployment of {until.service} goes on, with {new}"
+        if count != wanted:
+            return f"{count} of {wanted} tasks run"
+        goes_on = primary["rolloutState"] == "IN_PROGRESS"
+        return f"the deployment of {until.service} goes on" if goes_on else ""
 
     async def _messages(self, name: str) -> str:
         calls = self._world.plane.calls
