@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from windlass.kernel.clock import SECOND, Duration
+from windlass.kernel.clock import RESOLUTION_S, SECOND, Duration
 
 
 class Lease:
@@ -43,7 +43,7 @@ class Lease:
         if self.deaf:
             self.heard()
         left = self._heard_at + self._length_s - self._loop.time()
-        if left > 0:
+        if left > RESOLUTION_S:
             self._timer = self._loop.call_later(left, self._look)
         else:
             self._limit.reschedule(self._loop.time())

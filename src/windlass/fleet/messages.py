@@ -382,6 +382,13 @@ class Desired(Message, frozen=True, tag="desired"):
     changed: tuple[Want, ...]
     gone: tuple[str, ...] = ()
 
+    def is_behind(self, generation: int) -> bool:
+        """Whether it says nothing to a node that holds that generation: an older one, or the same
+
+        difference again. The whole set of the same generation is taken again.
+        """
+        return self.generation < generation or (self.generation == generation and self.since != -1)
+
 
 class SecurityGroups(Message, frozen=True, tag="security_groups"):
     """All security groups that the units of this node are in, and those that their rules name, whole.

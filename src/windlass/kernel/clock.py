@@ -24,6 +24,9 @@ DAY: Duration = 24 * HOUR
 RECHECK: Duration = 30 * SECOND
 """Longest single timer: after a jump of the host's clock a sleeper notices within this time."""
 
+RESOLUTION_S = 1e-9
+"""No timer is more exact."""
+
 JUMP_MIN: Duration = SECOND
 """Smaller steps do no harm to any timer."""
 

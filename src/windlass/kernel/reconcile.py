@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
-from windlass.kernel.clock import MILLISECOND, SECOND, Clock, Duration, Instant
+from windlass.kernel.clock import MILLISECOND, RESOLUTION_S, SECOND, Clock, Duration, Instant
 from windlass.kernel.faults import Retry
 from windlass.kernel.journal import Journal
 
 BACK_OFF_FIRST: Duration = 50 * MILLISECOND
 BACK_OFF_MAX: Duration = 5 * SECOND
-RESOLUTION_S = 1e-9
-"""No timer is more exact."""
 
 Pass = Callable[[Instant, frozenset[Hashable]], Awaitable[Instant | None]]
 """One pass: gets now and the keys that were woken (empty: look at everything); returns when to look again."""

@@ -164,7 +164,7 @@ class Agent:
         An older generation than the one held is ignored; a set that comes twice changes nothing. Raises
         OSError, with nothing taken, when it cannot be written down.
         """
-        if desired.generation < self.generation or self._ending is not None:
+        if desired.is_behind(self.generation) or self._ending is not None:
             return True
         if desired.since not in (-1, self.generation):
             return False

@@ -8,8 +8,9 @@ leaving steps out as long as it fails in the same way (delta debugging: halves f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from windlass.sim.disk import FSYNC
 from windlass.sim.stories import batch, services
@@ -25,6 +26,10 @@ Play = Callable[[int, Script], object]
 """Tells the story of that seed by the script. Raises what went wrong."""
 
 
+Steps: TypeAlias = tuple[tuple[int, str], ...]
+"""(number, deed) of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Of one seed. `what` is "" when all went well, else the error in a line; `steps` those it takes."""
@@ -32,7 +37,42 @@ class Outcome:
     seed: int
     faults: Counter[str] = field(default_factory=Counter)
     what: str = ""
-    steps: tuple[tuple[int, str], ...] = ()
+    steps: Steps = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A story that once failed, as a line of a seeds file: "services 17 3:cut 9:kill_soon  # why".
+
+    Without steps all of them are told. Deeds stand there by name, so that the line tells the same story when
+    others are added to those that chance picks from.
+    """
+
+    story: str
+    seed: int
+    steps: Steps = ()
+    why: str = ""
+
+    def __str__(self) -> str:
+        words = [self.story, str(self.seed), *(f"{number}:{deed}" for number, deed in self.steps)]
+        return " ".join(words) + (f"  # {self.why}" if self.why else "")
+
+    @property
+    def script(self) -> Script:
+        return Script(dict(self.steps) or None)
+
+
+def kept_in(text: str) -> list[Kept]:
+    """The stories of a seeds file. Other lines are somebody else's: seeds of tests stand there too."""
+    found = []
+    for line in text.splitlines():
+        words, _, why = line.partition("#")
+        match words.split():
+            case [story, seed, *steps] if story in STORIES:
+                pairs = [step.split(":") for step in steps]
+                told = tuple((int(number), deed) for number, deed in pairs)
+                found.append(Kept(story, int(seed), told, why.strip()))
+    return found
 
 
 def of_services(seed: int, script: Script) -> object:
@@ -43,7 +83,7 @@ def of_services(seed: int, script: Script) -> object:
             await estate.step(deeds(estate, estate.users(), estate.trouble()))
         await services.ends_well(estate)
 
-    return services.play(story, seed, FSYNC if seed % 2 else 0, script)
+    return services.play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
 
 
 def of_batch(seed: int, script: Script) -> object:
@@ -54,7 +94,7 @@ def of_batch(seed: int, script: Script) -> object:
             await farm.step(deeds(farm, farm.users(), farm.trouble()))
         await batch.ends_well(farm)
 
-    return batch.play(story, seed, FSYNC if seed % 2 else 0, script)
+    return batch.play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
 
 
 STORIES: Mapping[str, Play] = {"services": of_services, "batch": of_batch}
@@ -63,23 +103,28 @@ STORIES: Mapping[str, Play] = {"services": of_services, "batch": of_batch}
 def deeds(telling: Telling, users: list[Deed], trouble: list[Deed]) -> list[Deed]:
     """What may happen, the usual as often as all the rest."""
     faults = [telling.kill_soon] * 5 + [telling.revive] * 6 + [telling.fill_or_empty] * 2
-    return [*users, *users, *trouble, *faults]
+    return [*users, *users, *trouble, *faults, *telling.storms()]
 
 
 def search(play: Play, seeds: Iterable[int], *, minimise: bool = True) -> Iterator[Outcome]:
     """What came of each seed, one after the other."""
     for seed in seeds:
         script = Script()
-        what = _failure(play, seed, script)
+        what = failure(play, seed, script)
         steps = tuple(script.told)
         if what and minimise:
             steps = shortest(play, seed, what, steps)
         yield Outcome(seed, script.faults, what, steps if what else ())
 
 
-def shortest(
-    play: Play, seed: int, what: str, steps: tuple[tuple[int, str], ...]
-) -> tuple[tuple[int, str], ...]:
+def again(kept: Kept) -> Outcome:
+    """What comes of that story today."""
+    script = kept.script
+    what = failure(STORIES[kept.story], kept.seed, script)
+    return Outcome(kept.seed, script.faults, what, tuple(script.told) if what else ())
+
+
+def shortest(play: Play, seed: int, what: str, steps: Steps) -> Steps:
     """As few of these steps as can be found that fail like that."""
     kept, part, tries = list(steps), max(1, len(steps) // 2), 0
     while tries < TRIES_MAX:
@@ -87,7 +132,7 @@ def shortest(
         while at < len(kept) and tries < TRIES_MAX:
             fewer = kept[:at] + kept[at + part :]
             tries += 1
-            if _kind(_failure(play, seed, _only(fewer))) == _kind(what):
+            if _kind(failure(play, seed, Script(dict(fewer)))) == _kind(what):
                 kept = fewer
             else:
                 at += part
@@ -97,12 +142,7 @@ def shortest(
     return tuple(kept)
 
 
-def _only(kept: Collection[tuple[int, str]]) -> Script:
-    """A script of these steps alone."""
-    return Script(frozenset(range(1, STEPS + 1)) - {number for number, _ in kept})
-
-
-def _failure(play: Play, seed: int, script: Script) -> str:
+def failure(play: Play, seed: int, script: Script) -> str:
     """What goes wrong with that script, in one line; "" when nothing does."""
     try:
         play(seed, script)

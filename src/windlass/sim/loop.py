@@ -20,6 +20,8 @@ from weakref import WeakKeyDictionary
 
 from windlass.kernel.clock import SECOND, Duration, Instant, LoopClock
 
+JUMPS_MAX = 100_000
+"""Jumps to one and the same instant, after which nothing else is to be expected."""
 TIMERS_KEPT = 1_000
 """Cancelled timers that are not worth a sweep."""
 
@@ -29,6 +31,10 @@ Ts = TypeVarTuple("Ts")
 
 class Deadlock(Exception):
     """The world waits for itself: nothing is ready and no timer is set."""
+
+
+class Livelock(Exception):
+    """The world goes round and round at one instant."""
 
 
 class Forbidden(RuntimeError):
@@ -49,6 +55,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ties = None if shuffle is None else random.Random(shuffle)
         self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()  # oldest first
         self._cancelled = 0
+        self._still = 0
+        """Jumps that led nowhere, one after the other."""
         self._crash: BaseException | None = None
         self._closed = False
         self._running = False
@@ -149,6 +157,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             heapq.heappop(self._timers)
         if not self._timers:
             raise Deadlock(f"after {self.elapsed / SECOND:g} s nothing is ready and no timer is set")
+        self._still = self._still + 1 if self.elapsed == self._timers[0][0] else 0
+        if self._still > JUMPS_MAX:
+            raise Livelock(f"after {self.elapsed / SECOND:g} s time stands still")
         self.elapsed = self._timers[0][0]
         while self._timers and self._timers[0][0] == self.elapsed:
             timer = heapq.heappop(self._timers)[3]

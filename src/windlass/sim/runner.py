@@ -126,6 +126,8 @@ class SimulatedNode:
         """
         self.refused = ""
         """Why the plane would not have it; "" otherwise."""
+        self.run = ""
+        """Which process of the agent this is (messages.Hello)."""
         self._clock = clock
         self._spawn = spawn
         self._course = course
@@ -157,6 +159,16 @@ class SimulatedNode:
         self._news: dict[str, None] = {}
         self._told = asyncio.Event()
 
+    def restart(self, run: str) -> None:
+        """Another process of the agent takes over: what runs here goes on, what it had yet to tell is in its
+
+        next Hello, and it counts on from what the plane has.
+        """
+        self.run = run
+        self._number = 0
+        self._unacknowledged.clear()
+        self._news.clear()
+
     async def connect(self, transport: Transport[FromPlane]) -> None:
         """One session, to its end."""
         parts: list[asyncio.Task[None]] = []
@@ -174,6 +186,8 @@ class SimulatedNode:
                 elif isinstance(message, Refused):
                     self.refused = message.why
                     return
+                elif isinstance(message, Desired) and not self._take(message):
+                    return
                 else:
                     await self._obey(message, transport)
         except ConnectionError:
@@ -185,7 +199,8 @@ class SimulatedNode:
 
     def _hello(self) -> Hello:
         states = tuple(self.states.values())
-        return Hello(self.node_id, self.token, self.cpu_units, self.memory_mib, self.generation, states)
+        size = (self.cpu_units, self.memory_mib)
+        return Hello(self.node_id, self.token, *size, self.generation, states, self.run)
 
     async def _resume(self, welcome: Welcome, transport: Transport[FromPlane]) -> None:
         """Repeat what the plane has not made durable; go on counting past what it has seen."""
@@ -207,7 +222,6 @@ class SimulatedNode:
                 self.token = secret
                 await transport.send(SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
             case Desired():
-                self._take(message)
                 await transport.send(Accepted(self.generation))
             case SecurityGroups(groups):
                 self.groups = {group.id: group for group in groups}
@@ -223,10 +237,12 @@ class SimulatedNode:
 
     # desired
 
-    def _take(self, desired: Desired) -> None:
-        """Become what the plane wants; an older generation, or one that leaves a gap, changes nothing."""
-        if desired.generation < self.generation or desired.since not in (-1, self.generation):
-            return
+    def _take(self, desired: Desired) -> bool:
+        """Become what the plane wants; what is held already changes nothing. False: it leaves a gap."""
+        if desired.is_behind(self.generation):
+            return True
+        if desired.since not in (-1, self.generation):
+            return False
         self.generation = desired.generation
         gone = desired.gone
         if desired.since == -1:
@@ -243,6 +259,7 @@ class SimulatedNode:
                     self._begin(unit_id, self._live(want.spec))
             if not want.run:
                 self._stop(unit_id)
+        return True
 
     def _remove(self, unit_id: str) -> None:
         self._wants.pop(unit_id, None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from windlass.aws.calls import Caller, Result
 from windlass.aws.quotas import Profile
@@ -43,9 +43,11 @@ from windlass.services.plane import Plane, Service
 from windlass.sim import batch_checks, checks, service_checks
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.function_model import NOTHING_SAID, FunctionModel, function_course
+from windlass.sim.host_clock import HostClock
 from windlass.sim.launch_model import LaunchModel
 from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
+from windlass.sim.net import Net, NetTransport
 from windlass.sim.proxy import SimulatedProxy
 from windlass.sim.runner import Course, SimulatedNode
 from windlass.sim.service_checks import ServiceLedger
@@ -54,6 +56,10 @@ from windlass.sim.trace import Trace
 
 EPOCH: Instant = 1_640_995_200 * SECOND
 """Every world begins on 2022-01-01 at 00:00 UTC."""
+AGAIN_AFTER: Duration = SECOND
+"""How long an agent waits until it opens the next session, as those of node/session.py do at most."""
+PlaneEnd: TypeAlias = QueueTransport[FromNode] | NetTransport[FromNode]
+NodeEnd: TypeAlias = QueueTransport[FromPlane] | NetTransport[FromPlane]
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
@@ -65,7 +71,8 @@ class World:
     `shuffle`: draw the order of what happens at one instant from the seed. `disk`: sim/disk.py, for worlds in
     which writing takes time or fails, or the plane is killed; without one every commit is durable at once.
     `as_bytes`: links carry bytes, as real ones do; not needed of large worlds (queue_transport.py), nor is a
-    `traced` story, which costs a line for each step of each unit.
+    `traced` story, which costs a line for each step of each unit. `faulty`: links are a network's (net.py),
+    agents come back by themselves when a session ends, and the clock of the plane's host can be set.
     """
 
     def __init__(
@@ -79,9 +86,12 @@ class World:
         disk: SimulatedDisk | None = None,
         as_bytes: bool = True,
         traced: bool = True,
+        faulty: bool = False,
     ) -> None:
         self.loop = VirtualLoop.make(seed if shuffle else None)
         self.clock = VirtualClock(self.loop, EPOCH)
+        """The world's time; that of the plane, and of proxies beside it, is its host's."""
+        self.host_clock = HostClock(self.loop, EPOCH) if faulty else self.clock
         self.nodes: dict[str, SimulatedNode] = {}
         self.proxies: list[SimulatedProxy] = []
         self.spawn = Spawn(lambda name, error: self.loop.crash(error))
@@ -100,14 +110,18 @@ class World:
         self._traced = traced
         self._check_every = check_every
         self._checked_at = EPOCH
-        self._sessions: dict[str, tuple[QueueTransport[FromNode], QueueTransport[FromPlane]]] = {}
+        self._sessions: dict[str, tuple[PlaneEnd, NodeEnd]] = {}
         """Node id → the plane's end and its own, of its last session."""
+        self._agents: dict[str, asyncio.Task[None]] = {}
+        """Node id → what goes on at its end of that session."""
         self._linked: dict[str, None] = {}
         """Nodes whose link is not cut: they have a session whenever there is a plane."""
         self._ending: asyncio.Task[None] | None = None
         self._doom = 0
-        self._ledger = ServiceLedger(self.clock.now, seconds(profile.delays.get("ecs.healthy_after", 0)))
+        self._ledger = ServiceLedger(self.host_clock.now, seconds(profile.delays.get("ecs.healthy_after", 0)))
         self._life = self._born()
+        self.net = Net(self.loop, Chance(seed).stream("sim.net")) if faulty else None
+        """What goes wrong on links; None: they are perfect."""
         if disk is not None:
             disk.on_commit = self._on_commit
 
@@ -176,7 +190,7 @@ class World:
         life = Life(
             self._services,
             self._profile,
-            clock=self.clock,
+            clock=self.host_clock,
             chance=self._chance,
             log=DurableLog(MemoryLog()) if self._disk is None else self._disk.open(),
             on_crash=self.loop.crash,
@@ -252,7 +266,9 @@ class World:
 
     def add_proxy(self) -> SimulatedProxy:
         """A proxy that is connected from now on, and reaches what runs on all nodes."""
-        proxy = SimulatedProxy(Sites(self.nodes, self.clock), self.clock, self.stream("sim.proxy").random)
+        proxy = SimulatedProxy(
+            Sites(self.nodes, self.clock), self.host_clock, self.stream("sim.proxy").random
+        )
         self.proxies.append(proxy)
         self.connect_proxy(proxy)
         return proxy
@@ -269,16 +285,46 @@ class World:
             self._open_session(node_id)
 
     def _open_session(self, node_id: str) -> None:
-        plane_end, node_end = self._sessions[node_id] = pair(as_bytes=self._as_bytes)
+        self._leave(node_id)
+        plane_end: PlaneEnd
+        node_end: NodeEnd
+        if self.net is None:
+            plane_end, node_end = self._sessions[node_id] = pair(as_bytes=self._as_bytes)
+            agent = self.nodes[node_id].connect(node_end)
+        else:
+            plane_end, node_end = self._sessions[node_id] = self.net.pair(node_id)
+            agent = self._connect_again(node_id, node_end, self._agents.get(node_id))
         self.plane.spawn.start(f"session {node_id}", self.links().serve(plane_end))
-        self.spawn.start(f"agent {node_id}", self.nodes[node_id].connect(node_end))
+        self._agents[node_id] = self.spawn.start(f"agent {node_id}", agent)
 
-    def disconnect(self, node_id: str) -> None:
-        """Break the session of that node; what it runs goes on."""
+    async def _connect_again(
+        self, node_id: str, transport: NodeEnd, before: asyncio.Task[None] | None
+    ) -> None:
+        """One session after the other, as node/session.py has them: the next when this one has ended."""
+        if before is not None:
+            await asyncio.wait([before])
+        await self.nodes[node_id].connect(transport)
+        await self.pass_time(AGAIN_AFTER)
+        if (
+            node_id in self._linked
+            and not self.down
+            and self._sessions.get(node_id, (None, None))[1] is transport
+        ):
+            self._open_session(node_id)
+
+    def disconnect(self, node_id: str, *, told: bool = True) -> None:
+        """Break the session of that node; what it runs goes on. Not `told`: the plane does not notice."""
         self._linked.pop(node_id, None)
+        if not told:
+            self._leave(node_id)
+        elif node_id in self._sessions:
+            self._sessions[node_id][1].close()
+
+    def _leave(self, node_id: str) -> None:
+        """The agent takes its session for broken, if it has one."""
         session = self._sessions.get(node_id)
-        if session is not None:
-            session[1].close()
+        if session is not None and isinstance(session[1], NetTransport):
+            session[1].vanish()
 
     def links(self) -> NodeLinks:
         return self._life.links

@@ -56,3 +56,17 @@ def test_what_ends_in_time_goes_on() -> None:
         await clock.sleep(20 * SECOND)
 
     assert play(story) == 21 * SECOND
+
+
+def test_a_moment_that_rounding_leaves_over() -> None:
+    """Less than a timer can wait: it is over, and the loop does not go round at that instant for ever."""
+
+    async def story(clock: Clock) -> None:
+        with pytest.raises(TimeoutError):
+            async with Lease(LEASE) as lease:
+                for nanoseconds in (1_234_567_891, 3_141_592_653, 2_718_281_829, 999_999_937):
+                    await clock.sleep(nanoseconds)
+                    lease.heard()
+                await asyncio.get_running_loop().create_future()
+
+    assert play(story) > LEASE

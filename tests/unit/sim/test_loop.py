@@ -7,7 +7,7 @@ import pytest
 
 from tests.fleet_build import settle
 from windlass.kernel.clock import DAY, LoopClock
-from windlass.sim.loop import TIMERS_KEPT, Deadlock, Forbidden, VirtualLoop
+from windlass.sim.loop import TIMERS_KEPT, Deadlock, Forbidden, Livelock, VirtualLoop
 
 
 def test_time_jumps() -> None:
@@ -71,6 +71,22 @@ def test_deadlock() -> None:
     with pytest.raises(Deadlock, match="after 0 s"):
         VirtualLoop.make().run(main())
     assert ended
+
+
+def test_livelock() -> None:
+    """Timers that are set for now, again and again, are an error too."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            loop.call_later(0, again)
+
+        again()
+        await asyncio.Event().wait()
+
+    with pytest.raises(Livelock, match="stands still"):
+        VirtualLoop.make().run(main())
 
 
 def test_real_time_is_forbidden() -> None:

@@ -14,9 +14,10 @@ from windlass.services import batch, ec2, ecs, logs
 from windlass.services.batch import arrays
 from windlass.services.batch.model import ARRAYS, CHILDREN, ENDED, JOBS, WAITS, Job
 from windlass.services.batch.resource_model import ENVIRONMENTS, QUEUES
+from windlass.services.batch.settling import CHANGING
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.runner import Course
-from windlass.sim.stories.telling import Deed, Script, Telling
+from windlass.sim.stories.telling import CLOCK_OFF, Deed, Script, Telling
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World
 
@@ -276,15 +277,15 @@ class Farm(Telling):
     async def end_faults(self) -> None:
         """As ever; all environments are enabled."""
         await super().end_faults()
-        for row in self.world.plane.store[ENVIRONMENTS].all():
+        environments = self.world.plane.store[ENVIRONMENTS]
+        await self.until(lambda: all(row.status not in CHANGING for row in environments.all()), CLOCK_OFF)
+        for row in environments.all():
             if row.state == "DISABLED":
                 await self.call("UpdateComputeEnvironment", computeEnvironment=row.name, state="ENABLED")
 
     async def ended(self, within: Duration = QUIET) -> None:
         """All jobs have ended, and nothing of them is left."""
-        end = self.world.clock.now() + within
-        while self.unended() and self.world.clock.now() < end:
-            await self.world.pass_time(5 * SECOND)
+        await self.until(lambda: not self.unended(), within)
         store = self.world.plane.store
         left = [(job, store[ARRAYS].get(job.id), store[WAITS].by("job", job.id)) for job in self.unended()]
         assert not left, left[0]
@@ -328,11 +329,12 @@ def play(
     fsync: Duration = 0,
     script: Script | None = None,
     check_every: Duration = 200 * MILLISECOND,
+    faulty: bool = False,
     **opened: Any,
 ) -> World:
     """The world of that seed in which the story is told; checked by transaction, and all rows often."""
     disk = SimulatedDisk(fsync)
-    world = World(SERVICES, PROFILE, seed, check_every=check_every, shuffle=True, disk=disk)
+    world = World(SERVICES, PROFILE, seed, check_every=check_every, shuffle=True, disk=disk, faulty=faulty)
 
     async def play_it(world: World) -> None:
         farm = Farm(world, disk, seed, script)

@@ -251,9 +251,11 @@ class Estate(Telling):
     async def interrupt(self) -> None:
         task = self._running()
         if task is not None and not self.world.down:
+            self.suffered("Spot capacity interrupted")
             await self.world.plane.calls.part(Interruptions).interrupt(task.id)
 
     async def drain(self) -> None:
+        self.suffered("instance drained")
         await self._set_instance("DRAINING")
 
     async def undrain(self) -> None:
@@ -348,11 +350,6 @@ class Estate(Telling):
         )
         assert rows == held_ids
 
-    async def until(self, done: Callable[[], bool], within: Duration) -> None:
-        end = self.world.clock.now() + within
-        while not done() and self.world.clock.now() < end:
-            await self.world.pass_time(5 * SECOND)
-
     # choosing
 
     async def _update(self, row: Service, **params: Any) -> None:
@@ -383,7 +380,12 @@ def _course(spec: UnitSpec) -> Course:
 
 
 def play(
-    story: Callable[[Estate], Awaitable[None]], seed: int, fsync: Duration = 0, script: Script | None = None
+    story: Callable[[Estate], Awaitable[None]],
+    seed: int,
+    fsync: Duration = 0,
+    script: Script | None = None,
+    *,
+    faulty: bool = False,
 ) -> World:
     """The world of that seed in which the story is told; checked by transaction, and all rows often."""
     disk = SimulatedDisk(fsync)
@@ -394,6 +396,7 @@ def play(
         check_every=200 * MILLISECOND,
         shuffle=True,
         disk=disk,
+        faulty=faulty,
     )
 
     async def told(world: World) -> None:

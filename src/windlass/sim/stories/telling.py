@@ -7,32 +7,34 @@ out: that is how a failing story is made shorter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from windlass.kernel.chance import Chance
-from windlass.kernel.clock import MILLISECOND, SECOND
+from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault, Retry
 from windlass.sim.disk import SimulatedDisk
+from windlass.sim.host_clock import HostClock
+from windlass.sim.net import Net
 from windlass.sim.world import World
 
 Deed = Callable[[], Awaitable[None]]
-FAULTS = frozenset({"cut", "forget", "interrupt", "drain", "fill_or_empty", "kill_soon", "lose"})
-"""Deeds that are somebody's misfortune; the others are what users do."""
+CLOCK_OFF: Duration = 10 * MINUTE
+"""The clock of the plane's host is wrong by no more than that, either way."""
+FSYNC_SLOW: Duration = 5 * SECOND
+"""A slow disk takes up to so long for each batch of commits."""
 
 
 @dataclass(slots=True)
 class Script:
-    """Which steps a story is to leave out, by number, and what was told of it, failing or not."""
+    """What a story is to tell, and what it has told, failing or not."""
 
-    skips: frozenset[int] = frozenset()
+    only: Mapping[int, str] | None = None
+    """The steps to tell, (number → deed); None: all of them, as chance has it."""
     told: list[tuple[int, str]] = field(default_factory=list)
     """(number, deed) of the steps so far."""
-
-    @property
-    def faults(self) -> Counter[str]:
-        """Faults so far, by name."""
-        return Counter(name for _, name in self.told if name in FAULTS)
+    faults: Counter[str] = field(default_factory=Counter)
+    """What went wrong so far, by kind: what happened, not what was tried."""
 
 
 class Telling:
@@ -44,36 +46,63 @@ class Telling:
     def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
         self.world = world
         self.disk = disk
+        self._fsync = disk.fsync
         self._streams = Chance(seed)
         self.chance = self._streams.stream("before the first step")
         self._script = script or Script()
         self.lost = False
         """Whether a node lost its disk, or a machine was ended: its tasks die without anybody's doing."""
         self._number = 0
+        if world.net is not None:
+            world.net.counts = self._script.faults
 
     async def step(self, deeds: Sequence[Deed]) -> None:
         """One of them, and some time. A plane that is down, or a disk that is full, refuses it."""
         self._number += 1
         self.chance = self._streams.stream(f"step {self._number}")
-        deed = self.chance.choice(deeds)
+        drawn = self.chance.choice(deeds)
         long = self.chance.random() < 0.15
         pause = self.chance.randrange(40_000 if long else 4_000) * MILLISECOND
-        if self._number not in self._script.skips:
-            self._script.told.append((self._number, deed.__name__))
+        only = self._script.only
+        if only is None or self._number in only:
+            name = drawn.__name__ if only is None else only[self._number]
+            self._script.told.append((self._number, name))
             try:
-                await deed()
+                await next(deed for deed in deeds if deed.__name__ == name)()
             except Retry:
                 pass
             except Fault as fault:
                 assert fault.code in self.refusals, fault
         await self.world.pass_time(pause)
 
+    async def until(self, done: Callable[[], bool], within: Duration) -> None:
+        """Let time pass until that is so, or no longer than that; longer where the clock was set back, since
+
+        rows hold instants: what was to be in a minute is to be in eleven when the clock goes back by ten.
+        """
+        late = 0 if self.world.net is None else 2 * CLOCK_OFF
+        end = self.world.clock.now() + within + late
+        while not done() and self.world.clock.now() < end:
+            await self.world.pass_time(5 * SECOND)
+
+    def suffered(self, fault: str) -> None:
+        """That went wrong; for the count at the end."""
+        self._script.faults[fault] += 1
+
     def breaks(self) -> list[Deed]:
         """Links that are cut and come back, and agents that lose their disks."""
         return [self.cut, self.mend, self.forget]
 
+    def storms(self) -> list[Deed]:
+        """What else the world does to links, agents, clocks and disks, if it is a `faulty` one."""
+        links = [self.delay, self.repeat, self.hold_up, self.half_open, self.calm]
+        return [*links, self.restart_agent, self.set_clock, self.slow_disk, self.quick_disk]
+
     async def cut(self) -> None:
-        self.world.disconnect(self._node())
+        node = self._node()
+        if node in self.world.links().connected():
+            self.suffered("link cut")
+        self.world.disconnect(node)
 
     async def mend(self) -> None:
         self.world.connect(self._node())
@@ -82,12 +111,65 @@ class Telling:
         """An agent loses its disk, and with it everything that it ran."""
         node = self._node()
         if self.world.down or node not in self.world.links().connected():
+            self.suffered("agent's disk lost")
             self.world.disconnect(node)
             self.world.nodes[node].forget()
             self.lost = True
 
+    async def delay(self) -> None:
+        """From now on each message on a link takes its own time; their order stays."""
+        self._net().line(self._node()).delay = self.chance.choice((50, 500, 3_000)) * MILLISECOND
+
+    async def repeat(self) -> None:
+        """From now on some messages on a link come again, after later ones."""
+        self._net().line(self._node()).copies = self.chance.choice((0.1, 0.5))
+
+    async def hold_up(self) -> None:
+        """Nothing passes a link for a while, longer than the lease of a session at times; then all does."""
+        self.suffered("link held up")
+        self._net().hold(self._node(), self.chance.randrange(1, 40) * SECOND)
+
+    async def half_open(self) -> None:
+        """An agent's session breaks and the plane does not notice; the agent comes back."""
+        node = self._node()
+        if not self.world.down and node in self.world.links().connected():
+            self.suffered("link half open")
+            self.world.disconnect(node, told=False)
+            self.world.connect(node)
+
+    async def restart_agent(self) -> None:
+        """The agent is killed, and another process goes on with what it ran."""
+        node = self._node()
+        if node in self.world.links().connected():
+            self.suffered("agent killed")
+            self.world.disconnect(node)
+            self.world.nodes[node].restart(f"run {self._number}")
+            self.world.connect(node)
+
+    async def calm(self) -> None:
+        self._net().calm()
+
+    async def set_clock(self) -> None:
+        """Somebody sets the clock of the plane's host, forward or back."""
+        clock = self.world.host_clock
+        assert isinstance(clock, HostClock), "a world that is not faulty has one clock"
+        ahead = self.chance.randrange(-CLOCK_OFF, CLOCK_OFF)
+        self.suffered("clock set forward" if ahead > clock.ahead else "clock set back")
+        clock.ahead = ahead
+
+    async def slow_disk(self) -> None:
+        """Each batch of commits takes long, and time goes on; not on a disk that takes no time at all."""
+        if self._fsync:
+            self.suffered("disk slow")
+            self.disk.fsync = self.chance.randrange(self._fsync, FSYNC_SLOW)
+
+    async def quick_disk(self) -> None:
+        self.disk.fsync = self._fsync
+
     async def fill_or_empty(self) -> None:
         self.disk.full = not self.disk.full
+        if self.disk.full:
+            self.suffered("disk full")
         await self.disk.probe()
 
     async def kill_soon(self) -> None:
@@ -97,18 +179,27 @@ class Telling:
 
     async def revive(self) -> None:
         if self.world.down:
+            self.suffered("plane killed")
             await self.world.revive()
 
     async def end_faults(self) -> None:
         """From now on nothing goes wrong any more, other than by what the images do."""
         self.world.kill_at(0)
-        self.disk.full = False
+        self.disk.full, self.disk.fsync = False, self._fsync
+        if isinstance(self.world.host_clock, HostClock):
+            self.world.host_clock.ahead = 0
+        if self.world.net is not None:
+            self.world.net.calm()
         await self.revive()
         await self.disk.probe()
         for node in sorted(self.world.nodes):
             if node not in self.world.links().connected():
                 self.world.connect(node)
         await self.world.pass_time(5 * SECOND)
+
+    def _net(self) -> Net:
+        assert self.world.net is not None, "a world that is not faulty has perfect links"
+        return self.world.net
 
     def _node(self) -> str:
         return self.chance.choice(sorted(self.world.nodes))

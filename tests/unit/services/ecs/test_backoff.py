@@ -48,6 +48,13 @@ def test_the_cap_of_today_is_27_minutes() -> None:
     assert pauses(LENIENT, 10)[-2:] == [1620, 1620]
 
 
+def test_a_clock_that_was_set_back_meanwhile() -> None:
+    """The next pause is counted from what the clock says now; that of before was over."""
+    state = after_failure(NONE, never_ran(0), STRICT, 0)
+    state = after_failure(state, never_ran(state.until, 0), STRICT, -MINUTE)
+    assert (state.failures, state.until) == (2, 20 * SECOND - MINUTE)
+
+
 def test_profiles() -> None:
     """Their figures, and the switch of facts/ecs.md 7.5."""
     local, old, new = (backoff_policy(Quotas(load_profile(name))) for name in ("local", "aws-2022", "aws"))
