@@ -165,6 +165,7 @@ PURE = (
     "planner/fitting.py",
     "planner/load.py",
     "planner/parts.py",
+    *(f"planner/live/{path.name}" for path in sorted(SRC.glob("planner/live/*.py")) if path.stem != "survey"),
     "planner/quantity.py",
     "planner/timings.py",
     "planner/workload.py",

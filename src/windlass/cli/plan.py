@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from windlass.cli import live
 from windlass.cli.output import fail
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def plan(
     ] = None,
     why: Annotated[bool, typer.Option(help="Look for the bottleneck: some more runs.")] = True,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenarios.")] = False,
+    from_live: Annotated[
+        bool, typer.Option("--from-live", help="Print a scenario of what an account or a plane has.")
+    ] = False,
+    endpoint_url: live.EndpointUrl = None,
+    profile_name: live.ProfileName = None,
+    region: live.Region = None,
+    with_environment: live.WithEnvironment = False,
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
     from windlass.planner import reading, text
@@ -37,6 +45,9 @@ def plan(
     from windlass.planner.planning import outcome_of
     from windlass.planner.report import report
 
+    if from_live:
+        live.print_scenario(endpoint_url, profile_name, region, with_environment)
+        return
     if schema:
         print(json.dumps(reading.schema(), indent=2))
         return

@@ -2,7 +2,7 @@
 
 An answer is called by its `as`; behind the name comes a JMESPath expression (jmespath.org), as in --query of
 the aws CLI, with one function more: after(text, mark). `default` is there from the beginning: subnets,
-security_groups and vpc of the default VPC, account, region.
+security_groups and vpc of the default VPC, account, region, and package: some code for a function.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from windlass.aws.calls import Result
-from windlass.kernel.clock import SECOND, Duration
+from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner.answers import Answers, NotThere
 from windlass.planner.changes import CannotPlay
@@ -19,6 +20,10 @@ AS, WHEN = "as", "when"
 THROTTLED = ("ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded")
 AGAIN: Duration = SECOND
 """How long a client waits that was throttled."""
+UNREADY = re.compile(r"\b(CREATING|Pending|PROVISIONING)\b")
+"""What AWS says when it refuses an operation because of something that is not ready yet."""
+READY_WITHIN: Duration = 10 * MINUTE
+"""Longer is not waited for that."""
 _NAMES = {service.name for service in SERVICES}
 
 
@@ -44,15 +49,21 @@ class Calling:
         """Operation → how often it was told to try again."""
 
     async def call(self, said: Mapping[str, Any], where: str, answers: Answers | None = None) -> None:
-        """One operation, tried again while it is throttled. Raises CannotPlay."""
+        """One operation, tried again while it is throttled, or what it names is being made.
+
+        Raises CannotPlay.
+        """
         known = self.answers if answers is None else answers
         name, _ = operation(said, where)
+        clock = self._world.clock
+        ready_by = clock.now() + READY_WITHIN
         while True:
             try:
                 answer = await self.once(said, where, known)
                 break
             except Fault as fault:
-                if fault.code not in THROTTLED:
+                later = UNREADY.search(fault.message) is not None and clock.now() < ready_by
+                if fault.code not in THROTTLED and not later:
                     raise CannotPlay(f"{where}: {name}: {fault.code}: {fault.message}") from fault
             await self._world.pass_time(AGAIN)
         if AS in said:

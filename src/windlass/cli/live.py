@@ -1,0 +1,93 @@
+"""`windlass plan --from-live`: a scenario of what a plane or an AWS account has, printed.
+
+With the user's own credentials, as every AWS client finds them; what is called is in planner/live/reads.py.
+Progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from windlass.cli.output import fail
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.client import BaseClient
+
+EndpointUrl = Annotated[
+    str | None, typer.Option(help="--from-live: URL of a plane; without it AWS.", show_default=False)
+]
+ProfileName = Annotated[
+    str | None, typer.Option(help="--from-live: profile of your AWS configuration.", show_default=False)
+]
+Region = Annotated[str | None, typer.Option(help="--from-live: AWS Region.", show_default=False)]
+WithEnvironment = Annotated[
+    bool, typer.Option("--with-environment", help="--from-live: keep variables that look like no secret.")
+]
+ATTEMPTS_MAX = 10
+"""Of a throttled call, each after a longer time."""
+REGION = "us-east-1"
+"""Asked for where nobody says one."""
+
+
+def print_scenario(
+    endpoint_url: str | None, profile_name: str | None, region: str | None, with_environment: bool
+) -> None:
+    """Ask, write, try what a simulated plane takes of it, print."""
+    from windlass.aws.quotas import load_profile
+    from windlass.planner.live.from_live import draft_of, text_of
+    from windlass.planner.live.survey import CannotSurvey, Survey
+    from windlass.planner.play import refusals
+    from windlass.planner.reading import parse
+    from windlass.sim import world
+
+    try:
+        found = Survey(_clients(endpoint_url, profile_name, region), _tell).read()
+    except CannotSurvey as error:
+        fail(str(error), 2)
+    draft = draft_of(found, world.REGION, load_profile("aws").quotas, with_environment)
+    refused = refusals(parse(text_of(draft, {}), "the scenario"))
+    for place, why in refused.items():
+        _tell(f"left out: {draft.resources[place].name}: {why}")
+    print(text_of(draft, refused), end="")
+
+
+def _clients(endpoint_url: str | None, profile_name: str | None, region: str | None) -> _Clients:
+    import boto3
+    from botocore.exceptions import ProfileNotFound
+
+    try:
+        session = boto3.session.Session(profile_name=profile_name, region_name=region)
+    except ProfileNotFound as error:
+        fail(str(error), 2)
+    return _Clients(session, endpoint_url)
+
+
+class _Clients:
+    """Makes the clients of a survey."""
+
+    def __init__(self, session: Session, endpoint_url: str | None) -> None:
+        self._session = session
+        self._endpoint_url = endpoint_url
+
+    def __call__(self, service: str) -> BaseClient:
+        from botocore.config import Config
+
+        # A plane lets in whoever has any credentials (windlass up --auth open): none have to be there.
+        nobody = self._endpoint_url is not None and self._session.get_credentials() is None
+        keys = {"aws_access_key_id": "windlass", "aws_secret_access_key": "windlass"} if nobody else {}
+        client: BaseClient = self._session.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self._endpoint_url,
+            region_name=self._session.region_name or REGION,
+            config=Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX}),
+            **keys,
+        )
+        return client
+
+
+def _tell(line: str) -> None:
+    print(f"windlass: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,153 @@
+"""What a scenario says of load balancers: Application Load Balancers, HTTP on every port. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from windlass.planner.live.draft import Draft
+from windlass.planner.live.found import Row
+
+COUNTING = {
+    "deregistration_delay.timeout_seconds": "300",
+    "slow_start.duration_seconds": "0",
+    "load_balancing.algorithm.type": "round_robin",
+    "stickiness.enabled": "false",
+}
+"""Attributes of target groups that count for a plan → what they are unless somebody says so."""
+FULL_NAME = {
+    "targetgroup": "join('', ['targetgroup', after(@, ':targetgroup')])",
+    "loadbalancer": "after(@, ':loadbalancer/')",
+}
+"""What CloudWatch and scaling policies call them, of their ARNs."""
+SIMPLE = 2
+"""Members of a condition that says Field and Values alone; others are described in two ways at once."""
+EVERYTHING = [{"Field": "path-pattern", "Values": ["*"]}]
+FORWARDING = ("forward", "redirect", "fixed-response")
+
+
+def draft_balancers(draft: Draft) -> None:
+    """Target groups, load balancers, listeners and rules."""
+    found = draft.found
+    apart = {
+        one["LoadBalancerArn"]: one["LoadBalancerName"]
+        for one in found.of("elbv2.load_balancers")
+        if one.get("Type") != "application"
+    }
+    if apart:
+        names = ", ".join(apart.values())
+        draft.notes.append(f"left out, as only Application Load Balancers are played: {names}")
+    for group in found.of("elbv2.target_groups"):
+        if not set(group.get("LoadBalancerArns", ())) & set(apart):
+            _draft_group(draft, group)
+    for balancer in found.of("elbv2.load_balancers"):
+        if balancer["LoadBalancerArn"] not in apart:
+            _draft_balancer(draft, balancer)
+    kept = set()
+    for listener in found.of("elbv2.listeners"):
+        if listener["LoadBalancerArn"] not in apart:
+            kept.add(listener["ListenerArn"])
+            _draft_listener(draft, listener)
+    for rule in found.of("elbv2.rules"):
+        if rule["ListenerArn"] in kept:
+            _draft_rule(draft, rule)
+
+
+def _draft_group(draft: Draft, group: Row) -> None:
+    name, arn = group["TargetGroupName"], group["TargetGroupArn"]
+    kind = group.get("TargetType", "instance")
+    called = f"{name}-targets"
+    path = "TargetGroups[0].TargetGroupArn"
+    draft.add(
+        "elbv2.CreateTargetGroup",
+        {**group, "Name": name},
+        called,
+        {} if kind == "lambda" else {"VpcId": "${default.vpc}"},
+        gives={arn: path, _tail(arn): f"{path} | {FULL_NAME['targetgroup']}"},
+    )
+    told = group.get("Attributes", {})
+    differ = [
+        {"Key": key, "Value": told[key]} for key, usual in COUNTING.items() if told.get(key, usual) != usual
+    ]
+    if differ:
+        draft.add(
+            "elbv2.ModifyTargetGroupAttributes", {}, name, {"TargetGroupArn": arn, "Attributes": differ}
+        )
+    if kind == "lambda" and group.get("Targets"):
+        targets = [{"Id": one} for one in group["Targets"]]
+        draft.add("elbv2.RegisterTargets", {}, name, {"TargetGroupArn": arn, "Targets": targets})
+
+
+def _draft_balancer(draft: Draft, balancer: Row) -> None:
+    name, arn = balancer["LoadBalancerName"], balancer["LoadBalancerArn"]
+    path = "LoadBalancers[0].LoadBalancerArn"
+    draft.add(
+        "elbv2.CreateLoadBalancer",
+        {**balancer, "Name": name},
+        name,
+        {"Subnets": draft.subnets([one["SubnetId"] for one in balancer.get("AvailabilityZones", [])])},
+        gives={arn: path, _tail(arn).removeprefix("loadbalancer/"): f"{path} | {FULL_NAME['loadbalancer']}"},
+    )
+
+
+def _draft_listener(draft: Draft, listener: Row) -> None:
+    arn, port = listener["ListenerArn"], listener.get("Port")
+    notes = [f"{listener['Protocol']} of the account is HTTP here"] if listener["Protocol"] != "HTTP" else []
+    draft.add(
+        "elbv2.CreateListener",
+        listener,
+        f"listener-{port}",
+        {
+            "Protocol": "HTTP",
+            "DefaultActions": [_action(one) for one in _carrying(listener.get("DefaultActions", ()))],
+            "Certificates": None,
+            "SslPolicy": None,
+        },
+        notes=notes,
+        gives={arn: "Listeners[0].ListenerArn"},
+    )
+
+
+def _draft_rule(draft: Draft, rule: Row) -> None:
+    actions = _carrying(rule.get("Actions", ()))
+    notes = ["who may come in is not asked here"] if len(actions) < len(rule.get("Actions", ())) else []
+    told = rule.get("Conditions", ())
+    asked = [one for one in told if one["Field"] != "http-header"]
+    if len(asked) < len(told):
+        notes.append("what headers have to be is left out, it may be a secret")
+    conditions = [
+        {key: value for key, value in one.items() if key != "Values" or len(one) == SIMPLE} for one in asked
+    ]
+    draft.add(
+        "elbv2.CreateRule",
+        rule,
+        f"rule-{rule['Priority']}",
+        {
+            "Priority": int(rule["Priority"]),
+            "Conditions": conditions or EVERYTHING,
+            "Actions": [_action(one) for one in actions],
+        },
+        notes=notes,
+    )
+
+
+def _carrying(actions: Any) -> list[Row]:
+    """Without those that ask who somebody is."""
+    return [one for one in actions if one["Type"] in FORWARDING]
+
+
+def _action(action: Row) -> Row:
+    """An action said once: AWS describes a plain forward in two ways at once."""
+    groups = action.get("ForwardConfig", {}).get("TargetGroups", ())
+    if action["Type"] == "forward" and len(groups) == 1:
+        return {"Type": "forward", "TargetGroupArn": groups[0]["TargetGroupArn"]}
+    if groups:
+        return {"Type": "forward", "ForwardConfig": action["ForwardConfig"]}
+    found = {key: value for key, value in action.items() if key != "Order"}
+    if "FixedResponseConfig" in found:
+        found["FixedResponseConfig"] = {"StatusCode": found["FixedResponseConfig"]["StatusCode"]}
+    return found
+
+
+def _tail(arn: str) -> str:
+    """loadbalancer/app/web/50dc6c495c0c9188 of a load balancer's ARN."""
+    return arn.split(":", 5)[-1]

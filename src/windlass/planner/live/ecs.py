@@ -1,0 +1,185 @@
+"""What a scenario says of ECS: clusters, definitions, services, and the machines they run on. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from typing import Any
+
+from windlass.fleet import user_data
+from windlass.planner.live import secrets
+from windlass.planner.live.draft import Draft
+from windlass.planner.live.found import Found, Row
+
+ANY_MACHINE_IMAGE = "ami-0123456789abcdef0"
+AWS_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
+
+
+def draft_groups(draft: Draft) -> None:
+    """Auto Scaling groups whose machines join a cluster, with what they launch from."""
+    found = draft.found
+    provided = {
+        one["autoScalingGroupProvider"]["autoScalingGroupArn"]
+        for one in found.of("ecs.capacity_providers")
+        if "autoScalingGroupProvider" in one
+    }
+    others = []
+    for group in found.of("autoscaling.groups"):
+        data = _launch_data(found, group)
+        joins = user_data.read(data.get("UserData", ""), data.get("ImageId", ""))
+        if group["AutoScalingGroupARN"] not in provided and not joins.cluster:
+            others.append(group["AutoScalingGroupName"])
+            continue
+        _draft_group(draft, group, data, joins)
+    if others:
+        draft.notes.append(f"Auto Scaling groups that join no cluster are left out: {', '.join(others)}")
+
+
+def _draft_group(draft: Draft, group: Row, data: Row, joins: user_data.AgentSettings) -> None:
+    name = group["AutoScalingGroupName"]
+    script = f"#!/bin/sh\necho ECS_CLUSTER={joins.cluster} >> /etc/ecs/ecs.config\n"
+    notes = [f"its machines join the cluster {joins.cluster}; that is all of its user data"]
+    template = f"{name}-template"
+    draft.add(
+        "ec2.CreateLaunchTemplate",
+        {},
+        template,
+        {
+            "LaunchTemplateName": template,
+            "LaunchTemplateData": {
+                "ImageId": data.get("ImageId", ANY_MACHINE_IMAGE),
+                "InstanceType": data.get("InstanceType") or _type_of(group),
+                "UserData": base64.b64encode(script.encode()).decode(),
+            },
+        },
+        notes=notes,
+    )
+    mixed = ["a mix of instance types: only the first is launched"] if "MixedInstancesPolicy" in group else []
+    subnets = draft.each_subnet([one for one in group.get("VPCZoneIdentifier", "").split(",") if one])
+    draft.add(
+        "autoscaling.CreateAutoScalingGroup",
+        group,
+        name,
+        {
+            "LaunchTemplate": {"LaunchTemplateName": template, "Version": "$Latest"},
+            "VPCZoneIdentifier": ",".join(subnets),
+        },
+        notes=mixed,
+    )
+    draft.same[group["AutoScalingGroupARN"]] = name
+
+
+def _launch_data(found: Found, group: Row) -> Row:
+    """What its machines are made of."""
+    arn = group["AutoScalingGroupARN"]
+    for version in found.of("ec2.launch_template_versions"):
+        if version["group"] == arn:
+            data: Row = version["LaunchTemplateData"]
+            return data
+    for configuration in found.of("autoscaling.launch_configurations"):
+        if configuration["LaunchConfigurationName"] == group.get("LaunchConfigurationName"):
+            return configuration
+    return {}
+
+
+def _type_of(group: Row) -> str:
+    """The first type of a mix."""
+    overrides = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
+    return next((str(one["InstanceType"]) for one in overrides if "InstanceType" in one), "m5.large")
+
+
+def draft_clusters(draft: Draft) -> None:
+    """Capacity providers, clusters, and the container instances that no group launches."""
+    found = draft.found
+    for provider in found.of("ecs.capacity_providers"):
+        if provider["name"] not in AWS_PROVIDERS:
+            draft.add("ecs.CreateCapacityProvider", provider, provider["name"])
+    for cluster in found.of("ecs.clusters"):
+        name = cluster["clusterName"]
+        draft.same[cluster["clusterArn"]] = name
+        tasks = sum(one["runningCount"] for one in _services_of(found, cluster))
+        alone = cluster.get("runningTasksCount", 0) - tasks
+        notes = [f"{alone} running tasks belong to no service: they are not here"] if alone > 0 else []
+        draft.add("ecs.CreateCluster", cluster, name, notes=notes)
+    _draft_instances(draft)
+
+
+def _services_of(found: Found, cluster: Row) -> list[Row]:
+    return [one for one in found.of("ecs.services") if one["clusterArn"] == cluster["clusterArn"]]
+
+
+def _draft_instances(draft: Draft) -> None:
+    found = draft.found
+    groups = [one for one in found.of("autoscaling.groups") if one["AutoScalingGroupARN"] in draft.same]
+    launched = {one["InstanceId"] for group in groups for one in group.get("Instances", [])}
+    counted: Counter[tuple[Any, ...]] = Counter()
+    external = 0
+    for one in found.of("ecs.instances"):
+        attributes = {row["name"]: row.get("value", "") for row in one.get("attributes", [])}
+        if one.get("status") != "ACTIVE" or one.get("ec2InstanceId") in launched:
+            continue
+        if str(one.get("ec2InstanceId", "")).startswith("mi-"):
+            external += 1
+            continue
+        size = {row["name"]: row.get("integerValue", 0) for row in one.get("registeredResources", [])}
+        zone = draft.zone(attributes.get("ecs.availability-zone", ""))
+        kind = attributes.get("ecs.instance-type", "")
+        cluster = draft.same.get(one["clusterArn"], "default")
+        counted[cluster, size.get("CPU", 0), size.get("MEMORY", 0), draft.here + zone, kind] += 1
+    if external:
+        draft.notes.append(f"{external} machines of your own (ECS Anywhere) are left out")
+    for (cluster, cpu, memory, zone, kind), count in sorted(counted.items()):
+        row = {"count": count, "cluster": cluster, "cpu": cpu, "memory": memory, "zone": zone}
+        draft.instances.append({**row, "type": kind} if kind else row)
+
+
+def draft_definitions(draft: Draft) -> None:
+    """Task definitions that are in use: the revisions of a family count from 1 here."""
+    found = draft.found
+    numbers: Counter[str] = Counter()
+    of_family = Counter(one["family"] for one in found.of("ecs.task_definitions"))
+    told = sorted(found.of("ecs.task_definitions"), key=lambda one: (one["family"], one["revision"]))
+    for definition in told:
+        family = definition["family"]
+        numbers[family] += 1
+        single = of_family[family] == 1
+        draft.same[definition["taskDefinitionArn"]] = family if single else f"{family}:{numbers[family]}"
+        containers = [_container(draft, definition, one) for one in definition["containerDefinitions"]]
+        notes = [] if single else [f"{family}:{definition['revision']} of the account"]
+        compatible = definition.get("requiresCompatibilities") or definition.get("compatibilities")
+        described = {**definition, "containerDefinitions": containers, "requiresCompatibilities": compatible}
+        made = draft.add("ecs.RegisterTaskDefinition", described, family, notes=notes)
+        if draft.with_environment:
+            for container, before in zip(made.params["containerDefinitions"], containers, strict=True):
+                kept = secrets.harmless({one["name"]: one["value"] for one in before.get("environment", [])})
+                container["environment"] = [{"name": name, "value": value} for name, value in kept.items()]
+
+
+def _container(draft: Draft, definition: Row, container: Row) -> Row:
+    """One container; with an interface of its own a task has no ports of its host."""
+    ports = container.get("portMappings", [])
+    if definition.get("networkMode") == "awsvpc":
+        ports = [{name: value for name, value in one.items() if name != "hostPort"} for one in ports]
+    return {**container, "image": draft.image(container["image"]), "portMappings": ports}
+
+
+def draft_services(draft: Draft) -> None:
+    """Services, as many tasks as they want now."""
+    for service in draft.found.of("ecs.services"):
+        name, controller = service["serviceName"], service.get("deploymentController", {}).get("type", "ECS")
+        if service.get("status") != "ACTIVE":
+            continue
+        if controller != "ECS" or service.get("launchType") == "EXTERNAL":
+            why = "machines of your own" if controller == "ECS" else f"the deployment controller {controller}"
+            draft.notes.append(f"the service {name} is left out: it has {why}")
+            continue
+        said: dict[str, Any] = {"cluster": draft.same.get(service["clusterArn"], service["clusterArn"])}
+        if service.get("networkConfiguration"):
+            said["networkConfiguration"] = draft.network(service["networkConfiguration"])
+        if service.get("capacityProviderStrategy"):
+            said["launchType"] = None
+        wanted = service.get("desiredCount", 0)
+        if service.get("schedulingStrategy") == "DAEMON":
+            said["desiredCount"] = None
+        until = {"service": name, "cluster": said["cluster"]}
+        draft.add("ecs.CreateService", service, name, said, until=until if wanted else None)
