@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from windlass.fleet.transitions import UNIT_MOVES
 from windlass.front.coverage import coverage, markdown
 from windlass.kernel.machine import Moves, diagram
+from windlass.planner.reading import schema
 from windlass.services.apprunner.transitions import OPERATION_MOVES, SERVICE_MOVES
 from windlass.services.catalogue import SERVICES
 from windlass.services.lambda_.sources.transitions import MAPPING_MOVES
@@ -51,6 +53,11 @@ def test_diagrams_are_drawn_from_their_tables(page: str, moves: Moves, title: st
 def test_the_coverage_list_tells_the_truth() -> None:
     """docs/coverage.md is what the declarations say: `windlass coverage --markdown > docs/coverage.md`."""
     assert markdown(coverage(SERVICES)) == (ROOT / "docs" / "coverage.md").read_text()
+
+
+def test_the_schema_of_scenarios_is_published_as_it_is() -> None:
+    """docs/scenario.schema.json is for editors: `windlass plan --schema > docs/scenario.schema.json`."""
+    assert json.loads((ROOT / "docs" / "scenario.schema.json").read_text()) == schema()
 
 
 def test_partial_operations_are_served() -> None:

@@ -43,7 +43,8 @@ def plan(
     from windlass.planner import reading, text
     from windlass.planner.changes import CannotPlay
     from windlass.planner.planning import outcome_of
-    from windlass.planner.report import report
+    from windlass.planner.report import report, side_by_side
+    from windlass.planner.result_json import result_json
 
     if from_live:
         live.print_scenario(endpoint_url, profile_name, region, with_environment)
@@ -57,13 +58,25 @@ def plan(
     except (reading.BadScenario, CannotPlay) as error:
         fail(str(error), 2)
     if to_json != Path("/dev/stdout"):
-        print("\n".join(text.summary(outcomes[0]) if single else text.table(outcomes)))
+        if compare:
+            print("\n".join(text.comparison(outcomes[0], outcomes[1])))
+        else:
+            print("\n".join(text.summary(outcomes[0]) if single else text.table(outcomes)))
     if to_html is not None:
         name = compare[0].stem + " and " + compare[1].stem if compare else scenario.stem if scenario else ""
-        to_html.write_text(report(outcomes, f"Plan: {name}"))
+        title = f"Plan: {name}"
+        _write(to_html, side_by_side(outcomes[0], outcomes[1], title) if compare else report(outcomes, title))
     if to_json is not None:
-        found = [one.as_json() for one in outcomes]
-        to_json.write_text(json.dumps(found[0] if single else found, indent=2) + "\n")
+        found = [result_json(one) for one in outcomes]
+        _write(to_json, json.dumps(found[0] if single else found, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """A file for the user, or the end with why there is none."""
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
 
 
 def _meant(

@@ -1,85 +1,119 @@
-"""Charts as SVG, and a page around them: one file, no network, readable on paper.
+"""Charts over time as SVG: readable on a screen, in the dark, by people who see no red, and on paper. Pure.
 
-A chart shows lines over time; moving over it tells the values there (charts.js), and a click on a name hides
-its line. Lines are told apart by dashes too, so that they survive a black-and-white printer.
+A chart shows lines, and bands around them where there were several runs; moving over it tells the values
+there, and a click on a name hides its line (report.js). Lines are told apart by dashes too, so that they
+survive a black-and-white printer. Colours are names of the style sheet's.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
+from typing import TypeAlias
 
-WIDTH, HEIGHT = 860, 260
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 22, 34
-COLOURS = ("#1f5aa6", "#d9822b", "#3a7d44", "#a3293d", "#6b4fa0", "#5f6b76", "#1f9d9d", "#b8860b")
-DASHES = ("", "7 4", "2 3", "10 3 2 3", "", "7 4", "2 3", "10 3 2 3")
-POINTS_MAX = 600
+from windlass.planner.page import inert
+
+WIDTH, HEIGHT = 720, 250
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 24, 44
+COLOURS = 8
+"""That the style sheet has: c0 to c7."""
+DASHES = ("", "7 4", "2 3", "10 3 2 3")
+POINTS_MAX = 400
 """Points that are drawn of a line: more than pixels are nothing."""
-_NUMERIC = re.compile(r"[+-]?[\d,.]+( [a-z%]+)?")
-_ASSETS = Path(__file__).parent
+MARK_LENGTH = 28
+"""Letters of a mark's name."""
+MARKS_NAMED = 9
+"""Of more marks the others have no name in the chart."""
+AXIS = "time since the beginning"
+
+Line: TypeAlias = "Sequence[float | None]"
+"""Values; None is a gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over the same times. `at` in seconds; None in a line is a gap."""
+    """Lines over the same times. `at` in seconds."""
 
     title: str
     unit: str
     at: Sequence[float]
-    lines: Mapping[str, Sequence[float | None]]
+    lines: Mapping[str, Line]
     marks: Sequence[tuple[float, str]] = ()
     """(time, name) of what happened: a line from top to bottom."""
     steps: bool = False
     """Whether a value holds until the next one."""
+    bands: Mapping[str, tuple[Line, Line]] = field(default_factory=dict)
+    """Name of a line → from where to where most runs are."""
+    band_name: str = ""
+    """What the bands are."""
+
+    @property
+    def end(self) -> float:
+        return max(self.at, default=0.0) or 1.0
+
+    @property
+    def top(self) -> float:
+        """A round number that nothing is above."""
+        drawn = [*self.lines.values(), *(high for _, high in self.bands.values())]
+        return ceiling(max((value for line in drawn for value in line if value is not None), default=1.0))
 
 
-def svg(chart: Chart) -> str:
-    """The chart, with its title and its legend."""
-    end = max(chart.at, default=0.0) or 1.0
-    values = [value for line in chart.lines.values() for value in line if value is not None]
-    top = _ceiling(max(values, default=1.0))
-    parts = [*_grid(end, top, chart.unit)]
-    for number, (at, name) in enumerate(chart.marks):
-        parts.append(_mark(_x(at, end), name, number))
-    for number, line in enumerate(chart.lines.values()):
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where numbers are in the picture."""
+
+    end: float
+    top: float
+
+    def x(self, at: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * at / self.end
+
+    def y(self, value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.top
+
+
+def svg(chart: Chart, *, end: float | None = None, top: float | None = None) -> str:
+    """The chart, with its title and its legend; `end` and `top` are axes that others have too."""
+    frame = _Frame(end or chart.end, top or chart.top)
+    kept = _kept(len(chart.at))
+    at = [chart.at[place] for place in kept]
+    bands = {
+        name: tuple([line[place] for place in kept] for line in band) for name, band in chart.bands.items()
+    }
+    parts = [*_grid(frame, chart.unit), *_marks(chart.marks, frame)]
+    drawn = [(name, [line[place] for place in kept]) for name, line in chart.lines.items()]
+    for number, (name, _) in enumerate(drawn):
+        if name in bands:
+            parts.append(f'<path {_styled("band", number)} d="{_area(frame, at, *bands[name])}"/>')
+    for number, (_, line) in enumerate(drawn):
         parts.append(
-            f'<path class="line" data-line="{number}" stroke="{COLOURS[number % len(COLOURS)]}" '
-            f'stroke-dasharray="{DASHES[number % len(DASHES)]}" d="{_path(chart, line, end, top)}"/>'
+            f'<path {_styled("line", number)} {_dashed(number)} d="{_path(frame, at, line, chart.steps)}"/>'
         )
     legend = "".join(_name(number, name) for number, name in enumerate(chart.lines))
-    times, lines = _thinned(chart)
-    data = json.dumps({"at": times, "lines": lines, "end": end, "left": LEFT, "right": WIDTH - RIGHT})
+    said = f'<span class="band-name">Shaded: {escape(chart.band_name)}; line: their median.</span>'
+    data = {
+        "at": [_rounded(when) for when in at],
+        "lines": [[_rounded(value) for value in line] for _, line in drawn],
+        "bands": [
+            [[_rounded(value) for value in side] for side in bands[name]] if name in bands else None
+            for name, _ in drawn
+        ],
+        "unit": chart.unit,
+        "end": frame.end,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+    }
     return (
         f'<figure class="chart"><figcaption>{escape(chart.title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)}">{"".join(parts)}'
-        f'<line class="cursor" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/></svg>'
-        f'<div class="legend"><span class="now"></span>{legend}</div>'
-        f'<script type="application/json">{_inert(data)}</script></figure>'
+        f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" tabindex="0" '
+        f'aria-label="{escape(_label(chart))}">{"".join(parts)}'
+        f'<line class="cursor" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/></svg></div>'
+        f'<div class="legend">{legend}<span class="now"></span></div>{said if bands else ""}'
+        f'<script type="application/json">{inert(json.dumps(data))}</script></figure>'
     )
-
-
-def page(title: str, sections: Iterable[str]) -> str:
-    """One HTML file around these parts, which are HTML."""
-    style, script = (_ASSETS / "charts.css").read_text(), (_ASSETS / "charts.js").read_text()
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{style}</style></head><body><main><h1>{escape(title)}</h1>{''.join(sections)}</main>"
-        f"<script>{script}</script></body></html>\n"
-    )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are text, numbers stand to the right."""
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    lines = ("".join(f'<td class="{_kind(cell)}">{escape(cell)}</td>' for cell in row) for row in rows)
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def seconds(value: float) -> str:
@@ -95,77 +129,116 @@ def seconds(value: float) -> str:
     return f"{int(value // 3_600)}:{int(value % 3_600 // 60):02} h"
 
 
+def _label(chart: Chart) -> str:
+    """For those who hear the page."""
+    unit = f" ({chart.unit})" if chart.unit else ""
+    return f"{chart.title}{unit} from 0 s to {seconds(chart.end)}: {', '.join(chart.lines)}"
+
+
+def _styled(kind: str, number: int) -> str:
+    return f'class="{kind} c{number % COLOURS}" data-line="{number}"'
+
+
+def _dashed(number: int) -> str:
+    """No two of the first 32 lines have the same colour and the same dashes."""
+    return f'stroke-dasharray="{DASHES[(number + number // COLOURS) % len(DASHES)]}"'
+
+
 def _name(number: int, name: str) -> str:
     """Of a line, in the legend."""
-    colour = COLOURS[number % len(COLOURS)]
-    swatch = f'<i style="background:{colour}"></i>'
-    return f'<button type="button" data-line="{number}">{swatch}{escape(name)}<b></b></button>'
-
-
-def _kind(cell: str) -> str:
-    return "number" if _NUMERIC.fullmatch(cell) else ""
-
-
-def _inert(data: str) -> str:
-    """JSON that cannot end the script element it is in."""
-    return data.replace("<", "\\u003c")
-
-
-def _x(at: float, end: float) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * at / end
-
-
-def _y(value: float, top: float) -> float:
-    return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
-
-
-def _grid(end: float, top: float, unit: str) -> Iterable[str]:
-    for place in range(5):
-        value = top * place / 4
-        y = _y(value, top)
-        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text class="tick" text-anchor="end" x="{LEFT - 6}" y="{y + 4:.1f}">{_number(value)}</text>'
-    yield f'<text class="tick" x="4" y="{TOP - 4}">{escape(unit)}</text>'
-    step = _step(end)
-    for place in range(int(end / step + 1e-9) + 1):
-        x = _x(place * step, end)
-        said = seconds(place * step)
-        yield f'<text class="tick" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 14}">{said}</text>'
-
-
-def _mark(x: float, name: str, number: int) -> str:
-    return (
-        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text class="mark" x="{x + 4:.1f}" y="{TOP + 10 + number % 3 * 12}">{escape(name)}</text>'
+    swatch = (
+        f'<svg class="swatch" viewBox="0 0 26 8" aria-hidden="true"><line class="line c{number % COLOURS}" '
+        f'{_dashed(number)} x1="0" x2="26" y1="4" y2="4"/></svg>'
     )
+    begin = f'<button type="button" data-line="{number}" aria-pressed="true">'
+    return f"{begin}{swatch}{escape(name)}<b></b></button>"
 
 
-def _thinned(chart: Chart) -> tuple[list[float], list[list[float | None]]]:
-    """Every so many points, and always the last."""
-    step = max(1, math.ceil(len(chart.at) / POINTS_MAX))
-    places = sorted({*range(0, len(chart.at), step), len(chart.at) - 1} - {-1})
-    return [chart.at[place] for place in places], [
-        [line[place] for place in places] for line in chart.lines.values()
-    ]
+def _grid(frame: _Frame, unit: str) -> Iterable[str]:
+    for place in range(5):
+        value = frame.top * place / 4
+        y = frame.y(value)
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield _tick(LEFT - 6, y + 4, "end", number_said(value))
+    yield f'<text class="axis" x="4" y="{TOP - 11}">{escape(unit)}</text>'
+    step = _step(frame.end)
+    for place in range(int(frame.end / step + 1e-9) + 1):
+        x = frame.x(place * step)
+        anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
+        yield _tick(x, HEIGHT - BOTTOM + 16, anchor, seconds(place * step))
+    x = (LEFT + WIDTH - RIGHT) / 2
+    yield f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 8}">{AXIS}</text>'
 
 
-def _path(chart: Chart, line: Sequence[float | None], end: float, top: float) -> str:
-    thin = Chart(chart.title, chart.unit, chart.at, {"": line})
-    at, [values] = _thinned(thin)
+def _tick(x: float, y: float, anchor: str, said: str) -> str:
+    return f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">{said}</text>'
+
+
+def _marks(marks: Sequence[tuple[float, str]], frame: _Frame) -> Iterator[str]:
+    named = 0
+    for at, name in marks:
+        if not 0 <= at <= frame.end:
+            continue
+        x = frame.x(at)
+        yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        if named < MARKS_NAMED:
+            side, anchor = (-4, "end") if x > WIDTH * 0.7 else (4, "start")
+            short = name if len(name) <= MARK_LENGTH else name[: MARK_LENGTH - 1] + "…"
+            yield (
+                f'<text class="mark" text-anchor="{anchor}" x="{x + side:.1f}" '
+                f'y="{TOP + 10 + named % 3 * 12}">{escape(short)}</text>'
+            )
+            named += 1
+
+
+def _kept(count: int) -> list[int]:
+    """Places that are drawn: every so many, and always the last."""
+    step = max(1, math.ceil(count / POINTS_MAX))
+    return sorted({*range(0, count, step), count - 1} - {-1})
+
+
+def _path(frame: _Frame, at: Sequence[float], line: Line, steps: bool) -> str:
     drawn, pen, before = [], "M", 0.0
-    for when, value in zip(at, values, strict=True):
+    for when, value in zip(at, line, strict=True):
         if value is None:
             pen = "M"
             continue
-        x, y = _x(when, end), _y(value, top)
-        if chart.steps and pen == "L":
+        x, y = frame.x(when), frame.y(value)
+        if steps and pen == "L" and y != before:
             drawn.append(f"L{x:.1f} {before:.1f}")
         drawn.append(f"{pen}{x:.1f} {y:.1f}")
         pen, before = "L", y
     return "".join(drawn)
 
 
-def _ceiling(value: float) -> float:
+def _area(frame: _Frame, at: Sequence[float], low: Line, high: Line) -> str:
+    """Between two lines, a piece for each stretch without a gap."""
+    pieces: list[list[tuple[float, float, float]]] = [[]]
+    for when, below, above in zip(at, low, high, strict=True):
+        if below is None or above is None:
+            pieces.append([])
+        else:
+            pieces[-1].append((frame.x(when), frame.y(below), frame.y(above)))
+    return "".join(
+        "M"
+        + "L".join(f"{x:.1f} {above:.1f}" for x, _, above in piece)
+        + "L"
+        + "L".join(f"{x:.1f} {below:.1f}" for x, below, _ in reversed(piece))
+        + "Z"
+        for piece in pieces
+        if piece
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    """As many digits as are told; whole numbers without a point."""
+    if value is None:
+        return None
+    short = float(f"{value:.6g}")
+    return int(short) if short.is_integer() else short
+
+
+def ceiling(value: float) -> float:
     """The next round number that a quarter of which is round too."""
     if value < 1e-9:
         return 1.0
@@ -179,5 +252,6 @@ def _step(end: float) -> float:
     return next((float(step) for step in steps if end / step <= 9), end / 8)
 
 
-def _number(value: float) -> str:
+def number_said(value: float) -> str:
+    """A number on an axis."""
     return f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k" if value >= 10_000 else f"{value:g}"

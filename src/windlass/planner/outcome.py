@@ -1,20 +1,18 @@
-"""What a scenario came to: the result over all its seeds, and how it is written down. Pure.
+"""What a scenario came to: the result over all its seeds. Pure.
 
-The result of several runs is their median; the others are the band. `as_json` is a contract: other tools
-read it.
+The result of several runs is their median; the others are the band.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 from windlass.planner.bottleneck import Bottleneck
 from windlass.planner.play import Played
 from windlass.planner.scenario import Scenario
-from windlass.planner.watching import Sample
+from windlass.planner.spread import Spread, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +22,14 @@ class Outcome:
     scenario: Scenario
     runs: tuple[Played, ...]
     bottleneck: Bottleneck | None = None
+    bursts: Mapping[str, int] = field(default_factory=dict)
+    """Bucket of the profile → what is in it when it is full."""
+    asked_why: bool = False
+    """Whether a bottleneck was looked for."""
 
     @property
     def shown(self) -> Played:
-        """The run whose series are shown: the one in the middle."""
+        """The run that is shown where one has to be: the one in the middle."""
         return sorted(self.runs, key=lambda run: (run.took_s is None, run.took_s or 0, run.seed))[
             (len(self.runs) - 1) // 2
         ]
@@ -55,55 +57,15 @@ class Outcome:
             return None
         return (self.predicted_s / self.published_s - 1) * 100
 
-    def as_json(self) -> dict[str, Any]:
-        """As --json writes it."""
-        shown = self.shown
-        found: dict[str, Any] = {
-            "scenario": self.scenario.name,
-            "about": self.scenario.about,
-            "profile": self.scenario.profile,
-            "predicted_s": self.predicted_s,
-            "band_s": self.band_s,
-            "runs": [{"seed": run.seed, "took_s": run.took_s, "ended": run.ended} for run in self.runs],
-            "throttled": dict(shown.throttled),
-            "notes": list(shown.notes),
-            "cost": shown.cost.as_json(),
-            "loads": [load.as_json() for load in shown.loads],
-            "bottleneck": None,
-            "series": series(shown),
-        }
-        if self.published_s is not None:
-            found |= {"published_s": self.published_s, "error_pct": self.error_pct}
-        if self.bottleneck is not None and shown.took_s is not None:
-            found["bottleneck"] = {
-                "name": self.bottleneck.name,
-                "would_be_s": self.bottleneck.would_be_s,
-                "sentence": self.bottleneck.sentence(shown.took_s),
-            }
-        return found
+    @property
+    def spread_s(self) -> Spread | None:
+        """The band of the runs that got there; None without a prediction."""
+        return spread(run.took_s for run in self.runs)
 
-
-def series(played: Played) -> dict[str, Any]:
-    """One list for each quantity, all as long as `at_s`."""
-    samples = played.samples
-    buckets = sorted({name for sample in samples for name in sample.tokens})
-    return {
-        "at_s": [sample.at_s for sample in samples],
-        "launched": [sample.launched for sample in samples],
-        "running": [sample.running for sample in samples],
-        "stopped": [sample.stopped for sample in samples],
-        "tokens": {name: [sample.tokens.get(name) for sample in samples] for name in buckets},
-        "gauges": _gauges(samples),
-    }
-
-
-def _gauges(samples: Sequence[Sample]) -> dict[str, dict[str, list[float | None]]]:
-    """Kind → subject → its values; None where there was none."""
-    found: dict[str, dict[str, list[float | None]]] = {}
-    for kind, subject in sorted({key for sample in samples for key in sample.gauges}):
-        values = [sample.gauges.get((kind, subject)) for sample in samples]
-        found.setdefault(kind, {})[subject] = values
-    return found
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of all runs, each once."""
+        return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
 
 
 def times_to(played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)) -> list[tuple[int, float]]:

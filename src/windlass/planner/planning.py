@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from windlass.planner import bottleneck
+from windlass.planner.changes import profile_of
 from windlass.planner.outcome import Outcome
 from windlass.planner.play import play
 from windlass.planner.scenario import Scenario
@@ -14,7 +17,8 @@ def outcome_of(
     """Play it with each seed. `why`: find what limits it, in several more runs. Raises CannotPlay."""
     first = scenario.seed if seed is None else seed
     played = tuple(play(scenario, first + place) for place in range(runs or scenario.runs))
-    outcome = Outcome(scenario, played)
+    bursts = {name: rate.burst for name, rate in profile_of(scenario).buckets.items()}
+    outcome = Outcome(scenario, played, bursts=bursts)
     if not why:
         return outcome
-    return Outcome(scenario, played, bottleneck.find(scenario, outcome.shown, play))
+    return replace(outcome, asked_why=True, bottleneck=bottleneck.find(scenario, outcome.shown, play))

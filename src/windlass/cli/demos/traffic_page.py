@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from windlass.cli.demos import traffic_costs
 from windlass.cli.demos.traffic_load import GIVE_UP_S, Target
 from windlass.planner import charts
+from windlass.planner import page as pages
 from windlass.planner.charts import Chart
 from windlass.sim.arrivals import Phase
 
@@ -22,7 +23,7 @@ def page(
     costs: Sequence[float],
 ) -> str:
     """All of it, in one file. `running`: instances by deployment, at the seconds of `at`."""
-    return charts.page("One application, three ways", _sections(targets, at, running, phases, costs))
+    return pages.page("One application, three ways", _sections(targets, at, running, phases, costs))
 
 
 def _sections(
@@ -37,7 +38,7 @@ def _sections(
     marks = [(phases[0].seconds, "burst"), (phases[0].seconds + phases[1].seconds, "silence")]
     yield "<p>The same requests at the same instants to a Lambda function, to an ECS service behind a load "
     yield "balancer with target tracking, and to an App Runner service.</p>"
-    yield charts.table(
+    yield pages.table(
         ("Deployment", "Requests", "Answered", "429", "5xx", "Gave up", "p50", "p99", "New", "USD"),
         [_row(target, usd) for target, usd in zip(targets, costs, strict=True)],
     )
