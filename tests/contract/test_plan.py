@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +78,13 @@ def test_sweeps_comparisons_and_the_schema(windlass: Run, tmp_path: Path) -> Non
     sweep = ("--sweep", "delay.ecs.healthy_after=10s,100s", "--no-why", "--json", "/dev/stdout")
     quick, slow = json.loads(windlass("plan", str(path), *sweep))
     assert quick["scenario"] == "ecs.healthy_after=10s" and slow["predicted_s"] - quick["predicted_s"] > 80
-    compared = windlass("plan", "--compare", str(path), str(path), "--no-why")
-    assert compared.count("two-tasks") == 2
+    other, page = tmp_path / "b.yaml", tmp_path / "plan.html"
+    other.write_text(SCENARIO.replace("desiredCount: 2", "desiredCount: 4"))
+    compared = windlass(
+        "plan", "--compare", str(path), str(other), "--no-why", "--runs", "2", "--html", str(page)
+    )
+    assert compared.splitlines()[0].split() == ["two-tasks", "(a)", "two-tasks", "(b)", "difference"]
+    assert re.search(r"tasks: most that ran at once +2 +4 +\+2 \(\+100.0 %\)", compared)
+    assert "two-tasks (b)" in page.read_text() and 'class="band' in page.read_text()
     assert "published" in json.loads(windlass("plan", "--schema"))["$defs"]["Scenario"]["properties"]
     assert "one scenario" in windlass("plan", str(tmp_path), *sweep, fails=2)

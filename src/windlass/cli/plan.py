@@ -88,7 +88,7 @@ def _meant(
     if compare is not None:
         if scenario is not None or sweeps:
             fail("--compare takes two scenarios, and nothing beside them", 2)
-        return [reading.read(path) for path in compare], False
+        return _told_apart([(path, reading.read(path)) for path in compare]), False
     if scenario is None:
         fail("which scenario? windlass plan FILE, or --compare FILE FILE", 2)
     if not sweeps:
@@ -99,3 +99,12 @@ def _meant(
         return reading.swept(scenario, [sweep.read(one) for one in sweeps]), False
     except sweep.BadSweep as error:
         raise reading.BadScenario(str(error)) from error
+
+
+def _told_apart(read: list[tuple[Path, Scenario]]) -> list[Scenario]:
+    """Scenarios of the same name, as copies of a file are, with the names of their files."""
+    if len({scenario.name for _, scenario in read}) == len(read):
+        return [scenario for _, scenario in read]
+    from msgspec.structs import replace
+
+    return [replace(scenario, name=f"{scenario.name} ({path.stem})") for path, scenario in read]
