@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.spawn import Spawn
 from windlass.node import proc
-from windlass.node.function_forks import ForkServer, NoServer, ServerGone, Setup
+from windlass.node.function_forks import Forked, ForkServer, NoServer, ServerGone, Setup
 from windlass.node.function_groups import FunctionGroups, Group
 from windlass.node.function_launcher import Interpreter
 from windlass.node.function_users import Users
@@ -195,30 +195,42 @@ class Nests:
 
     async def _make(self, interpreter: Interpreter, place: Place) -> Nest:
         """Have a child forked into that place. Of a dead server, ask the next."""
-        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        own.setblocking(False)
         groups = [] if place.group is None else place.group.open()
         entered = [] if place.namespace < 0 else [place.namespace]
         fields = {"user": place.user, "entered": bool(entered)}
-        descriptors = [other.fileno(), *groups, *entered]
+        descriptors = [*groups, *entered]
         try:
             try:
-                forked = await (await self._server(interpreter)).ask(fields, descriptors)
+                end, forked = await self._fork(interpreter, fields, descriptors)
             except ServerGone:
                 log.warning("the fork server of %s ended; another takes its place", interpreter.path)
-                forked = await (await self._server(interpreter)).ask(fields, descriptors)
-        except BaseException:
-            own.close()
-            raise
+                end, forked = await self._fork(interpreter, fields, descriptors)
         finally:
-            other.close()
             for group in groups:
                 os.close(group)
         if forked.namespace >= 0:
             place.namespace = forked.namespace
         if forked.pid:
             self.unwatched.add(forked.pid)
-        return Nest(forked.pid, own, place)
+        return Nest(forked.pid, end, place)
+
+    async def _fork(
+        self, interpreter: Interpreter, fields: Mapping[str, Any], descriptors: Sequence[int]
+    ) -> tuple[socket.socket, Forked]:
+        """A child, and our end of the socket that it listens on. Raises ServerGone, NoServer.
+
+        Each attempt has a socket of its own: a server may fork before it ends, and its answer be lost.
+        Two children on one socket would be told one thing between them, and the other never let go of it.
+        """
+        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own.setblocking(False)
+        try:
+            with other:
+                server = await self._server(interpreter)
+                return own, await server.ask(fields, [other.fileno(), *descriptors])
+        except BaseException:
+            own.close()
+            raise
 
     def discard(self, nest: Nest) -> None:
         """It was never used."""
