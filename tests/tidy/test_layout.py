@@ -171,6 +171,7 @@ PURE = (
     "planner/outcome.py",
     "planner/parts.py",
     *(f"planner/live/{path.name}" for path in sorted(SRC.glob("planner/live/*.py")) if path.stem != "survey"),
+    "planner/prices.py",
     "planner/quantity.py",
     "planner/timings.py",
     "planner/report.py",

@@ -26,14 +26,22 @@ class Usage:
     vcpu_s: dict[tuple[str, bool], float] = field(default_factory=lambda: defaultdict(float))
     """(architecture, on Spot) → vCPU-seconds of Fargate."""
     gb_s: dict[tuple[str, bool], float] = field(default_factory=lambda: defaultdict(float))
-    instance_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """Instance type, "" for one that nobody named → seconds."""
+    instance_s: dict[tuple[str, bool], float] = field(default_factory=lambda: defaultdict(float))
+    """(instance type, "" for one that nobody named; on Spot) → seconds."""
     balancer_s: float = 0.0
+    address_s: float = 0.0
+    """Of public IPv4 addresses."""
     requests: float = 0.0
     """Of Lambda."""
     function_gb_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Architecture → what ran on demand."""
+    provisioned_gb_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Architecture → what ran on provisioned concurrency."""
+    kept_gb_s: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Architecture → provisioned concurrency itself, used or not."""
     messages: float = 0.0
-    """Requests to SQS."""
+    """Requests to standard queues of SQS."""
+    fifo_messages: float = 0.0
     unpriced: set[str] = field(default_factory=set)
     """What else there was, in words."""
 
@@ -79,10 +87,17 @@ class Cost:
                 "usd": line.usd,
                 "date": line.price.date,
                 "source": line.price.source,
+                "verified": line.price.verified,
             }
             for line in self.lines
         ]
-        return {"usd": self.usd, "region": "us-east-1", "lines": lines, "unpriced": list(self.unpriced)}
+        return {
+            "usd": self.usd,
+            "region": "us-east-1",
+            "lines": lines,
+            "unpriced": list(self.unpriced),
+            "not_metered": list(prices.NOT_METERED),
+        }
 
 
 NOTHING = Cost()
@@ -92,7 +107,7 @@ def cost_of(usage: Usage) -> Cost:
     """The lines of what was used."""
     unknown = [
         f"{seconds / 3_600:.2f} hours of instances {f'of the type {name}' if name else 'without a type'}"
-        for name, seconds in sorted(usage.instance_s.items())
+        for (name, _), seconds in sorted(usage.instance_s.items())
         if name not in prices.INSTANCES
     ]
     unknown += [
@@ -104,9 +119,7 @@ def cost_of(usage: Usage) -> Cost:
 
 
 def _fargate(architecture: str, spot: bool) -> tuple[Price, Price] | None:
-    if spot:
-        return prices.SPOT if architecture == "x86_64" else None
-    return prices.FARGATE.get(architecture)
+    return (prices.SPOT if spot else prices.FARGATE).get(architecture)
 
 
 def _lines(usage: Usage) -> Iterator[Line]:
@@ -117,11 +130,21 @@ def _lines(usage: Usage) -> Iterator[Line]:
         name = f"Fargate{' Spot' if spot else ''}, {architecture}"
         yield Line(f"{name}: vCPU", usage.vcpu_s[architecture, spot] / 3_600, found[0])
         yield Line(f"{name}: memory", usage.gb_s[architecture, spot] / 3_600, found[1])
-    for name, seconds in sorted(usage.instance_s.items()):
+    for (name, spot), seconds in sorted(usage.instance_s.items()):
         if name in prices.INSTANCES:
-            yield Line(f"EC2, {name}", seconds / 3_600, prices.INSTANCES[name])
+            price = (prices.SPOT_INSTANCES if spot else prices.INSTANCES)[name]
+            yield Line(f"EC2, {name}{' on Spot' if spot else ''}", seconds / 3_600, price)
+    yield Line("public IPv4 addresses", usage.address_s / 3_600, prices.ADDRESS)
     yield Line("Application Load Balancers, without LCUs", usage.balancer_s / 3_600, prices.LOAD_BALANCER)
     yield Line("Lambda: requests", usage.requests, prices.LAMBDA_REQUEST)
     for architecture, amount in sorted(usage.function_gb_s.items()):
         yield Line(f"Lambda, {architecture}: time", amount, prices.LAMBDA[architecture])
+    for architecture, amount in sorted(usage.provisioned_gb_s.items()):
+        what = f"Lambda, {architecture}: time on provisioned concurrency"
+        yield Line(what, amount, prices.LAMBDA_PROVISIONED[architecture])
+    for architecture, amount in sorted(usage.kept_gb_s.items()):
+        yield Line(
+            f"Lambda, {architecture}: provisioned concurrency", amount, prices.LAMBDA_KEPT[architecture]
+        )
     yield Line("SQS: requests", usage.messages, prices.SQS)
+    yield Line("SQS: requests of FIFO queues", usage.fifo_messages, prices.SQS_FIFO)

@@ -136,7 +136,7 @@ def _capital(said: str, group: str = "") -> str:
 def _cost(outcome: Outcome) -> Iterator[str]:
     cost = outcome.shown.cost
     if cost.lines:
-        rows = [(line.what, text.amount(line), f"{line.usd:.4f}", line.price.date) for line in cost.lines]
+        rows = [(line.what, text.amount(line), f"{line.usd:.4f}", line.price.as_of) for line in cost.lines]
         total = ("In all, us-east-1", "", f"{cost.usd:.4f}", "")
         bars = [Bar(line.what, f"{line.usd:.4f}", line.usd) for line in cost.lines]
         yield bar_chart.svg("Cost of the time played", "USD, us-east-1", bars)

@@ -22,7 +22,9 @@ NOT_MODELLED = (
     "AWS's own spare capacity, how requests slow each other down, networks between services, "
     "what applications do at their start beyond the times given"
 )
-NOT_PRICED = "free tiers, Savings Plans, load balancers' capacity units, data transfer, addresses, logs"
+NOT_PRICED = (
+    "free tiers, Savings Plans, load balancers' capacity units, NAT gateways, data transfer, logs, volumes"
+)
 
 
 def summary(outcome: Outcome) -> Iterator[str]:
@@ -227,7 +229,7 @@ def costs(cost: Cost) -> Iterator[str]:
         yield f"  cost: {cost.usd:.4f} USD in us-east-1, for the time that was played"
     for line in cost.lines:
         price = f"{line.price.usd:.10f}".rstrip("0")
-        yield f"    {line.usd:10.4f}  {line.what}: {amount(line)} at {price} ({line.price.date})"
+        yield f"    {line.usd:10.4f}  {line.what}: {amount(line)} at {price} ({line.price.as_of})"
     for what in cost.unpriced:
         yield f"    no price: {what}"
 
