@@ -80,5 +80,6 @@ class Calling:
         try:
             return await self._world.call(service, rest, **filled)
         except Fault as fault:
-            self.throttled[name] += fault.code in THROTTLED
+            if fault.code in THROTTLED:
+                self.throttled[name] += 1
             raise
