@@ -173,6 +173,7 @@ PURE = (
     *(f"planner/live/{path.name}" for path in sorted(SRC.glob("planner/live/*.py")) if path.stem != "survey"),
     "planner/prices.py",
     "planner/quantity.py",
+    *(f"planner/template/{path.name}" for path in sorted(SRC.glob("planner/template/*.py"))),
     "planner/timings.py",
     "planner/report.py",
     "planner/result_json.py",

@@ -14,7 +14,7 @@ from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner import happening
 from windlass.planner.asking import Asking
-from windlass.planner.calling import Calling
+from windlass.planner.calling import AS, Calling
 from windlass.planner.changes import CannotPlay, profile_of
 from windlass.planner.cost import NOTHING, Cost, cost_of
 from windlass.planner.gauging import Gauges
@@ -112,7 +112,8 @@ class _Play:
         self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
         metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
         for place, resource in enumerate(scenario.resources):
-            await self.calling.call(resource, f"resources[{place}]")
+            called = f" ({resource[AS]})" if AS in resource else ""
+            await self.calling.call(resource, f"resources[{place}]{called}")
         self.asking = Asking(scenario, world, proxy, self.watching.gauges)
         await self.asking.check()
         self.asking.begin()

@@ -20,10 +20,14 @@ from windlass.aws.quotas import BUILT_IN
 from windlass.planner.parts import QUANTITIES
 from windlass.planner.scenario import Image, Scenario
 from windlass.planner.sweep import BadSweep, Sweep, variants
+from windlass.planner.template.faults import BadTemplate
+from windlass.planner.template.short_forms import TemplateLoader
+from windlass.planner.template.stack import operations
 from windlass.planner.workload import Arrivals, Times
 
 SIZE_MAX = 1_000_000
 """Bytes of a scenario file; ours."""
+START = yaml.Mark("", 0, 0, 0, None, 0)
 ANY = "*"
 """In a path: some key of a mapping; msgspec does not say which."""
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
@@ -46,8 +50,9 @@ def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
     parse(text, str(path))
     found = []
     try:
-        for name, document in variants(yaml.safe_load(text), sweeps):
-            scenario = _placed(_scenario(document, None, f"{path} with {name}"), path.parent)
+        for name, document in variants(yaml.load(text, TemplateLoader), sweeps):
+            expanded = _expanded(document, None, str(path))
+            scenario = _placed(_scenario(expanded, None, f"{path} with {name}"), path.parent)
             found.append(msgspec.structs.replace(scenario, name=name, published=None))
     except BadSweep as error:
         raise BadScenario(str(error)) from error
@@ -107,14 +112,45 @@ def files(path: Path) -> list[Path]:
 def parse(text: str, name: str) -> Scenario:
     """The scenario in that text; `name` is what errors call it. Raises BadScenario."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        read = yaml.safe_load(text)
+        node, read = _yaml(text, name)
+        return _scenario(_expanded(read, node, name), node, name)
+    except RecursionError as error:
+        raise BadScenario(f"{name}:1: {error}") from error
+
+
+def _yaml(text: str, name: str) -> tuple[yaml.Node, Any]:
+    """What it says, and where. Raises BadScenario."""
+    try:
+        node = yaml.compose(text or "null", Loader=TemplateLoader)
+        return node or yaml.ScalarNode("", "", START, START), yaml.load(text, TemplateLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
         raise BadScenario(f"{name}:{line}: {error.problem or 'this is no YAML'}") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadScenario(f"{name}:1: {error}") from error
-    return _scenario(read, node or yaml.compose("null"), name)
+
+
+def _expanded(read: Any, node: yaml.Node | None, name: str) -> Any:
+    """The scenario with operations where it has a template: in it, or in a file beside it."""
+    resources = read.get("resources") if isinstance(read, dict) else None
+    if not isinstance(resources, str | dict):
+        return read
+    above: tuple[str, ...]
+    above, whole = ("resources",), isinstance(resources, str) or "Resources" in resources
+    if isinstance(resources, str):
+        path = Path(name).parent / resources
+        # JSON may be indented with tabs, which YAML does not take; in its strings there are none.
+        node, resources = _yaml(_text(path).replace("\t", "  "), str(path))
+        name, above = str(path), ()
+    template = resources if whole else {"Resources": resources}
+    given = read.get("parameters")
+    try:
+        made = operations(template, given if isinstance(given, dict) else {}, str(read.get("name", "stack")))
+    except BadTemplate as error:
+        at = [*above, *(error.path if whole else error.path[1:])]
+        where = f"{name}:{_line(node, at, error.why)}" if node is not None else name
+        raise BadScenario(f"{where}: {error.why}") from error
+    return {**read, "resources": made}
 
 
 def _scenario(read: Any, node: yaml.Node | None, name: str) -> Scenario:
@@ -129,7 +165,10 @@ def _scenario(read: Any, node: yaml.Node | None, name: str) -> Scenario:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of scenario files."""
-    return msgspec.json.schema(Scenario, schema_hook=_quantity_schema)
+    found = msgspec.json.schema(Scenario, schema_hook=_quantity_schema)
+    members = found["$defs"]["Scenario"]["properties"]
+    members["resources"] = {"anyOf": [members["resources"], {"type": "object"}, {"type": "string"}]}
+    return found
 
 
 def _quantity(kind: type, given: object) -> Any:

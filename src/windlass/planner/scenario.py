@@ -191,6 +191,7 @@ class Scenario(Part, frozen=True):
     `as: name` beside it calls the answer that: later parameters may have ${name.Some.Member[0]} of it, and of
     ${default.subnets}, ${default.security_groups}, ${default.vpc}, ${default.account}, ${default.region} and
     ${default.package}, which is some code for a function.
+    Or a CloudFormation template, {LogicalId: {Type: AWS::ECS::Service, Properties: …}}, or the path of one.
     """
     about: str = ""
     """A sentence for people."""
@@ -216,6 +217,8 @@ class Scenario(Part, frozen=True):
     seed: int = 1
     runs: Annotated[int, Meta(ge=1, le=1_000)] = 1
     """With as many seeds: the result is their median."""
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Of the template that the resources are."""
 
     @property
     def waits_for(self) -> tuple[Until, ...]:
