@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -186,6 +187,90 @@ def test_what_a_plane_has_plays(plane: PlaneProcess, client: Client, account: st
     assert refusals(scenario) == {}
     run = play(scenario, 1)
     assert run.ended == "reached" and run.samples[-1].running == 2
+
+
+def make_machines(client: Client, account: str) -> None:
+    """Capacity on EC2 that is empty, and everything that is scaled by alarms and by hand."""
+    data = base64.b64encode(
+        f"TOKEN={SECRET}\necho ECS_CLUSTER=prod >> /etc/ecs/ecs.config\n".encode()
+    ).decode()
+    launch = {"ImageId": "ami-0123456789abcdef0", "InstanceType": "m5.large", "UserData": data}
+    client("ec2").create_launch_template(LaunchTemplateName="ecs", LaunchTemplateData=launch)
+    where = network(client)["awsvpcConfiguration"]["subnets"]
+    groups = client("autoscaling")
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="machines",
+        MinSize=0,
+        MaxSize=5,
+        LaunchTemplate={"LaunchTemplateName": "ecs", "Version": "$Latest"},
+        VPCZoneIdentifier=",".join(where),
+    )
+    arn = groups.describe_auto_scaling_groups()["AutoScalingGroups"][0]["AutoScalingGroupARN"]
+    ecs, scaling = client("ecs"), client("application-autoscaling")
+    ecs.create_capacity_provider(name="own", autoScalingGroupProvider={"autoScalingGroupArn": arn})
+    cluster = ecs.create_cluster(clusterName="prod", capacityProviders=["own"])["cluster"]["clusterArn"]
+    container = {"name": "api", "image": "api", "memory": 64, "logConfiguration": {"logDriver": "json-file"}}
+    definition = ecs.register_task_definition(family="api", containerDefinitions=[container])[
+        "taskDefinition"
+    ]
+    ecs.create_service(
+        cluster="prod",
+        serviceName="api",
+        taskDefinition="api",
+        desiredCount=0,
+        capacityProviderStrategy=[{"capacityProvider": "own", "weight": 1}],
+        placementConstraints=[
+            {"type": "memberOf", "expression": f"attribute:ecs.availability-zone == {REGION}b"}
+        ],
+    )
+    scaled = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": "service/prod/api",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    scaling.register_scalable_target(**scaled, MinCapacity=0, MaxCapacity=9)
+    steps = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}]
+    policy = scaling.put_scaling_policy(
+        **scaled,
+        PolicyName="step",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={"AdjustmentType": "ChangeInCapacity", "StepAdjustments": steps},
+    )["PolicyARN"]
+    topic = f"arn:aws:sns:{REGION}:{account}:people"
+    for name, action in (("deep", policy), ("cpu", topic)):
+        client("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            Namespace="AWS/ECS",
+            MetricName="CPUUtilization",
+            Statistic="Average",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=10,
+            ComparisonOperator="GreaterThanThreshold",
+            AlarmActions=[action],
+        )
+    role = f"arn:aws:iam::{account}:role/r"
+    target = {"TaskDefinitionArn": definition["taskDefinitionArn"], "TaskCount": 3, "LaunchType": "EC2"}
+    events = client("events")
+    events.put_rule(Name="nightly", ScheduleExpression="cron(0 3 * * ? *)")
+    events.put_targets(
+        Rule="nightly", Targets=[{"Id": "e", "Arn": cluster, "RoleArn": role, "EcsParameters": target}]
+    )
+
+
+def test_capacity_and_what_scales(plane: PlaneProcess, client: Client, account: str) -> None:
+    """Auto Scaling groups come with what their machines join, step policies with their alarms."""
+    make_machines(client, account)
+    found = Survey(lambda service: plane.client(service, account), lambda line: None).read()
+    draft = draft_of(found, HERE, {}, False)
+    text = text_of(draft, {})
+    assert refusals(parse(text, "live.yaml")) == {}
+    assert SECRET not in text and base64.b64encode(SECRET.encode()).decode()[:8] not in text
+    assert "autoScalingGroupArn: machines\n" in text
+    assert "AlarmActions: ['${step.PolicyARN}']" in text and "AlarmName: cpu" not in text
+    assert "alarms that start no scaling and no function are left out: 1" in text
+    assert "expression: attribute:ecs.availability-zone == ${default.region}b" in text
+    assert "TaskDefinitionArn: api" in text and "its machines join the cluster prod" in text
 
 
 def test_only_reads(plane: PlaneProcess, account: str, client: Client) -> None:

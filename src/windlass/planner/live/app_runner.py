@@ -5,6 +5,7 @@ from __future__ import annotations
 from windlass.planner.live.draft import ROLE, Draft
 from windlass.planner.live.found import Row
 
+THERE = ("RUNNING", "OPERATION_IN_PROGRESS")
 OWN_DEFAULT = "DefaultConfiguration"
 """The auto scaling configuration that every account has."""
 
@@ -18,8 +19,12 @@ def draft_app_runner(draft: Draft) -> None:
             gives = {arn: "AutoScalingConfiguration.AutoScalingConfigurationArn"}
             draft.add("apprunner.CreateAutoScalingConfiguration", configuration, name, gives=gives)
     for service in draft.found.of("apprunner.services"):
-        if service.get("Status") in ("RUNNING", "OPERATION_IN_PROGRESS"):
+        if service["Status"] in THERE:
             _draft_service(draft, service)
+        else:
+            draft.notes.append(
+                f"{service['ServiceName']} of App Runner is left out: it is {service['Status']}"
+            )
 
 
 def _draft_service(draft: Draft, service: Row) -> None:

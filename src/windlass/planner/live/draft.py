@@ -157,8 +157,11 @@ class Draft:
         balancer, label, group = value.partition("/targetgroup/")
         if label and (first := new(balancer)) and (second := new(label[1:] + group)):
             return f"{first}/{second}"
+        return self.placed(_ARN.sub(lambda found: new(found[0]) or found[0], value))
+
+    def placed(self, text: str) -> str:
+        """A text, such as an ARN, with the simulated account, Region and zones in it."""
         account, region = self.found.account, self.found.region
-        text = _ARN.sub(lambda found: new(found[0]) or found[0], value)
         text = text.replace(f":{region}:{account}:", ":${default.region}:${default.account}:")
         text = text.replace(f"::{account}:", "::${default.account}:")
         zone = re.compile(rf"\b{re.escape(region)}[a-z]\b")

@@ -99,7 +99,7 @@ def draft_clusters(draft: Draft) -> None:
         draft.same[cluster["clusterArn"]] = name
         tasks = sum(one["runningCount"] for one in _services_of(found, cluster))
         alone = cluster.get("runningTasksCount", 0) - tasks
-        notes = [f"{alone} running tasks belong to no service: they are not here"] if alone > 0 else []
+        notes = [f"running tasks of no service, which are not here: {alone}"] if alone > 0 else []
         draft.add("ecs.CreateCluster", cluster, name, notes=notes)
     _draft_instances(draft)
 
@@ -127,7 +127,7 @@ def _draft_instances(draft: Draft) -> None:
         cluster = draft.same.get(one["clusterArn"], "default")
         counted[cluster, size.get("CPU", 0), size.get("MEMORY", 0), draft.here + zone, kind] += 1
     if external:
-        draft.notes.append(f"{external} machines of your own (ECS Anywhere) are left out")
+        draft.notes.append(f"machines of your own (ECS Anywhere) are left out: {external}")
     for (cluster, cpu, memory, zone, kind), count in sorted(counted.items()):
         row = {"count": count, "cluster": cluster, "cpu": cpu, "memory": memory, "zone": zone}
         draft.instances.append({**row, "type": kind} if kind else row)
@@ -146,8 +146,7 @@ def draft_definitions(draft: Draft) -> None:
         draft.same[definition["taskDefinitionArn"]] = family if single else f"{family}:{numbers[family]}"
         containers = [_container(draft, definition, one) for one in definition["containerDefinitions"]]
         notes = [] if single else [f"{family}:{definition['revision']} of the account"]
-        compatible = definition.get("requiresCompatibilities") or definition.get("compatibilities")
-        described = {**definition, "containerDefinitions": containers, "requiresCompatibilities": compatible}
+        described = {**definition, "containerDefinitions": containers}
         made = draft.add("ecs.RegisterTaskDefinition", described, family, notes=notes)
         if draft.with_environment:
             for container, before in zip(made.params["containerDefinitions"], containers, strict=True):

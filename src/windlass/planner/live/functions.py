@@ -14,6 +14,8 @@ ANY_IMAGE = "any"
 DISABLED = ("Disabled", "Disabling")
 PLAYED = ("sqs", "lambda", "ecs", "batch", "events", "logs")
 """Services that rules of EventBridge aim at here."""
+ASSUMING = ("ecs", "batch", "events")
+"""Of these, where a rule needs a role."""
 
 
 def draft_queues(draft: Draft) -> None:
@@ -24,7 +26,7 @@ def draft_queues(draft: Draft) -> None:
         name = str(told["QueueArn"]).rsplit(":", 1)[1]
         attributes = {key: value for key, value in told.items() if key != "FifoQueue" or value == "true"}
         waiting = int(told.get("ApproximateNumberOfMessages", 0))
-        notes = [f"{waiting} messages wait in it: they are not here"] if waiting else []
+        notes = [f"messages that wait in it, which are not here: {waiting}"] if waiting else []
         gives = {row["QueueUrl"]: "QueueUrl"}
         draft.add(
             "sqs.CreateQueue", {"QueueName": name, "Attributes": attributes}, name, notes=notes, gives=gives
@@ -75,7 +77,7 @@ def _draft_function(draft: Draft, function: Row) -> None:
         said["Environment"] = {"Variables": variables}
     layers = function.get("Layers", ())
     if layers:
-        notes.append(f"{len(layers)} layers are left out")
+        notes.append(f"layers that are left out: {len(layers)}")
     draft.add("lambda.CreateFunction", {**function, "Layers": None}, name, said, notes=notes)
     if "Reserved" in function:
         said = {"FunctionName": name, "ReservedConcurrentExecutions": function["Reserved"]}
@@ -108,7 +110,7 @@ def draft_rules(draft: Draft) -> None:
             continue
         name = rule["Name"]
         dropped = len(rule["Targets"]) - len(targets)
-        notes = [f"{dropped} targets of other kinds are left out"] if dropped else []
+        notes = [f"targets of other kinds that are left out: {dropped}"] if dropped else []
         draft.add("events.PutRule", rule, name, notes=notes)
         draft.add("events.PutTargets", {**rule, "Rule": name, "Targets": targets}, name)
     schedules = [str(one["Name"]) for one in found.of("scheduler.schedules")]
@@ -121,7 +123,7 @@ def _target(draft: Draft, target: Row) -> Row | None:
     service = target["Arn"].split(":")[2]
     if service not in PLAYED:
         return None
-    found = dict(target)
+    found = {**target, "Arn": draft.placed(target["Arn"])}
     if "EcsParameters" in target:
         parameters = dict(target["EcsParameters"])
         if parameters.get("NetworkConfiguration"):
@@ -130,5 +132,6 @@ def _target(draft: Draft, target: Row) -> Row | None:
             assert network is not None
             parameters["NetworkConfiguration"] = {"awsvpcConfiguration": network["AwsvpcConfiguration"]}
         found["EcsParameters"] = parameters
+    if service in ASSUMING:
         found["RoleArn"] = ROLE
     return found

@@ -56,7 +56,7 @@ KEPT: Mapping[str, Tree] = {
     ),
     "events.PutRule": tree("Name EventBusName ScheduleExpression EventPattern State"),
     "events.PutTargets": tree(
-        "Rule EventBusName Targets(Id Arn EcsParameters(TaskDefinitionArn TaskCount LaunchType"
+        "Rule EventBusName Targets(Id Arn RoleArn EcsParameters(TaskDefinitionArn TaskCount LaunchType"
         " CapacityProviderStrategy NetworkConfiguration PlacementConstraints PlacementStrategy)"
         " BatchParameters SqsParameters RetryPolicy)"
     ),

@@ -35,7 +35,7 @@ def draft_alarms(draft: Draft) -> None:
         said = {name: rows or None for name, rows in actions.items()}
         draft.add("cloudwatch.PutMetricAlarm", alarm, alarm["AlarmName"], said)
     if others:
-        draft.notes.append(f"{others} alarms that start no scaling and no function are left out")
+        draft.notes.append(f"alarms that start no scaling and no function are left out: {others}")
 
 
 def _played(draft: Draft, actions: object) -> list[str]:

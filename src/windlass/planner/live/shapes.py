@@ -20,7 +20,16 @@ Tree: TypeAlias = "Mapping[str, Tree]"
 _WORDS = re.compile(r"[\w$]+|[()]")
 NOTHING: tuple[Any, ...] = (None, "", [], {}, ())
 NEVER = frozenset(
-    {"tags", "Tags", "propagateTags", "TagSpecifications", "Description", "AlarmDescription", "jobQueueType"}
+    {
+        "tags",
+        "Tags",
+        "propagateTags",
+        "TagSpecifications",
+        "Description",
+        "AlarmDescription",
+        "jobQueueType",
+        "AvailabilityZones",
+    }
     | {
         "Role",
         "RoleArn",

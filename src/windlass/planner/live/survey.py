@@ -103,8 +103,8 @@ class Survey:
         for group in groups:
             template = launch_template(group)
             if template:
-                version = template.get("Version", "$Default")
-                asked = {"LaunchTemplateId": template["LaunchTemplateId"], "Versions": [version]}
+                named = "LaunchTemplateId" if "LaunchTemplateId" in template else "LaunchTemplateName"
+                asked = {named: template[named], "Versions": [template.get("Version", "$Default")]}
                 told = self._rows("ec2", "DescribeLaunchTemplateVersions", **asked)
                 arn = group["AutoScalingGroupARN"]
                 self._keep("ec2.launch_template_versions", [{**one, "group": arn} for one in told])
