@@ -72,6 +72,15 @@ def test_a_broken_image_is_mended() -> None:
     assert run.took_s is not None and run.took_s > 300 and stopped(run) >= 4
 
 
+def test_health_checks_of_containers_pass_after_their_interval() -> None:
+    checked = SERVICE.replace(
+        "{name: web, image: web}", "{name: web, image: web, healthCheck: {command: [CMD, ok], interval: 50}}"
+    )
+    text, up = checked.replace("aws-2022", "local") + FARGATE, "until: {service: web}\n"
+    run = played(text + up)
+    assert run.took_s is not None and 50 <= run.took_s < 60
+
+
 def test_spot_is_interrupted_and_replaced() -> None:
     run = played(SERVICE + SPOT + "events: [{at: 3m, interrupt_spot: 50%}]\nhorizon: 10m\n")
     assert (stopped(run), run.samples[-1].running, run.notes) == (2, 4, ())

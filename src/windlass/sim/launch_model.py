@@ -5,8 +5,9 @@ interface), pulls its images, starts. Each part is a lognormal delay of the prof
 from the unit's id, so that a new draw, or another order, changes no other. A pull is its size over bandwidth;
 instances keep what they pulled, Fargate does not. Fargate Spot hands out machines as they come: so many at
 once, then at a rate. Source of the numbers: facts/fargate-launch-model.md, sections 1.1 and 3. Known gaps:
-bandwidth is not shared between tasks, the images of one task are pulled one after the other, and Spot's
-supply is one pool for all sizes and zones.
+health checks of containers pass, first after their interval (as node/health.py has it); bandwidth is not
+shared between tasks, the images of one task are pulled one after the other, and Spot's supply is one pool for
+all sizes and zones.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ class LaunchModel:
         draw = _Draws(quotas, spec.unit_id, self._seed)
         images = [self.images.get(one.image, NOTHING_SAID) for one in spec.containers]
         first = images[0] if images else NOTHING_SAID
+        checks = [one.health_check.interval_s for one in spec.containers if one.health_check is not None]
         provision = self._provision(spec, draw, provider, now / SECOND)
         pull = self._pull(spec, draw)
         turn = self._turn(spec, quotas, now / SECOND + provision + pull)
@@ -82,6 +84,8 @@ class LaunchModel:
             run=first.run,
             stop=seconds(quotas.delay_s("task.stop")),
             exit_code=first.exit_code,
+            health="HEALTHY" if checks else "UNKNOWN",
+            health_after=seconds(max(checks, default=0.0)),
             fails=next((one.fails for one in images if one.fails), ""),
         )
 

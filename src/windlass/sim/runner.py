@@ -330,11 +330,13 @@ class SimulatedNode:
         yield course.restore
         pulled = {"pull_started_at": pulling_at, "pull_stopped_at": pulled_at}
         self._become(spec, "running", **pulled, started_at=self._clock.now())
-        if course.health != "UNKNOWN":
+        left = course.run
+        if course.health != "UNKNOWN" and (left is None or left > course.health_after):
             yield course.health_after
             self._examine(spec, course.health)
-        if course.run is not None:
-            yield course.run
+            left = None if left is None else left - course.health_after
+        if left is not None:
+            yield left
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
     def listening(self, place: tuple[str, str], unit_id: str) -> str | None:
@@ -408,9 +410,13 @@ class SimulatedNode:
         )
 
     def _examine(self, spec: UnitSpec, health: Health) -> None:
-        """The health checks have come to something."""
+        """The health checks have come to something: of those containers that have some, or of all."""
         state = self.states[spec.unit_id]
-        checked = tuple(msgspec.structs.replace(container, health=health) for container in state.containers)
+        named = {one.name for one in spec.containers if one.health_check is not None}
+        checked = tuple(
+            msgspec.structs.replace(one, health=health) if not named or one.name in named else one
+            for one in state.containers
+        )
         self.states[spec.unit_id] = msgspec.structs.replace(state, containers=checked)
         self._news[spec.unit_id] = None
         self._told.set()
