@@ -200,3 +200,37 @@ def test_events_that_could_mean_nothing_are_refused() -> None:
     }.items():
         with pytest.raises(CannotPlay, match=why):
             played(f"{SERVICE}{FARGATE}events: [{{at: 1s, {event}}}]\n")
+
+
+def test_what_is_not_modelled_is_told_and_what_is_not_there_refused() -> None:
+    checked = SERVICE.replace(
+        "{name: web, image: web}", "{name: web, image: web, healthCheck: {command: [CMD, ok]}}"
+    )
+    run = played(checked + FARGATE + "horizon: 1s\n")
+    assert any("health checks of containers pass" in note for note in run.notes)
+    for said, why in {
+        "ecs.UpdateServce: {service: web}": "Windlass does not have ecs.UpdateServce.*did you mean ecs",
+        "lambda.CreateCodeSigningConfig: {}": "CreateCodeSigningConfig, so it cannot be planned: see",
+        "kinesis.PutRecord: {}": "'kinesis.PutRecord' is no operation",
+    }.items():
+        with pytest.raises(CannotPlay, match=f"the event at 3600 s: .*{why}"):
+            played(f"{SERVICE}{FARGATE}events: [{{at: 1h, call: {{{said}}}}}]\n")
+
+
+def test_calls_that_find_no_room_are_counted() -> None:
+    """As failures of RunTask, and as refusals for want of capacity: neither ends the scenario."""
+    text = SERVICE[: SERVICE.index("  - ecs.CreateService")]
+    run_task = "ecs.RunTask: {taskDefinition: web, count: 10, launchType: LAUNCH, networkConfiguration: NET}"
+    run_task = run_task.replace("NET", '{awsvpcConfiguration: {subnets: "${default.subnets}"}}')
+    for launch_type, more, told in (
+        ("EC2", "instances: [{count: 1, cpu: 512}]\n", "8 times ecs.RunTask: RESOURCE:CPU"),
+        ("EC2", "", "1 times ecs.RunTask: InvalidParameterException: No Container Instances were found"),
+        (
+            "FARGATE",
+            "quotas: {fargate.on_demand.tasks: 2}\n",
+            "1 times ecs.RunTask: ClientException: .*limit on",
+        ),
+    ):
+        events = f"events: [{{at: 1s, call: {{{run_task.replace('LAUNCH', launch_type)}}}}}]\nhorizon: 1m\n"
+        [note] = played(text + more + events).notes
+        assert re.match(told, note), note

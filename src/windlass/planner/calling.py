@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +25,11 @@ UNREADY = re.compile(r"\b(CREATING|Pending|PROVISIONING)\b")
 """What AWS says when it refuses an operation because of something that is not ready yet."""
 READY_WITHIN: Duration = 10 * MINUTE
 """Longer is not waited for that."""
-_NAMES = {service.name for service in SERVICES}
+REFUSED = re.compile(
+    r"reached the limit|LimitExceeded|Capacity is unavailable|sufficient \S+ capacity|No Container Instances"
+)
+"""What AWS says, code and message, when an operation is right and cannot be done as things are."""
+_OPERATIONS = {service.name: sorted(service.handlers) for service in SERVICES}
 
 
 def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
@@ -34,8 +39,12 @@ def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
         raise CannotPlay(f"{where}: one operation at a time, as in {{ecs.CreateCluster: {{…}}}}")
     [(name, params)] = operations.items()
     service, _, rest = name.partition(".")
-    if service not in _NAMES or not rest:
+    if service not in _OPERATIONS or not rest:
         raise CannotPlay(f"{where}: {name!r} is no operation; write ecs.CreateService, for example")
+    if rest not in _OPERATIONS[service]:
+        close = difflib.get_close_matches(rest, _OPERATIONS[service], 1, 0.8)
+        hint = f"did you mean {service}.{close[0]}?" if close else "see windlass coverage"
+        raise CannotPlay(f"{where}: Windlass does not have {name}, so it cannot be planned: {hint}")
     return name, params
 
 
@@ -47,6 +56,21 @@ class Calling:
         self.answers = Answers()
         self.throttled: Counter[str] = Counter()
         """Operation → how often it was told to try again."""
+        self.refused: Counter[str] = Counter()
+        """Operation, with the reason → how often it could not be done, or for how many tasks."""
+
+    async def try_to(self, said: Mapping[str, Any], where: str) -> None:
+        """One operation that may be refused for want of capacity: that is counted. Raises CannotPlay."""
+        try:
+            await self.call(said, where)
+        except CannotPlay as error:
+            if not REFUSED.search(str(error)):
+                raise
+            self.refused[str(error).removeprefix(f"{where}: ")] += 1
+
+    def told(self) -> list[str]:
+        """What was refused, in sentences."""
+        return [f"{count} times {what}" for what, count in sorted(self.refused.items())]
 
     async def call(self, said: Mapping[str, Any], where: str, answers: Answers | None = None) -> None:
         """One operation, tried again while it is throttled, or what it names is being made.
@@ -54,7 +78,7 @@ class Calling:
         Raises CannotPlay.
         """
         known = self.answers if answers is None else answers
-        name, _ = operation(said, where)
+        name, params = operation(said, where)
         clock = self._world.clock
         ready_by = clock.now() + READY_WITHIN
         while True:
@@ -66,6 +90,9 @@ class Calling:
                 if fault.code not in THROTTLED and not later:
                     raise CannotPlay(f"{where}: {name}: {fault.code}: {fault.message}") from fault
             await self._world.pass_time(AGAIN)
+        if failures := (answer or {}).get("failures"):
+            tasks = params.get("count", 1) - len(answer["tasks"]) if name == "ecs.RunTask" else 0
+            self.refused[f"{name}: {failures[0].get('reason')}"] += tasks or len(failures)
         if AS in said:
             known.keep(said[AS], answer)
 

@@ -12,9 +12,9 @@ from windlass.aws.metrics import Metrics
 from windlass.front import machines
 from windlass.kernel.clock import SECOND, Duration
 from windlass.kernel.faults import Fault
-from windlass.planner import happening
+from windlass.planner import happening, partly
 from windlass.planner.asking import Asking
-from windlass.planner.calling import AS, Calling
+from windlass.planner.calling import AS, Calling, operation
 from windlass.planner.changes import CannotPlay, profile_of
 from windlass.planner.cost import NOTHING, Cost, cost_of
 from windlass.planner.gauging import Gauges
@@ -102,6 +102,7 @@ class _Play:
 
     async def story(self, world: World) -> None:
         scenario = self._scenario
+        self._partly = _partly(scenario)
         world.add_node(NODE)
         proxy = world.add_proxy()
         proxy.sites.slots = world.launches.slots
@@ -136,7 +137,7 @@ class _Play:
             watching.lowest,
             dict(self.calling.throttled),
             (self._world.clock.now() - watching.began) / SECOND,
-            tuple(self._happening.notes),
+            (*self._partly, *self.calling.told(), *self._happening.notes),
             self._cost,
             tuple(self.asking.loads()),
         )
@@ -203,7 +204,15 @@ class _Play:
         for again in range(event.times):
             if again:
                 await world.pass_time(event.every)
-            world.begin(where, self.calling.call(event.call, where))
+            world.begin(where, self.calling.try_to(event.call, where))
+
+
+def _partly(scenario: Scenario) -> list[str]:
+    """What it asks for that is not modelled, or not all of it. Raises CannotPlay for what is not there."""
+    named = [(said, f"resources[{place}]") for place, said in enumerate(scenario.resources)]
+    named += [(one.call, f"the event at {one.at / SECOND:g} s") for one in scenario.events if one.call]
+    partial = {service.name: service.partial for service in SERVICES}
+    return partly.notes((operation(said, where) for said, where in named), partial)
 
 
 def _look_after(elapsed: Duration) -> Duration:
