@@ -88,3 +88,12 @@ def test_sweeps_comparisons_and_the_schema(windlass: Run, tmp_path: Path) -> Non
     assert "two-tasks (b)" in page.read_text() and 'class="band' in page.read_text()
     assert "published" in json.loads(windlass("plan", "--schema"))["$defs"]["Scenario"]["properties"]
     assert "one scenario" in windlass("plan", str(tmp_path), *sweep, fails=2)
+
+
+def test_where_the_time_goes(windlass: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(SCENARIO)
+    said = windlass("plan", str(path), "--profile")
+    assert re.match(r"[\d.]+ s for \d+ virtual s: [\d,]+ steps, [\d,]+ a second", said)
+    assert "kernel.store" in said
+    assert "one scenario" in windlass("plan", "--compare", str(path), str(path), "--profile", fails=2)

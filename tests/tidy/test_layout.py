@@ -167,6 +167,7 @@ PURE = (
     "planner/charts.py",
     "planner/curves.py",
     "planner/figures.py",
+    "planner/hot_spots.py",
     "planner/load.py",
     "planner/outcome.py",
     "planner/parts.py",

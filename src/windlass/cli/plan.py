@@ -30,6 +30,9 @@ def plan(
         tuple[Path, Path] | None, typer.Option(help="Two scenarios, side by side.", show_default=False)
     ] = None,
     why: Annotated[bool, typer.Option(help="Look for the bottleneck: some more runs.")] = True,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the computer's time goes, instead of results.")
+    ] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of scenarios.")] = False,
     from_live: Annotated[
         bool, typer.Option("--from-live", help="Print a scenario of what an account or a plane has.")
@@ -54,6 +57,9 @@ def plan(
         return
     try:
         scenarios, single = _meant(scenario, compare, sweep or [])
+        if profile:
+            _profile(scenarios, seed)
+            return
         outcomes = [outcome_of(one, seed=seed, runs=runs, why=why) for one in scenarios]
     except (reading.BadScenario, CannotPlay) as error:
         fail(str(error), 2)
@@ -69,6 +75,17 @@ def plan(
     if to_json is not None:
         found = [result_json(one) for one in outcomes]
         _write(to_json, json.dumps(found[0] if single else found, indent=2) + "\n")
+
+
+def _profile(scenarios: list[Scenario], seed: int | None) -> None:
+    """Print where the time of one run goes."""
+    from windlass.cli.profiling import profiled
+
+    if len(scenarios) != 1:
+        fail("--profile takes one scenario", 2)
+    [scenario] = scenarios
+    for line in profiled(scenario, scenario.seed if seed is None else seed):
+        print(line)
 
 
 def _write(path: Path, text: str) -> None:
