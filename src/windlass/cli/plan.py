@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +61,8 @@ def plan(
         if profile:
             _profile(scenarios, seed)
             return
-        outcomes = [outcome_of(one, seed=seed, runs=runs, why=why) for one in scenarios]
+        outcomes = [outcome_of(one, seed=seed, runs=runs, why=why, tell=_tell) for one in scenarios]
+        _tell("")
     except (reading.BadScenario, CannotPlay) as error:
         fail(str(error), 2)
     if to_json != Path("/dev/stdout"):
@@ -75,6 +77,12 @@ def plan(
     if to_json is not None:
         found = [result_json(one) for one in outcomes]
         _write(to_json, json.dumps(found[0] if single else found, indent=2) + "\n")
+
+
+def _tell(said: str) -> None:
+    """On a terminal, what is played now: in the place of what was told before."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{''.join(filter(str.isprintable, said))[:70]}", end="", file=sys.stderr, flush=True)
 
 
 def _profile(scenarios: list[Scenario], seed: int | None) -> None:

@@ -243,7 +243,7 @@ def ceiling(value: float) -> float:
     if value < 1e-9:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * factor for factor in (1, 2, 4, 8, 10, 20) if power * factor >= value)
+    return next(power * factor for factor in (1, 1.2, 1.6, 2, 4, 6, 8, 10, 12) if power * factor >= value)
 
 
 def _step(end: float) -> float:

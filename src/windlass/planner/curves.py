@@ -159,8 +159,9 @@ def _gauges(played: Played) -> Iterator[Chart]:
             for kind, name in kinds.items()
             for subject in sorted(subject for one, subject in there if one == kind)
         }
-        if lines:
-            yield Chart(title, unit, at, _most(lines, lambda line: -max(_values(line), default=0.0)))
+        told = {name: line for name, line in lines.items() if any(line)} or lines
+        if told:
+            yield Chart(title, unit, at, _most(told, lambda line: -max(_values(line), default=0.0)))
 
 
 def _buckets(played: Played, bursts: Mapping[str, int]) -> Chart:

@@ -231,7 +231,7 @@ def costs(cost: Cost) -> Iterator[str]:
         price = f"{line.price.usd:.10f}".rstrip("0")
         yield f"    {line.usd:10.4f}  {line.what}: {amount(line)} at {price} ({line.price.as_of})"
     for what in cost.unpriced:
-        yield f"    no price: {what}"
+        yield f"{'    ' if cost.lines else '  '}no price: {what}"
 
 
 def _seeds(outcome: Outcome) -> str:

@@ -71,7 +71,9 @@ class Watching:
         """Note how things stand."""
         now = self._clock.now()
         levels = self._quotas.levels(self._scope, now)
-        tokens = {level.name: level.tokens for level in levels}
+        tokens: dict[str, int] = {}
+        for level in levels:  # of each service its own, of some: the one that has least limits it
+            tokens[level.name] = min(level.tokens, tokens.get(level.name, level.tokens))
         for name, count in tokens.items():
             self.lowest[name] = min(count, self.lowest.get(name, count))
         at_s = (now - self.began) / SECOND

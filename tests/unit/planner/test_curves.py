@@ -51,6 +51,14 @@ def test_gauges_have_charts_and_unknown_kinds_too() -> None:
     assert list(charts["Moons"].lines) == ["up"]
 
 
+def test_what_never_was_is_not_drawn() -> None:
+    """No errors beside requests; with nothing at all, the gauge is told as it is."""
+    run = a_run()
+    calm = {("requests_per_s", "users"): 5.0, ("errors_per_s", "users"): 0.0}
+    run = replace(run, samples=tuple(replace(one, gauges=calm) for one in run.samples))
+    assert list(by_title(an_outcome(run))["Requests"].lines) == ["users"]
+
+
 def test_of_many_gauges_the_highest_are_drawn() -> None:
     run = a_run()
     many = {("messages", f"q{number:02}"): float(number) for number in range(20)}
