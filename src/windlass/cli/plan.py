@@ -13,6 +13,9 @@ from windlass.cli import live
 from windlass.cli.output import fail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windlass.planner.outcome import Outcome
     from windlass.planner.scenario import Scenario
 
 
@@ -44,7 +47,7 @@ def plan(
     with_environment: live.WithEnvironment = False,
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
-    from windlass.planner import reading, text
+    from windlass.planner import reading
     from windlass.planner.changes import CannotPlay
     from windlass.planner.planning import outcome_of
     from windlass.planner.report import report, side_by_side
@@ -66,10 +69,7 @@ def plan(
     except (reading.BadScenario, CannotPlay) as error:
         fail(str(error), 2)
     if to_json != Path("/dev/stdout"):
-        if compare:
-            print("\n".join(text.comparison(outcomes[0], outcomes[1])))
-        else:
-            print("\n".join(text.summary(outcomes[0]) if single else text.table(outcomes)))
+        print("\n".join(_told(outcomes, single, compare is not None)))
     if to_html is not None:
         name = compare[0].stem + " and " + compare[1].stem if compare else scenario.stem if scenario else ""
         title = f"Plan: {name}"
@@ -77,6 +77,15 @@ def plan(
     if to_json is not None:
         found = [result_json(one) for one in outcomes]
         _write(to_json, json.dumps(found[0] if single else found, indent=2) + "\n")
+
+
+def _told(outcomes: list[Outcome], single: bool, compared: bool) -> Iterator[str]:
+    """What is printed, line by line."""
+    from windlass.planner import text
+
+    if compared:
+        return text.comparison(outcomes[0], outcomes[1])
+    return text.summary(outcomes[0]) if single else text.table(outcomes)
 
 
 def _tell(said: str) -> None:
