@@ -15,7 +15,15 @@ from datetime import UTC, datetime
 from statistics import median
 
 from windlass.aws.quotas import Profile
-from windlass.planner.fitting import OBSERVATIONS_MIN, Lognormal, Transfer, added, lognormal, transfer
+from windlass.planner.fitting import (
+    OBSERVATIONS_MIN,
+    PER_MB_LEAST,
+    Lognormal,
+    Transfer,
+    added,
+    lognormal,
+    transfer,
+)
 from windlass.planner.timings import Timing
 
 PROVISION, ADDRESS, INTERFACE = "task.provision", "task.public_address", "task.interface_attach"
@@ -188,7 +196,7 @@ class _Fitting:
             self._keep(PULL, replace(took, median=begin))
             return
         self.notes[-1] = f"the images are of about one size, {size:g} MB: all of a pull counts as transfer"
-        per_mb, error = took.median / size, took.errors[0] / size
+        per_mb, error = max(PER_MB_LEAST, took.median / size), took.errors[0] / size
         spread = replace(took, errors=(0.0, took.errors[1]))
         self._keep_transfer(Transfer(0.0, per_mb, (0.0, error), spread), took.count)
 
@@ -196,6 +204,8 @@ class _Fitting:
         """As two bandwidths in the ratio that they have: only their sum is seen."""
         errors = (found.errors[0], found.spread.errors[1])
         self._keep(PULL, replace(found.spread, median=found.begin, errors=errors))
+        if found.per_mb <= PER_MB_LEAST:
+            self.notes.append("pulls do not grow with the size of images: the bandwidths stand for none")
         known = self._per_mb()
         shares = {name: one / sum(known.values()) for name, one in known.items()} or {RATES[0]: 1.0}
         for name, share in shares.items():

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from windlass.aws.quotas import load_profile
+from windlass.aws.quotas import load_profile, parse_profile
 from windlass.planner.calibrate import Calibration, Number, TooFew, calibrate
 from windlass.planner.timings import Timing
 
@@ -97,3 +99,31 @@ def test_what_is_written_is_a_profile_with_units_sources_and_dates() -> None:
     lines = list(found.report())
     assert lines[0] == 'fitted to my "own"\n.csv, on top of the profile aws:'
     assert any("task.start" in line and "lognormal (distance 0." in line for line in lines)
+
+
+@st.composite
+def any_timings(draw: st.DrawFn) -> Timing:
+    """Times in any order that reading lets pass: never backwards."""
+    spans = draw(st.lists(st.sampled_from([0.0, 0.001, 1.0, 7.5, 4_000.0]), min_size=3, max_size=3))
+    at = [1_795_341_600.0 + sum(spans[:place]) for place in range(4)]
+    return Timing(
+        *at,
+        fargate=draw(st.booleans()),
+        spot=draw(st.booleans()),
+        public=draw(st.sampled_from([None, True, False])),
+        image_mb=draw(st.sampled_from([None, 0.5, 80.0, 9_000.0])),
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(any_timings(), min_size=30, max_size=120))
+def test_whatever_was_observed_comes_to_a_profile_or_is_too_few(rows: list[Timing]) -> None:
+    """Times that were all the same, or none at all, included: numbers are finite and not negative."""
+    try:
+        found = calibrate(rows, BASE, "my.csv")
+    except TooFew:
+        return
+    for one in found.numbers:
+        assert 0 <= one.value < math.inf and 0 <= one.error < math.inf and 0 <= (one.sigma or 0) < math.inf
+    assert parse_profile("x", {k: v for k, v in tomllib.loads(found.toml()).items() if k != "extends"})
+    assert all(lines for lines in found.report())

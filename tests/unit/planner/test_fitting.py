@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from windlass.planner.fitting import Lognormal, added, lognormal, transfer
+from windlass.planner.fitting import PER_MB_LEAST, Lognormal, added, lognormal, transfer
 
 SURE = 3.0
 """Standard errors: seeds are fixed, so what lies within once always does."""
@@ -58,6 +58,13 @@ def test_a_pull_by_its_size(strays: int) -> None:
     assert abs(found.begin - 1) < SURE * found.errors[0]
     assert abs(found.per_mb - 1 / 30) < SURE * found.errors[1] < 1 / 60
     assert found.spread.sigma == pytest.approx(0.3, rel=0.25)
+
+
+def test_pulls_that_do_not_grow_with_the_size() -> None:
+    """Of images that are loaded lazily: a bandwidth that does not matter, and no division by nothing."""
+    found = transfer([50.0, 1_000.0] * 30, [5.0] * 60)
+    assert found.begin == pytest.approx(5) and found.per_mb == PER_MB_LEAST
+    assert transfer([50.0, 1_000.0] * 30, [0.0] * 60).per_mb == PER_MB_LEAST
 
 
 def test_a_pull_that_is_transfer_alone_begins_at_once() -> None:
