@@ -9,6 +9,7 @@ import os
 import subprocess
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -287,7 +288,10 @@ def test_only_reads(plane: PlaneProcess, account: str, client: Client) -> None:
         made.meta.events.register("before-call", lambda model, **_: called.add((service, model.name)))
         return made
 
-    found = Survey(watched, lambda line: None).read()
+    client("sqs").create_queue(QueueName="jobs")
+    now = datetime.now(UTC)
+    found = Survey(watched, lambda line: None, (now - timedelta(hours=1), now)).read()
+    assert found.untold == [] and ("cloudwatch", "GetMetricStatistics") in called
     assert len(found.of("ecs.services")) == 12
     assert called <= {(service, name) for service, names in READS.items() for name in names}
     assert all(name.startswith(("Describe", "Get", "List")) for names in READS.values() for name in names)

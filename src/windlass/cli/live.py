@@ -7,6 +7,7 @@ Progress goes to stderr.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,24 +18,50 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.client import BaseClient
 
+PANEL = "With --from-live"
 EndpointUrl = Annotated[
-    str | None, typer.Option(help="--from-live: URL of a plane; without it AWS.", show_default=False)
+    str | None,
+    typer.Option(help="URL of a plane; without it AWS.", rich_help_panel=PANEL, show_default=False),
 ]
 ProfileName = Annotated[
-    str | None, typer.Option(help="--from-live: profile of your AWS configuration.", show_default=False)
+    str | None,
+    typer.Option(help="Profile of your AWS configuration.", rich_help_panel=PANEL, show_default=False),
 ]
-Region = Annotated[str | None, typer.Option(help="--from-live: AWS Region.", show_default=False)]
+Region = Annotated[str | None, typer.Option(help="AWS Region.", rich_help_panel=PANEL, show_default=False)]
 WithEnvironment = Annotated[
-    bool, typer.Option("--with-environment", help="--from-live: keep variables that look like no secret.")
+    bool,
+    typer.Option(
+        "--with-environment", help="Keep variables that look like no secret.", rich_help_panel=PANEL
+    ),
 ]
+WithTraffic = Annotated[
+    bool,
+    typer.Option(
+        "--with-traffic", help="Add what CloudWatch saw in the last 24 hours.", rich_help_panel=PANEL
+    ),
+]
+HOURS = 24
 ATTEMPTS_MAX = 10
 """Of a throttled call, each after a longer time."""
+FIRST_ATTEMPTS_MAX = 2
+"""Of the first call: whoever has no credentials or no network wants to know it soon."""
 REGION = "us-east-1"
 """Asked for where nobody says one."""
 
 
+def check_unused(**given: object) -> None:
+    """End with one line when an option is given that says nothing without --from-live."""
+    for name, value in given.items():
+        if value:
+            fail(f"--{name.replace('_', '-')} is for --from-live", 2)
+
+
 def print_scenario(
-    endpoint_url: str | None, profile_name: str | None, region: str | None, with_environment: bool
+    endpoint_url: str | None,
+    profile_name: str | None,
+    region: str | None,
+    with_environment: bool,
+    with_traffic: bool,
 ) -> None:
     """Ask, write, try what a simulated plane takes of it, print."""
     from windlass.aws.quotas import load_profile
@@ -44,8 +71,10 @@ def print_scenario(
     from windlass.planner.reading import parse
     from windlass.sim import world
 
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    hours = (now - timedelta(hours=HOURS), now) if with_traffic else None
     try:
-        found = Survey(_clients(endpoint_url, profile_name, region), _tell).read()
+        found = Survey(_clients(endpoint_url, profile_name, region), _tell, hours).read()
     except CannotSurvey as error:
         fail(str(error), 2)
     draft = draft_of(found, world.REGION, load_profile("aws").quotas, with_environment)
@@ -79,11 +108,12 @@ class _Clients:
         # A plane lets in whoever has any credentials (windlass up --auth open): none have to be there.
         nobody = self._endpoint_url is not None and self._session.get_credentials() is None
         keys = {"aws_access_key_id": "windlass", "aws_secret_access_key": "windlass"} if nobody else {}
+        attempts = FIRST_ATTEMPTS_MAX if service == "sts" else ATTEMPTS_MAX
         client: BaseClient = self._session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self._endpoint_url,
             region_name=self._session.region_name or REGION,
-            config=Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX}),
+            config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
             **keys,
         )
         return client

@@ -45,6 +45,7 @@ def plan(
     profile_name: live.ProfileName = None,
     region: live.Region = None,
     with_environment: live.WithEnvironment = False,
+    with_traffic: live.WithTraffic = False,
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
     from windlass.planner import reading
@@ -54,8 +55,10 @@ def plan(
     from windlass.planner.result_json import result_json
 
     if from_live:
-        live.print_scenario(endpoint_url, profile_name, region, with_environment)
+        live.print_scenario(endpoint_url, profile_name, region, with_environment, with_traffic)
         return
+    live.check_unused(endpoint_url=endpoint_url, profile_name=profile_name, region=region)
+    live.check_unused(with_environment=with_environment, with_traffic=with_traffic)
     if schema:
         print(json.dumps(reading.schema(), indent=2))
         return

@@ -30,7 +30,9 @@ def written(draft: Draft, refused: Mapping[int, str], name: str, head: Iterable[
     lines += ["", "resources:" if kept else "resources: []"]
     for place, resource in enumerate(draft.resources):
         lines += _refused(resource, refused[place]) if place in refused else _resource(resource)
+    lines += _workloads(draft)
     waits = [dict(one.until) for one in kept if one.until is not None]
+    waits += [{"workload": one["name"]} for _, one in draft.workloads]
     if waits:
         lines += ["", "until:", *(f"  - {one}" for row in waits for one in _block(row, flow=True))]
     return "\n".join(lines) + "\n"
@@ -48,6 +50,15 @@ def _resource(resource: Resource) -> Iterator[str]:
 
 def _refused(resource: Resource, why: str) -> list[str]:
     return [f"  # left out: {one_line(resource.name)}: {one_line(why, 300)}"]
+
+
+def _workloads(draft: Draft) -> list[str]:
+    lines = ["", *_block({"functions": draft.functions})] if draft.functions else []
+    lines += ["", "workloads:"] if draft.workloads else []
+    for said, workload in draft.workloads:
+        first, *rest = _block(workload)
+        lines += [f"  # {one_line(said)}", f"  - {first}", *(f"    {line}" for line in rest)]
+    return lines
 
 
 def _quotas(draft: Draft) -> list[str]:

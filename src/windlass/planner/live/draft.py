@@ -58,6 +58,10 @@ class Draft:
     images: dict[str, int | None] = field(default_factory=dict)
     """Image → compressed bytes, None when nobody said."""
     quotas: dict[str, float] = field(default_factory=dict)
+    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What functions do, by their names."""
+    workloads: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Each with what is said of it."""
     same: dict[str, str] = field(default_factory=dict)
     """What the account calls something → how the scenario does, where that is known beforehand: a name."""
 

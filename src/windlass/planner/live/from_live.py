@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from windlass.planner.live import app_runner, balancers, batch, ecs, functions, scaling
+from windlass.planner.live import app_runner, balancers, batch, ecs, functions, scaling, traffic
 from windlass.planner.live.document import written
 from windlass.planner.live.draft import Draft
 from windlass.planner.live.found import Found
@@ -31,6 +31,7 @@ DRAFTS = (
     scaling.draft_scaling,
     scaling.draft_alarms,
     app_runner.draft_app_runner,
+    traffic.draft_traffic,
 )
 
 
@@ -50,7 +51,7 @@ def text_of(draft: Draft, refused: Mapping[int, str]) -> str:
     head = [
         f"What account …{found.account[-4:]} has in {found.region}, by `windlass plan --from-live`.",
         "Commands, variables, secrets, roles, logs and tags are left out, and all is in the default VPC.",
-        "What happens to it, and what is asked of it, is yours to add: events and workloads.",
+        "What happens to it, and what else is asked of it, is yours to add: events and workloads.",
     ]
     return written(draft, refused, f"live-{found.region}", head)
 

@@ -53,7 +53,7 @@ READS: Mapping[str, Mapping[str, str]] = {
         "DescribeScalingPolicies": "ScalingPolicies",
         "DescribeScheduledActions": "ScheduledActions",
     },
-    "cloudwatch": {"DescribeAlarms": "MetricAlarms"},
+    "cloudwatch": {"DescribeAlarms": "MetricAlarms", "GetMetricStatistics": "Datapoints"},
     "batch": {
         "DescribeComputeEnvironments": "computeEnvironments",
         "ListSchedulingPolicies": "schedulingPolicies",

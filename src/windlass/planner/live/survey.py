@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from windlass.planner.live.found import Found, Row, launch_template, one_line
 from windlass.planner.live.images import images_of, in_registry
 from windlass.planner.live.reads import READS
+from windlass.planner.live.traffic import HOUR_S, Measured, measured
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from botocore.client import BaseClient
 
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
@@ -37,11 +40,20 @@ class CannotSurvey(Exception):
 
 
 class Survey:
-    """One account and Region. `client` makes a boto3 client of a service; `tell` gets a line of progress."""
+    """One account and Region. `client` makes a boto3 client of a service; `tell` gets a line of progress.
 
-    def __init__(self, client: Callable[[str], BaseClient], tell: Callable[[str], None]) -> None:
+    `hours`: from when to when traffic is asked for; None: not at all.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[str], BaseClient],
+        tell: Callable[[str], None],
+        hours: tuple[datetime, datetime] | None = None,
+    ) -> None:
         self._client = client
         self._tell = tell
+        self._hours = hours
         self._clients: dict[str, BaseClient] = {}
         self._denied: set[tuple[str, str]] = set()
         """Operations that failed once: it is said once."""
@@ -54,8 +66,10 @@ class Survey:
             raise CannotSurvey(f"no answer from AWS: {one_line(str(error))}") from error
         region = self._clients["sts"].meta.region_name
         self._found = found = Found(identity["Account"], region)
-        for read in (self._ecs, self._machines, self._balancers, self._functions, self._queues, self._events,
-                     self._scaling, self._batch, self._app_runner, self._images, self._quotas):  # fmt: skip
+        chapters = (self._ecs, self._machines, self._balancers, self._functions, self._queues, self._events,
+                    self._scaling, self._batch, self._app_runner, self._images, self._quotas,
+                    self._traffic)  # fmt: skip
+        for read in chapters:
             before = {kind: len(rows) for kind, rows in found.rows.items()}
             read()
             counts = [
@@ -206,6 +220,37 @@ class Survey:
             told = self._rows("ecr", "DescribeImages", **asked)
             self._keep("ecr.images", [{"image": image, "bytes": one.get("imageSizeInBytes")} for one in told])
 
+    def _traffic(self) -> None:
+        if self._hours is None:
+            return
+        begin, end = self._hours
+        over = round((end - begin).total_seconds() / HOUR_S)
+        for one in measured(self._found):
+            sums = self._statistics(one, one.requests, Statistics=["Sum"])
+            hours = {_hour(row): row["Sum"] for row in sums if row["Sum"] > 0}
+            if not hours:
+                continue
+            told = self._statistics(one, one.time, ExtendedStatistics=["p50", "p99"]) if one.time else []
+            times = {_hour(row): _percentiles(row, one.scale) for row in told}
+            row = {"of": one, "hours": hours, "times": times, "over_h": over}
+            self._keep("cloudwatch.traffic", [row])
+
+    def _statistics(self, one: Measured, metric: str, **asked: Any) -> list[Any]:
+        """Hour by hour."""
+        assert self._hours is not None
+        dimensions = [{"Name": name, "Value": value} for name, value in one.dimensions.items()]
+        return self._rows(
+            "cloudwatch",
+            "GetMetricStatistics",
+            Namespace=one.namespace,
+            MetricName=metric,
+            Dimensions=dimensions,
+            StartTime=self._hours[0],
+            EndTime=self._hours[1],
+            Period=HOUR_S,
+            **asked,
+        )
+
     def _quotas(self) -> None:
         for service in QUOTA_SERVICES:
             told = self._rows("service-quotas", "ListServiceQuotas", ServiceCode=service)
@@ -288,6 +333,17 @@ class Survey:
             raise CannotSurvey(sentence) from error
         self._found.untold.append(sentence)
         self._tell(sentence)
+
+
+def _hour(point: Row) -> str:
+    at: datetime = point["Timestamp"]
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _percentiles(point: Row, scale: float) -> tuple[float, float]:
+    """The median and the 99th, in seconds."""
+    found: Row = point["ExtendedStatistics"]
+    return found.get("p50", 0.0) * scale, found.get("p99", 0.0) * scale
 
 
 def _failures() -> tuple[type[Exception], ...]:
