@@ -49,11 +49,29 @@ REGION = "us-east-1"
 """Asked for where nobody says one."""
 
 
-def check_unused(**given: object) -> None:
-    """End with one line when an option is given that says nothing without --from-live."""
+def asked(
+    from_live: bool,
+    endpoint_url: str | None,
+    profile_name: str | None,
+    region: str | None,
+    with_environment: bool,
+    with_traffic: bool,
+) -> bool:
+    """Print the scenario, if it is what is asked for; else none of its options may be given."""
+    if from_live:
+        print_scenario(endpoint_url, profile_name, region, with_environment, with_traffic)
+        return True
+    given = {
+        "--endpoint-url": endpoint_url,
+        "--profile-name": profile_name,
+        "--region": region,
+        "--with-environment": with_environment,
+        "--with-traffic": with_traffic,
+    }
     for name, value in given.items():
         if value:
-            fail(f"--{name.replace('_', '-')} is for --from-live", 2)
+            fail(f"{name} is for --from-live", 2)
+    return False
 
 
 def print_scenario(

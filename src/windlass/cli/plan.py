@@ -54,11 +54,8 @@ def plan(
     from windlass.planner.report import report, side_by_side
     from windlass.planner.result_json import result_json
 
-    if from_live:
-        live.print_scenario(endpoint_url, profile_name, region, with_environment, with_traffic)
+    if live.asked(from_live, endpoint_url, profile_name, region, with_environment, with_traffic):
         return
-    live.check_unused(endpoint_url=endpoint_url, profile_name=profile_name, region=region)
-    live.check_unused(with_environment=with_environment, with_traffic=with_traffic)
     if schema:
         print(json.dumps(reading.schema(), indent=2))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from windlass.planner.live.draft import Draft
-from windlass.planner.live.found import Row
+from windlass.planner.live.found import Found, Row
 
 COUNTING = {
     "deregistration_delay.timeout_seconds": "300",
@@ -22,6 +22,7 @@ FULL_NAME = {
 SIMPLE = 2
 """Members of a condition that says Field and Values alone; others are described in two ways at once."""
 EVERYTHING = [{"Field": "path-pattern", "Values": ["*"]}]
+HTTP_PORT = 80
 FORWARDING = ("forward", "redirect", "fixed-response")
 
 
@@ -43,10 +44,11 @@ def draft_balancers(draft: Draft) -> None:
         if balancer["LoadBalancerArn"] not in apart:
             _draft_balancer(draft, balancer)
     kept = set()
-    for listener in found.of("elbv2.listeners"):
-        if listener["LoadBalancerArn"] not in apart:
-            kept.add(listener["ListenerArn"])
-            _draft_listener(draft, listener)
+    for balancer in found.of("elbv2.load_balancers"):
+        for listener, port in _listening(found, balancer["LoadBalancerArn"]):
+            if balancer["LoadBalancerArn"] not in apart:
+                kept.add(listener["ListenerArn"])
+                _draft_listener(draft, listener, port)
     for rule in found.of("elbv2.rules"):
         if rule["ListenerArn"] in kept:
             _draft_rule(draft, rule)
@@ -89,15 +91,37 @@ def _draft_balancer(draft: Draft, balancer: Row) -> None:
     )
 
 
-def _draft_listener(draft: Draft, listener: Row) -> None:
-    arn, port = listener["ListenerArn"], listener.get("Port")
-    notes = [f"{listener['Protocol']} of the account is HTTP here"] if listener["Protocol"] != "HTTP" else []
+def _listening(found: Found, arn: str) -> list[tuple[Row, int]]:
+    """The listeners of a load balancer, and their ports: HTTPS takes the port of what redirects to it."""
+    rows = [one for one in found.of("elbv2.listeners") if one["LoadBalancerArn"] == arn]
+    secure = {one.get("Port") for one in rows if one["Protocol"] == "HTTPS"}
+    answering = [one for one in rows if _redirects_to(one) not in secure]
+    free = HTTP_PORT not in {one.get("Port") for one in answering}
+    first = next((one["ListenerArn"] for one in answering if one["Protocol"] == "HTTPS"), "") if free else ""
+    return [(one, HTTP_PORT if one["ListenerArn"] == first else one.get("Port", 0)) for one in answering]
+
+
+def _redirects_to(listener: Row) -> int | None:
+    """The port that a listener sends everybody to; None when it does not."""
+    actions: list[Row] = listener.get("DefaultActions", [])
+    redirect = actions[0].get("RedirectConfig", {}) if actions else {}
+    port = str(redirect.get("Port", ""))
+    return int(port) if redirect.get("Protocol") == "HTTPS" and port.isdigit() else None
+
+
+def _draft_listener(draft: Draft, listener: Row, port: int) -> None:
+    arn, notes = listener["ListenerArn"], []
+    if listener["Protocol"] != "HTTP":
+        notes.append(
+            f"{listener['Protocol']} on {listener.get('Port')} of the account is HTTP on {port} here"
+        )
     draft.add(
         "elbv2.CreateListener",
         listener,
         f"listener-{port}",
         {
             "Protocol": "HTTP",
+            "Port": port,
             "DefaultActions": [_action(one) for one in _carrying(listener.get("DefaultActions", ()))],
             "Certificates": None,
             "SslPolicy": None,
@@ -127,6 +151,7 @@ def _draft_rule(draft: Draft, rule: Row) -> None:
             "Actions": [_action(one) for one in actions],
         },
         notes=notes,
+        gives={rule["RuleArn"]: "Rules[0].RuleArn"},
     )
 
 

@@ -10,7 +10,13 @@ from windlass.fleet import user_data
 from windlass.planner.live import secrets
 from windlass.planner.live.draft import Draft
 from windlass.planner.live.found import Found, Row
+from windlass.services.ec2 import instance_types
 
+OF_TASK_SETS = (
+    "taskDefinition", "loadBalancers", "networkConfiguration", "launchType", "capacityProviderStrategy",
+)  # fmt: skip
+"""What services of other deployment controllers say of their task sets."""
+ANY_TYPE = "m5.large"
 ANY_MACHINE_IMAGE = "ami-0123456789abcdef0"
 AWS_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
@@ -40,6 +46,9 @@ def _draft_group(draft: Draft, group: Row, data: Row, joins: user_data.AgentSett
     script = f"#!/bin/sh\necho ECS_CLUSTER={joins.cluster} >> /etc/ecs/ecs.config\n"
     notes = [f"its machines join the cluster {joins.cluster}; that is all of its user data"]
     template = f"{name}-template"
+    kind = _type_of(group, data)
+    if (near := _near(kind)) != kind:
+        notes.append(f"{kind} of the account is {near} here")
     draft.add(
         "ec2.CreateLaunchTemplate",
         {},
@@ -48,7 +57,7 @@ def _draft_group(draft: Draft, group: Row, data: Row, joins: user_data.AgentSett
             "LaunchTemplateName": template,
             "LaunchTemplateData": {
                 "ImageId": data.get("ImageId", ANY_MACHINE_IMAGE),
-                "InstanceType": data.get("InstanceType") or _type_of(group),
+                "InstanceType": near,
                 "UserData": base64.b64encode(script.encode()).decode(),
             },
         },
@@ -82,25 +91,43 @@ def _launch_data(found: Found, group: Row) -> Row:
     return {}
 
 
-def _type_of(group: Row) -> str:
-    """The first type of a mix."""
+def _type_of(group: Row, data: Row) -> str:
+    """What it launches; of a mix the first type."""
     overrides = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
-    return next((str(one["InstanceType"]) for one in overrides if "InstanceType" in one), "m5.large")
+    named = [one["InstanceType"] for one in overrides if "InstanceType" in one]
+    return str(next(iter([*named, *([data["InstanceType"]] if "InstanceType" in data else [])]), ANY_TYPE))
+
+
+def _near(kind: str) -> str:
+    """A type of that size that is known here.
+
+    >>> _near("r7iz.2xlarge"), _near("m5.large")
+    ('r6i.2xlarge', 'm5.large')
+    """
+    _, _, size = kind.partition(".")
+    near = (kind, f"{kind[:1]}6i.{size}", f"m6i.{size}", ANY_TYPE)
+    return next(one for one in near if instance_types.find(one) is not None)
 
 
 def draft_clusters(draft: Draft) -> None:
     """Capacity providers, clusters, and the container instances that no group launches."""
     found = draft.found
+    there = {*AWS_PROVIDERS}
     for provider in found.of("ecs.capacity_providers"):
-        if provider["name"] not in AWS_PROVIDERS:
+        group = provider.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn")
+        if group in draft.same:
+            there.add(provider["name"])
             draft.add("ecs.CreateCapacityProvider", provider, provider["name"])
+        elif provider["name"] not in AWS_PROVIDERS:
+            draft.notes.append(f"the capacity provider {provider['name']} is left out: its machines are")
     for cluster in found.of("ecs.clusters"):
         name = cluster["clusterName"]
         draft.same[cluster["clusterArn"]] = name
         tasks = sum(one["runningCount"] for one in _services_of(found, cluster))
         alone = cluster.get("runningTasksCount", 0) - tasks
         notes = [f"running tasks of no service, which are not here: {alone}"] if alone > 0 else []
-        draft.add("ecs.CreateCluster", cluster, name, notes=notes)
+        providers = [one for one in cluster.get("capacityProviders", ()) if one in there]
+        draft.add("ecs.CreateCluster", {**cluster, "capacityProviders": providers}, name, notes=notes)
     _draft_instances(draft)
 
 
@@ -155,30 +182,47 @@ def draft_definitions(draft: Draft) -> None:
 
 
 def _container(draft: Draft, definition: Row, container: Row) -> Row:
-    """One container; with an interface of its own a task has no ports of its host."""
+    """One container; with an interface of its own a task has no ports of its host, and nobody is healthy."""
     ports = container.get("portMappings", [])
     if definition.get("networkMode") == "awsvpc":
         ports = [{name: value for name, value in one.items() if name != "hostPort"} for one in ports]
-    return {**container, "image": draft.image(container["image"]), "portMappings": ports}
+    waits = [
+        {**one, "condition": "START" if one["condition"] == "HEALTHY" else one["condition"]}
+        for one in container.get("dependsOn", ())
+    ]
+    image = draft.image(container["image"])
+    return {**container, "image": image, "portMappings": ports, "dependsOn": waits}
 
 
 def draft_services(draft: Draft) -> None:
     """Services, as many tasks as they want now."""
     for service in draft.found.of("ecs.services"):
-        name, controller = service["serviceName"], service.get("deploymentController", {}).get("type", "ECS")
-        if service.get("status") != "ACTIVE":
-            continue
-        if controller != "ECS" or service.get("launchType") == "EXTERNAL":
-            why = "machines of your own" if controller == "ECS" else f"the deployment controller {controller}"
-            draft.notes.append(f"the service {name} is left out: it has {why}")
-            continue
-        said: dict[str, Any] = {"cluster": draft.same.get(service["clusterArn"], service["clusterArn"])}
-        if service.get("networkConfiguration"):
-            said["networkConfiguration"] = draft.network(service["networkConfiguration"])
-        if service.get("capacityProviderStrategy"):
-            said["launchType"] = None
-        wanted = service.get("desiredCount", 0)
-        if service.get("schedulingStrategy") == "DAEMON":
-            said["desiredCount"] = None
-        until = {"service": name, "cluster": said["cluster"]}
-        draft.add("ecs.CreateService", service, name, said, until=until if wanted else None)
+        if service.get("status") == "ACTIVE" and service.get("launchType") != "EXTERNAL":
+            _draft_service(draft, service)
+        elif service.get("status") == "ACTIVE":
+            name = service["serviceName"]
+            draft.notes.append(f"the service {name} is left out: it runs on machines of your own")
+
+
+def _draft_service(draft: Draft, service: Row) -> None:
+    name, notes = service["serviceName"], []
+    controller = service.get("deploymentController", {}).get("type", "ECS")
+    if controller != "ECS":
+        notes.append(f"the deployment controller {controller} of the account is ECS here")
+        primary = [one for one in service.get("taskSets", ()) if one.get("status") == "PRIMARY"]
+        service = {**service, **{key: one[key] for one in primary for key in OF_TASK_SETS if key in one}}
+    cluster = draft.same.get(service["clusterArn"], service["clusterArn"])
+    said: dict[str, Any] = {"cluster": cluster, "deploymentController": None}
+    if service.get("networkConfiguration"):
+        said["networkConfiguration"] = draft.network(service["networkConfiguration"])
+    if service.get("capacityProviderStrategy"):
+        said["launchType"] = None
+    if service.get("schedulingStrategy") == "DAEMON":
+        said["desiredCount"] = None
+    known = {old for one in draft.resources for old in one.gives}
+    balancers = [one for one in service.get("loadBalancers", ()) if one.get("targetGroupArn") in known]
+    if len(balancers) < len(service.get("loadBalancers", ())):
+        notes.append("without its load balancers of other kinds")
+    described = {**service, "loadBalancers": balancers}
+    until = {"service": name, "cluster": cluster} if service.get("desiredCount", 0) else None
+    draft.add("ecs.CreateService", described, name, said, notes=notes, until=until)

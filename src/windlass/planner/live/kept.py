@@ -27,7 +27,8 @@ KEPT: Mapping[str, Tree] = {
         " schedulingStrategy deploymentController"
         " deploymentConfiguration(minimumHealthyPercent maximumPercent deploymentCircuitBreaker"
         " strategy bakeTimeInMinutes canaryConfiguration linearConfiguration)"
-        " loadBalancers(targetGroupArn containerName containerPort) healthCheckGracePeriodSeconds"
+        " loadBalancers(targetGroupArn containerName containerPort advancedConfiguration)"
+        " healthCheckGracePeriodSeconds"
         " networkConfiguration placementConstraints placementStrategy availabilityZoneRebalancing"
     ),
     "autoscaling.CreateAutoScalingGroup": tree(

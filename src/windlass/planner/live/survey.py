@@ -96,7 +96,9 @@ class Survey:
                 "ecs", "DescribeContainerInstances", "containerInstances", names, cluster=cluster
             )
             self._keep("ecs.instances", [{**one, "clusterArn": cluster} for one in told])
-        for arn in sorted({one.get("taskDefinition", "") for one in self._found.of("ecs.services")} - {""}):
+        services = self._found.of("ecs.services")
+        sets = [one for service in services for one in service.get("taskSets", ())]
+        for arn in sorted({one.get("taskDefinition", "") for one in (*services, *sets)} - {""}):
             self._definition(arn)
 
     def _definition(self, arn: str) -> None:
