@@ -13,11 +13,18 @@ from pathlib import Path
 from tests.contract.test_readme import ROOT
 from tests.tour import MARK, commands, rewritten, run
 
+MARKS = ("<!-- figures: ", "tests/contract/test_planner_tour.py")
+"""What a page says whose commands are run here."""
+PAGES = [
+    page
+    for page in sorted((ROOT / "docs" / "planner").glob("*.md"))
+    if any(mark in page.read_text() for mark in MARKS)
+]
 KINDS = ("tour", "figures")
 
 
 def main(names: list[str]) -> int:
-    pages = [Path(name) for name in names] or sorted((ROOT / "docs" / "planner").glob("*.md"))
+    pages = [Path(name) for name in names] or PAGES
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch) / "windlass"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m windlass "$@"\n')
@@ -27,7 +34,7 @@ def main(names: list[str]) -> int:
             text = page.read_text()
             script = "".join(f"echo '{MARK}'\n{command}" for command, _ in commands(text, KINDS))
             done, outputs = run(script, env, ROOT)
-            if done.returncode:
+            if done.returncode or done.stderr:  # a pipe hides what failed before it
                 print(f"{page}: {done.stderr}", file=sys.stderr)
                 return 1
             page.write_text(rewritten(text, outputs))

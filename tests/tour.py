@@ -72,6 +72,7 @@ def agrees(printed: str, output: str, within: float = 0.0) -> bool:
     """Whether a command's output is what the page says, but for its ids, for `...`, and for such a share."""
     if not within:
         return re.fullmatch(pattern(printed), output) is not None
+    printed, output = ID.sub("id", printed), ID.sub("id", output)
     if NUMBER.sub("0", printed) != NUMBER.sub("0", output):
         return False
     both = zip(NUMBER.findall(printed), NUMBER.findall(output), strict=True)

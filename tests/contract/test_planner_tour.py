@@ -1,4 +1,4 @@
-"""docs/planner.md, run as it is written; and all scenarios of the library are scenarios."""
+"""docs/planner.md and the pages of the library, run as they are written; and all scenarios are scenarios."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from windlass.planner.changes import profile_of
 from windlass.planner.happening import check
 from windlass.planner.reading import files, read
 
+PAGES = [
+    page
+    for page in sorted((ROOT / "docs" / "planner").glob("*.md"))
+    if Path(__file__).name in page.read_text()
+]
+WITHIN = 0.25
+"""How far the numbers of a page may have moved before it has to be written anew: `python -m tests.pages`."""
 LIBRARY = files(ROOT / "scenarios" / "library")
 
 
 def test_the_tour(plane: PlaneProcess, programs: Path) -> None:
     assert run_tour("planner.md", plane, programs, ROOT) == 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page(page: Path, plane: PlaneProcess, programs: Path) -> None:
+    assert run_tour(f"planner/{page.name}", plane, programs, ROOT, WITHIN)
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=[path.stem for path in LIBRARY])
