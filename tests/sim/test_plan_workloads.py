@@ -19,17 +19,17 @@ workloads:
   - name: users
     to: {load_balancer: web}
     arrivals: {poisson: 8/s}
-    lasts: 80m
+    lasts: 40m
     service_time: {constant: 100ms}
 until: {workload: users}
 """,
     )
     [users] = run.loads
     assert users.statuses == {"200": users.offered}
-    assert users.offered == pytest.approx(8 * 4_800, rel=0.03)
+    assert users.offered == pytest.approx(8 * 2_400, rel=0.05)
     assert users.p50_s is not None and users.waited_p99_s is not None
-    assert users.p50_s == pytest.approx(0.1 + 0.128, rel=0.1)
-    assert users.waited_p99_s == pytest.approx(1.037, rel=0.2)
+    assert users.p50_s == pytest.approx(0.1 + 0.128, rel=0.12)
+    assert users.waited_p99_s == pytest.approx(1.037, rel=0.25)
 
 
 def test_more_than_a_server_can_do_ends_in_timeouts() -> None:
@@ -64,7 +64,7 @@ workloads:
   - name: users
     to: {function: resize}
     arrivals: {poisson: 20/s}
-    lasts: 10m
+    lasts: 4m
     service_time: {constant: 500ms}
 until: {workload: users}
 """,

@@ -30,7 +30,11 @@ _OPTIONS = jmespath.Options(custom_functions=_Functions())
 
 
 class NotThere(Exception):
-    """A name that means nothing."""
+    """A name that means nothing. `empty`: it means something that has nothing there."""
+
+    def __init__(self, why: str, empty: bool = False) -> None:
+        super().__init__(why)
+        self.empty = empty
 
 
 class Answers:
@@ -42,6 +46,12 @@ class Answers:
     def keep(self, name: str, answer: Any) -> None:
         """From now on ${name…} means that answer."""
         self._kept[name] = answer
+
+    def copy(self) -> Answers:
+        """One that knows the same, and to which more is added than to this one."""
+        copied = Answers()
+        copied._kept.update(self._kept)
+        return copied
 
     def filled(self, params: Any) -> Any:
         """The parameters with what they name. Raises NotThere."""
@@ -71,5 +81,5 @@ class Answers:
         except JMESPathError as error:
             raise NotThere(f"{said[0]}: {error}") from error
         if found is None:
-            raise NotThere(f"{said[0]}: the answer called {name!r} has nothing there")
+            raise NotThere(f"{said[0]}: the answer called {name!r} has nothing there", empty=True)
         return found

@@ -72,10 +72,12 @@ class Calling:
         """What was refused, in sentences."""
         return [f"{count} times {what}" for what, count in sorted(self.refused.items())]
 
-    async def call(self, said: Mapping[str, Any], where: str, answers: Answers | None = None) -> None:
+    async def call(
+        self, said: Mapping[str, Any], where: str, answers: Answers | None = None, *, faults: bool = False
+    ) -> None:
         """One operation, tried again while it is throttled, or what it names is being made.
 
-        Raises CannotPlay.
+        Raises CannotPlay; `faults`: or the Fault.
         """
         known = self.answers if answers is None else answers
         name, params = operation(said, where)
@@ -88,6 +90,8 @@ class Calling:
             except Fault as fault:
                 later = UNREADY.search(fault.message) is not None and clock.now() < ready_by
                 if fault.code not in THROTTLED and not later:
+                    if faults:
+                        raise
                     raise CannotPlay(f"{where}: {name}: {fault.code}: {fault.message}") from fault
             await self._world.pass_time(AGAIN)
         if failures := (answer or {}).get("failures"):
@@ -95,6 +99,15 @@ class Calling:
             self.refused[f"{name}: {failures[0].get('reason')}"] += tasks or len(failures)
         if AS in said:
             known.keep(said[AS], answer)
+
+    def check(self, said: Mapping[str, Any], where: str) -> None:
+        """Refuse what is no operation of the plane. Raises CannotPlay."""
+        name, _ = operation(said, where)
+        service, _, rest = name.partition(".")
+        try:
+            self._world.plane.calls.handler(service, rest)
+        except Fault as fault:
+            raise CannotPlay(f"{where}: {name}: {fault.message}") from fault
 
     async def once(self, said: Mapping[str, Any], where: str, answers: Answers | None = None) -> Result:
         """One operation, called once. Raises Fault and CannotPlay."""

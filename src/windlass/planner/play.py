@@ -104,18 +104,17 @@ class _Play:
         scenario = self._scenario
         self._partly = _partly(scenario)
         world.add_node(NODE)
-        proxy = world.add_proxy()
-        proxy.sites.slots = world.launches.slots
+        world.add_proxy().sites.slots = world.launches.slots
         for instances in scenario.instances:
             await self._register(instances)
         await self.know_defaults()
         plane = world.plane
         self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
         metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
+        self.asking = Asking(scenario, world, self.calling, self.watching.gauges)
         for place, resource in enumerate(scenario.resources):
             called = f" ({resource[AS]})" if AS in resource else ""
             await self.calling.call(resource, f"resources[{place}]{called}")
-        self.asking = Asking(scenario, world, proxy, self.watching.gauges)
         await self.asking.check()
         self.asking.begin()
         world.begin("samples", self.watching.sample_always())

@@ -7,11 +7,13 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from windlass.planner.changes import CannotPlay
+
 ROWS_MAX = 5_000_000
 """Of one file; ours."""
 
 
-class BadTrace(Exception):
+class BadTrace(CannotPlay):
     """Why a file is no trace: one line for people, with file and line number."""
 
 

@@ -119,7 +119,22 @@ class Workload(Part, frozen=True):
     lasts: Span = msgspec.field(default_factory=lambda: Span(10 * MINUTE))
     """For how long requests arrive; a burst and a trace say that themselves."""
     service_time: Times | None = None
-    """What its target takes for each request; for a function, `functions` says that too, and once."""
+    """What its target takes for each request; for a function, `functions` may say that too.
+
+    Of messages their consumers say it: `functions`, or an image's `consumes`.
+    """
+    attempts: Annotated[int, Meta(ge=1, le=100)] = 1
+    """Of a call and a function: how often it is tried while it is throttled, at most.
+
+    In between it backs off as AWS's SDKs do in their standard mode: by chance up to 1, 2, 4, … 20 s. Theirs
+    is 3.
+    """
+
+    def __post_init__(self) -> None:
+        if self.service_time is not None and (self.to.queue or self.to.call):
+            raise ValueError("service_time is not for a queue or a call: images and functions say it")
+        if self.attempts > 1 and self.to.call is None and self.to.function is None:
+            raise ValueError("attempts are for a call or a function")
 
 
 class Consumes(Part, frozen=True):
@@ -133,6 +148,8 @@ class Consumes(Part, frozen=True):
     """Messages that one container works on at a time."""
     until_empty: bool = False
     """It ends when a long poll of 20 s finds nothing; without it, it goes on until it is stopped."""
+    graceful: bool = False
+    """Told to stop, it ends what it has first; without it, that comes back when its visibility times out."""
 
 
 class Function(Part, frozen=True):
@@ -140,6 +157,8 @@ class Function(Part, frozen=True):
 
     takes: Times | None = None
     """Of each event, beside its calls."""
+    per_record: bool = False
+    """`takes` is for each record of an event, as mappings of queues bring them: one after the other."""
     init: Span | None = None
     """Its initialisation, without the runtime's; without it the profile's delay lambda.init."""
     calls: list[dict[str, Any]] = msgspec.field(default_factory=list)

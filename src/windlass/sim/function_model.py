@@ -17,7 +17,7 @@ from windlass.sim.runner import Course
 class FunctionModel:
     """Of one function. `takes` is asked for each event, beside what it `does`."""
 
-    takes: Callable[[], Duration] | None = None
+    takes: Callable[[bytes], Duration] | None = None
     init: Duration | None = None
     """Its own initialisation; None: the profile's delay."""
     does: Callable[[bytes], Awaitable[tuple[bytes, str]]] | None = None
@@ -37,10 +37,9 @@ def function_course(
     pull, start = seconds(delay_s("lambda.code")), seconds(delay_s("lambda.sandbox"))
     runtime = seconds(delay_s("lambda.runtime"))
     init = seconds(delay_s("lambda.init")) if model.init is None else model.init
-    event = 0 if model.takes is None else model.takes()
     if function.template:  # it is initialised before it is there
         return Course(pull=pull, start=start + runtime + init)
     if function.snapshot:
         restore = seconds(delay_s("lambda.restore"))
-        return Course(pull=pull, start=start, restore=restore, event=event, does=model.does)
-    return Course(pull=pull, start=start, runtime=runtime, init=init, event=event, does=model.does)
+        return Course(pull=pull, start=start, restore=restore, takes=model.takes, does=model.does)
+    return Course(pull=pull, start=start, runtime=runtime, init=init, takes=model.takes, does=model.does)

@@ -13,7 +13,7 @@ all sizes and zones.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from statistics import NormalDist
@@ -21,7 +21,7 @@ from statistics import NormalDist
 from windlass.aws.quotas import Quotas
 from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import SECOND, Duration, Instant, seconds
-from windlass.sim.runner import Course
+from windlass.sim.runner import Course, Work
 
 MB = 1_000_000
 SPOT = "FARGATE_SPOT"
@@ -61,6 +61,8 @@ class LaunchModel:
         self._seed = seed
         self.images = dict(images or {})
         """What is known of images: of those that are launched from now on."""
+        self.work: Callable[[UnitSpec], Work | None] = lambda spec: None
+        """What the containers of a unit do while it runs."""
         self._held: dict[str, set[str]] = {}
         """Instance → images that it has."""
         self._free_at: dict[str, float] = {}
@@ -87,6 +89,7 @@ class LaunchModel:
             health="HEALTHY" if checks else "UNKNOWN",
             health_after=seconds(max(checks, default=0.0)),
             fails=next((one.fails for one in images if one.fails), ""),
+            work=self.work(spec),
         )
 
     def slots(self, spec: UnitSpec) -> int:

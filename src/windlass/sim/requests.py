@@ -14,13 +14,16 @@ from windlass.kernel.clock import Duration, seconds
 from windlass.kernel.faults import Fault, Retry
 from windlass.sim.arrivals import Phase, arrivals
 from windlass.sim.outcomes import Report, Status
-from windlass.sim.proxy import SimulatedProxy
+from windlass.sim.proxy import BAD_GATEWAY, NOBODY, SimulatedProxy
 from windlass.sim.world import World
 
 Answered: TypeAlias = tuple[Status, Duration]
 """The status, and how long the request waited before anybody worked on it."""
 Send: TypeAlias = Callable[[], Awaitable[Answered]]
 """Make one request, to its answer."""
+
+
+TOO_MANY = 429
 
 
 async def offer(world: World, phases: Sequence[Phase], send: Send, *, chance: str = "") -> Report:
@@ -73,11 +76,23 @@ def to_function(world: World, name: str) -> Send:
 
     async def send() -> Answered:
         try:
-            answer: Result = await world.call("lambda", "Invoke", FunctionName=name, Payload=b"{}")
+            return status_of(await world.call("lambda", "Invoke", FunctionName=name, Payload=b"{}")), 0
         except Fault as fault:
-            return (429 if fault.code == "TooManyRequestsException" else fault.status or 400), 0
+            return status_of_fault(fault), 0
         except Retry:
-            return 503, 0
-        return (502 if answer.get("FunctionError") else 200), 0
+            return NOBODY, 0
 
     return send
+
+
+def status_of(answer: Result) -> Status:
+    """What an answer of AWS's API comes to: of a function's error 502, of a task that has no place why."""
+    if answer.get("FunctionError"):
+        return BAD_GATEWAY
+    if answer.get("failures") and not answer.get("tasks"):
+        return str(answer["failures"][0]["reason"])
+    return 200
+
+
+def status_of_fault(fault: Fault) -> Status:
+    return TOO_MANY if fault.code == "TooManyRequestsException" else fault.code

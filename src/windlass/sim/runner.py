@@ -13,7 +13,7 @@ import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -61,6 +61,16 @@ A task of the loop would cost ten times as much, and a world may have a million 
 """
 
 
+class Work(Protocol):
+    """What the containers of a unit do, where that is more than to pass time."""
+
+    async def run(self) -> None:
+        """To its end, of itself or after `stop`; cancelled when the unit is killed."""
+
+    def stop(self) -> Duration | None:
+        """It is told to stop; returns how long it needs, None: it ends at once."""
+
+
 class Course(msgspec.Struct, frozen=True, gc=False):
     """How long a unit takes for each part of its life. `run` None: until it is told to stop.
 
@@ -92,8 +102,12 @@ class Course(msgspec.Struct, frozen=True, gc=False):
     """
 
     restore: Duration = 0
+    takes: Callable[[bytes], Duration] | None = None
+    """How long each event runs, in place of `event`."""
     does: Callable[[bytes], Awaitable[tuple[bytes, str]]] | None = None
     """What a function does with an event after its own time, in place of `answers`; it may take its time."""
+    work: Work | None = None
+    """What a unit does while it runs; it ends when that does."""
 
     def phases(self) -> StartPhases:
         """As a node tells them of a function's environment."""
@@ -134,6 +148,8 @@ class SimulatedNode:
         self._shuffle = shuffle
         self._epoch = 0
         self._alarm = Alarm(clock, self._go_on)
+        self._works: dict[str, asyncio.Task[None]] = {}
+        """What its units do, where that is more than to pass time."""
         self.forget()
 
     def forget(self) -> None:
@@ -146,6 +162,8 @@ class SimulatedNode:
         self.states: dict[str, UnitState] = {}
         self._courses: dict[str, Course] = {}
         """How the lives of its units go; drawn once."""
+        for unit_id in [*self._works]:
+            self._give_up(unit_id)
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
         self._places: dict[tuple[str, str], str] = {}
@@ -268,6 +286,13 @@ class SimulatedNode:
         self._told_of.discard(unit_id)
         self._lives.pop(unit_id, None)
         self._courses.pop(unit_id, None)
+        self._give_up(unit_id)
+
+    def _give_up(self, unit_id: str) -> None:
+        """What the unit does is over, wherever it is."""
+        work = self._works.pop(unit_id, None)
+        if work is not None:
+            work.cancel()
 
     def _stop(self, unit_id: str) -> None:
         if self.states[unit_id].status not in ("stopping", "stopped"):
@@ -334,10 +359,21 @@ class SimulatedNode:
         if course.health != "UNKNOWN" and (left is None or left > course.health_after):
             yield course.health_after
             self._examine(spec, course.health)
+        if course.work is not None:
+            doing = self._do(spec, course.work, course.exit_code)
+            self._works[spec.unit_id] = self._spawn.start(f"work of {spec.unit_id}", doing)
             left = None if left is None else left - course.health_after
         if left is not None:
             yield left
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
+
+    async def _do(self, spec: UnitSpec, work: Work, exit_code: int) -> None:
+        await work.run()
+        del self._works[spec.unit_id]
+        state = self.states.get(spec.unit_id)
+        if state is not None and state.status == "running":
+            self._lives.pop(spec.unit_id, None)
+            self._end(spec, exit_code, stop_code="EssentialContainerExited")
 
     def listening(self, place: tuple[str, str], unit_id: str) -> str | None:
         """The unit that takes connections at that place or, by its id, at a port of the node."""
@@ -364,12 +400,13 @@ class SimulatedNode:
         began = self._clock.now()
         assert spec.function is not None
         limit = seconds(spec.function.timeout_s)
-        await self._pass_time(min(course.event, limit))
+        event = course.event if course.takes is None else course.takes(invoke.payload)
+        await self._pass_time(min(event, limit))
         first = invoke.unit_id not in self._told_of
         self._told_of.add(invoke.unit_id)
         payload, error = await self._result(course, invoke)
         took = self._clock.now() - began
-        if late := course.event > limit or took > limit:
+        if late := event > limit or took > limit:
             payload, error = timed_out(invoke.request_id, spec.function.timeout_s), "Unhandled"
         answer = InvokeResult(
             invoke.request_id,
@@ -393,12 +430,17 @@ class SimulatedNode:
         self._become(spec, "stopping", stopping_at=self._clock.now())
         course = self._courses.get(spec.unit_id) or self._course(spec)
         takes, within = course.stop, self._wants[spec.unit_id].stop_within
+        needs = course.work.stop() if course.work is not None else None
+        if needs is None:
+            self._give_up(spec.unit_id)
+        takes = max(takes, needs or 0)
         killed = bool(within) and within < takes
         yield within if killed else takes
         self._end(spec, SIGKILL_EXIT if killed else SIGTERM_EXIT, stop_code="")
 
     def _end(self, spec: UnitSpec, exit_code: int | None, stop_code: str, reason: str = "") -> None:
         now = self._clock.now()
+        self._give_up(spec.unit_id)
         self._become(
             spec,
             "stopped",
