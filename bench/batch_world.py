@@ -14,7 +14,7 @@ from windlass.kernel import garbage
 from windlass.kernel.clock import DAY, MICROSECOND, SECOND
 from windlass.services.batch.model import ENDED, JOBS
 from windlass.services.catalogue import SERVICES
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World
 

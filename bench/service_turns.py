@@ -19,7 +19,7 @@ from windlass.services import ec2, ecs, logs
 from windlass.services.ecs.scheduler import PRINCIPAL, Scheduler
 from windlass.services.ecs.service_model import SERVICES, Service
 from windlass.services.ecs.service_turn import STARTS_MAX, STOPS_MAX, Turn
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 TASKS = 10_000

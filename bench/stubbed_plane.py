@@ -25,7 +25,8 @@ from windlass.kernel.durable import DurableLog
 from windlass.kernel.log_sqlite import SqliteLog
 from windlass.services.assemble import assemble, start
 from windlass.services.catalogue import SERVICES
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.course import Course
+from windlass.sim.runner import SimulatedNode
 
 
 async def serve(data: Path) -> None:

@@ -25,8 +25,9 @@ from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Change
 from windlass.services.catalogue import SERVICES
 from windlass.services.plane import Plane
+from windlass.sim.course import Course
 from windlass.sim.loop import VirtualClock, VirtualLoop
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.runner import SimulatedNode
 from windlass.sim.world import ACCOUNT, EPOCH, REGION, World
 
 UNITS_AT_ONCE = 10_000

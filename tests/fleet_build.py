@@ -23,8 +23,9 @@ from windlass.kernel.journal import Journal
 from windlass.kernel.rows import replace
 from windlass.kernel.spawn import Spawn
 from windlass.kernel.store import Store
+from windlass.sim.course import Course
 from windlass.sim.loop import VirtualLoop
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.runner import SimulatedNode
 
 TOKEN = "a token"
 

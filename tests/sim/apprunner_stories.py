@@ -31,8 +31,8 @@ from windlass.services import apprunner, ec2, logs
 from windlass.services.apprunner import pools
 from windlass.services.apprunner.instance_model import INSTANCES, Instance
 from windlass.services.apprunner.model import SERVICES
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 ALL = (apprunner.SERVICE, ec2.SERVICE, logs.SERVICE)

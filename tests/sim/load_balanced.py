@@ -9,8 +9,8 @@ from windlass.aws.quotas import load_profile
 from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.services import ec2, ecs, elbv2, iam, logs
+from windlass.sim.course import Course
 from windlass.sim.requests import Send, to_host
-from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, elbv2.SERVICE, iam.SERVICE, logs.SERVICE)

@@ -12,8 +12,8 @@ from windlass.aws.quotas import Profile
 from windlass.kernel.clock import HOUR, SECOND, Duration
 from windlass.services import iam, lambda_, sqs
 from windlass.services.sqs.model import MESSAGES
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 Answer = Callable[[list[dict[str, Any]]], Any]

@@ -12,7 +12,7 @@ from windlass.kernel.clock import SECOND, Duration
 from windlass.services import ec2, ecs, logs
 from windlass.services.ecs.instance_model import INSTANCES
 from windlass.services.ecs.model import TASKS
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)

@@ -11,8 +11,8 @@ from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.kernel.faults import Retry
 from windlass.services import cloudwatch, ec2, ecs, events, lambda_, logs, sqs
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 SERVICES = (cloudwatch.SERVICE, events.SERVICE, logs.SERVICE, sqs.SERVICE)

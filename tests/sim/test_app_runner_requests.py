@@ -9,9 +9,9 @@ from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.services import apprunner, ec2, logs
 from windlass.services.apprunner.instance_model import INSTANCES
 from windlass.sim.arrivals import Phase, silence, steady
+from windlass.sim.course import Course
 from windlass.sim.proxy import SimulatedProxy
 from windlass.sim.requests import offer, to_host
-from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 SERVICES = (apprunner.SERVICE, ec2.SERVICE, logs.SERVICE)

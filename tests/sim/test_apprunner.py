@@ -7,7 +7,7 @@ from windlass.fleet.model import UNITS
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND
 from windlass.services.apprunner.model import OWNER
 from windlass.services.apprunner.scaler import Scaler
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 
 def test_a_burst_and_silence() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.services import batch, ec2, ecs, logs
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.world import World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE, batch.SERVICE)

@@ -14,8 +14,8 @@ from windlass.fleet.transitions import ENDED
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Retry
 from windlass.kernel.rows import replace
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 NODES = ("n1", "n2", "n3")

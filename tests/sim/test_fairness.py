@@ -14,7 +14,7 @@ from tests.sim.launch_rate import SERVICES, WORKER
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import SECOND, Instant
 from windlass.services.ecs.model import TASKS
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.traffic import Answers, ask_for_tasks, subnets_of
 from windlass.sim.world import EPOCH, World
 

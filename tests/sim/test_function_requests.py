@@ -10,9 +10,9 @@ from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.services import iam, lambda_
 from windlass.sim.arrivals import silence, steady
+from windlass.sim.course import Course
 from windlass.sim.outcomes import Report
 from windlass.sim.requests import offer, to_function
-from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, World
 
 COLD = {"lambda.sandbox": 0.4, "lambda.init": 0.5}

@@ -16,7 +16,8 @@ from windlass.kernel.clock import MILLISECOND, SECOND
 from windlass.kernel.faults import Fault
 from windlass.services import ec2, ecs, iam, logs, ssm
 from windlass.services.ssm.registrar import Registrar, Registration
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.course import Course
+from windlass.sim.runner import SimulatedNode
 from windlass.sim.world import World
 
 SERVICES = (ec2.SERVICE, ecs.SERVICE, iam.SERVICE, logs.SERVICE, ssm.SERVICE)

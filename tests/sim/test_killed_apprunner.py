@@ -19,8 +19,8 @@ from windlass.kernel.rows import replace
 from windlass.services.apprunner import limits
 from windlass.services.apprunner.configuration_model import SCALINGS
 from windlass.services.apprunner.model import DEPLOYMENTS, SERVICES
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION
 
 

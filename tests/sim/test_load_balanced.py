@@ -6,8 +6,8 @@ from tests.sim.load_balanced import Shop, play
 from windlass.kernel.clock import MINUTE, SECOND, Instant
 from windlass.proxy.probe import Answered, Found
 from windlass.sim.arrivals import Phase, steady
+from windlass.sim.course import Course
 from windlass.sim.requests import offer
-from windlass.sim.runner import Course
 
 
 def test_a_roll_out_under_load_loses_no_request() -> None:

@@ -14,8 +14,8 @@ from windlass.kernel.clock import MINUTE, SECOND
 from windlass.services import application_autoscaling, cloudwatch
 from windlass.services.application_autoscaling.model import ACTIVITIES, TARGETS
 from windlass.services.ecs.model import TASKS
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.world import World
 
 SERVICES = (*OF_ECS, application_autoscaling.SERVICE, cloudwatch.SERVICE)

@@ -9,7 +9,7 @@ from tests.sim.services import LASTING, Told, tell
 from windlass.kernel.clock import SECOND
 from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.service_model import DEPLOYMENTS, SERVICES
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.world import ACCOUNT, REGION
 
 CRASHING = Course(run=0, exit_code=1)

@@ -17,7 +17,7 @@ from tests.sim.test_targets import define, healthy, tasks
 from windlass.aws.alarms import Alarms
 from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.services.ecs.targets import target
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 from windlass.sim.world import ACCOUNT, REGION
 
 ROLE = "arn:aws:iam::000000000000:role/lb"

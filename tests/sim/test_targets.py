@@ -11,7 +11,7 @@ from windlass.kernel.clock import SECOND
 from windlass.services.ecs.interruptions import Interruptions
 from windlass.services.ecs.model import TASKS, Task
 from windlass.services.ecs.targets import target
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 
 async def behind(told: Told, count: int, course: Course = LASTING, **params: Any) -> SimulatedBalancers:

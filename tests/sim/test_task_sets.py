@@ -10,7 +10,7 @@ import pytest
 from tests.sim.services import Told, tell
 from windlass.kernel.clock import SECOND
 from windlass.services.ecs.model import TASKS
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 OF: dict[str, Any] = {"cluster": "default", "service": "web"}
 BROKEN = Course(fails="CannotPullContainerError: no such image")

@@ -43,7 +43,7 @@ class Consumers:
 
 
 class Consumer:
-    """The containers of one unit. Implements sim.runner's Work."""
+    """The containers of one unit. Implements sim.works.Work."""
 
     def __init__(self, world: World, containers: Sequence[tuple[Consumes, Callable[[], Duration]]]) -> None:
         self._world = world

@@ -17,8 +17,8 @@ from windlass.services import ec2, iam, lambda_
 from windlass.services.lambda_.cold_starts import PHASES, ColdStarts
 from windlass.services.lambda_.model import FUNCTIONS
 from windlass.services.lambda_.vpc import MODEL
+from windlass.sim.course import Course
 from windlass.sim.packages import ANY_PACKAGE
-from windlass.sim.runner import Course
 from windlass.sim.world import ACCOUNT, REGION, World
 
 __all__ = ("PHASES", "ScaleOut", "scale_out", "with_model")

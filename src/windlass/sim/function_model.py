@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from windlass.fleet.messages import FunctionSpec
 from windlass.kernel.clock import Duration, seconds
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from statistics import NormalDist
 from windlass.aws.quotas import Quotas
 from windlass.fleet.messages import UnitSpec
 from windlass.kernel.clock import SECOND, Duration, Instant, seconds
-from windlass.sim.runner import Course, Work
+from windlass.sim.course import Course
+from windlass.sim.works import Work
 
 MB = 1_000_000
 SPOT = "FARGATE_SPOT"

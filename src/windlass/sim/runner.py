@@ -11,14 +11,15 @@ import asyncio
 import hashlib
 import heapq
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, Protocol, TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import msgspec
 
 from windlass.fleet.frames import Transport
-from windlass.fleet.function_messages import Prepare, Prepared, StartPhases
+from windlass.fleet.function_messages import Prepare, Prepared
 from windlass.fleet.messages import (
     ENVIRONMENT_GONE,
     Accepted,
@@ -50,6 +51,8 @@ from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
 from windlass.node.function_lines import timed_out
+from windlass.sim.course import Course
+from windlass.sim.works import Works
 
 SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 """Exit code of a process that SIGTERM ended: 128 + 15."""
@@ -59,59 +62,6 @@ Life: TypeAlias = Iterator[Duration]
 
 A task of the loop would cost ten times as much, and a world may have a million lives.
 """
-
-
-class Work(Protocol):
-    """What the containers of a unit do, where that is more than to pass time."""
-
-    async def run(self) -> None:
-        """To its end, of itself or after `stop`; cancelled when the unit is killed."""
-
-    def stop(self) -> Duration | None:
-        """It is told to stop; returns how long it needs, None: it ends at once."""
-
-
-class Course(msgspec.Struct, frozen=True, gc=False):
-    """How long a unit takes for each part of its life. `run` None: until it is told to stop.
-
-    Of a function's environment `pull` is its code, `start` its sandbox; then come `runtime` and `init`, while
-    the first event is already on its way; `event` is how long each event runs. One that is restored takes
-    `restore` in place of these two, before its first event.
-    """
-
-    provision: Duration = 0
-    pull: Duration = 0
-    start: Duration = 0
-    run: Duration | None = None
-    stop: Duration = 0
-    exit_code: int = 0
-    fails: str = ""
-    """Why it never starts, once it was pulled; "" when it does."""
-    health: Health = "UNKNOWN"
-    """What health checks come to, if its containers have any."""
-    health_after: Duration = 0
-    """From its start on, until they do."""
-    network: Duration = 0
-    runtime: Duration = 0
-    init: Duration = 0
-    event: Duration = 0
-    answers: Callable[[bytes], tuple[bytes, str]] | None = None
-    """What a function makes of an event when that has run: its result and FunctionError, "" for none.
-
-    Without it the event itself is the result.
-    """
-
-    restore: Duration = 0
-    takes: Callable[[bytes], Duration] | None = None
-    """How long each event runs, in place of `event`."""
-    does: Callable[[bytes], Awaitable[tuple[bytes, str]]] | None = None
-    """What a function does with an event after its own time, in place of `answers`; it may take its time."""
-    work: Work | None = None
-    """What a unit does while it runs; it ends when that does."""
-
-    def phases(self) -> StartPhases:
-        """As a node tells them of a function's environment."""
-        return StartPhases(self.pull, self.network, self.start, self.runtime, self.init, self.restore)
 
 
 class SimulatedNode:
@@ -148,8 +98,7 @@ class SimulatedNode:
         self._shuffle = shuffle
         self._epoch = 0
         self._alarm = Alarm(clock, self._go_on)
-        self._works: dict[str, asyncio.Task[None]] = {}
-        """What its units do, where that is more than to pass time."""
+        self._works = Works(spawn)
         self.forget()
 
     def forget(self) -> None:
@@ -162,8 +111,7 @@ class SimulatedNode:
         self.states: dict[str, UnitState] = {}
         self._courses: dict[str, Course] = {}
         """How the lives of its units go; drawn once."""
-        for unit_id in [*self._works]:
-            self._give_up(unit_id)
+        self._works.give_up_all()
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
         self._places: dict[tuple[str, str], str] = {}
@@ -286,13 +234,7 @@ class SimulatedNode:
         self._told_of.discard(unit_id)
         self._lives.pop(unit_id, None)
         self._courses.pop(unit_id, None)
-        self._give_up(unit_id)
-
-    def _give_up(self, unit_id: str) -> None:
-        """What the unit does is over, wherever it is."""
-        work = self._works.pop(unit_id, None)
-        if work is not None:
-            work.cancel()
+        self._works.give_up(unit_id)
 
     def _stop(self, unit_id: str) -> None:
         if self.states[unit_id].status not in ("stopping", "stopped"):
@@ -355,23 +297,19 @@ class SimulatedNode:
         yield course.restore
         pulled = {"pull_started_at": pulling_at, "pull_stopped_at": pulled_at}
         self._become(spec, "running", **pulled, started_at=self._clock.now())
+        if course.work is not None:
+            self._works.begin(spec.unit_id, course.work, partial(self._finish, spec, course.exit_code))
         left = course.run
         if course.health != "UNKNOWN" and (left is None or left > course.health_after):
             yield course.health_after
             self._examine(spec, course.health)
-        if course.work is not None:
-            doing = self._do(spec, course.work, course.exit_code)
-            self._works[spec.unit_id] = self._spawn.start(f"work of {spec.unit_id}", doing)
             left = None if left is None else left - course.health_after
         if left is not None:
             yield left
             self._end(spec, course.exit_code, stop_code="EssentialContainerExited")
 
-    async def _do(self, spec: UnitSpec, work: Work, exit_code: int) -> None:
-        await work.run()
-        del self._works[spec.unit_id]
-        state = self.states.get(spec.unit_id)
-        if state is not None and state.status == "running":
+    def _finish(self, spec: UnitSpec, exit_code: int) -> None:
+        if self.states[spec.unit_id].status == "running":
             self._lives.pop(spec.unit_id, None)
             self._end(spec, exit_code, stop_code="EssentialContainerExited")
 
@@ -398,16 +336,20 @@ class SimulatedNode:
         ready_at = state.started_at + course.runtime + course.init
         await self._pass_time(max(0, ready_at - self._clock.now()))
         began = self._clock.now()
-        assert spec.function is not None
-        limit = seconds(spec.function.timeout_s)
+        limit = seconds(0 if spec.function is None else spec.function.timeout_s)
         event = course.event if course.takes is None else course.takes(invoke.payload)
         await self._pass_time(min(event, limit))
         first = invoke.unit_id not in self._told_of
         self._told_of.add(invoke.unit_id)
-        payload, error = await self._result(course, invoke)
+        if course.does is not None:
+            payload, error = await course.does(invoke.payload)
+        else:
+            payload, error = (
+                (invoke.payload, "") if course.answers is None else course.answers(invoke.payload)
+            )
         took = self._clock.now() - began
         if late := event > limit or took > limit:
-            payload, error = timed_out(invoke.request_id, spec.function.timeout_s), "Unhandled"
+            payload, error = timed_out(invoke.request_id, limit / SECOND), "Unhandled"
         answer = InvokeResult(
             invoke.request_id,
             invoke.unit_id,
@@ -421,18 +363,13 @@ class SimulatedNode:
         with suppress(ConnectionError):
             await transport.send(answer)
 
-    async def _result(self, course: Course, invoke: Invoke) -> tuple[bytes, str]:
-        if course.does is not None:
-            return await course.does(invoke.payload)
-        return (invoke.payload, "") if course.answers is None else course.answers(invoke.payload)
-
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
         course = self._courses.get(spec.unit_id) or self._course(spec)
         takes, within = course.stop, self._wants[spec.unit_id].stop_within
         needs = course.work.stop() if course.work is not None else None
         if needs is None:
-            self._give_up(spec.unit_id)
+            self._works.give_up(spec.unit_id)
         takes = max(takes, needs or 0)
         killed = bool(within) and within < takes
         yield within if killed else takes
@@ -440,7 +377,7 @@ class SimulatedNode:
 
     def _end(self, spec: UnitSpec, exit_code: int | None, stop_code: str, reason: str = "") -> None:
         now = self._clock.now()
-        self._give_up(spec.unit_id)
+        self._works.give_up(spec.unit_id)
         self._become(
             spec,
             "stopped",

@@ -41,6 +41,7 @@ from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
 from windlass.sim import batch_checks, checks, service_checks
+from windlass.sim.course import Course
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.function_model import NOTHING_SAID, FunctionModel, function_course
 from windlass.sim.host_clock import HostClock
@@ -49,7 +50,7 @@ from windlass.sim.life import Life
 from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.net import Net, NetTransport
 from windlass.sim.proxy import SimulatedProxy
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.runner import SimulatedNode
 from windlass.sim.service_checks import ServiceLedger
 from windlass.sim.sites import Sites
 from windlass.sim.trace import Trace

@@ -10,7 +10,7 @@ from windlass.fleet.model import NODES, UNITS
 from windlass.fleet.place import NO_NODE, NOTHING
 from windlass.kernel.clock import SECOND
 from windlass.kernel.rows import replace
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 
 def test_units_run_and_end() -> None:

@@ -13,8 +13,8 @@ from windlass.fleet.messages import ContainerSpec, UnitSpec
 from windlass.fleet.networks import Interface, Network
 from windlass.fleet.task_messages import InstanceRoom
 from windlass.kernel.clock import SECOND
+from windlass.sim.course import Course
 from windlass.sim.launch_model import Image, LaunchModel
-from windlass.sim.runner import Course
 
 DELAYS = {
     "task.provision": 15.0,

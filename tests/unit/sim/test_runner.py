@@ -8,8 +8,9 @@ from windlass.fleet.messages import ContainerSpec, Desired, Observed, UnitSpec, 
 from windlass.fleet.queue_transport import pair
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.spawn import Spawn
+from windlass.sim.course import Course
 from windlass.sim.loop import VirtualClock, VirtualLoop
-from windlass.sim.runner import Course, SimulatedNode
+from windlass.sim.runner import SimulatedNode
 
 
 def a_want(number: int) -> Want:

@@ -15,8 +15,8 @@ from windlass.services.batch import arrays
 from windlass.services.batch.model import ARRAYS, CHILDREN, ENDED, JOBS, WAITS, Job
 from windlass.services.batch.resource_model import ENVIRONMENTS, QUEUES
 from windlass.services.batch.settling import CHANGING
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.stories.telling import CLOCK_OFF, Deed, Script, Telling
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World

@@ -21,8 +21,8 @@ from windlass.services.ecs.service_model import (
     SERVICES,
     Service,
 )
+from windlass.sim.course import Course
 from windlass.sim.disk import SimulatedDisk
-from windlass.sim.runner import Course
 from windlass.sim.stories.telling import Deed, Script, Telling
 from windlass.sim.traffic import subnets_of
 from windlass.sim.world import ACCOUNT, REGION, World

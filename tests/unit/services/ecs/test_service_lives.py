@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.sim.services import Told, tell
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Fault
-from windlass.sim.runner import Course
+from windlass.sim.course import Course
 
 SLOW = Course(start=5 * SECOND, stop=5 * SECOND)
 
