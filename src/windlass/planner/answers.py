@@ -1,8 +1,9 @@
 """What a scenario's parameters name of answers before them: "${web.targetGroups[0].arn}". Pure.
 
 An answer is called by its `as`; behind the name comes a JMESPath expression (jmespath.org), as in --query of
-the aws CLI, with one function more: after(text, mark). `default` is there from the beginning: subnets,
-security_groups and vpc of the default VPC, account, region, and package: some code for a function.
+the aws CLI, with two functions more: after(text, mark) and part(text, mark, number). `default` is there from
+the beginning: subnets, security_groups and vpc of the default VPC, account, region, and package: some code
+for a function.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     def _func_after(self, text: str, mark: str) -> str:
         """What comes after the first such mark: after('…:loadbalancer/app/web/1', 'loadbalancer/')."""
         return text.partition(mark)[2]
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]}, {"types": ["number"]})  # type: ignore[untyped-decorator]
+    def _func_part(self, text: str, mark: str, index: int) -> str | None:
+        """The part with that number, from 0, between marks; nothing where there are not so many."""
+        parts = text.split(mark)
+        return parts[int(index)] if mark and 0 <= index < len(parts) else None
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())

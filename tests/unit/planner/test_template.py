@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from windlass.planner.answers import Answers
 from windlass.planner.live.shapes import models
 from windlass.planner.reading import BadScenario, parse, read
 from windlass.planner.template.faults import BadTemplate
@@ -52,7 +53,7 @@ def refer(name: str, attribute: str | None, path: Any) -> str:
         ("!Ref Zones", ["a", "b"]),
         ("!Ref Net", [f"${{default.subnets[{place}]}}" for place in range(3)]),
         ("!Ref Queue", "${Queue.Ref}"),
-        ("!Ref AWS::Region", "${default.region}"),
+        ("!Ref AWS::Region", "us-east-1"),
         ("!GetAtt Queue.Arn", "${Queue.Arn}"),
         ("{Fn::GetAtt: [Queue, Arn]}", "${Queue.Arn}"),
         ("!Sub '${Stage}-${Queue}-${Queue.Arn}-${AWS::Partition}'", "prod-${Queue.Ref}-${Queue.Arn}-aws"),
@@ -60,7 +61,9 @@ def refer(name: str, attribute: str | None, path: Any) -> str:
         ("!Join ['-', [!Ref Stage, b]]", "prod-b"),
         ("!Join [',', !Ref Zones]", "a,b"),
         ("!Select [1, !Ref Zones]", "b"),
-        ("!Select ['0', !GetAZs '']", "${default.region}a"),
+        ("!Select ['0', !GetAZs '']", "us-east-1a"),
+        ("!Select [2, !Split ['/', !GetAtt Queue.Arn]]", "${Queue.Arn | part(@, '/', `2`)}"),
+        ("!Select [1, !Split ['/', a/b]]", "b"),
         ("!Split [',', 'x,y']", ["x", "y"]),
         ("!If [Prod, 1, 2]", 1),
         ("!If [Not, 1, !If [Both, 3, 4]]", 4),
@@ -124,7 +127,7 @@ def test_types_say_what_operations_take_and_answer() -> None:
 
 def test_the_page_names_all_types() -> None:
     page = (Path(__file__).parents[3] / "docs" / "planner" / "templates.md").read_text()
-    named = set(re.findall(r"`(AWS::[\w:]+)`", page))
+    named = set(re.findall(r"`((?:AWS|Custom)::[\w:]*)`", page))
     assert named == {*KINDS, *STANDING_IN, "AWS::EC2::Subnet", *WITHOUT}
 
 
@@ -187,6 +190,27 @@ def test_each_comes_after_what_it_needs(needs: list[list[int]]) -> None:
     assert sorted(made) == sorted(names)
     for name, said in resources.items():
         assert all(made.index(one) < made.index(name) for one in said["DependsOn"])
+
+
+def test_what_the_cdk_writes() -> None:
+    """Its own types say nothing, long ids are cut where names are short, listeners tell load balancers."""
+    listener = {"Fn::Split": ["/", {"Ref": "ServiceLBPublicListener46709EAA"}]}
+    resources = {
+        "Meta": {"Type": "AWS::CDK::Metadata"},
+        "Restrict": {"Type": "Custom::VpcRestrictDefaultSG", "Properties": {"Any": "thing"}},
+        "ServiceLBPublicListenerECSGroup0CC8688C": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup"},
+        "ServiceLBPublicListener46709EAA": {"Type": "AWS::ElasticLoadBalancingV2::Listener"},
+        "Jobs": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Fn::Select": [2, listener]}}},
+    }
+    group, _, queue = operations({"Resources": resources}, {}, "x")
+    assert group["elbv2.CreateTargetGroup"]["Name"] == "eLBPublicListenerECSGroup0CC8688C"[-32:]
+    listened = "${ServiceLBPublicListener46709EAA.Listeners[0].ListenerArn | part(@, '/', `2`)}"
+    assert queue["sqs.CreateQueue"]["QueueName"] == listened
+    answers = Answers()
+    answers.keep(
+        "ServiceLBPublicListener46709EAA", {"Listeners": [{"ListenerArn": "arn:listener/app/web/1/2"}]}
+    )
+    assert answers.filled(listened) == "web"
 
 
 def test_conditions_and_stand_ins() -> None:

@@ -17,12 +17,13 @@ from windlass.planner.template.faults import BadTemplate, Path, hint
 
 VALUES_MAX = 100_000
 """Values that a template may come to: YAML's aliases could say more than there is room for."""
-REGION, HERE = "us-east-1", "${default.region}"
-"""The Region of simulated worlds (sim/world.py), where it has to be known before, and where not."""
-ZONES = [HERE + letter for letter in "abc"]
+REGION = "us-east-1"
+"""The Region of simulated worlds (sim/world.py)."""
+ZONES = [REGION + letter for letter in "abc"]
 _NOTHING = object()
 _SUB = re.compile(r"\$\{(!?)([^{}]*)\}")
-_SUBNETS, _SUBNET = "${default.subnets}", "${default.subnets[0]}"
+_WHOLE = re.compile(r"\$\{([^{}]*)\}")
+_SUBNET = "${default.subnets[0]}"
 _GROUP, _VPC = "${default.security_groups[0]}", "${default.vpc}"
 _OWN_KINDS = {
     "AWS::EC2::VPC::Id": _VPC,
@@ -53,10 +54,10 @@ class Values:
         self._parameters = _parameters(template.get("Parameters") or {}, parameters)
         self._pseudo = {
             "AWS::AccountId": "${default.account}",
-            "AWS::Region": HERE,
+            "AWS::Region": REGION,
             "AWS::Partition": "aws",
             "AWS::StackName": name,
-            "AWS::StackId": f"arn:aws:cloudformation:${{default.region}}:${{default.account}}:stack/{name}/1",
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:${{default.account}}:stack/{name}/1",
             "AWS::URLSuffix": "amazonaws.com",
             "AWS::NotificationARNs": [],
             "AWS::NoValue": _NOTHING,
@@ -169,10 +170,22 @@ class Values:
 
     def _select(self, argument: Any, path: Path) -> Any:
         self._arguments(argument, 2, "Fn::Select", path)
+        if isinstance(argument[1], dict) and "Fn::Split" in argument[1]:
+            later = self._part(argument[0], argument[1]["Fn::Split"], path)
+            if later is not None:
+                return later
         index, rows = self._of(argument[0], path), self._list(argument[1], "Fn::Select", path)
         if not str(index).isdigit() or int(index) >= len(rows):
             raise BadTemplate(path, f"Fn::Select: there is no {index} in a list of {len(rows)}")
         return rows[int(index)]
+
+    def _part(self, index: Any, split: Any, path: Path) -> str | None:
+        """A part of what is known only when its resource is made; None for a text that is known."""
+        self._arguments(split, 2, "Fn::Split", path)
+        mark, found = str(split[0]), _WHOLE.fullmatch(str(self._of(split[1], path)))
+        if found is None or not str(index).isdigit() or set(mark) & set("'\\}"):
+            return None
+        return f"${{{found[1]} | part(@, '{mark}', `{index}`)}}"
 
     def _split(self, argument: Any, path: Path) -> list[str]:
         self._arguments(argument, 2, "Fn::Split", path)
@@ -190,7 +203,6 @@ class Values:
         names = self._list(argument, "Fn::FindInMap", path)
         at: Any = self._template.get("Mappings") or {}
         for name in names[:3]:
-            name = REGION if name == HERE else name
             if not isinstance(at, dict) or not isinstance(name, str) or name not in at:
                 known = [str(one) for one in at] if isinstance(at, dict) else []
                 raise BadTemplate(path, f"Fn::FindInMap: there is no {name!r}: {hint(str(name), known)}")
@@ -199,7 +211,6 @@ class Values:
 
     def _base64(self, argument: Any, path: Path) -> str:
         text = str(self._of(argument, path))
-        text = text.replace(HERE, REGION)
         if "${" in text:
             raise BadTemplate(path, "Fn::Base64: the text is known only when its resources are made")
         return base64.b64encode(text.encode()).decode()

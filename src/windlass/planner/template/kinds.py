@@ -29,6 +29,8 @@ class Kind:
     """The parameter that names it: its logical id, unless the template has another."""
     ref: str = NAMED
     attributes: Mapping[str, str] = field(default_factory=dict)
+    longest: int = 255
+    """Characters of its name; a longer logical id loses its begin, as its end tells it from others."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Properties that the API calls otherwise."""
     also: tuple[str, ...] = ()
@@ -55,8 +57,8 @@ KINDS: Mapping[str, Kind] = {
         "serviceName",
         ".service.serviceArn",
         {"Name": NAMED, "ServiceArn": ".service.serviceArn"},
-        {"PlacementStrategies": "placementStrategy"},
-        ("ForceNewDeployment",),
+        renamed={"PlacementStrategies": "placementStrategy"},
+        also=("ForceNewDeployment",),
     ),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": Kind(
         "elbv2.CreateLoadBalancer",
@@ -69,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
             "CanonicalHostedZoneID": ".LoadBalancers[0].CanonicalHostedZoneId",
             "LoadBalancerFullName": ".LoadBalancers[0].LoadBalancerArn | after(@, ':loadbalancer/')",
         },
+        longest=32,
         also=("LoadBalancerAttributes", "MinimumLoadBalancerCapacity", "Ipv4IpamPoolId"),
     ),
     "AWS::ElasticLoadBalancingV2::TargetGroup": Kind(
@@ -81,6 +84,7 @@ KINDS: Mapping[str, Kind] = {
             "TargetGroupFullName": ".TargetGroups[0].TargetGroupArn"
             " | join('', ['targetgroup', after(@, ':targetgroup')])",
         },
+        longest=32,
         also=("TargetGroupAttributes", "Targets"),
     ),
     "AWS::ElasticLoadBalancingV2::Listener": Kind(
@@ -97,6 +101,7 @@ KINDS: Mapping[str, Kind] = {
         "lambda.CreateFunction",
         "FunctionName",
         attributes={"Arn": arn("lambda", "function:{name}")},
+        longest=64,
         also=("ReservedConcurrentExecutions", "RuntimeManagementConfig", "RecursiveLoop", "KmsKeyArn"),
     ),
     "AWS::Lambda::Version": Kind(
@@ -121,11 +126,14 @@ KINDS: Mapping[str, Kind] = {
         "QueueName",
         ".QueueUrl",
         {"Arn": arn("sqs", "{name}"), "QueueName": NAMED, "QueueUrl": ".QueueUrl"},
+        75,
     ),
     "AWS::Events::EventBus": Kind(
         "events.CreateEventBus", "Name", attributes={"Arn": ".EventBusArn", "Name": NAMED}, also=("Policy",)
     ),
-    "AWS::Events::Rule": Kind("events.PutRule", "Name", attributes={"Arn": ".RuleArn"}, also=("Targets",)),
+    "AWS::Events::Rule": Kind(
+        "events.PutRule", "Name", attributes={"Arn": ".RuleArn"}, longest=64, also=("Targets",)
+    ),
     "AWS::ApplicationAutoScaling::ScalableTarget": Kind(
         "application-autoscaling.RegisterScalableTarget",
         attributes={"Id": ".ScalableTargetARN"},
@@ -165,6 +173,7 @@ KINDS: Mapping[str, Kind] = {
         "AutoScalingConfigurationName",
         ".AutoScalingConfiguration.AutoScalingConfigurationArn",
         {"AutoScalingConfigurationArn": ".AutoScalingConfiguration.AutoScalingConfigurationArn"},
+        32,
     ),
     "AWS::AppRunner::Service": Kind(
         "apprunner.CreateService",
@@ -175,6 +184,7 @@ KINDS: Mapping[str, Kind] = {
             "ServiceUrl": ".Service.ServiceUrl",
             "ServiceId": ".Service.ServiceId",
         },
+        40,
     ),
     "AWS::AutoScaling::AutoScalingGroup": Kind(
         "autoscaling.CreateAutoScalingGroup",
@@ -233,9 +243,13 @@ WITHOUT = (
     "AWS::EFS::", "AWS::IAM::", "AWS::KMS::", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::Logs::", "AWS::Route53::", "AWS::S3::",
     "AWS::SNS::", "AWS::SQS::QueuePolicy", "AWS::SSM::Parameter", "AWS::SecretsManager::",
-    "AWS::ServiceDiscovery::", "AWS::WAFv2::", "AWS::CloudFormation::WaitConditionHandle",
+    "AWS::ServiceDiscovery::", "AWS::WAFv2::", "AWS::CloudFormation::WaitConditionHandle", "AWS::CDK::",
+    "AWS::CloudFormation::CustomResource", "Custom::",
 )  # fmt: skip
 """Types, or what they begin with, that say nothing of what runs when: taken, and nothing is made of them."""
+
+
+_SERVICES = tuple(one for one in WITHOUT if one.endswith("::"))
 
 
 def kind_of(name: str) -> Kind | None:
@@ -244,7 +258,6 @@ def kind_of(name: str) -> Kind | None:
         return KINDS[name]
     if name in STANDING_IN:
         return STANDING_IN[name]
-    service = "::".join(name.split("::")[:2]) + "::"
-    if name == SUBNET or name in WITHOUT or service in WITHOUT:
+    if name == SUBNET or name in WITHOUT or name.startswith(_SERVICES):
         return Kind()
     return None

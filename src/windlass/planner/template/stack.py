@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from windlass.planner.template.faults import BadTemplate, Path, hint
-from windlass.planner.template.intrinsics import Values
+from windlass.planner.template.intrinsics import ZONES, Values
 from windlass.planner.template.kinds import KINDS, NAMED, STANDING_IN, SUBNET, Kind, kind_of
 from windlass.planner.template.properties import counting, parameters
 from windlass.planner.template.specials import AFTER, BEFORE, Made, Operation
@@ -133,7 +133,7 @@ class _Stack:
         own = next((key for key in properties if kind.name and str(key).lower() == kind.name.lower()), None)
         if own is None:
             fifo = _type(said) == "AWS::SQS::Queue" and str(properties.get("FifoQueue")).lower() == "true"
-            return f"{name}.fifo" if fifo else name
+            return f"{name[-kind.longest :]}.fifo" if fifo else name[-kind.longest :]
         if name in self._naming:
             raise BadTemplate(("Resources", name), f"{name} is named after itself")
         self._naming.append(name)
@@ -148,7 +148,7 @@ class _Stack:
         place = LETTERS.find(said[-1:]) if zone is not None else -1
         place = place if place >= 0 else self._subnets.index(name) % len(LETTERS)
         if attribute == "AvailabilityZone":
-            return "${default.region}" + LETTERS[place]
+            return ZONES[place]
         return f"${{default.subnets[{place}]}}"
 
 
