@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from windlass.planner.live.draft import Draft
@@ -179,7 +180,8 @@ def test_machines_that_are_not_known() -> None:
         "VPCZoneIdentifier": "subnet-1,subnet-2",
         "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": "$Latest"},
     }
-    data = {"group": GROUP, "LaunchTemplateData": {"InstanceType": "r7iz.2xlarge", "ImageId": "ami-1"}}
+    user_data = base64.b64encode(b"[settings.ecs]\ncluster = 'prod'\n").decode()  # TOML of Bottlerocket
+    data = {"group": GROUP, "LaunchTemplateData": {"InstanceType": "r7iz.2xlarge", "UserData": user_data}}
     cluster = {
         "clusterArn": CLUSTER,
         "clusterName": "prod",
@@ -194,5 +196,6 @@ def test_machines_that_are_not_known() -> None:
         )
     )
     assert params(draft, "ecs.CreateCluster")[0]["capacityProviders"] == ["ec2", "FARGATE"]
+    assert "its machines join the cluster prod; nothing else" in text
     assert "r7iz.2xlarge of the account is r6i.2xlarge here" in text
     assert "the capacity provider managed is left out" in text

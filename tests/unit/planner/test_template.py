@@ -213,6 +213,33 @@ def test_what_the_cdk_writes() -> None:
     assert answers.filled(listened) == "web"
 
 
+def test_https_changes_ports_with_what_redirects_to_it() -> None:
+    """So that requests to port 80 are answered, by the rules of the listener of HTTPS."""
+    kind = "AWS::ElasticLoadBalancingV2::Listener"
+    to = {"LoadBalancerArn": {"Ref": "Web"}}
+    redirect = {
+        "Type": "redirect",
+        "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"},
+    }
+    resources: dict[str, Any] = {
+        "Web": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer"},
+        "Open": {
+            "Type": kind,
+            "Properties": {**to, "Protocol": "HTTP", "Port": 80, "DefaultActions": [redirect]},
+        },
+        "Secure": {"Type": kind, "Properties": {**to, "Protocol": "HTTPS", "Port": "443"}},
+        "Other": {"Type": kind, "Properties": {**to, "Protocol": "HTTP", "Port": 8080}},
+    }
+
+    def ports() -> list[Any]:
+        made = operations({"Resources": resources}, {}, "x")
+        return [one["elbv2.CreateListener"]["Port"] for one in made if "elbv2.CreateListener" in one]
+
+    assert ports() == [443, 80, 8080]
+    del resources["Open"], resources["Other"]
+    assert ports() == [80]
+
+
 def test_conditions_and_stand_ins() -> None:
     """What a condition leaves out is not made; roles and networks are the simulated account's own."""
     template = {
@@ -262,6 +289,7 @@ PROPERTIES = {
     "AWS::ElasticLoadBalancingV2::TargetGroup": ["TargetGroupAttributes", "Targets", "Port", "Matcher"],
     "AWS::Lambda::Alias": ["ProvisionedConcurrencyConfig", "FunctionName", "Name"],
     "AWS::Lambda::Function": ["ReservedConcurrentExecutions", "VpcConfig", "Runtime", "Code"],
+    "AWS::ElasticLoadBalancingV2::Listener": ["Port", "Protocol", "DefaultActions", "LoadBalancerArn"],
     "AWS::SQS::Queue": ["RedrivePolicy", "FifoQueue", "QueueName"],
     "AWS::Events::Rule": ["Targets", "EventPattern"],
     "AWS::ApplicationAutoScaling::ScalingPolicy": ["ScalingTargetId", "PolicyType"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from typing import Any
 
@@ -32,7 +33,7 @@ def draft_groups(draft: Draft) -> None:
     others = []
     for group in found.of("autoscaling.groups"):
         data = _launch_data(found, group)
-        joins = user_data.read(data.get("UserData", ""), data.get("ImageId", ""))
+        joins = _joined(found, group, user_data.read(data.get("UserData", ""), data.get("ImageId", "")))
         if group["AutoScalingGroupARN"] not in provided and not joins.cluster:
             others.append(group["AutoScalingGroupName"])
             continue
@@ -43,8 +44,12 @@ def draft_groups(draft: Draft) -> None:
 
 def _draft_group(draft: Draft, group: Row, data: Row, joins: user_data.AgentSettings) -> None:
     name = group["AutoScalingGroupName"]
-    script = f"#!/bin/sh\necho ECS_CLUSTER={joins.cluster} >> /etc/ecs/ecs.config\n"
-    notes = [f"its machines join the cluster {joins.cluster}; that is all of its user data"]
+    script = f"echo ECS_CLUSTER={joins.cluster} >> /etc/ecs/ecs.config\n"
+    if joins.attributes:
+        script += (
+            f"echo 'ECS_INSTANCE_ATTRIBUTES={json.dumps(dict(joins.attributes))}' >> /etc/ecs/ecs.config\n"
+        )
+    notes = [f"its machines join the cluster {joins.cluster}; nothing else of its user data is here"]
     template = f"{name}-template"
     kind = _type_of(group, data)
     if (near := _near(kind)) != kind:
@@ -76,6 +81,23 @@ def _draft_group(draft: Draft, group: Row, data: Row, joins: user_data.AgentSett
         notes=mixed,
     )
     draft.same[group["AutoScalingGroupARN"]] = name
+
+
+def _joined(found: Found, group: Row, said: user_data.AgentSettings) -> user_data.AgentSettings:
+    """What its machines tell ECS; without a cluster in user data, that of a machine or of a provider."""
+    if said.cluster:
+        return said
+    machines = {one["InstanceId"] for one in group.get("Instances", [])}
+    names = {
+        one["name"]
+        for one in found.of("ecs.capacity_providers")
+        if one.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn") == group["AutoScalingGroupARN"]
+    }
+    joined = [one["clusterArn"] for one in found.of("ecs.instances") if one.get("ec2InstanceId") in machines]
+    joined += [
+        one["clusterArn"] for one in found.of("ecs.clusters") if names & set(one.get("capacityProviders", ()))
+    ]
+    return said._replace(cluster=joined[0].rsplit("/", 1)[1]) if joined else said
 
 
 def _launch_data(found: Found, group: Row) -> Row:
@@ -177,7 +199,9 @@ def draft_definitions(draft: Draft) -> None:
         made = draft.add("ecs.RegisterTaskDefinition", described, family, notes=notes)
         if draft.with_environment:
             for container, before in zip(made.params["containerDefinitions"], containers, strict=True):
-                kept = secrets.harmless({one["name"]: one["value"] for one in before.get("environment", [])})
+                kept = secrets.harmless(
+                    {one["name"]: one.get("value", "") for one in before.get("environment", [])}
+                )
                 container["environment"] = [{"name": name, "value": value} for name, value in kept.items()]
 
 

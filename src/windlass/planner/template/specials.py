@@ -20,6 +20,7 @@ Operation: TypeAlias = dict[str, Any]
 """As a scenario has it: {"ecs.CreateService": {…}}."""
 Properties: TypeAlias = dict[str, Any]
 ANY_IMAGE, ANY_RUNTIME, ANY_MACHINE_IMAGE = "any", "python3.12", "ami-0123456789abcdef0"
+HTTP_PORT = 80
 SCALED = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 """What says which target a policy scales."""
 
@@ -84,9 +85,53 @@ def _group(made: Made) -> list[Operation]:
 
 
 def _listener(made: Made) -> list[Operation]:
-    """HTTP, whatever it is: there are no certificates in a simulation."""
+    """HTTP, whatever it is, as there are no certificates in a simulation: HTTPS changes ports with what
+
+    redirects to it, so that requests are answered.
+    """
     made.params["Protocol"] = "HTTP"
+    port, there = _endpoint(made, made.id), _listeners(made)
+    for other in there:
+        if _redirect(made, other) == port or _redirect(made, made.id) == _endpoint(made, other):
+            made.params["Port"] = _endpoint(made, other)[1]
+    if port[0] == "HTTPS" and not there:
+        made.params["Port"] = HTTP_PORT
     return []
+
+
+def _listeners(made: Made) -> list[str]:
+    """The others of its load balancer."""
+    resources = made.template["Resources"]
+    kind, balancer = resources[made.id]["Type"], made.properties.get("LoadBalancerArn")
+    return [
+        name
+        for name, one in resources.items()
+        if name != made.id
+        and isinstance(one, dict)
+        and one.get("Type") == kind
+        and _properties(made, name).get("LoadBalancerArn") == balancer
+    ]
+
+
+def _properties(made: Made, name: str) -> Properties:
+    found = made.template["Resources"][name].get("Properties")
+    return found if isinstance(found, dict) else {}
+
+
+def _endpoint(made: Made, name: str) -> tuple[str, Any]:
+    """Protocol and port of a listener."""
+    properties, path = _properties(made, name), ("Resources", name, "Properties")
+    found = [made.values.of(properties.get(key), (*path, key)) for key in ("Protocol", "Port")]
+    port = str(found[1])
+    return str(found[0]), int(port) if port.isdigit() else None
+
+
+def _redirect(made: Made, name: str) -> tuple[str, Any]:
+    """Protocol and port to which a listener sends everybody, if it does."""
+    match _properties(made, name).get("DefaultActions"):
+        case [{"RedirectConfig": {"Protocol": "HTTPS", "Port": port}}] if str(port).isdigit():
+            return "HTTPS", int(port)
+    return "", None
 
 
 def _function(made: Made) -> list[Operation]:
