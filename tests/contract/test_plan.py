@@ -68,6 +68,15 @@ def test_what_is_wrong_is_one_line(windlass: Run, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(SCENARIO.replace("taskDefinition: web", "taskDefinition: wep"))
     assert "resources[2]: ecs.CreateService: " in windlass("plan", str(wrong), fails=2)
+    wrong.write_text(SCENARIO.replace("desiredCount: 2", "desiredCounts: 2"))
+    assert "desiredCounts: there is no such parameter: did you mean desiredCount?" in windlass(
+        "plan", str(wrong), fails=2
+    )
+    wrong.write_text(SCENARIO + "images: {wep: {size: 1GB}}\n")
+    assert "two-tasks: images: no definition has the image 'wep'; there are" in windlass(
+        "plan", str(wrong), fails=2
+    )
+    assert "there is no folder" in windlass("plan", str(wrong), "--json", str(tmp_path / "no" / "x"), fails=2)
     wrong.write_text(SCENARIO + "horizen: 3m\n")
     assert windlass("plan", str(wrong), fails=2).strip().endswith("did you mean horizon?")
 

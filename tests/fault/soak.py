@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.fault.leaks import Leaks
 from tests.fault.waiting import until
 from tests.process import PlaneProcess
+from windlass.node import proc
 
 ACCOUNT = "123456789012"
 TASKS_MIN = 20
@@ -192,11 +193,20 @@ class Soak:
 
 
 def agents_of(data: Path) -> list[int]:
-    """Agents that serve that plane."""
+    """Agents that serve that plane.
+
+    A child of an agent has its command line until it has become the keeper, say, that it was forked to be: to
+    kill that one is to kill a container.
+    """
     words = f"--data\0{data / 'agent'}\0".encode()
-    return [
-        pid for pid in _pids() if b"windlass.node.main" in (line := _read(pid, "cmdline")) and words in line
-    ]
+    parents = {
+        pid: stat.parent
+        for pid in _pids()
+        if b"windlass.node.main" in (line := _read(pid, "cmdline"))
+        and words in line
+        and (stat := proc.stat(pid)) is not None
+    }
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 def _pids() -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ Make = Callable[..., PlaneProcess]
 
 def deploy(ecs: Any, version: str, ran: Path) -> None:
     """A new revision, whose tasks write down that they began; the first call makes the service."""
-    command = ["sh", "-c", f"echo {version} $$ >> {ran}; exec sleep 600"]
+    command = ["sh", "-c", f"echo {version} $WINDLASS_UNIT_ID >> {ran}; exec sleep 600"]
     main = {"name": "main", "image": "host", "memory": 32, "command": command, "stopTimeout": 2}
     definition = ecs.register_task_definition(family="web", containerDefinitions=[main])
     arn = definition["taskDefinition"]["taskDefinitionArn"]
@@ -62,16 +63,23 @@ def test_a_deployment_ends_whoever_is_killed(own_plane: Make, tmp_path: Path, wi
     tasks = ecs.describe_tasks(tasks=ecs.list_tasks(serviceName="web")["taskArns"])["tasks"]
     assert len(tasks) == COUNT
     assert {task["taskDefinitionArn"].rpartition(":")[2] for task in tasks} == {"2"}
-    assert (begun(ran, "v1"), begun(ran, "v2")) == (COUNT, COUNT), ended(ecs)
+    assert (begun(ran, "v1"), begun(ran, "v2")) == (COUNT, COUNT), story(ecs, ran)
     ecs.delete_service(service="web", force=True)
     until(lambda: service(ecs)["status"] == "INACTIVE", "the service is gone")
 
 
-def ended(ecs: Any) -> list[tuple[str, str, str]]:
-    """Revision, stop code and reason of all tasks that ended: who was replaced, and why."""
+def story(ecs: Any, ran: Path) -> str:
+    """Units that began more than once, and every task that ended, with its stop code and reason."""
+    units = Counter(line.split()[1] for line in ran.read_text().splitlines())
+    twice = [unit for unit, count in units.items() if count > 1]
     arns = ecs.list_tasks(serviceName="web", desiredStatus="STOPPED")["taskArns"]
     tasks = ecs.describe_tasks(tasks=arns)["tasks"] if arns else []
-    return [(t["taskDefinitionArn"][-2:], t.get("stopCode", ""), t.get("stoppedReason", "")) for t in tasks]
+    lines = [
+        f"{t['taskArn'][-32:]} {t['taskDefinitionArn'][-2:]} {t.get('stopCode')}: {t.get('stoppedReason')}; "
+        f"{[(c.get('exitCode'), c.get('reason')) for c in t['containers']]}"
+        for t in tasks
+    ]
+    return "\n".join([f"began twice: {twice}", *lines])
 
 
 def begun(ran: Path, version: str) -> int:

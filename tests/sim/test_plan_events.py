@@ -209,9 +209,10 @@ def test_what_is_not_modelled_is_told_and_what_is_not_there_refused() -> None:
     run = played(checked + FARGATE + "horizon: 1s\n")
     assert any("health checks of containers pass" in note for note in run.notes)
     for said, why in {
-        "ecs.UpdateServce: {service: web}": "Windlass does not have ecs.UpdateServce.*did you mean ecs",
-        "lambda.CreateCodeSigningConfig: {}": "CreateCodeSigningConfig, so it cannot be planned: see",
-        "kinesis.PutRecord: {}": "'kinesis.PutRecord' is no operation",
+        "ecs.UpdateServce: {service: web}": "there is no such operation: did you mean UpdateS",
+        "lambda.CreateCodeSigningConfig: {}": "Windlass does not have it, so it cannot be planned: see",
+        "ecs.UpdateService: {desiredCount: x}": "ecs.UpdateService: desiredCount: 'x' is not a whole",
+        "kinesis.PutRecord: {}": "there is no service 'kinesis' here",
     }.items():
         with pytest.raises(CannotPlay, match=f"the event at 3600 s: .*{why}"):
             played(f"{SERVICE}{FARGATE}events: [{{at: 1h, call: {{{said}}}}}]\n")

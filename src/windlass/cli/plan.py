@@ -51,29 +51,44 @@ def plan(
     from windlass.planner import reading
     from windlass.planner.changes import CannotPlay
     from windlass.planner.planning import outcome_of
-    from windlass.planner.report import report, side_by_side
-    from windlass.planner.result_json import result_json
 
     if live.asked(from_live, endpoint_url, profile_name, region, with_environment, with_traffic):
         return
     if schema:
         print(json.dumps(reading.schema(), indent=2))
         return
+    for path in (to_json, to_html):
+        _check_room(path)
+    outcomes: list[Outcome] = []
+    at = ""
     try:
         scenarios, single = _meant(scenario, compare, sweep or [])
         if profile:
             _profile(scenarios, seed)
             return
-        outcomes = [outcome_of(one, seed=seed, runs=runs, why=why, tell=_tell) for one in scenarios]
+        for one in scenarios:
+            at = f"{one.name}: "
+            outcomes.append(outcome_of(one, seed=seed, runs=runs, why=why, tell=_tell))
         _tell("")
     except (reading.BadScenario, CannotPlay) as error:
-        fail(str(error), 2)
+        _tell("")
+        fail(f"{at}{error}", 2)
+    _give(outcomes, single, compare or (scenario or Path(),), to_json, to_html)
+
+
+def _give(
+    outcomes: list[Outcome], single: bool, paths: tuple[Path, ...], to_json: Path | None, to_html: Path | None
+) -> None:
+    """As text, and as what else was asked for. `paths`: the scenario's, or the two that are compared."""
+    from windlass.planner.report import report, side_by_side
+    from windlass.planner.result_json import result_json
+
     if to_json != Path("/dev/stdout"):
-        print("\n".join(_told(outcomes, single, compare is not None)))
+        print("\n".join(_told(outcomes, single, len(paths) > 1)))
     if to_html is not None:
-        name = compare[0].stem + " and " + compare[1].stem if compare else scenario.stem if scenario else ""
-        title = f"Plan: {name}"
-        _write(to_html, side_by_side(outcomes[0], outcomes[1], title) if compare else report(outcomes, title))
+        title = f"Plan: {' and '.join(path.stem for path in paths)}"
+        page = report(outcomes, title) if len(paths) == 1 else side_by_side(outcomes[0], outcomes[1], title)
+        _write(to_html, page)
     if to_json is not None:
         found = [result_json(one) for one in outcomes]
         _write(to_json, json.dumps(found[0] if single else found, indent=2) + "\n")
@@ -103,6 +118,14 @@ def _profile(scenarios: list[Scenario], seed: int | None) -> None:
     [scenario] = scenarios
     for line in profiled(scenario, scenario.seed if seed is None else seed):
         print(line)
+
+
+def _check_room(path: Path | None) -> None:
+    """A long run should not end with what could have been said before it."""
+    if path is not None and path.is_dir():
+        fail(f"{path}: this is a folder, and no file can be written there", 2)
+    if path is not None and not path.parent.is_dir():
+        fail(f"{path}: there is no folder {path.parent}", 2)
 
 
 def _write(path: Path, text: str) -> None:

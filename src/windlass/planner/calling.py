@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner.answers import Answers, NotThere
 from windlass.planner.changes import CannotPlay
-from windlass.services.catalogue import SERVICES
+from windlass.planner.parameters import wrong_operation, wrong_parameter
 from windlass.sim.world import World
 
 AS, WHEN = "as", "when"
@@ -29,7 +28,6 @@ REFUSED = re.compile(
     r"reached the limit|LimitExceeded|Capacity is unavailable|sufficient \S+ capacity|No Container Instances"
 )
 """What AWS says, code and message, when an operation is right and cannot be done as things are."""
-_OPERATIONS = {service.name: sorted(service.handlers) for service in SERVICES}
 
 
 def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
@@ -39,12 +37,12 @@ def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
         raise CannotPlay(f"{where}: one operation at a time, as in {{ecs.CreateCluster: {{…}}}}")
     [(name, params)] = operations.items()
     service, _, rest = name.partition(".")
-    if service not in _OPERATIONS or not rest:
+    if not service or not rest:
         raise CannotPlay(f"{where}: {name!r} is no operation; write ecs.CreateService, for example")
-    if rest not in _OPERATIONS[service]:
-        close = difflib.get_close_matches(rest, _OPERATIONS[service], 1, 0.8)
-        hint = f"did you mean {service}.{close[0]}?" if close else "see windlass coverage"
-        raise CannotPlay(f"{where}: Windlass does not have {name}, so it cannot be planned: {hint}")
+    if wrong := wrong_operation(service, rest):
+        raise CannotPlay(f"{where}: {name}: {wrong}")
+    if wrong := wrong_parameter(service, rest, params):
+        raise CannotPlay(f"{where}: {name}: {wrong}")
     return name, params
 
 
@@ -95,8 +93,9 @@ class Calling:
                     raise CannotPlay(f"{where}: {name}: {fault.code}: {fault.message}") from fault
             await self._world.pass_time(AGAIN)
         if failures := (answer or {}).get("failures"):
-            tasks = params.get("count", 1) - len(answer["tasks"]) if name == "ecs.RunTask" else 0
-            self.refused[f"{name}: {failures[0].get('reason')}"] += tasks or len(failures)
+            count = params.get("count", 1) if name == "ecs.RunTask" else 0
+            lacking = count - len(answer["tasks"]) if isinstance(count, int) and count else 0
+            self.refused[f"{name}: {failures[0].get('reason')}"] += lacking or len(failures)
         if AS in said:
             known.keep(said[AS], answer)
 
@@ -117,6 +116,8 @@ class Calling:
             filled = (self.answers if answers is None else answers).filled(params)
         except NotThere as error:
             raise CannotPlay(f"{where}: {error}") from error
+        if wrong := wrong_parameter(service, rest, filled):
+            raise CannotPlay(f"{where}: {name}: {wrong}")
         try:
             return await self._world.call(service, rest, **filled)
         except Fault as fault:

@@ -34,6 +34,8 @@ NODE = "n1"
 """The node that stands for all of AWS's machines."""
 FIXED = ("fargate.spot.interruptions_per_task_hour",)
 """Quotas that a plane reads when it starts."""
+IMAGES = ("image", "ImageIdentifier")
+"""Parameters that name an image: of ECS and Batch, of App Runner."""
 CHANCE = "planner.events"
 ZONE_LOST = "its availability zone failed"
 SPOT_NOTICE: Duration = 2 * MINUTE
@@ -51,8 +53,12 @@ Undo: TypeAlias = Callable[[], None]
 
 
 def check(scenario: Scenario) -> None:
-    """Refuse events that could not mean anything. Raises CannotPlay."""
-    images = set(_images([*scenario.resources, *(event.call for event in scenario.events)]))
+    """Refuse events and images that could not mean anything. Raises CannotPlay."""
+    calls = [call for function in scenario.functions.values() for call in function.calls]
+    calls += [one.to.call for one in scenario.workloads if one.to.call is not None]
+    images = set(_images([*scenario.resources, *calls, *(event.call for event in scenario.events)]))
+    if unused := sorted(set(scenario.images) - images):
+        raise CannotPlay(f"images: no definition has the image {unused[0]!r}; there are {_list(images)}")
     for event in scenario.events:
         where = f"the event at {event.at / SECOND:g} s"
         image = event.break_image or event.mend_image
@@ -225,7 +231,7 @@ def _images(said: Any) -> Iterator[str]:
     match said:
         case dict():
             for name, value in said.items():
-                if name == "image" and isinstance(value, str):
+                if name in IMAGES and isinstance(value, str):
                     yield value
                 else:
                     yield from _images(value)

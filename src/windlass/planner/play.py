@@ -210,6 +210,9 @@ def _partly(scenario: Scenario) -> list[str]:
     """What it asks for that is not modelled, or not all of it. Raises CannotPlay for what is not there."""
     named = [(said, f"resources[{place}]") for place, said in enumerate(scenario.resources)]
     named += [(one.call, f"the event at {one.at / SECOND:g} s") for one in scenario.events if one.call]
+    for name, function in scenario.functions.items():
+        named += [(said, f"functions.{name}.calls[{place}]") for place, said in enumerate(function.calls)]
+    named += [(one.to.call, f"the workload {one.name}") for one in scenario.workloads if one.to.call]
     partial = {service.name: service.partial for service in SERVICES}
     return partly.notes((operation(said, where) for said, where in named), partial)
 

@@ -91,9 +91,11 @@ def _placed(scenario: Scenario, folder: Path) -> Scenario:
 
 def _text(path: Path) -> str:
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadScenario(f"{path}: {error}") from error
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadScenario(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BadScenario(f"{path}: this is no text in UTF-8") from error
     if len(text) > SIZE_MAX:
         raise BadScenario(f"{path}: a scenario has at most {SIZE_MAX} characters")
     return text
@@ -113,9 +115,11 @@ def parse(text: str, name: str) -> Scenario:
     """The scenario in that text; `name` is what errors call it. Raises BadScenario."""
     try:
         node, read = _yaml(text, name)
+        if read is None:
+            raise BadScenario(f"{name}:1: there is nothing in this file; a scenario has a name and resources")
         return _scenario(_expanded(read, node, name), node, name)
     except RecursionError as error:
-        raise BadScenario(f"{name}:1: {error}") from error
+        raise BadScenario(f"{name}:1: it is nested too deeply") from error
 
 
 def _yaml(text: str, name: str) -> tuple[yaml.Node, Any]:
