@@ -7,16 +7,14 @@ around it. Counts stay as they were when a run is over; everything else is told 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from windlass.planner.charts import POINTS_MAX, Chart, Line
-from windlass.planner.outcome import Outcome
+from windlass.planner.outcome import RATE_OVER_S, Outcome, rates
 from windlass.planner.play import Played
 from windlass.planner.spread import band_name, middle_of, spread
 
-RATE_OVER_S = 10
-"""Seconds that a rate is taken over."""
 GAUGE_CHARTS: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("Requests", "requests/s", {"requests_per_s": "{}", "errors_per_s": "{}: errors"}),
     ("Latency of good answers", "s", {"p50_s": "{}: half within", "p99_s": "{}: 99 % within"}),
@@ -32,7 +30,7 @@ LINES_MAX = 8
 
 def curves(outcome: Outcome) -> list[Chart]:
     """The charts of a scenario."""
-    each = [{chart.title: chart for chart in _of_run(run, outcome.bursts)} for run in outcome.runs]
+    each = [{chart.title: chart for chart in _of_run(run, outcome)} for run in outcome.runs]
     titles = dict.fromkeys(title for one in each for title in one)
     marks = tuple((event.at / 1e9, event.what) for event in outcome.scenario.events)
     together = (_together([one[title] for one in each if title in one], len(each)) for title in titles)
@@ -107,13 +105,13 @@ def _times(end: float) -> list[float]:
     return [end * place / count for place in range(count + 1)]
 
 
-def _of_run(played: Played, bursts: Mapping[str, int]) -> Iterator[Chart]:
+def _of_run(played: Played, outcome: Outcome) -> Iterator[Chart]:
     if any(sample.launched for sample in played.samples):
         yield _tasks(played)
         yield _rate(played)
     yield from _gauges(played)
-    if any(name in bursts for name in played.lowest):
-        yield _buckets(played, bursts)
+    if scarce := outcome.scarce:
+        yield _buckets(played, outcome.bursts, scarce)
 
 
 def _tasks(played: Played) -> Chart:
@@ -130,19 +128,10 @@ def _tasks(played: Played) -> Chart:
 def _rate(played: Played) -> Chart:
     samples = played.samples
     at = [one.at_s for one in samples]
-    lines: dict[str, Line] = {}
-    for name, counts in (
-        ("launched", [one.launched for one in samples]),
-        ("more running", [one.running for one in samples]),
-    ):
-        line: list[float | None] = []
-        left = 0
-        for place, when in enumerate(at):
-            while when - at[left] > RATE_OVER_S:
-                left += 1
-            span = max(when - at[left], float(RATE_OVER_S))
-            line.append(max(0.0, (counts[place] - counts[left]) / span))
-        lines[name] = line
+    lines = {
+        "launched": rates(at, [one.launched for one in samples]),
+        "more running": rates(at, [one.running for one in samples]),
+    }
     return Chart(f"Launch rate, over {RATE_OVER_S} s", "tasks/s", at, lines)
 
 
@@ -161,26 +150,23 @@ def _gauges(played: Played) -> Iterator[Chart]:
         }
         told = {name: line for name, line in lines.items() if any(line)} or lines
         if told:
-            yield Chart(title, unit, at, _most(told, lambda line: -max(_values(line), default=0.0)))
+            yield Chart(title, unit, at, _highest(told))
 
 
-def _buckets(played: Played, bursts: Mapping[str, int]) -> Chart:
-    """What was in the buckets that were drawn from; one that no sample tells of was full."""
+def _buckets(played: Played, bursts: Mapping[str, int], scarce: Sequence[str]) -> Chart:
+    """What was in the buckets that were half empty at times; one that no sample tells of was full."""
     samples = played.samples
     lines: dict[str, Line] = {
         name: [100 * min(1.0, one.tokens.get(name, bursts[name]) / bursts[name]) for one in samples]
-        for name in sorted(played.lowest)
-        if bursts.get(name)
+        for name in scarce[:LINES_MAX]
     }
-    kept = _most(lines, lambda line: (min(_values(line)), sum(_values(line))))
-    return Chart("Tokens left in the buckets", "% of full", [one.at_s for one in samples], kept)
+    return Chart("Tokens left in the buckets", "% of full", [one.at_s for one in samples], lines)
 
 
-def _most(lines: Mapping[str, Line], rank: Callable[[Line], object]) -> dict[str, Line]:
-    """The first LINES_MAX of them by rank, in the order in which they were."""
-    kept = sorted(lines, key=lambda name: (rank(lines[name]), name))[:LINES_MAX]
+def _highest(lines: Mapping[str, Line]) -> dict[str, Line]:
+    """At most LINES_MAX of them, in the order in which they were."""
+    most = {
+        name: max((value for value in line if value is not None), default=0.0) for name, line in lines.items()
+    }
+    kept = sorted(lines, key=lambda name: (-most[name], name))[:LINES_MAX]
     return {name: line for name, line in lines.items() if name in kept}
-
-
-def _values(line: Line) -> list[float]:
-    return [value for value in line if value is not None]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from windlass.planner.load import Load
-from windlass.planner.outcome import Outcome, launch_rate, times_to
+from windlass.planner.outcome import RATE_OVER_S, Outcome, launches, times_to
 from windlass.planner.play import Played
 from windlass.planner.spread import Spread, middle_of, spread
 
@@ -111,8 +111,8 @@ def _of_run(outcome: Outcome, run: Played) -> Iterator[tuple[What, float | None]
         if kind not in LATENCIES:
             name, unit = GAUGE_NAMES.get(kind, (f"{kind.replace('_', ' ')} of {{}}", ""))
             yield What(MOST, name.replace("{}", subject), unit), value
-    for name, least in sorted(run.lowest.items()):
-        yield What(LEAST, name), least
+    for name in outcome.scarce:
+        yield What(LEAST, name), run.lowest.get(name, outcome.bursts[name])
     for name, count in sorted(run.throttled.items()):
         yield What(THROTTLED, name), count
 
@@ -125,9 +125,9 @@ def _of_tasks(run: Played) -> Iterator[tuple[What, float | None]]:
     for share, name in ((0.5, "half"), (0.9, "90 %"), (1.0, "all")):
         [(_, at)] = times_to(run, (share,))
         yield What(TASKS, f"{name} of them running after", "s"), at
-    mean, peak = launch_rate(run)
-    yield What(TASKS, "launch rate", "/s"), mean
-    yield What(TASKS, "launch rate, highest over ten seconds", "/s"), peak
+    count, highest = launches(run)
+    yield What(TASKS, "launched"), count
+    yield What(TASKS, f"highest launch rate, over {RATE_OVER_S} s", "/s"), highest
 
 
 def _of_load(load: Load) -> Iterator[tuple[What, float | None]]:

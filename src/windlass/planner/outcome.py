@@ -14,6 +14,11 @@ from windlass.planner.play import Played
 from windlass.planner.scenario import Scenario
 from windlass.planner.spread import Spread, spread
 
+RATE_OVER_S = 10
+"""Seconds that a rate is taken over."""
+SCARCE = 0.5
+"""Of a full bucket: one that never had less limited nothing; ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -63,6 +68,15 @@ class Outcome:
         return spread(run.took_s for run in self.runs)
 
     @property
+    def scarce(self) -> list[str]:
+        """Buckets that were half empty at some time of some run, the emptiest first."""
+        least = {
+            name: min(_level(run, name, burst) for run in self.runs) for name, burst in self.bursts.items()
+        }
+        found = [name for name, burst in self.bursts.items() if least[name] <= SCARCE * burst]
+        return sorted(found, key=lambda name: (least[name] / self.bursts[name], name))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Those of all runs, each once."""
         return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
@@ -78,16 +92,20 @@ def times_to(played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)) ->
     return found
 
 
-def launch_rate(played: Played) -> tuple[float, float]:
-    """Tasks a second while there were launches, and the most in any ten seconds, a second."""
-    points = [(sample.at_s, sample.launched) for sample in played.samples]
-    if not points or not points[-1][1]:
-        return 0.0, 0.0
-    end = next(at for at, count in points if count == points[-1][1])
-    peak, left = 0.0, 0
-    for at, count in points:
-        while at - points[left][0] > 10:
+def rates(at: Sequence[float], counts: Sequence[int]) -> list[float]:
+    """How quickly a count rises, a second, at each time: over the RATE_OVER_S seconds before it."""
+    found, left = [], 0
+    for place, when in enumerate(at):
+        while when - at[left] > RATE_OVER_S:
             left += 1
-        span = at - points[left][0]
-        peak = max(peak, (count - points[left][1]) / span if span >= 5 else 0.0)
-    return points[-1][1] / max(end, 1.0), peak
+        span = max(when - at[left], float(RATE_OVER_S))
+        found.append(max(0.0, (counts[place] - counts[left]) / span))
+    return found
+
+
+def launches(played: Played) -> tuple[int, float]:
+    """Tasks that were launched, and the highest rate of it."""
+    samples = played.samples
+    counts = [sample.launched for sample in samples]
+    highest = max(rates([sample.at_s for sample in samples], counts), default=0.0)
+    return counts[-1] if counts else 0, highest

@@ -41,7 +41,8 @@ def test_buckets_are_shares_of_what_they_hold() -> None:
     """A bucket that no sample tells of was full."""
     buckets = by_title(an_outcome())["Tokens left in the buckets"]
     assert list(buckets.lines["fargate.on_demand"][:6]) == [100, 80, 60, 40, 20, 0]
-    assert buckets.lines["fargate.on_demand"][-1] == 100 == min(buckets.lines["ecs.deployment.fargate"])  # type: ignore[type-var]
+    assert buckets.lines["fargate.on_demand"][-1] == 100
+    assert "ecs.deployment.fargate" not in buckets.lines  # always more than half full
 
 
 def test_gauges_have_charts_and_unknown_kinds_too() -> None:
