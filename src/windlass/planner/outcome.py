@@ -70,11 +70,13 @@ class Outcome:
     @property
     def scarce(self) -> list[str]:
         """Buckets that were half empty at some time of some run, the emptiest first."""
-        least = {
-            name: min(_level(run, name, burst) for run in self.runs) for name, burst in self.bursts.items()
+        shares = {
+            name: min(run.lowest.get(name, burst) for run in self.runs) / burst
+            for name, burst in self.bursts.items()
+            if burst
         }
-        found = [name for name, burst in self.bursts.items() if least[name] <= SCARCE * burst]
-        return sorted(found, key=lambda name: (least[name] / self.bursts[name], name))
+        found = [name for name, share in shares.items() if share <= SCARCE]
+        return sorted(found, key=lambda name: (shares[name], name))
 
     @property
     def notes(self) -> tuple[str, ...]:

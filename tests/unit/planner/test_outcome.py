@@ -1,4 +1,4 @@
-"""What came of a scenario's runs: its middle, its band, its scarce buckets, how quickly tasks were launched."""
+"""What came of a scenario's runs: its middle, its band, its scarce buckets, its rate of launches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_no_prediction_when_most_runs_never_got_there() -> None:
 
 
 def test_scarce_buckets_are_those_that_were_half_empty_in_any_run() -> None:
-    """The emptiest first; a run that says nothing of a bucket left it full, and one of size 0 has no share."""
+    """The emptiest first; a run that says nothing of one left it full, and size 0 has no share."""
     calm = replace(a_run(1), lowest={})
     busy = replace(a_run(2), lowest={"ecs.deployment.fargate": 42, "fargate.on_demand": 10})
     assert an_outcome(calm).scarce == []
