@@ -96,13 +96,19 @@ class Lines(Generic[T]):
 
     def __init__(self) -> None:
         self._lines: OrderedDict[Hashable, OrderedDict[T, None]] = OrderedDict()
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return self._count
 
     def add(self, owner: Hashable, item: T) -> None:
         """Put it at the end of the owner's line, unless it is in it."""
-        self._lines.setdefault(owner, OrderedDict()).setdefault(item)
+        line = self._lines.get(owner)
+        if line is None:
+            line = self._lines[owner] = OrderedDict()
+        if item not in line:
+            line[item] = None
+            self._count += 1
 
     def take(self, most: int) -> list[T]:
         """The next items, at most so many. An owner whose items were taken goes behind the others.
@@ -114,14 +120,11 @@ class Lines(Generic[T]):
         (['a1', 'b1', 'a2'], ['a3'])
         """
         taken: list[T] = []
-        while len(self._lines) > 1 and len(taken) < most:
+        while self._lines and len(taken) < most:
             owner, line = self._lines.popitem(last=False)
-            taken.append(line.popitem(last=False)[0])
+            several = 1 if self._lines else min(len(line), most - len(taken))  # it is the only one left
+            taken += [line.popitem(last=False)[0] for _ in range(several)]
             if line:
                 self._lines[owner] = line
-        for owner, line in list(self._lines.items()):
-            if len(taken) < most:  # it is the only one left
-                taken += [line.popitem(last=False)[0] for _ in range(min(len(line), most - len(taken)))]
-            if not line:
-                del self._lines[owner]
+        self._count -= len(taken)
         return taken

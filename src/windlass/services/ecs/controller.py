@@ -64,6 +64,8 @@ class Observer:
             tx[UNITS].delete(unit.id)
             return
         after = task_status.derive(task, unit, now)
+        if after is task and task.last_status != "STOPPED":
+            return
         for step in task_status.steps(task, after):
             after = tx[TASKS].put(step)
             notices.tell(self._bus, tx, step, now)

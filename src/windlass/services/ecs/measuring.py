@@ -6,7 +6,7 @@ no pass holds up calls for long. Nothing is published of a service while no node
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from windlass.aws.metrics import Metrics
 from windlass.fleet.model import UNITS
@@ -64,14 +64,17 @@ class Measuring:
 
     def _service(self, service: Service) -> int:
         """Publish one service; returns how many tasks were looked at."""
-        tasks = self._plane.store[TASKS].by("service", (*service.cluster_key, service.name, "RUNNING"))
-        tally = self._tally(tasks)
         cluster = self._plane.store[CLUSTERS].get(service.cluster_key)
+        insights = cluster is not None and _has_insights(cluster)
+        tasks: Sequence[Task] = ()
+        if self._used or insights:  # else there is nothing to add up
+            tasks = self._plane.store[TASKS].by("service", (*service.cluster_key, service.name, "RUNNING"))
+        tally = self._tally(tasks)
         points = utilisation.of_service(
             tally,
             service.desired_count,
             self._plane.store[DEPLOYMENTS].count("shown", service.id),
-            insights=cluster is not None and _has_insights(cluster),
+            insights=insights,
         )
         self._put(service, points, ClusterName=service.cluster, ServiceName=service.name)
         return len(tasks)
@@ -81,12 +84,16 @@ class Measuring:
         store, key = self._plane.store, (cluster.account, cluster.region, cluster.name)
         instances: list[ContainerInstance] = store[INSTANCES].by("cluster", key)
         machines = [row for row in instances if row.launch_type == "EC2"]
-        tasks = [task for row in machines for task in store[TASKS].by("on_instance", (row.id, "RUNNING"))]
+        tasks: list[Task] = []
+        tally = Tally(running=store[TASKS].count("phase", (*key, "EC2", "running")))
+        if self._used:
+            tasks = [task for row in machines for task in store[TASKS].by("on_instance", (row.id, "RUNNING"))]
+            tally = self._tally(tasks)
         points: list[Point] = []
         if machines:
             taken = [self._rooms.taken(row) for row in machines]
             points += utilisation.of_instances(
-                self._tally(tasks),
+                tally,
                 _sum((t.cpu_units, t.memory_mib) for t in taken),
                 _sum(map(_size, machines)),
             )

@@ -1,7 +1,8 @@
 """The loop that makes services what they are wanted to be: wakes for what changed, one turn per service.
 
 A service has its turn when its row, one of its tasks or an instance of its cluster changes, when it asked for
-one, and now and then in case a wake-up was lost. Decides nothing: service_turn.py does.
+one, and now and then in case a wake-up was lost. Under profiles that say so, what its tasks come to is looked at
+only so often: a service of thousands would have a turn for each. Decides nothing: service_turn.py does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Hashable
 from typing import cast
 
 from windlass.aws.calls import Principal
+from windlass.kernel.alarm import Alarm
 from windlass.kernel.clock import MINUTE, Duration, Instant, seconds
 from windlass.kernel.faults import Retry
 from windlass.kernel.reconcile import Loop
@@ -41,6 +43,8 @@ TURNS_MAX = 20
 """Turns per pass, so that no pass holds up calls for long."""
 BACKLOG_MAX = 300
 """Rows that may wait for the log until a pass ends before its turns are over."""
+TASK_LOOK = "ecs.task_look"
+"""Of the profile: how far apart two looks of a service at its tasks are."""
 PRINCIPAL = "ecs.amazonaws.com"
 _MORE = "more"
 _REQUESTED = ("STOP_REQUESTED", "ROLLBACK_REQUESTED")
@@ -62,6 +66,10 @@ class Scheduler:
             healthy_after=seconds(plane.quotas.delay_s("ecs.healthy_after")),
             backoff=backoff_policy(plane.quotas),
         )
+        self._task_look = seconds(plane.quotas.delay_s(TASK_LOOK))
+        self._looked_at: dict[ServiceKey, Instant] = {}
+        """When services had their last turn, where looks are apart."""
+        self._alarm = Alarm(plane.clock, lambda: self.loop.wake(_MORE))
         self._due: dict[ServiceKey, Instant] = {}
         self._queue: list[tuple[Instant, ServiceKey]] = []
         self._ready = Lines[ServiceKey]()
@@ -97,7 +105,17 @@ class Scheduler:
             return
         old: Task | None = change.old
         if old is None or (old.standing, old.protected_until) != (row.standing, row.protected_until):
-            self.loop.wake((*row.cluster_key, row.service))
+            self._look_at_tasks((*row.cluster_key, row.service))
+
+    def _look_at_tasks(self, key: ServiceKey) -> None:
+        """Now, or when it is time again."""
+        now = self._plane.clock.now()
+        at = self._looked_at.get(key, 0) + self._task_look
+        if at <= now:
+            self.loop.wake(key)
+        elif key not in self._due or at < self._due[key]:
+            self._look_at(key, at)
+            self._alarm.set(self._queue[0][0])
 
     def _on_instance(self, change: Change) -> None:
         """Room for tasks that had none, or one that is to be left."""
@@ -133,7 +151,10 @@ class Scheduler:
         with store.transact() as tx:
             service = tx[SERVICES].get(key)
             if service is None or service.status == "INACTIVE":
+                self._looked_at.pop(key, None)
                 return
+            if self._task_look:
+                self._looked_at[key] = now
             call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
             again = _kind(tx, service)(tx, call, service, self.rules).take()
         if again is not None:
