@@ -310,6 +310,8 @@ class Store:
         self._log = log
         self._watchers = {table.name: _Watchers(table.topic) for table in tables}
         self._open = False
+        self.written = 0
+        """Rows that transactions have put and deleted so far."""
         log.on_undo(self._undo)
         for name, rows in log.load({t.name: t.row for t in tables if t.durable}).items():
             view = self._views[name]
@@ -402,6 +404,7 @@ class Store:
             self._watchers[table.name].add(watcher, topic)
 
     def _append(self, changes: list[Change]) -> None:
+        self.written += len(changes)
         durable = self._durable
         self._log.append(Commit([change for change in changes if change.table in durable], changes))
 

@@ -13,7 +13,7 @@ from windlass.kernel.faults import Fault
 from windlass.planner.answers import Answers, NotThere
 from windlass.planner.changes import CannotPlay
 from windlass.planner.parameters import wrong_operation, wrong_parameter
-from windlass.sim.world import World
+from windlass.sim.world import ACCOUNT, World
 
 AS, WHEN = "as", "when"
 """Beside an operation: what its answer is called from then on, and what has to be so for it to be called."""
@@ -47,9 +47,10 @@ def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
 
 
 class Calling:
-    """Of one run. `answers` are those of its resources and events."""
+    """Of one account in one run. `answers` are those of its resources and events."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, account: str = ACCOUNT) -> None:
+        self.account = account
         self._world = world
         self.answers = Answers()
         self.throttled: Counter[str] = Counter()
@@ -119,7 +120,7 @@ class Calling:
         if wrong := wrong_parameter(service, rest, filled):
             raise CannotPlay(f"{where}: {name}: {wrong}")
         try:
-            return await self._world.call(service, rest, **filled)
+            return await self._world.call_as(self.account, service, rest, **filled)
         except Fault as fault:
             if fault.code in THROTTLED:
                 self.throttled[name] += 1

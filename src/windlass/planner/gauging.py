@@ -47,8 +47,11 @@ class Gauges:
         plane.store.watch((ENVIRONMENTS,), self._on_environment)
 
     def read(self) -> dict[Gauge, float]:
-        """All of them now."""
-        return dict(self._all())
+        """All of them now; what accounts have by the same name is added up."""
+        found: dict[Gauge, float] = {}
+        for gauge, value in self._all():
+            found[gauge] = found.get(gauge, 0) + value
+        return found
 
     def _all(self) -> Iterator[tuple[Gauge, float]]:
         store, now = self._store, self._clock.now()

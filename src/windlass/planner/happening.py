@@ -52,6 +52,11 @@ Undo: TypeAlias = Callable[[], None]
 """Makes it as it was before the event."""
 
 
+def observer(account: str) -> Caller:
+    """OBSERVER in that account."""
+    return Caller(account, f"arn:aws:iam::{account}:root", account)
+
+
 def check(scenario: Scenario) -> None:
     """Refuse events and images that could not mean anything. Raises CannotPlay."""
     calls = [call for function in scenario.functions.values() for call in function.calls]
@@ -175,7 +180,11 @@ class Happening:
             if (row := of_machine.get(machine)) is not None and row.status == "ACTIVE":
                 params = {"cluster": row.cluster, "containerInstances": [row.id], "status": "DRAINING"}
                 await world.plane.calls.run(
-                    "ecs", "UpdateContainerInstancesState", params, caller=OBSERVER, region=row.region
+                    "ecs",
+                    "UpdateContainerInstancesState",
+                    params,
+                    caller=observer(row.account),
+                    region=row.region,
                 )
         await world.pass_time(SPOT_NOTICE)
         there = [one for one in map(store[INSTANCES].get, machines) if one is not None]

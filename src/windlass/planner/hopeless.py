@@ -3,7 +3,8 @@
 A scenario that is hopeless ends with the reason, and does not wait for its horizon. Nothing moves when no
 task, machine or message came, went or changed for longer than anything rests of itself, no event is to come,
 and no schedule is there that could bring something later. A service fails for good when several attempts in
-a row have failed at the longest rest between two. Proofs these are not (decision 0049).
+a row have failed at the longest rest between two. Of several accounts, which are all alike, services of the
+first are looked at. Proofs these are not (decision 0049).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Hopeless:
         self._world = world
         self._watching = watching
         self._untils = scenario.waits_for
+        self._accounts = scenario.accounts
         runs = [image.runs or 0 for image in scenario.images.values()]
         said = repr([scenario.resources, [event.call for event in scenario.events]])
         self._brings_later = any(word in said for word in LATER)
@@ -98,7 +100,7 @@ class Hopeless:
         failures, stopped = deployment.backoff_failures, self._watching.stopped[cluster, name]
         if policy.first and failures >= attempts_at_cap(policy) + ATTEMPTS_AT_CAP - 1:
             told = f"{failures} attempts in a row have failed, and it rests {_span(policy.cap)} between two"
-        elif stopped > CRASHES_MIN + CRASHES_A_TASK * service.desired_count:
+        elif stopped > (CRASHES_MIN + CRASHES_A_TASK * service.desired_count) * self._accounts:
             told = f"{stopped} tasks have stopped so far"
         else:
             return ""

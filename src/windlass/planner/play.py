@@ -5,14 +5,17 @@ The only part of the planner that drives a world. What comes back is values; out
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from windlass.aws.metrics import Metrics
 from windlass.front import machines
-from windlass.kernel.clock import SECOND, Duration
+from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner import happening, partly
+from windlass.planner.accounts import accounts_of
 from windlass.planner.asking import Asking
 from windlass.planner.calling import AS, Calling, operation
 from windlass.planner.changes import CannotPlay, profile_of
@@ -26,10 +29,13 @@ from windlass.planner.waiting import Waiting
 from windlass.planner.watching import Sample, Watching
 from windlass.services.catalogue import SERVICES
 from windlass.services.ecs.instance_model import INSTANCES
+from windlass.sim.counted import NONE_YET, Counted
 from windlass.sim.launch_model import Image, LaunchModel
 from windlass.sim.packages import ANY_PACKAGE
 from windlass.sim.world import ACCOUNT, REGION, World
 
+REPORTS_GATHERED: Duration = 100 * MILLISECOND
+"""For how long a node with ten thousand tasks gathers what it reports (SimulatedNode.gathers)."""
 LOOKS: tuple[tuple[Duration, Duration], ...] = ((SECOND, SECOND // 100), (10 * SECOND, SECOND // 20))
 """(until then, so often) the end is looked for, and later each second: what is predicted is as exact."""
 
@@ -53,6 +59,8 @@ class Played:
     cost: Cost = NOTHING
     loads: tuple[Load, ...] = ()
     """What became of the workloads, in their order."""
+    counted: Counted = NONE_YET
+    """How much happened in its world."""
 
 
 def play(scenario: Scenario, seed: int) -> Played:
@@ -98,12 +106,14 @@ class _Play:
         self._world = world
         self._took_s: float | None = None
         self._missing = ""
-        self.calling = Calling(world)
+        self._accounts = accounts_of(scenario)
+        self._callings = [Calling(world, account) for account in self._accounts]
+        self.calling = self._callings[0]
 
     async def story(self, world: World) -> None:
         scenario = self._scenario
         self._partly = _partly(scenario)
-        world.add_node(NODE)
+        world.add_node(NODE).gathers = REPORTS_GATHERED
         world.add_proxy().sites.slots = world.launches.slots
         for instances in scenario.instances:
             await self._register(instances)
@@ -112,33 +122,35 @@ class _Play:
         self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
         metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
         self.asking = Asking(scenario, world, self.calling, self.watching.gauges)
-        for place, resource in enumerate(scenario.resources):
-            called = f" ({resource[AS]})" if AS in resource else ""
-            await self.calling.call(resource, f"resources[{place}]{called}")
+        made = [world.begin(f"resources of {one.account}", self._make(one)) for one in self._callings]
+        for each in made:
+            await each
         await self.asking.check()
         self.asking.begin()
         world.begin("samples", self.watching.sample_always())
         self._happening = Happening(world)
         for event in scenario.events:
             world.begin(f"event at {event.at / SECOND:g} s", self._happen(event))
-        await self._wait(Waiting(scenario, world, self.watching, self.asking))
+        await self._wait(Waiting(scenario, world, self.watching, self.asking, self._accounts))
         self.watching.sample()
         self.watching.add_loads(self.asking.reports)
         self._cost = cost_of(metering.read())
 
     def played(self, seed: int) -> Played:
         watching = self.watching
+        told = dict.fromkeys(text for calling in self._callings for text in calling.told())
         return Played(
             seed,
             self._took_s,
             self._missing or "reached",
             tuple(watching.samples),
             watching.lowest,
-            dict(self.calling.throttled),
+            dict(sum((one.throttled for one in self._callings), Counter[str]())),
             (self._world.clock.now() - watching.began) / SECOND,
-            (*self._partly, *self.calling.told(), *self._happening.notes),
+            (*self._partly, *told, *self._happening.notes),
             self._cost,
             tuple(self.asking.loads()),
+            self._world.counted(),
         )
 
     async def _wait(self, waiting: Waiting) -> None:
@@ -157,41 +169,57 @@ class _Play:
 
     async def know_defaults(self) -> None:
         """What a scenario may name that it did not make: the VPC that every account has, and any package."""
-        subnets = (await self._world.call("ec2", "DescribeSubnets"))["Subnets"]
-        groups = (await self._world.call("ec2", "DescribeSecurityGroups"))["SecurityGroups"]
-        there = {
-            "subnets": [one["SubnetId"] for one in subnets],
-            "security_groups": [one["GroupId"] for one in groups],
-            "vpc": subnets[0]["VpcId"],
-            "account": ACCOUNT,
-            "region": REGION,
-            "package": ANY_PACKAGE,
-        }
-        self.calling.answers.keep("default", there)
+        for calling in self._callings:
+            ask = partial(self._world.call_as, calling.account, "ec2")
+            subnets = (await ask("DescribeSubnets"))["Subnets"]
+            groups = (await ask("DescribeSecurityGroups"))["SecurityGroups"]
+            there = {
+                "subnets": [one["SubnetId"] for one in subnets],
+                "security_groups": [one["GroupId"] for one in groups],
+                "vpc": subnets[0]["VpcId"],
+                "account": calling.account,
+                "region": REGION,
+                "package": ANY_PACKAGE,
+            }
+            calling.answers.keep("default", there)
+
+    async def _make(self, calling: Calling) -> None:
+        """The resources of one account."""
+        for place, resource in enumerate(self._scenario.resources):
+            called = f" ({resource[AS]})" if AS in resource else ""
+            await calling.call(resource, f"resources[{place}]{called}")
 
     async def _register(self, wanted: Instances) -> None:
-        world = self._world
+        """So many in each account, and wait until all of them are there."""
+        world, account_keys = self._world, [(one, REGION, wanted.cluster) for one in self._accounts]
+        store = world.plane.store
+        there = [store[INSTANCES].count("cluster", key) + wanted.count for key in account_keys]
+        for account in self._accounts:
+            await self._launch(wanted, account)
+        for _ in range(3_600):
+            counts = (store[INSTANCES].count("cluster", key) for key in account_keys)
+            if all(count >= enough for count, enough in zip(counts, there, strict=True)):
+                return
+            await world.pass_time(SECOND)
+        raise CannotPlay(f"{wanted.count} instances did not register in the cluster {wanted.cluster}")
+
+    async def _launch(self, wanted: Instances, account: str) -> None:
         said = [one.get("ecs.CreateCluster") or {} for one in self._scenario.resources]
         params = next((one for one in said if one.get("clusterName", "default") == wanted.cluster), {})
-        await world.call("ecs", "CreateCluster", **{"clusterName": wanted.cluster, **params})
-        key = (ACCOUNT, REGION, wanted.cluster)
-        there = world.plane.store[INSTANCES].count("cluster", key) + wanted.count
-        query = {"account": ACCOUNT, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
+        await self._world.call_as(
+            account, "ecs", "CreateCluster", **{"clusterName": wanted.cluster, **params}
+        )
+        query = {"account": account, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
         query |= {"cpu": str(wanted.cpu), "memory": str(wanted.memory), "type": wanted.type}
         query |= {"spot": "true"} if wanted.spot else {}
         left = wanted.count
         try:
             while left:
                 count = min(left, machines.COUNT_MAX)
-                await machines.run(world.plane, {**query, "count": str(count)})
+                await machines.run(self._world.plane, {**query, "count": str(count)})
                 left -= count
         except Fault as fault:
             raise CannotPlay(f"instances: {fault.message}") from fault
-        for _ in range(3_600):
-            if world.plane.store[INSTANCES].count("cluster", key) >= there:
-                return
-            await world.pass_time(SECOND)
-        raise CannotPlay(f"{wanted.count} instances did not register in the cluster {wanted.cluster}")
 
     async def _happen(self, event: Event) -> None:
         world = self._world
@@ -203,7 +231,8 @@ class _Play:
         for again in range(event.times):
             if again:
                 await world.pass_time(event.every)
-            world.begin(where, self.calling.try_to(event.call, where))
+            for calling in self._callings:
+                world.begin(where, calling.try_to(event.call, where))
 
 
 def _partly(scenario: Scenario) -> list[str]:

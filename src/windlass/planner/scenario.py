@@ -219,6 +219,15 @@ class Scenario(Part, frozen=True):
     """With as many seeds: the result is their median."""
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     """Of the template that the resources are."""
+    accounts: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    """Everything is there so many times, each in an account of its own with its own quotas.
+
+    `until` waits for all of them; counts are sums, and bucket levels those of the first account.
+    """
+
+    def __post_init__(self) -> None:
+        if self.accounts > 1 and self.workloads:
+            raise ValueError("workloads are of one account: accounts cannot be more than 1 with them")
 
     @property
     def waits_for(self) -> tuple[Until, ...]:

@@ -6,11 +6,13 @@ to wait is hopeless.py's.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from windlass.kernel.clock import SECOND
 from windlass.planner.asking import Asking
-from windlass.planner.happening import OBSERVER
+from windlass.planner.happening import observer
 from windlass.planner.hopeless import OBSERVED, Hopeless
 from windlass.planner.scenario import Scenario, Until
 from windlass.planner.watching import Watching
@@ -23,8 +25,17 @@ OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 class Waiting:
     """Of one run."""
 
-    def __init__(self, scenario: Scenario, world: World, watching: Watching, asking: Asking) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        world: World,
+        watching: Watching,
+        asking: Asking,
+        accounts: Sequence[str] = (ACCOUNT,),
+    ) -> None:
         self._asking = asking
+        self._accounts = deque(accounts)
+        """The one that lacked something last comes first: most looks ask of one account only."""
         self._untils = scenario.waits_for
         self._world = world
         self._watching = watching
@@ -32,37 +43,44 @@ class Waiting:
 
     async def lacks(self) -> str:
         """What is not as it is waited for; "" when all is."""
-        for until in self._untils:
-            if why := await self._lacks(until):
-                return why
+        for account in list(self._accounts):
+            for until in self._untils:
+                if why := await self._lacks(until, account):
+                    return why if len(self._accounts) == 1 else f"in account {account}, {why}"
+            self._accounts.rotate(-1)
         return ""
 
     async def stuck(self, lacks: str) -> str:
         """Why what is lacking can never come; "" while it may."""
         return await self._hopeless.why(lacks, self._asking.moved())
 
-    async def _service(self, until: Until) -> Any:
+    async def _service(self, until: Until, account: str) -> Any:
         named = {"cluster": until.cluster, "services": [until.service]}
         found = await self._world.plane.calls.run(
-            "ecs", "DescribeServices", named, caller=OBSERVER, region=REGION, request_id=OBSERVED
+            "ecs",
+            "DescribeServices",
+            named,
+            caller=observer(account),
+            region=REGION,
+            request_id=OBSERVED,
         )
         return found["services"][0] if found["services"] else None
 
-    async def _lacks(self, until: Until) -> str:
+    async def _lacks(self, until: Until, account: str) -> str:
         if self._world.clock.now() - self._watching.began < until.after:
             return f"what is before {until.after / SECOND:g} s does not count"
         if until.queue is not None:
-            return await self._messages(until.queue)
+            return await self._messages(until.queue, account)
         if until.workload is not None:
             return self._asking.lacks(until.workload)
         if until.job_queue is not None:
-            view, queue = self._world.plane.store[JOBS], (ACCOUNT, REGION, until.job_queue)
+            view, queue = self._world.plane.store[JOBS], (account, REGION, until.job_queue)
             left = sum(view.count("status", (*queue, status)) for status in OPEN)
             return f"{left} jobs of {until.job_queue} are not over" if left else ""
         if until.launched is not None:
-            count = self._watching.reached[until.cluster, ""]
-            return "" if count >= until.launched else f"{count} of {until.launched} tasks have run"
-        service = await self._service(until)
+            count, wanted = self._watching.reached[until.cluster, ""], until.launched * len(self._accounts)
+            return "" if count >= wanted else f"{count} of {wanted} tasks have run"
+        service = await self._service(until, account)
         if service is None:
             return f"there is no service {until.service}"
         if until.running is not None:
@@ -78,12 +96,17 @@ class Waiting:
         goes_on = primary["rolloutState"] == "IN_PROGRESS"
         return f"the deployment of {until.service} goes on" if goes_on else ""
 
-    async def _messages(self, name: str) -> str:
+    async def _messages(self, name: str, account: str) -> str:
         calls = self._world.plane.calls
-        url = f"http://localhost/{ACCOUNT}/{name}"
+        url = f"http://localhost/{account}/{name}"
         asked = {"QueueUrl": url, "AttributeNames": ["All"]}
         found = await calls.run(
-            "sqs", "GetQueueAttributes", asked, caller=OBSERVER, region=REGION, request_id=OBSERVED
+            "sqs",
+            "GetQueueAttributes",
+            asked,
+            caller=observer(account),
+            region=REGION,
+            request_id=OBSERVED,
         )
         kinds = ("", "NotVisible", "Delayed")
         left = sum(int(found["Attributes"][f"ApproximateNumberOfMessages{kind}"]) for kind in kinds)

@@ -52,6 +52,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[int, float, int, asyncio.TimerHandle]] = []
         self._count = 0
+        self.rung = 0
+        """Timers that rang so far."""
         self._ties = None if shuffle is None else random.Random(shuffle)
         self._tasks: WeakKeyDictionary[asyncio.Task[Any], None] = WeakKeyDictionary()  # oldest first
         self._cancelled = 0
@@ -164,6 +166,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         while self._timers and self._timers[0][0] == self.elapsed:
             timer = heapq.heappop(self._timers)[3]
             if not timer.cancelled():
+                self.rung += 1
                 self._ready.append(timer)
 
     def _cancel_all(self) -> None:

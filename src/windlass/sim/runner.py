@@ -28,6 +28,7 @@ from windlass.fleet.messages import (
     ContainerState,
     ContainerStatus,
     Desired,
+    FromNode,
     FromPlane,
     Health,
     Hello,
@@ -47,7 +48,7 @@ from windlass.fleet.messages import (
 )
 from windlass.fleet.networks import NetworkState, SecurityGroup
 from windlass.kernel.alarm import Alarm
-from windlass.kernel.clock import SECOND, Clock, Duration, Instant, seconds
+from windlass.kernel.clock import MICROSECOND, SECOND, Clock, Duration, Instant, seconds
 from windlass.kernel.faults import Bug
 from windlass.kernel.spawn import Spawn
 from windlass.node.function_lines import timed_out
@@ -56,6 +57,9 @@ from windlass.sim.works import Works
 
 SIGTERM_EXIT, SIGKILL_EXIT = 143, 137
 """Exit code of a process that SIGTERM ended: 128 + 15."""
+
+GATHERS_EACH: Duration = 10 * MICROSECOND
+"""For each unit that a node has: ten thousand of them make a tenth of a second."""
 
 Life: TypeAlias = Iterator[Duration]
 """What becomes of a unit, in steps: each says how long until the next.
@@ -86,8 +90,13 @@ class SimulatedNode:
         self.gathers: Duration = 0
         """For how long it waits for more to report: a message for each of a million ends costs a world most.
 
-        An agent that has much to do reports all that happened meanwhile, too.
+        An agent that has much to do reports all that happened meanwhile, too: the fewer units it has, the
+        sooner it reports (GATHERS_EACH).
         """
+        self.steps = 0
+        """Steps of all lives so far, the first of each not counted: it is the message's."""
+        self.messages = 0
+        """Of its sessions so far, both ways."""
         self.refused = ""
         """Why the plane would not have it; "" otherwise."""
         self.run = ""
@@ -139,8 +148,9 @@ class SimulatedNode:
         """One session, to its end."""
         parts: list[asyncio.Task[None]] = []
         try:
-            await transport.send(self._hello())
+            await self._send(transport, self._hello())
             while (message := await transport.receive()) is not None:
+                self.messages += 1
                 if isinstance(message, Welcome):
                     await self._resume(message, transport)
                     parts = [
@@ -163,6 +173,10 @@ class SimulatedNode:
                 part.cancel()
             transport.close()
 
+    async def _send(self, transport: Transport[FromPlane], message: FromNode) -> None:
+        self.messages += 1
+        await transport.send(message)
+
     def _hello(self) -> Hello:
         states = tuple(self.states.values())
         size = (self.cpu_units, self.memory_mib)
@@ -176,7 +190,7 @@ class SimulatedNode:
         self._acknowledge(welcome.observed)
         self._number = max(self._number, welcome.observed)
         for report in self._unacknowledged:
-            await transport.send(report)
+            await self._send(transport, report)
 
     async def _obey(
         self,
@@ -186,15 +200,15 @@ class SimulatedNode:
         match message:
             case SecretGiven(secret):
                 self.token = secret
-                await transport.send(SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
+                await self._send(transport, SecretKept(hashlib.sha256(secret.encode()).hexdigest()))
             case Desired():
-                await transport.send(Accepted(self.generation))
+                await self._send(transport, Accepted(self.generation))
             case SecurityGroups(groups):
                 self.groups = {group.id: group for group in groups}
             case Ack(number):
                 self._acknowledge(number)
             case Prepare(request_id, image):
-                await transport.send(Prepared(request_id, f"sha256:{image}" if image else ""))
+                await self._send(transport, Prepared(request_id, f"sha256:{image}" if image else ""))
             case Invoke():
                 self._spawn.start(f"{self.node_id} event", self._run_event(message, transport))
             case Shutdown():
@@ -275,6 +289,7 @@ class SimulatedNode:
             self._shuffle(due)
             for unit_id, life in due:
                 if self._lives.get(unit_id) is life:
+                    self.steps += 1
                     self._step(unit_id, life, now)
         self._set_alarm()
 
@@ -329,7 +344,7 @@ class SimulatedNode:
         if state is None or state.status != "running":
             gone = InvokeResult(invoke.request_id, invoke.unit_id, b"", ENVIRONMENT_GONE, usable=False)
             with suppress(ConnectionError):
-                await transport.send(gone)
+                await self._send(transport, gone)
             return
         spec = self._wants[invoke.unit_id].spec
         course = self._course(spec)
@@ -361,7 +376,7 @@ class SimulatedNode:
             phases=course.phases() if first else None,
         )
         with suppress(ConnectionError):
-            await transport.send(answer)
+            await self._send(transport, answer)
 
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
@@ -438,7 +453,7 @@ class SimulatedNode:
         """For ever: all that changed since the last report, as one."""
         while True:
             await self._told.wait()
-            await self._pass_time(self.gathers)
+            await self._pass_time(min(self.gathers, GATHERS_EACH * len(self.states)))
             self._told.clear()
             if not self._news:
                 continue
@@ -447,7 +462,7 @@ class SimulatedNode:
             self._news.clear()
             self._unacknowledged.append(report)
             try:
-                await transport.send(report)
+                await self._send(transport, report)
             except ConnectionError:
                 return
 
@@ -455,7 +470,7 @@ class SimulatedNode:
         while True:
             await self._clock.sleep(round(lease_s / 3 * SECOND))
             try:
-                await transport.send(Beat())
+                await self._send(transport, Beat())
             except ConnectionError:
                 return
 

@@ -41,6 +41,7 @@ from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS
 from windlass.services.lambda_.vpc_model import SHARED_INTERFACES
 from windlass.services.plane import Plane, Service
 from windlass.sim import batch_checks, checks, service_checks
+from windlass.sim.counted import NONE_YET, Counted
 from windlass.sim.course import Course
 from windlass.sim.disk import KILLED, SimulatedDisk, SimulatedLog
 from windlass.sim.function_model import NOTHING_SAID, FunctionModel, function_course
@@ -117,6 +118,8 @@ class World:
         """Node id → what goes on at its end of that session."""
         self._linked: dict[str, None] = {}
         """Nodes whose link is not cut: they have a session whenever there is a plane."""
+        self._earlier = NONE_YET
+        """What former planes came to."""
         self._ending: asyncio.Task[None] | None = None
         self._doom = 0
         self._ledger = ServiceLedger(self.host_clock.now, seconds(profile.delays.get("ecs.healthy_after", 0)))
@@ -186,6 +189,8 @@ class World:
 
     def _born(self) -> Life:
         """The next plane, not started. Each draws ids of its own."""
+        if self.lives:
+            self._earlier = self.counted()
         self.lives += 1
         self._chance = Chance(self._seed + (self.lives << 64) - (1 << 64))
         life = Life(
@@ -217,6 +222,17 @@ class World:
     def elapsed(self) -> Duration:
         """Virtual nanoseconds since the beginning."""
         return self.clock.now() - EPOCH
+
+    def counted(self) -> Counted:
+        """How much has happened so far, in all lives of the plane."""
+        store = self.plane.store
+        return Counted(
+            self.loop.rung,
+            sum(node.steps for node in self.nodes.values()),
+            sum(node.messages for node in self.nodes.values()),
+            self._earlier.rows + store.written,
+            self._earlier.commits + store.revision,
+        )
 
     async def call(self, service: str, operation: str, /, **params: Any) -> Result:
         """Call an operation as a client would, without the bytes: throttled, checked, run. Raises Fault."""

@@ -1,8 +1,8 @@
 """The loop that makes services what they are wanted to be: wakes for what changed, one turn per service.
 
 A service has its turn when its row, one of its tasks or an instance of its cluster changes, when it asked for
-one, and now and then in case a wake-up was lost. Under profiles that say so, what its tasks come to is looked at
-only so often: a service of thousands would have a turn for each. Decides nothing: service_turn.py does.
+one, and now and then in case a wake-up was lost. Under profiles that say so, what its tasks come to is looked
+at only so often: a service of thousands would have a turn for each. Decides nothing: service_turn.py does.
 """
 
 from __future__ import annotations
