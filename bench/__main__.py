@@ -30,7 +30,7 @@ FILES = (
     "rollout_loss",
     "service_turns",
     "fairness",
-    "simulator",
+    "sim",
     "units",
     "cloudwatch",
 )

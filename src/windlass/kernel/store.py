@@ -81,10 +81,17 @@ class _LiveIndex(Generic[R]):
         self.order = declared.order
         self.buckets: dict[Hashable, Any] = {}
 
-    def add(self, key: Key, row: R) -> None:
+    def add(self, key: Key, row: R, places: dict[Callable[[R], Any], Any]) -> None:
+        """`places` are those of the row in other indexes of its table: equal orders share one."""
         value = self.of(row)
-        if value is not None:
-            self._add(value, key, None if self.order is None else self.order(row))
+        if value is None:
+            return
+        place = None
+        if self.order is not None:
+            place = places.get(self.order)
+            if place is None:
+                place = places[self.order] = (self.order(row), key)
+        self._add(value, key, place)
 
     def remove(self, key: Key, row: R) -> None:
         value = self.of(row)
@@ -102,16 +109,16 @@ class _LiveIndex(Generic[R]):
         if was is not None:
             self._remove(was, key, before)
         if value is not None:
-            self._add(value, key, after)
+            self._add(value, key, None if self.order is None else (after, key))
 
-    def _add(self, value: Hashable, key: Key, order: Any) -> None:
+    def _add(self, value: Hashable, key: Key, place: tuple[Any, Key] | None) -> None:
         bucket: Any = self.buckets.get(value)
         if bucket is None:
-            bucket = self.buckets[value] = {} if self.order is None else SortedList()
-        if self.order is None:
+            bucket = self.buckets[value] = {} if place is None else SortedList()
+        if place is None:
             bucket[key] = None
         else:
-            bucket.add((order, key))
+            bucket.add(place)
 
     def _remove(self, value: Hashable, key: Key, order: Any) -> None:
         bucket = self.buckets[value]
@@ -244,8 +251,9 @@ class View(Generic[R]):
                 index.remove(key, old)
             return old
         if old is None:
+            places: dict[Callable[[R], Any], Any] = {}
             for index in self._live:
-                index.add(key, row)
+                index.add(key, row, places)
         else:
             for index in self._live:
                 was, value = index.of(old), index.of(row)

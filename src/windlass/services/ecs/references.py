@@ -6,6 +6,7 @@ Only the long ARN format exists here, whatever the account settings say; AWS end
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from windlass.aws.arn import arn, parse
 from windlass.kernel.faults import Fault
@@ -13,11 +14,15 @@ from windlass.kernel.faults import Fault
 _REVISION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
+@lru_cache(maxsize=4_096)
 def cluster_arn(account: str, region: str, name: str) -> str:
+    """The same text for all who ask: each task has it in its row."""
     return arn("ecs", region, account, f"cluster/{name}")
 
 
+@lru_cache(maxsize=4_096)
 def definition_arn(account: str, region: str, family: str, revision: int) -> str:
+    """The same text for all who ask: each task has it in its row."""
     return arn("ecs", region, account, f"task-definition/{family}:{revision}")
 
 

@@ -65,8 +65,8 @@ class Scheduler:
         self.rules = Rules(
             healthy_after=seconds(plane.quotas.delay_s("ecs.healthy_after")),
             backoff=backoff_policy(plane.quotas),
+            task_look=seconds(plane.quotas.delay_s(TASK_LOOK)),
         )
-        self._task_look = seconds(plane.quotas.delay_s(TASK_LOOK))
         self._looked_at: dict[ServiceKey, Instant] = {}
         """When services had their last turn, where looks are apart."""
         self._alarm = Alarm(plane.clock, lambda: self.loop.wake(_MORE))
@@ -110,7 +110,7 @@ class Scheduler:
     def _look_at_tasks(self, key: ServiceKey) -> None:
         """Now, or when it is time again."""
         now = self._plane.clock.now()
-        at = self._looked_at.get(key, 0) + self._task_look
+        at = self._looked_at.get(key, 0) + self.rules.task_look
         if at <= now:
             self.loop.wake(key)
         elif key not in self._due or at < self._due[key]:
@@ -153,7 +153,7 @@ class Scheduler:
             if service is None or service.status == "INACTIVE":
                 self._looked_at.pop(key, None)
                 return
-            if self._task_look:
+            if self.rules.task_look:
                 self._looked_at[key] = now
             call = self._plane.calls.on_behalf(Principal(service.account, service.region, PRINCIPAL))
             again = _kind(tx, service)(tx, call, service, self.rules).take()

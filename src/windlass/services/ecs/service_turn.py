@@ -69,6 +69,8 @@ class Rules:
     healthy_after: Duration
     """How long a task must run that nothing checks until it counts as healthy."""
     backoff: Policy
+    task_look: Duration = 0
+    """How far apart two looks of a service at its tasks are."""
 
 
 class Turn:
@@ -104,8 +106,13 @@ class Turn:
         else:
             complete = self._keep_replicas(primary, stands)
         self._settle(complete)
-        self._again += [stand.changes_at for stand in stands.values() if stand.changes_at is not None]
+        self._ripen(*stands.values())
         return min(self._again, default=None)
+
+    def _ripen(self, *stands: Stand) -> None:
+        """Look again when time alone changes how tasks stand."""
+        soonest = self._call.now + self._rules.task_look
+        self._again += [max(soonest, one.changes_at) for one in stands if one.changes_at is not None]
 
     def _keep_replicas(self, primary: Deployment, stands: Mapping[str, Stand]) -> bool:
         """So many tasks somewhere. Returns whether that is so."""

@@ -42,7 +42,7 @@ class TaskSetTurn(Turn):
         self._task_set = row.id
         row = self._reckoned(row)
         stand, leaving = self._stand(row.id), self._stand(drained(row.id))
-        self._again += [one.changes_at for one in (stand, leaving) if one.changes_at is not None]
+        self._ripen(stand, leaving)
         counts = stand.counts
         if row.backoff_failures and (counts.waiting or counts.healthy):
             row = self._forgiven(row)
