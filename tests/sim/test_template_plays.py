@@ -27,3 +27,17 @@ def test_a_stack_is_up() -> None:
     assert run.ended == "reached", run.ended
     assert max(sample.running for sample in run.samples if sample.at_s < 120) == 3
     assert run.samples[-1].running == 5
+
+
+def test_every_kind_of_capacity_is_made() -> None:
+    """Machines of a group for a service, Batch, App Runner, a function with an alias, rules and alarms."""
+    text = "name: x\nresources: capacity_template.yaml\n"
+    scenario = parse(text, str(Path(__file__).parent / "x.yaml"))
+    assert refusals(scenario) == {}
+    made = {name for one in scenario.resources for name in one if name != "as"}
+    assert {"ecs.PutClusterCapacityProviders", "batch.CreateJobQueue", "apprunner.CreateService"} <= made
+    assert {
+        "lambda.PutProvisionedConcurrencyConfig",
+        "events.PutTargets",
+        "cloudwatch.PutMetricAlarm",
+    } <= made

@@ -199,3 +199,53 @@ def test_machines_that_are_not_known() -> None:
     assert "its machines join the cluster prod; nothing else" in text
     assert "r7iz.2xlarge of the account is r6i.2xlarge here" in text
     assert "the capacity provider managed is left out" in text
+
+
+def app_runner(name: str, source: dict[str, Any], scaling: str) -> dict[str, Any]:
+    return {
+        "ServiceName": name,
+        "ServiceArn": f"arn:aws:apprunner:{REGION}:{ACCOUNT}:service/{name}/1",
+        "Status": "RUNNING",
+        "SourceConfiguration": source,
+        "InstanceConfiguration": {"Cpu": "1024", "Memory": "2048", "InstanceRoleArn": "arn:token"},
+        "HealthCheckConfiguration": {"Protocol": "TCP"},
+        "AutoScalingConfigurationSummary": {"AutoScalingConfigurationArn": scaling},
+    }
+
+
+def test_app_runner() -> None:
+    """Images of ECR are of the simulated account; what is built is an image; failed ones are told."""
+    scaling = f"arn:aws:apprunner:{REGION}:{ACCOUNT}:autoscalingconfiguration/small/1/x"
+    image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/front:1"
+    configuration = {"Port": "8080", "RuntimeEnvironmentVariables": {"KEY": "token"}}
+    repository = {
+        "ImageIdentifier": image,
+        "ImageRepositoryType": "ECR",
+        "ImageConfiguration": configuration,
+    }
+    code = {"CodeRepository": {"RepositoryUrl": "https://token@example.com/x"}}
+    failed = {**app_runner("gone", code, scaling), "Status": "CREATE_FAILED"}
+    small = {
+        "AutoScalingConfigurationArn": scaling,
+        "AutoScalingConfigurationName": "small",
+        "MaxConcurrency": 5,
+        "MinSize": 1,
+        "MaxSize": 3,
+    }
+    text, draft = drafted(
+        account(
+            apprunner__services=[
+                app_runner("front", {"ImageRepository": repository}, scaling),
+                app_runner("Built-here", code, "arn:default"),
+                failed,
+            ],
+            apprunner__scaling_configurations=[small],
+            ecr__images=[{"image": image, "bytes": 150_000_000}],
+        )
+    )
+    front, built = params(draft, "apprunner.CreateService")
+    whole = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/front:1"
+    assert front["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"] == whole
+    assert parse(text, "live.yaml").images[whole].size == 150_000_000
+    assert "AutoScalingConfigurationArn" in front and "AutoScalingConfigurationArn" not in built
+    assert "gone of App Runner is left out: it is CREATE_FAILED" in text

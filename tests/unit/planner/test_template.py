@@ -240,6 +240,28 @@ def test_https_changes_ports_with_what_redirects_to_it() -> None:
     assert ports() == [80]
 
 
+def test_ids_of_an_old_network() -> None:
+    """Ids that somebody wrote down are the simulated account's; words are spelt as the API wants them."""
+    ids = ["subnet-0a1b2c3d", "subnet-1a1b2c3d", "subnet-0a1b2c3d"]
+    resources = {"Type": "FARGATE", "Subnets": ids, "SecurityGroupIds": ["sg-0a1b2c3d"]}
+    template = {
+        "Resources": {
+            "Work": {
+                "Type": "AWS::Batch::ComputeEnvironment",
+                "Properties": {"Type": "managed", "ComputeResources": resources},
+            }
+        }
+    }
+    [made] = operations(template, {}, "x")
+    params = made["batch.CreateComputeEnvironment"]
+    assert params["type"] == "MANAGED" and params["computeResources"]["subnets"] == [
+        "${default.subnets[0]}",
+        "${default.subnets[1]}",
+        "${default.subnets[0]}",
+    ]
+    assert params["computeResources"]["securityGroupIds"] == ["${default.security_groups[0]}"]
+
+
 def test_conditions_and_stand_ins() -> None:
     """What a condition leaves out is not made; roles and networks are the simulated account's own."""
     template = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windlass.planner.live.draft import ROLE, Draft
 from windlass.planner.live.found import Row
+from windlass.planner.live.images import REGISTRY
 
 THERE = ("RUNNING", "OPERATION_IN_PROGRESS")
 OWN_DEFAULT = "DefaultConfiguration"
@@ -33,8 +34,8 @@ def _draft_service(draft: Draft, service: Row) -> None:
     repository = dict(source.get("ImageRepository", {}))
     if not repository:
         notes.append("it is built from source code; here it is an image")
-        repository = {"ImageIdentifier": name, "ImageRepositoryType": "ECR"}
-    repository["ImageIdentifier"] = draft.image(repository["ImageIdentifier"])
+        repository = {"ImageIdentifier": f"{REGISTRY}{name.lower()}", "ImageRepositoryType": "ECR"}
+    repository["ImageIdentifier"] = draft.whole_image(repository["ImageIdentifier"])
     described = {**service, "SourceConfiguration": {"ImageRepository": repository}}
     arn = service.get("AutoScalingConfigurationSummary", {}).get("AutoScalingConfigurationArn", "")
     known = {old for one in draft.resources for old in one.gives}

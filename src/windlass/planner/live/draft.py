@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from windlass.planner.live.found import Found, Row
-from windlass.planner.live.images import short
+from windlass.planner.live.images import REGISTRY, in_registry, short
 from windlass.planner.live.kept import KEPT, USUAL
 from windlass.planner.live.shapes import kept
 
@@ -109,7 +109,14 @@ class Draft:
 
     def image(self, name: str) -> str:
         """An image as the scenario calls it, with its size if that is known."""
-        called = short(name)
+        return self._sized(name, short(name))
+
+    def whole_image(self, name: str) -> str:
+        """The same by its whole name, in a registry of the simulated account."""
+        place = in_registry(name)
+        return self._sized(name, name if place is None else REGISTRY + short(name))
+
+    def _sized(self, name: str, called: str) -> str:
         sizes = {one["image"]: one["bytes"] for one in self.found.of("ecr.images")}
         self.images[called] = sizes.get(name)
         return called

@@ -13,6 +13,10 @@ _ECR = re.compile(
 )
 
 
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/"
+"""Of the simulated account (sim/world.py): App Runner takes images of ECR only, by their whole names."""
+
+
 class Place(NamedTuple):
     """An image in ECR. `version` is its tag, or its digest."""
 

@@ -22,6 +22,7 @@ REGION = "us-east-1"
 ZONES = [REGION + letter for letter in "abc"]
 _NOTHING = object()
 _SUB = re.compile(r"\$\{(!?)([^{}]*)\}")
+_IDS = re.compile(r"(subnet|sg|vpc)-[0-9a-f]{4,32}", re.ASCII)
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
 _SUBNET = "${default.subnets[0]}"
 _GROUP, _VPC = "${default.security_groups[0]}", "${default.vpc}"
@@ -50,6 +51,7 @@ class Values:
         self._template = template
         self._refer = refer
         self._left = VALUES_MAX
+        self._subnets: dict[str, int] = {}
         self._conditions: dict[str, bool | None] = {}
         self._parameters = _parameters(template.get("Parameters") or {}, parameters)
         self._pseudo = {
@@ -67,6 +69,17 @@ class Values:
         """The value without functions; None for AWS::NoValue. Raises BadTemplate."""
         found = self._of(value, path)
         return None if found is _NOTHING else found
+
+    def placed(self, value: Any) -> Any:
+        """What is named by an id of the old account's network, in the simulated one's: subnets in turn."""
+        if not isinstance(value, str) or not _IDS.fullmatch(value):
+            return value
+        if value.startswith("vpc-"):
+            return _VPC
+        if value.startswith("sg-"):
+            return _GROUP
+        place = self._subnets.setdefault(value, len(self._subnets)) % len(ZONES)
+        return f"${{default.subnets[{place}]}}"
 
     def holds(self, name: Any, path: Path) -> bool:
         """Whether that condition does. Raises BadTemplate."""

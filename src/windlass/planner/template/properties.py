@@ -104,7 +104,7 @@ def _fitted(value: Any, shape: Any, keep: Tree, values: Values, path: Path) -> A
             return {
                 str(key): _fitted(one, shape.value, {}, values, (*path, key)) for key, one in whole.items()
             }
-    return _scalar(values.of(value, path), shape, path)
+    return _scalar(values.placed(values.of(value, path)), shape, path)
 
 
 def _structure(value: Any, shape: Any, keep: Tree, values: Values, path: Path) -> Any:
@@ -145,8 +145,10 @@ def _scalar(value: Any, shape: Any, path: Path) -> Any:
         if str(value).lower() not in ("true", "false"):
             raise BadTemplate(path, f"{path[-1]} is true or false, not {str(value)[:60]!r}")
         return str(value).lower() == "true"
-    if kind == "string" and not isinstance(value, str):
-        return as_text(value)
+    if kind == "string":
+        text = as_text(value)
+        # CloudFormation takes "managed" where the API wants "MANAGED".
+        return next((one for one in getattr(shape, "enum", ()) if one.lower() == text.lower()), text)
     return value
 
 

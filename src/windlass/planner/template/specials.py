@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from windlass.planner.live.draft import GROUPS, ROLE
+from windlass.planner.live.images import REGISTRY
 from windlass.planner.template.faults import BadTemplate, Path, hint
 from windlass.planner.template.intrinsics import Values
 from windlass.planner.template.properties import input_shape, parameters
@@ -222,7 +223,7 @@ def _app_runner(made: Made) -> list[Operation]:
     given = made.params.get("SourceConfiguration")
     image = given.get("ImageRepository") if isinstance(given, dict) else None
     if not isinstance(image, dict):
-        image = {"ImageIdentifier": made.params["ServiceName"]}
+        image = {"ImageIdentifier": f"{REGISTRY}{str(made.params['ServiceName']).lower()}"}
     image.setdefault("ImageRepositoryType", "ECR")
     source = made.params["SourceConfiguration"] = {"ImageRepository": image}
     if image["ImageRepositoryType"] == "ECR":
