@@ -42,6 +42,10 @@ class Usage:
     messages: float = 0.0
     """Requests to standard queues of SQS."""
     fifo_messages: float = 0.0
+    app_runner_vcpu_s: float = 0.0
+    """Of active instances."""
+    app_runner_gb_s: float = 0.0
+    """Of provisioned and active ones."""
     unpriced: set[str] = field(default_factory=set)
     """What else there was, in words."""
 
@@ -146,5 +150,7 @@ def _lines(usage: Usage) -> Iterator[Line]:
         yield Line(
             f"Lambda, {architecture}: provisioned concurrency", amount, prices.LAMBDA_KEPT[architecture]
         )
+    yield Line("App Runner: active vCPU", usage.app_runner_vcpu_s / 3_600, prices.APP_RUNNER_ACTIVE)
+    yield Line("App Runner: memory", usage.app_runner_gb_s / 3_600, prices.APP_RUNNER_MEMORY)
     yield Line("SQS: requests", usage.messages, prices.SQS)
     yield Line("SQS: requests of FIFO queues", usage.fifo_messages, prices.SQS_FIFO)

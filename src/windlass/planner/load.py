@@ -12,6 +12,8 @@ from windlass.kernel.clock import SECOND, Duration, Instant
 from windlass.sim.arrivals import nearest_rank
 from windlass.sim.outcomes import Report
 
+PERIOD_MIN: Duration = SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -75,13 +77,15 @@ def _mark(ordered: Sequence[Duration], percent: float) -> float | None:
 def gauges_of(name: str, report: Report, times: Sequence[Instant]) -> Iterator[dict[tuple[str, str], float]]:
     """For each time what went on since the one before it: answers and errors a second, percentiles.
 
-    Percentiles are those of good answers, and missing where there were none.
+    Of a second at least: the last sample may follow at once, and a rate needs time. Percentiles are those
+    of good answers, and missing where there were none.
     """
     yield {}
-    for begin, end in pairwise(times):
+    for previous, end in pairwise(times):
+        begin = min(previous, end - PERIOD_MIN)
         first, last = bisect_right(report.ended, begin), bisect_right(report.ended, end)
         took = sorted(report.good(report.took, first, last))
-        span = max(end - begin, 1) / SECOND
+        span = (end - begin) / SECOND
         found = {
             ("requests_per_s", name): (last - first) / span,
             ("errors_per_s", name): (last - first - len(took)) / span,

@@ -1,7 +1,7 @@
 """What a scenario's world uses, counted as rows change: what cost.py puts prices on.
 
 A task or machine is counted when it ends, those that have not at the run's end. Lambda and SQS are read from
-the metrics that they publish, by whole minutes: what they did in the last one is not counted. Public
+the metrics that they publish, by whole minutes; of SQS messages are counted for requests. Public
 addresses are counted of interfaces and of load balancers, provisioned concurrency as it was asked for (AWS
 rounds up to five minutes). Known gaps: what was deleted before the end is not counted of functions, queues
 and balancers; instances have no addresses of their own here.
@@ -15,17 +15,19 @@ from windlass.aws.metrics import Metrics, Series
 from windlass.aws.metrics import series as series_of
 from windlass.fleet.instances import on_spot
 from windlass.fleet.model import INSTANCES, Instance
-from windlass.kernel.clock import SECOND, Clock, Instant
-from windlass.kernel.store import Change, Store
+from windlass.kernel.clock import SECOND, Instant
+from windlass.kernel.store import Change
 from windlass.planner.cost import Usage
-from windlass.services.apprunner.instance_model import INSTANCES as APP_RUNNER
-from windlass.services.batch.model import JOBS
+from windlass.planner.metering_units import UnitsMetering
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.model import FARGATE_SPOT, TASKS, Task
 from windlass.services.elbv2.model import LOAD_BALANCERS
+from windlass.services.lambda_.measuring import Measuring as FunctionsMeasuring
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.provisioned_model import PROVISIONED, Provisioned
+from windlass.services.plane import Plane
 from windlass.services.sqs.measuring import COUNTED
+from windlass.services.sqs.measuring import Measuring as QueuesMeasuring
 from windlass.services.sqs.model import QUEUES
 
 MILLISECONDS = 1_000
@@ -36,14 +38,17 @@ UNITS_PER_VCPU = MIB_PER_GB = 1_024
 class Metering:
     """Of one world's plane; `read` at the run's end, once."""
 
-    def __init__(self, store: Store, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, plane: Plane) -> None:
+        store, clock = plane.store, plane.clock
         self._store = store
-        self._metrics = metrics
+        self._metrics = plane.calls.part(Metrics)
+        self._publishing = (plane.calls.part(FunctionsMeasuring), plane.calls.part(QueuesMeasuring))
         self._clock = clock
         self._began = clock.now()
         self._usage = Usage()
         self._kept_since: dict[Any, Instant] = {}
         """Provisioned concurrency → since when it is as it is."""
+        self._units = UnitsMetering(store, clock, self._usage)
         store.watch((TASKS,), self._on_task)
         store.watch((INSTANCES,), self._on_instance)
         store.watch((INTERFACES,), self._on_interface)
@@ -52,6 +57,8 @@ class Metering:
     def read(self) -> Usage:
         """All that was used until now."""
         usage, store, now = self._usage, self._store, self._clock.now()
+        for part in self._publishing:
+            part.publish()
         for task in store[TASKS].all():
             if task.last_status != "STOPPED":
                 self._add_task(task, now)
@@ -77,10 +84,7 @@ class Metering:
                     usage.fifo_messages += self._total(of_queue)
                 else:
                     usage.messages += self._total(of_queue)
-        if any(True for _ in store[JOBS].all()):
-            usage.unpriced.add("jobs of Batch")
-        if any(True for _ in store[APP_RUNNER].all()):
-            usage.unpriced.add("App Runner services")
+        self._units.close()
         return usage
 
     def _add_function(self, function: Function) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from windlass.aws.metrics import Metrics
 from windlass.front import machines
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.faults import Fault
@@ -120,7 +119,7 @@ class _Play:
         await self.know_defaults()
         plane = world.plane
         self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
-        metering = Metering(world.plane.store, world.plane.calls.part(Metrics), world.clock)
+        metering = Metering(plane)
         self.asking = Asking(scenario, world, self.calling, self.watching.gauges)
         made = [world.begin(f"resources of {one.account}", self._make(one)) for one in self._callings]
         for each in made:

@@ -61,11 +61,12 @@ class Measuring:
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         if now >= self._ends:
-            self._publish()
+            self.publish()
             self._ends = self._end_of(now)
         return self._ends
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """What came in this period so far: at its end, or when nobody will see its end."""
         ended, self._period = self._period, Period()
         start = (self._ends - self._length) // SECOND
         for point in ended.points():
