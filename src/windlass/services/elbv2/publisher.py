@@ -44,7 +44,7 @@ REGISTRATION = "elb.registration"
 """Of the profile: how long it takes until a registered target is known to the load balancer's nodes."""
 SPREAD = "elb.first_checks_spread"
 _BALANCER = "load balancer"
-_GROUP = "group"
+_GROUP, _TARGETS = "group", "targets"
 
 
 class Publisher:
@@ -64,6 +64,11 @@ class Publisher:
         self._waiting: set[str] = set()
         """Groups that changed since the last ones were put."""
         self._gathered: Instant = 0
+        self._made: dict[str, dict[Hashable, tuple[Target, Endpoint]]] = {}
+        """Group → endpoints by their targets' keys: of a thousand only the one that changed is made again.
+
+        Forgotten when anything but targets of it changes, and by period.
+        """
         self._unresolved: set[str] = set()
         """Groups with a target whose address nobody knows yet."""
         self.loop = Loop("elbv2.publisher", plane.clock, plane.journal, self._pass, period=PERIOD)
@@ -71,7 +76,8 @@ class Publisher:
         store.watch((LOAD_BALANCERS,), lambda change: self._wake(_BALANCER, _row(change).arn))
         store.watch((LISTENERS, RULES), lambda change: self._wake(_BALANCER, _row(change).load_balancer))
         store.watch((TARGET_GROUPS,), lambda change: self._wake(_GROUP, _row(change).arn))
-        store.watch((TARGETS, USES), lambda change: self._wake(_GROUP, _row(change).group))
+        store.watch((TARGETS,), lambda change: self._wake(_TARGETS, _row(change).group))
+        store.watch((USES,), lambda change: self._wake(_GROUP, _row(change).group))
         store.watch((INSTANCES,), self._on_instance)
         self._certificates.watch(self._on_certificate)
 
@@ -98,8 +104,11 @@ class Publisher:
         if keys or known or self._waiting:
             named = [key for key in keys if isinstance(key, tuple)]
             balancers = {arn for kind, arn in named if kind == _BALANCER}
-            groups = {arn for kind, arn in named if kind == _GROUP} | self._unresolved | known
+            otherwise = {arn for kind, arn in named if kind == _GROUP}
+            groups = {arn for kind, arn in named if kind == _TARGETS} | otherwise | self._unresolved | known
+            self._forget(None if balancers else otherwise)
         else:
+            self._forget(None)
             balancers = {row.arn for row in store[LOAD_BALANCERS].all()} | set(self._put)
             groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
         self._waiting |= groups
@@ -125,6 +134,11 @@ class Publisher:
         if self._unresolved:
             again.append(now + LOOK_AGAIN)
         return min(again, default=None)
+
+    def _forget(self, groups: Iterable[str] | None) -> None:
+        """What was made of targets of these groups, or of all."""
+        for arn in list(self._made) if groups is None else groups:
+            self._made.pop(arn, None)
 
     def _tell(self, pools: dict[str, Pool | None], frontends: dict[str, list[Frontend]]) -> None:
         """Pools that come before listeners that name them, those that go after them."""
@@ -170,6 +184,7 @@ class Publisher:
         self._unresolved.discard(arn)
         group = store[TARGET_GROUPS].get(arn)
         if group is None or not store[USES].count("group", arn):
+            self._made.pop(arn, None)
             return None
         targets = store[TARGETS].by("group", arn)
         if group.target_type == "lambda":
@@ -180,10 +195,18 @@ class Publisher:
 
     def _endpoints(self, group: TargetGroup, targets: Iterable[Target]) -> Iterable[Endpoint]:
         now = self._plane.clock.now()
+        before = self._made.get(group.arn, {})
+        made = self._made[group.arn] = {}
         for target in targets:
             if target.state == "initial" and now < target.registered_at + self._registration:
                 known_at = target.registered_at + self._registration
                 self._registering[group.arn] = min(known_at, self._registering.get(group.arn, known_at))
+                continue
+            key = TARGETS.key(target)
+            kept = before.get(key)
+            if kept is not None and kept[0] is target:
+                made[key] = kept
+                yield kept[1]
                 continue
             around = seeing.around(self._plane.store, group, target)
             if around.machine in ("shutting-down", "terminated") or not around.zone_enabled:
@@ -192,7 +215,8 @@ class Publisher:
             if found is None:
                 self._unresolved.add(group.arn)
             else:
-                yield compile.endpoint(target, found.host, found.netns)
+                made[key] = (target, compile.endpoint(target, found.host, found.netns))
+                yield made[key][1]
 
     def _address(self, group: TargetGroup, target: Target) -> Address | None:
         if group.target_type == "instance":
