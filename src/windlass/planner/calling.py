@@ -35,6 +35,8 @@ def operation(said: Mapping[str, Any], where: str) -> tuple[str, Any]:
     operations = {name: params for name, params in said.items() if name not in (AS, WHEN)}
     if len(operations) != 1:
         raise CannotPlay(f"{where}: one operation at a time, as in {{ecs.CreateCluster: {{…}}}}")
+    if not isinstance(said.get(AS, ""), str):
+        raise CannotPlay(f"{where}: as: {said[AS]!r} is no name; write as: web, for example")
     [(name, params)] = operations.items()
     service, _, rest = name.partition(".")
     if not service or not rest:
@@ -117,7 +119,7 @@ class Calling:
             filled = (self.answers if answers is None else answers).filled(params)
         except NotThere as error:
             raise CannotPlay(f"{where}: {error}") from error
-        if wrong := wrong_parameter(service, rest, filled):
+        if wrong := wrong_parameter(service, rest, filled, filled=True):
             raise CannotPlay(f"{where}: {name}: {wrong}")
         try:
             return await self._world.call_as(self.account, service, rest, **filled)

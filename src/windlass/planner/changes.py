@@ -18,6 +18,8 @@ from windlass.kernel.clock import SECOND
 from windlass.planner import quantity
 from windlass.planner.scenario import Scenario
 
+NUMBER_MAX = 10**15
+"""No quota is as large as that; ours."""
 CYCLED = "ecs.deployment."
 """Buckets whose burst is what one work cycle brings: it grows with the refill."""
 
@@ -55,7 +57,7 @@ def changed(profile: Profile, quotas: Mapping[str, Any]) -> Profile:
                 f"{name} is a bucket: give it refill and burst, as in {{refill: 20/s, burst: 100}}"
             )
         else:
-            numbers[name] = float(given)
+            numbers[name] = _number(name, given)
     return dataclasses.replace(profile, quotas=numbers, buckets=buckets)
 
 
@@ -97,11 +99,17 @@ def _look_up(kind: str, given: Iterable[str], known: set[str]) -> None:
             raise ValueError(f"there is no {kind} {name!r}{hint}")
 
 
+def _number(name: str, given: object) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < NUMBER_MAX:
+        raise ValueError(f"{name}: {given!r} is not a number from 0 on")
+    return float(given)
+
+
 def _rate(name: str, given: Mapping[str, Any], known: Rate | None) -> Rate:
     unknown = sorted(set(given) - {"refill", "burst"})
     if unknown or not given:
         raise ValueError(f"{name}: a bucket has refill and burst, as in {{refill: 20/s, burst: 100}}")
-    burst = int(given.get("burst", known.burst if known is not None else 1))
+    burst = int(_number(f"{name}.burst", given.get("burst", known.burst if known is not None else 1)))
     if "refill" not in given:
         if known is None:
             raise ValueError(f"{name}: the profile has no such bucket, so it needs refill and burst")

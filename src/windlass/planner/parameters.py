@@ -29,7 +29,7 @@ _SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "double": (lambda value: type(value) in (int, float), "a number"),
     "boolean": (lambda value: isinstance(value, bool), "true or false"),
     "timestamp": (lambda value: isinstance(value, str | int | float | date), "a time"),
-    "blob": (lambda value: isinstance(value, str | bytes), "bytes, or a string of them"),
+    "blob": (lambda value: isinstance(value, bytes), "bytes: write !!binary and base64"),
 }
 """Kind of a shape → (whether a value is one, what it should be)."""
 
@@ -47,9 +47,10 @@ def wrong_operation(service: str, operation: str) -> str:
     return ""
 
 
-def wrong_parameter(service: str, operation: str, params: object) -> str:
+def wrong_parameter(service: str, operation: str, params: object, *, filled: bool = False) -> str:
     """The first parameter that the operation does not have or that is of another type; "" when none is.
 
+    `filled`: references stand for nothing any more.
     >>> wrong_parameter("ecs", "RunTask", {"count": "3"})
     "count: '3' is not a whole number"
     """
@@ -58,7 +59,7 @@ def wrong_parameter(service: str, operation: str, params: object) -> str:
         return f"its parameters are a mapping, {{}} if there are none, and not {_shown(params)}"
     if found is None or found.input_shape is None:
         return f"it takes no parameters, and gets {', '.join(map(str, params))}" if params else ""
-    return _wrong(found.input_shape, params, "")
+    return _wrong(found.input_shape, params, "", filled)
 
 
 @cache
@@ -71,24 +72,27 @@ def _handled() -> Mapping[str, Collection[str]]:
     return {service.name: frozenset(service.handlers) for service in SERVICES}
 
 
-def _wrong(shape: Shape, value: Any, where: str) -> str:
+def _wrong(shape: Shape, value: Any, where: str, filled: bool) -> str:
     if value is None:
         return f"{where}: there is nothing: give it a value, or leave it out"
-    if isinstance(value, str) and REFERENCE in value:
+    if not filled and isinstance(value, str) and REFERENCE in value:
         return ""
     match shape:
         case StructureShape():
-            return _wrong_structure(shape, value, where)
+            return _wrong_structure(shape, value, where, filled)
         case ListShape():
             if not isinstance(value, list | tuple):
                 return f"{where}: {_shown(value)} is not a list"
-            return _first(_wrong(shape.member, one, f"{where}[{place}]") for place, one in enumerate(value))
+            return _first(
+                _wrong(shape.member, one, f"{where}[{place}]", filled) for place, one in enumerate(value)
+            )
         case MapShape():
             if not isinstance(value, Mapping):
                 return f"{where}: {_shown(value)} is not a mapping"
             pairs = ((key, one, f"{where}.{key}") for key, one in value.items())
             return _first(
-                _wrong(shape.key, key, at) or _wrong(shape.value, one, at) for key, one, at in pairs
+                _wrong(shape.key, key, at, filled) or _wrong(shape.value, one, at, filled)
+                for key, one, at in pairs
             )
     fits, wanted = _SCALARS.get(shape.type_name, (lambda value: True, ""))
     if fits(value):
@@ -97,7 +101,7 @@ def _wrong(shape: Shape, value: Any, where: str) -> str:
     return f"{where}: {_shown(value)} is not {wanted}{hint}"
 
 
-def _wrong_structure(shape: StructureShape, value: Any, where: str) -> str:
+def _wrong_structure(shape: StructureShape, value: Any, where: str, filled: bool) -> str:
     if shape.is_document_type:
         return ""
     if not isinstance(value, Mapping):
@@ -107,7 +111,7 @@ def _wrong_structure(shape: StructureShape, value: Any, where: str) -> str:
         member = shape.members.get(name)
         if member is None:
             return f"{at}{name}: there is no such parameter{_nearest(str(name), shape.members, others=True)}"
-        if wrong := _wrong(member, one, f"{at}{name}"):
+        if wrong := _wrong(member, one, f"{at}{name}", filled):
             return wrong
     return ""
 

@@ -114,9 +114,9 @@ class _Play:
         self._partly = _partly(scenario)
         world.add_node(NODE).gathers = REPORTS_GATHERED
         world.add_proxy().sites.slots = world.launches.slots
+        await self.know_defaults()
         for instances in scenario.instances:
             await self._register(instances)
-        await self.know_defaults()
         plane = world.plane
         self.watching = Watching(plane.store, plane.quotas, world.clock, (ACCOUNT, REGION), Gauges(plane))
         metering = Metering(plane)
@@ -193,8 +193,8 @@ class _Play:
         world, account_keys = self._world, [(one, REGION, wanted.cluster) for one in self._accounts]
         store = world.plane.store
         there = [store[INSTANCES].count("cluster", key) + wanted.count for key in account_keys]
-        for account in self._accounts:
-            await self._launch(wanted, account)
+        for calling in self._callings:
+            await self._launch(wanted, calling)
         for _ in range(3_600):
             counts = (store[INSTANCES].count("cluster", key) for key in account_keys)
             if all(count >= enough for count, enough in zip(counts, there, strict=True)):
@@ -202,13 +202,12 @@ class _Play:
             await world.pass_time(SECOND)
         raise CannotPlay(f"{wanted.count} instances did not register in the cluster {wanted.cluster}")
 
-    async def _launch(self, wanted: Instances, account: str) -> None:
+    async def _launch(self, wanted: Instances, calling: Calling) -> None:
         said = [one.get("ecs.CreateCluster") or {} for one in self._scenario.resources]
         params = next((one for one in said if one.get("clusterName", "default") == wanted.cluster), {})
-        await self._world.call_as(
-            account, "ecs", "CreateCluster", **{"clusterName": wanted.cluster, **params}
-        )
-        query = {"account": account, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
+        made = {"ecs.CreateCluster": {"clusterName": wanted.cluster, **params}}
+        await calling.call(made, f"instances of {wanted.cluster}")
+        query = {"account": calling.account, "region": REGION, "cluster": wanted.cluster, "zone": wanted.zone}
         query |= {"cpu": str(wanted.cpu), "memory": str(wanted.memory), "type": wanted.type}
         query |= {"spot": "true"} if wanted.spot else {}
         left = wanted.count

@@ -6,6 +6,7 @@ line that says what would be right.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -48,7 +49,8 @@ def duration(given: object) -> Duration:
     (True, True)
     """
     if isinstance(given, int | float) and not isinstance(given, bool):
-        return _bounded(round(given * SECOND), given)
+        fits = 0 <= given <= SPAN_MAX // SECOND  # not so of what is no number, either
+        return _bounded(round(given * SECOND) if fits else -1, given)
     total, at, text = 0.0, 0, given.strip() if isinstance(given, str) else ""
     while at < len(text):
         found = _PARTS.match(text, at)
@@ -92,7 +94,10 @@ def percent(given: object) -> float:
 
 
 def _number(text: str) -> float:
-    return float(text.replace("_", "").replace(",", ""))
+    number = float(text.replace("_", "").replace(",", ""))
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]}… is no number that we can count to")
+    return number
 
 
 def _bounded(span: Duration, given: object) -> Duration:

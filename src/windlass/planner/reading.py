@@ -62,7 +62,7 @@ def swept(path: Path, sweeps: Sequence[Sweep]) -> list[Scenario]:
 def _placed(scenario: Scenario, folder: Path) -> Scenario:
     """Its traces are beside its file; its profile is, if there is a file of that name."""
     profile = scenario.profile
-    if profile not in BUILT_IN and (folder / profile).is_file():
+    if profile not in BUILT_IN and _is_file(folder / profile):
         profile = str(folder / profile)
 
     def times(given: Times | None) -> Times | None:
@@ -89,6 +89,13 @@ def _placed(scenario: Scenario, folder: Path) -> Scenario:
     )
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no name that a file could have
+        return False
+
+
 def _text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8")
@@ -96,6 +103,8 @@ def _text(path: Path) -> str:
         raise BadScenario(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise BadScenario(f"{path}: this is no text in UTF-8") from error
+    except ValueError as error:
+        raise BadScenario(f"{str(path)!r}: {error}") from error
     if len(text) > SIZE_MAX:
         raise BadScenario(f"{path}: a scenario has at most {SIZE_MAX} characters")
     return text

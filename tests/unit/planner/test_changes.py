@@ -35,6 +35,10 @@ def test_a_throttled_bucket_has_hardly_a_burst() -> None:
         ({"fargate.on_demnd": 5}, "did you mean fargate.on_demand?"),
         ({"fargate.on_demand": 5}, "is a bucket"),
         ({"fargate.on_demand": {"refil": "5/s"}}, "a bucket has refill and burst"),
+        ({"fargate.on_demand": {"burst": {}}}, "fargate.on_demand.burst: {} is not a number"),
+        ({"fargate.on_demand.tasks": float("inf")}, "inf is not a number"),
+        ({"fargate.on_demand.tasks": "many"}, "'many' is not a number"),
+        ({"fargate.on_demand.tasks": -1}, "-1 is not a number from 0 on"),
     ],
 )
 def test_refused_quotas(given: dict[str, Any], said: str) -> None:

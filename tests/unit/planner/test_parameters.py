@@ -58,10 +58,16 @@ def test_parameters_of_a_task_definition(params: Any, why: str) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "params"),
     [
-        ("lambda", "CreateFunction", {"Code": {"ZipFile": "any"}}),
+        ("lambda", "CreateFunction", {"Code": {"ZipFile": b"PK"}}),
         ("cloudwatch", "PutMetricData", {"MetricData": [{"Value": 3, "Timestamp": "2026-11-22T00:00:00Z"}]}),
         ("sqs", "CreateQueue", {"QueueName": "q", "Attributes": {"VisibilityTimeout": "30"}}),
     ],
 )
 def test_parameters_of_other_kinds(service: str, operation: str, params: Any) -> None:
     assert wrong_parameter(service, operation, params) == ""
+
+
+def test_references_stand_for_anything_until_they_are_filled_in() -> None:
+    params = {"count": "${queue.Attributes.ApproximateNumberOfMessages}"}
+    assert wrong_parameter("ecs", "RunTask", params) == ""
+    assert "is not a whole number" in wrong_parameter("ecs", "RunTask", params, filled=True)

@@ -48,6 +48,9 @@ def test_read(read: Callable[[object], Any], text: object, value: float) -> None
         (quantity.duration, True, "500ms"),
         (quantity.duration, -1, "at most a year"),
         (quantity.duration, "500d", "at most a year"),
+        (quantity.duration, float("inf"), "at most a year"),
+        (quantity.duration, float("nan"), "at most a year"),
+        (quantity.duration, 1e308, "at most a year"),
         (quantity.rate, "20", "20/s"),
         (quantity.rate, 20, "20/s"),
         (quantity.rate, "20/fortnight", "20/s"),
@@ -56,6 +59,7 @@ def test_read(read: Callable[[object], Any], text: object, value: float) -> None
         (quantity.size, "1gib", "100MB"),
         (quantity.percent, "130%", "30%"),
         (quantity.percent, 30, "30%"),
+        (quantity.size, f"{'9' * 400}B", "99999999999999999999… is no"),
     ],
 )
 def test_refused(read: Callable[[object], Any], text: object, hint: str) -> None:
