@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from windlass.planner.load import Load
-from windlass.planner.outcome import RATE_OVER_S, Outcome, launches, times_to
+from windlass.planner.outcome import Outcome, launch_rate, times_to
 from windlass.planner.play import Played
 from windlass.planner.spread import Spread, middle_of, spread
 
@@ -125,9 +125,9 @@ def _of_tasks(run: Played) -> Iterator[tuple[What, float | None]]:
     for share, name in ((0.5, "half"), (0.9, "90 %"), (1.0, "all")):
         [(_, at)] = times_to(run, (share,))
         yield What(TASKS, f"{name} of them running after", "s"), at
-    count, highest = launches(run)
-    yield What(TASKS, "launched"), count
-    yield What(TASKS, f"highest launch rate, over {RATE_OVER_S} s", "/s"), highest
+    mean, highest = launch_rate(run)
+    yield What(TASKS, "launch rate until the last", "/s"), mean
+    yield What(TASKS, "highest launch rate, over ten seconds", "/s"), highest
 
 
 def _of_load(load: Load) -> Iterator[tuple[What, float | None]]:

@@ -105,9 +105,16 @@ def rates(at: Sequence[float], counts: Sequence[int]) -> list[float]:
     return found
 
 
-def launches(played: Played) -> tuple[int, float]:
-    """Tasks that were launched, and the highest rate of it."""
-    samples = played.samples
-    counts = [sample.launched for sample in samples]
-    highest = max(rates([sample.at_s for sample in samples], counts), default=0.0)
-    return counts[-1] if counts else 0, highest
+def launch_rate(played: Played) -> tuple[float, float]:
+    """Tasks a second until the last launch, and the most in any five to ten seconds, a second."""
+    points = [(sample.at_s, sample.launched) for sample in played.samples]
+    if not points or not points[-1][1]:
+        return 0.0, 0.0
+    end = next(at for at, count in points if count == points[-1][1])
+    peak, left = 0.0, 0
+    for at, count in points:
+        while at - points[left][0] > RATE_OVER_S:
+            left += 1
+        span = at - points[left][0]
+        peak = max(peak, (count - points[left][1]) / span if span >= RATE_OVER_S / 2 else 0.0)
+    return points[-1][1] / max(end, 1.0), peak

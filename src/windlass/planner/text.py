@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from windlass.planner.cost import Cost, Line
 from windlass.planner.figures import MOST, differences, grouped, number, shown
 from windlass.planner.load import Load
-from windlass.planner.outcome import RATE_OVER_S, Outcome, launches, times_to
+from windlass.planner.outcome import Outcome, launch_rate, times_to
 from windlass.planner.play import Played
 from windlass.planner.spread import Spread, band_name
 
@@ -197,8 +197,8 @@ def _of_all(outcome: Outcome) -> Iterator[str]:
 def _tasks(run: Played) -> Iterator[str]:
     if times := times_to(run):
         yield "  running: " + ", ".join(f"{count:,} after {shown(at, 's')}" for count, at in times)
-        count, highest = launches(run)
-        yield f"  launches: {count:,} in all, {highest:.1f} a second at most, over {RATE_OVER_S} s"
+        mean, peak = launch_rate(run)
+        yield f"  launches: {mean:.1f} a second, {peak:.1f} a second at most over ten seconds"
 
 
 def _gauges(outcome: Outcome) -> Iterator[str]:
@@ -213,8 +213,11 @@ def _gauges(outcome: Outcome) -> Iterator[str]:
 
 def _buckets(outcome: Outcome) -> Iterator[str]:
     """The least that was in a bucket, of what it holds."""
-    lowest, bursts = outcome.shown.lowest, outcome.bursts
-    said = [f"{name} {lowest.get(name, bursts[name]):,} of {bursts[name]:,}" for name in outcome.scarce]
+    said = [
+        f"{name} {least:,} of {outcome.bursts[name]:,}"
+        for name, least in sorted(outcome.shown.lowest.items(), key=lambda item: (item[1], item[0]))
+        if least < outcome.bursts.get(name, 0)
+    ]
     if said:
         yield f"  buckets at their lowest: {', '.join(said)}"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.planner.outcomes import BURSTS, a_run, a_scenario, an_outcome, several
-from windlass.planner.outcome import launches, rates
+from windlass.planner.outcome import launch_rate, rates
 
 
 def test_the_middle_of_several_runs() -> None:
@@ -42,6 +42,7 @@ def test_a_rate_is_over_ten_seconds_also_at_the_beginning() -> None:
     assert max(rates(at, list(range(21, 0, -1)))) == 0
 
 
-def test_launches_of_nothing() -> None:
-    assert launches(a_run(tasks=0)) == (0, 0.0)
-    assert launches(replace(a_run(), samples=())) == (0, 0.0)
+def test_launches_until_the_last() -> None:
+    """A hundred within the first 20 of 40 seconds; none at all."""
+    assert launch_rate(a_run()) == (5.0, 5.0)
+    assert launch_rate(a_run(tasks=0)) == (0.0, 0.0) == launch_rate(replace(a_run(), samples=()))
