@@ -96,6 +96,24 @@ until: {workload: work}
     assert work.statuses == {"dead-letter": 1}
 
 
+def test_messages_of_a_fifo_queue_are_groups_of_their_own() -> None:
+    """So as many are worked on at a time as there are workers."""
+    run = played(
+        JOBS.replace(
+            "QueueName: jobs, Attributes: {", 'QueueName: jobs.fifo, Attributes: {FifoQueue: "true", '
+        )
+        + WORKERS,
+        """
+images: {worker: {consumes: {queue: jobs.fifo, takes: {constant: 10s}}}}
+workloads:
+  - {name: work, to: {queue: jobs.fifo}, arrivals: {burst: 40}}
+until: {workload: work}
+""",
+    )
+    assert run.loads[0].statuses == {"200": 40}
+    assert run.took_s == pytest.approx(100, abs=2)
+
+
 def test_the_scaler_of_seed_004_runs_as_many_tasks_as_messages_ask_for() -> None:
     """Every ten minutes: none of an empty queue, one below ten messages, ten from there on."""
     run = played(
@@ -177,8 +195,12 @@ until: {workload: storm}
         ("to: {queue: job}, arrivals: {burst: 1}", "there is no queue 'job': did you mean jobs?"),
         ("to: {load_balancer: web}, arrivals: {burst: 1}", "there is no load balancer 'web'"),
         ("to: {call: {sqs.SendMesage: {}}}, arrivals: {burst: 1}", "SendMesage"),
-        ("to: {call: {sqq.SendMessage: {}}}, arrivals: {burst: 1}", "'sqq.SendMessage' is no operation"),
+        ("to: {call: {sqq.SendMessage: {}}}, arrivals: {burst: 1}", "there is no service 'sqq'"),
         ("to: {queue: jobs}, arrivals: {trace: none.csv}", "none.csv: .*No such file"),
+        (
+            "to: {queue: jobs}, arrivals: {burst: 1}}\n  - {name: w, to: {queue: jobs}, arrivals: {burst: 1}",
+            "workload w: there are two of that name",
+        ),
     ],
 )
 def test_a_workload_that_means_nothing_is_refused(rest: str, said: str) -> None:

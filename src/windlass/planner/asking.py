@@ -38,6 +38,9 @@ class Asking:
     """Of one run."""
 
     def __init__(self, scenario: Scenario, world: World, calling: Calling, gauges: Gauges) -> None:
+        names = [one.name for one in scenario.workloads]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise CannotPlay(f"workload {twice[0]}: there are two of that name")
         self._workloads = scenario.workloads
         self._world = world
         world.functions |= functions(scenario, world, calling)

@@ -2,7 +2,7 @@
 
 A message is answered when somebody deleted it: that took from its sending on, and it waited until it was
 received first. One that went to a dead-letter queue or expired is no good answer. What a message belongs to
-is its body: the name of its workload.
+is its body: the name of its workload. In FIFO queues each is a group of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from windlass.sim.world import World
 
 BATCH = 10
 """Entries; SQS API reference, SendMessageBatch."""
+FIFO = ".fifo"
 DONE = 200
 DEAD, EXPIRED = "dead-letter", "expired"
 
@@ -36,16 +37,23 @@ class Messages:
     async def send(self, name: str, url: str, times: Iterable[Duration]) -> None:
         """Send the messages of that workload at these times from now on; those of one instant together."""
         report, began = self._reports[name], self._clock.now()
+        place = list(self._reports).index(name)
         for at, count in batches(times):
             if began + at > self._clock.now():
                 await self._clock.sleep_until(began + at)
             report.offered += count
             entries = [{"Id": str(number), "MessageBody": name} for number in range(count)]
+            if url.endswith(FIFO):
+                for entry in entries:
+                    own = f"{place}-{report.offered}-{entry['Id']}"
+                    entry |= {"MessageGroupId": own, "MessageDeduplicationId": own}
             try:
-                await self._world.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries)
+                answer = await self._world.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries)
+                refused = [str(one["Code"]) for one in answer.get("Failed", ())]
             except Fault as fault:
-                for _ in range(count):
-                    report.add(self._clock.now(), 0, fault.code)
+                refused = [fault.code] * count
+            for code in refused:
+                report.add(self._clock.now(), 0, code)
 
     def _on_message(self, change: Change) -> None:
         old: Message | None = change.old

@@ -41,6 +41,8 @@ class Target(Part, frozen=True):
         one_of(self, TARGETS)
         if self.host and self.load_balancer is None:
             raise ValueError("host is for a load_balancer")
+        if self.path != "/" and self.load_balancer is None and self.app_runner is None:
+            raise ValueError("path is for a load_balancer or an app_runner")
 
     @property
     def sentence(self) -> str:
@@ -65,6 +67,12 @@ class Diurnal(Part, frozen=True):
     mean: PerSecond
     peak: PerSecond
     period: Span
+
+    def __post_init__(self) -> None:
+        if not self.mean <= self.peak <= 2 * self.mean:
+            raise ValueError("peak is between mean and twice mean: the rate is a sine around its mean")
+        if not self.period:
+            raise ValueError("period is longer than 0 s")
 
 
 class Arrivals(Part, frozen=True):

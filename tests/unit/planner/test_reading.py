@@ -95,6 +95,20 @@ def test_parameters_name_answers() -> None:
         ("events:\n  - {at: 1s, break_image: a, mend_image: a}", "not break_image and mend_image"),
         ("events:\n  - {at: 1s, mend_image: a, lasts: 1m}", "a mend_image does not last"),
         ("events:\n  - {at: 1s, break_image: a, times: 3}", "times and every are for a call"),
+        (
+            "workloads:\n"
+            "  - {name: a, to: {queue: q}, arrivals: {diurnal: {mean: 1/s, peak: 3/s, period: 1h}}}",
+            "peak is between mean and twice mean",
+        ),
+        ("workloads:\n  - {name: a, to: {queue: q}, arrivals: {}}", "arrivals has one of constant, poisson"),
+        (
+            "workloads:\n  - {name: a, to: {queue: q, path: /a}, arrivals: {burst: 1}}",
+            "path is for a load_bal",
+        ),
+        (
+            "workloads:\n  - {name: a, to: {queue: q}, arrivals: {burst: 1}, service_time: {constant: 1s}}",
+            "service_time is not for a queue",
+        ),
         ("until:\n  - {}", "until has one of service, queue, job_queue, launched, workload"),
     ],
 )
