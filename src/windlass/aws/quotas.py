@@ -61,6 +61,8 @@ def load_profile(name: str) -> Profile:
     """A built-in profile by name, or a user's by its file. Raises ValueError with one line for people."""
     path = PROFILES / f"{name}.toml" if name in BUILT_IN else Path(name)
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{name}: this is no file")  # what a device gives may have no end
         read = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise ValueError(f"no profile {name!r}: use one of {', '.join(BUILT_IN)}, or a TOML file") from None

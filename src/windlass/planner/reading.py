@@ -98,6 +98,8 @@ def _is_file(path: Path) -> bool:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            raise BadScenario(f"{path}: this is no file")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadScenario(f"{path}: {error.strerror or error}") from error

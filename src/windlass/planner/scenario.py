@@ -176,7 +176,7 @@ class Event(Part, frozen=True):
 class Published(Part, frozen=True):
     """What somebody measured, to compare with."""
 
-    seconds: float
+    seconds: Annotated[float, Meta(gt=0, le=1e9)]
     source: str = ""
 
 

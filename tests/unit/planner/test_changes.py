@@ -51,3 +51,5 @@ def test_refused_elsewhere() -> None:
         throttled(PROFILE, {"fargate.on_demand.tasks": 1})
     with pytest.raises(CannotPlay, match="did you mean image"):
         profile_of(Scenario("x", [], models={"image.pull_mb": 3}))
+    with pytest.raises(CannotPlay, match="/dev/zero: this is no file"):
+        profile_of(Scenario("x", [], profile="/dev/zero"))

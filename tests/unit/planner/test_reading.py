@@ -46,6 +46,8 @@ def test_a_scenario() -> None:
         (GOOD + "until: {service: 3}", "f.yaml:12: until.service: Expected `str | null`, got `int`"),
         ("name: x", "f.yaml:1: Object missing required field `resources`"),
         ("a: [", "f.yaml:1:"),
+        (GOOD + "published: {seconds: .nan}", "f.yaml:12: published.seconds: Expected `float`"),
+        ("name: x\nresources: /dev/zero", "/dev/zero: this is no file"),
         ('name: x\nresources: "\\0"', "'\\x00': embedded null byte"),
         ("", "f.yaml:1: there is nothing in this file"),
         ("- 1", "f.yaml:1: Expected `object`, got `array`"),
