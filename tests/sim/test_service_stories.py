@@ -11,7 +11,7 @@ from windlass.sim.world import ACCOUNT
 STEPS = 30
 
 
-@seeds.each(50)
+@seeds.each(20)
 def test_users_change_their_minds(story_seed: int) -> None:
     """Services are created, updated, scaled, forced, deleted over each other; tasks are stopped."""
 
@@ -23,7 +23,7 @@ def test_users_change_their_minds(story_seed: int) -> None:
     play(story, story_seed)
 
 
-@seeds.each(50)
+@seeds.each(20)
 def test_machines_fail(story_seed: int) -> None:
     """The same, while nodes are cut, drained and forget, and Spot tasks are interrupted."""
 
@@ -35,7 +35,7 @@ def test_machines_fail(story_seed: int) -> None:
     play(story, story_seed)
 
 
-@seeds.each(50)
+@seeds.each(20)
 def test_the_disk_is_full(story_seed: int) -> None:
     """The same, and the disk takes its time, and is full for a while: what was undone did not happen."""
 
@@ -47,7 +47,7 @@ def test_the_disk_is_full(story_seed: int) -> None:
     play(story, story_seed, FSYNC)
 
 
-@seeds.each(60)
+@seeds.each(25)
 def test_the_plane_is_killed(story_seed: int) -> None:
     """The same, and the plane is killed at any transaction and starts again from what was durable."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ import typer
 from windlass.cli.output import fail
 
 if TYPE_CHECKING:
-    from windlass.sim.fuzz import Kept, Outcome
+    from windlass.sim.fuzz import Kept, Outcome, Play
 
 TELL_EVERY_S = 5.0
 """So often it says on stderr how far it is."""
@@ -31,27 +32,42 @@ def fuzz(
     ] = None,
 ) -> None:
     """Search for faults: random users and troubles, with all rows checked all the time."""
-    from windlass.sim.fuzz import STORIES, Kept, again, kept_in, search
+    from windlass.sim.fuzz import STORIES
 
     names = list(STORIES) if story == "all" else [story]
     if unknown := [name for name in names if name not in STORIES]:
         fail(f"no story {unknown[0]!r}; there are {', '.join(STORIES)}, and all", 2)
-    kept = [] if seeds_file is None else kept_in(_read(seeds_file))
+    told = {name: STORIES[name] for name in names}
     tally = Tally()
     try:
-        for once in kept:
-            if once.story in names:
-                tally.add(once, again(once))
-        for name in names:
-            tally.begin(name, seeds)
-            for outcome in search(STORIES[name], range(first, first + seeds), minimise=minimise):
-                found = Kept(name, outcome.seed, outcome.steps, outcome.what)
-                tally.add(found, outcome)
-                if outcome.what and seeds_file is not None:
-                    _append(seeds_file, str(found))
+        tell(told, range(first, first + seeds), tally, minimise=minimise, seeds_file=seeds_file)
     except KeyboardInterrupt:
         print("stopped: this is what came of it so far", file=sys.stderr)
     tally.conclude()
+
+
+def tell(
+    stories: Mapping[str, Play],
+    seeds: range,
+    tally: Tally,
+    *,
+    minimise: bool = True,
+    seeds_file: Path | None = None,
+) -> None:
+    """Those of the file, then these seeds of each story; those that fail are appended to the file."""
+    from windlass.sim.fuzz import Kept, again, kept_in, search
+
+    kept = [] if seeds_file is None else kept_in(_read(seeds_file))
+    for once in kept:
+        if once.story in stories:
+            tally.add(once, again(once))
+    for name, play in stories.items():
+        tally.begin(name, len(seeds))
+        for outcome in search(play, seeds, minimise=minimise):
+            found = Kept(name, outcome.seed, outcome.steps, outcome.what)
+            tally.add(found, outcome)
+            if outcome.what and seeds_file is not None:
+                _append(seeds_file, str(found))
 
 
 @dataclass

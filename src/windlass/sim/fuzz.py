@@ -8,14 +8,12 @@ leaving steps out as long as it fails in the same way (delta debugging: halves f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from windlass.sim.disk import FSYNC
-from windlass.sim.stories import batch, services
-from windlass.sim.stories.batch import Farm
-from windlass.sim.stories.services import Estate
+from windlass.sim.stories import batch, mappings, services, traffic
 from windlass.sim.stories.telling import Deed, Script, Telling
 
 STEPS = 40
@@ -75,35 +73,36 @@ def kept_in(text: str) -> list[Kept]:
     return found
 
 
-def of_services(seed: int, script: Script) -> object:
-    """Services are created, updated, scaled, deleted; nodes, disk and plane fail."""
+T = TypeVar("T", bound=Telling)
 
-    async def story(estate: Estate) -> None:
+
+def of(
+    play: Callable[..., object],
+    ends_well: Callable[[T], Awaitable[None]],
+) -> Play:
+    """That kind of story: STEPS steps of everything that may happen, then the end of all faults."""
+
+    async def story(telling: T) -> None:
         for _ in range(STEPS):
-            await estate.step(deeds(estate, estate.users(), estate.trouble()))
-        await services.ends_well(estate)
+            await telling.step(deeds(telling))
+        await ends_well(telling)
 
-    return services.play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
-
-
-def of_batch(seed: int, script: Script) -> object:
-    """Jobs and arrays are submitted, cancelled, terminated; nodes, disk and plane fail."""
-
-    async def story(farm: Farm) -> None:
-        for _ in range(STEPS):
-            await farm.step(deeds(farm, farm.users(), farm.trouble()))
-        await batch.ends_well(farm)
-
-    return batch.play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
+    return lambda seed, script: play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
 
 
-STORIES: Mapping[str, Play] = {"services": of_services, "batch": of_batch}
+STORIES: Mapping[str, Play] = {
+    "services": of(services.play, services.ends_well),
+    "batch": of(batch.play, batch.ends_well),
+    "mappings": of(mappings.play, mappings.ends_well),
+    "traffic": of(traffic.play, traffic.ends_well),
+}
+"""What is random in each stands in its module."""
 
 
-def deeds(telling: Telling, users: list[Deed], trouble: list[Deed]) -> list[Deed]:
+def deeds(telling: Telling) -> list[Deed]:
     """What may happen, the usual as often as all the rest."""
     faults = [telling.kill_soon] * 5 + [telling.revive] * 6 + [telling.fill_or_empty] * 2
-    return [*users, *users, *trouble, *faults, *telling.storms()]
+    return [*telling.users() * 2, *telling.trouble(), *faults, *telling.storms()]
 
 
 def search(play: Play, seeds: Iterable[int], *, minimise: bool = True) -> Iterator[Outcome]:

@@ -36,6 +36,7 @@ class Frontends:
         self._queue_wait = settings.delay(plane.quotas, settings.DELAY_QUEUE, settings.QUEUE_WAIT)
         self._published: dict[str, set[SetKey]] = {}
         """By service: the deployments whose pools are in the table."""
+        self._begun = False
         self.loop = Loop("apprunner.frontends", plane.clock, plane.journal, self._pass, period=PERIOD)
         plane.store.watch((SERVICES, INSTANCES, INGRESSES), self._on_row)
         plane.store.watch((UNITS,), self._on_unit, topic=OWNER)
@@ -51,8 +52,10 @@ class Frontends:
             self.loop.wake(row.service)
 
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
-        await self._plane.store.durable()
         store = self._plane.store
+        if self._begun:  # what the first pass sees was read from the log: proxies are told, full disk or not
+            await store.durable()
+        self._begun = True
         arns = {str(key) for key in keys}
         if not keys:
             arns = {row.arn for row in store[SERVICES].all() if row.status != "DELETED"} | set(

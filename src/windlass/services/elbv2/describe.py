@@ -23,7 +23,7 @@ def load_balancer(row: LoadBalancer, now: Instant) -> Result:
         "LoadBalancerName": row.name,
         "Scheme": "internal" if row.internal else "internet-facing",
         "VpcId": row.vpc_id,
-        "State": {"Code": "active" if now >= row.active_at else "provisioning"},
+        "State": {"Code": "provisioning" if row.is_provisioning(now) else "active"},
         "Type": "application",
         "AvailabilityZones": zones(row),
         "SecurityGroups": list(row.security_groups),

@@ -63,6 +63,10 @@ class LoadBalancer:
     """Those that are not as they were at first."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def is_provisioning(self, now: Instant) -> bool:
+        """Before its creation it is not, either: a clock that was set back takes nothing out of service."""
+        return self.created_at <= now < self.active_at
+
     @property
     def scope(self) -> Scope:
         return (self.account, self.region)

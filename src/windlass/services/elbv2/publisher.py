@@ -69,6 +69,9 @@ class Publisher:
 
         Forgotten when anything but targets of it changes, and by period.
         """
+        self._gathers: Duration = 0
+        """For how long, and until when, changes of groups are gathered."""
+        self._begun = False
         self._unresolved: set[str] = set()
         """Groups with a target whose address nobody knows yet."""
         self.loop = Loop("elbv2.publisher", plane.clock, plane.journal, self._pass, period=PERIOD)
@@ -112,22 +115,26 @@ class Publisher:
             balancers = {row.arn for row in store[LOAD_BALANCERS].all()} | set(self._put)
             groups = {row.arn for row in store[TARGET_GROUPS].all()} | self._pools
         self._waiting |= groups
-        if now >= self._gathered or balancers:
+        gathers = 0 < self._gathered - now <= self._gathers  # longer: the clock was set back
+        if balancers or not gathers:
             groups = set(self._waiting)
         else:
             groups = set()
             again.append(self._gathered)
         pools = {arn: self._pool(arn) for arn in sorted(groups)}
         if groups:
-            self._gathered = now + GATHERS * sum(len(pool.endpoints) for pool in pools.values() if pool)
+            self._gathers = GATHERS * sum(len(pool.endpoints) for pool in pools.values() if pool)
+            self._gathered = now + self._gathers
         frontends: dict[str, list[Frontend]] = {}
         for arn in sorted(balancers):
             row = store[LOAD_BALANCERS].get(arn)
-            if row is not None and now < row.active_at:
+            if row is not None and row.is_provisioning(now) and arn not in self._put:
                 again.append(row.active_at)
                 row = None
             frontends[arn] = [] if row is None else list(self._frontends(row))
-        await store.durable()  # a Retry comes back with these keys, and what waited still waits
+        if self._begun:  # what the first pass sees was read from the log: proxies are told, full disk or not
+            await store.durable()  # a Retry comes back with these keys, and what waited still waits
+        self._begun = True
         self._waiting -= groups
         self._tell(pools, frontends)
         again += self._registering.values()

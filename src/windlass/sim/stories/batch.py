@@ -182,9 +182,6 @@ class Farm(Telling):
             self.rank,
         ]
 
-    def trouble(self) -> list[Deed]:
-        return self.breaks()
-
     async def submit_some(self) -> None:
         chance, store = self.chance, self.world.plane.store
         queues = sorted(row.name for row in store[QUEUES].all())

@@ -6,6 +6,7 @@ out: that is how a failing story is made shorter.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,9 +86,21 @@ class Telling:
         while not done() and self.world.clock.now() < end:
             await self.world.pass_time(5 * SECOND)
 
+    def stream(self, name: str) -> random.Random:
+        """Chance for what goes on beside the steps."""
+        return self._streams.stream(name)
+
     def suffered(self, fault: str) -> None:
         """That went wrong; for the count at the end."""
         self._script.faults[fault] += 1
+
+    def users(self) -> list[Deed]:
+        """What users do in stories of this kind."""
+        return []
+
+    def trouble(self) -> list[Deed]:
+        """What goes wrong in stories of this kind."""
+        return self.breaks()
 
     def breaks(self) -> list[Deed]:
         """Links that are cut and come back, and agents that lose their disks."""
