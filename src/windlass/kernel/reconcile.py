@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
-from windlass.kernel.clock import MILLISECOND, RESOLUTION_S, SECOND, Clock, Duration, Instant
+from windlass.kernel.clock import MICROSECOND, MILLISECOND, RESOLUTION_S, SECOND, Clock, Duration, Instant
 from windlass.kernel.faults import Retry
 from windlass.kernel.journal import Journal
 
@@ -89,6 +89,8 @@ class Loop:
             return
         time = asyncio.get_running_loop().time
         left = min(at - self._clock.now(), self._period)  # longer only when the clock was set back
+        if 0 < left < MICROSECOND:  # lost in the loop's floating point: no time would pass, for ever
+            left = MICROSECOND
         until = time() + left / SECOND
         while not self._called and until - time() > RESOLUTION_S:
             self._ring_at(until)

@@ -301,6 +301,10 @@ class World:
         if not self.down:
             self._open_session(node_id)
 
+    def is_linked(self, node_id: str) -> bool:
+        """Whether its link is not cut: of a half-open one the plane may think so for a while."""
+        return node_id in self._linked
+
     def _open_session(self, node_id: str) -> None:
         self._leave(node_id)
         plane_end: PlaneEnd

@@ -7,11 +7,12 @@ from collections.abc import Hashable
 
 import pytest
 
-from windlass.kernel.clock import HOUR, MILLISECOND, Duration, Instant, WallClock
+from windlass.kernel.clock import HOUR, MILLISECOND, SECOND, Duration, Instant, WallClock
 from windlass.kernel.faults import Bug, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.spawn import Spawn
+from windlass.sim.loop import VirtualClock, VirtualLoop
 
 
 def a_spawn(crashes: list[str]) -> Spawn:
@@ -43,6 +44,32 @@ def test_a_wake_up_brings_its_keys_and_many_share_a_pass() -> None:
         return passes
 
     assert asyncio.run(scenario()) == [frozenset(), frozenset("ab")]
+
+
+def test_a_nanosecond_passes() -> None:
+    """Less than the loop's floating point can tell: time goes on all the same, and the next pass comes."""
+    loop = VirtualLoop.make()
+    clock = VirtualClock(loop, 0)
+
+    async def scenario() -> list[Instant]:
+        passes: list[Instant] = []
+        done = asyncio.Event()
+
+        async def look(now: Instant, keys: frozenset[Hashable]) -> Instant | None:
+            passes.append(now)
+            if len(passes) == 5:
+                done.set()
+            return now + 1
+
+        await clock.sleep(1_000 * SECOND)
+        spawn = a_spawn([])
+        spawn.start("loop", Loop("test", clock, Journal(clock.now), look, period=HOUR).run())
+        await done.wait()
+        await spawn.close()
+        return passes
+
+    passes = loop.run(scenario())
+    assert passes == sorted(set(passes))
 
 
 def test_a_retry_backs_off_and_keeps_its_keys() -> None:

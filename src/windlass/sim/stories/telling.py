@@ -53,6 +53,8 @@ class Telling:
         self._script = script or Script()
         self.lost = False
         """Whether a node lost its disk, or a machine was ended: its tasks die without anybody's doing."""
+        self.bereft: set[str] = set()
+        """Nodes that lost everything and have not told the plane yet; who looks takes them out."""
         self._number = 0
         if world.net is not None:
             world.net.counts = self._script.faults
@@ -128,6 +130,7 @@ class Telling:
             self.world.disconnect(node)
             self.world.nodes[node].forget()
             self.lost = True
+            self.bereft.add(node)
 
     async def delay(self) -> None:
         """From now on each message on a link takes its own time; their order stays."""
@@ -206,7 +209,7 @@ class Telling:
         await self.revive()
         await self.disk.probe()
         for node in sorted(self.world.nodes):
-            if node not in self.world.links().connected():
+            if not self.world.is_linked(node) or node not in self.world.links().connected():
                 self.world.connect(node)
         await self.world.pass_time(5 * SECOND)
 

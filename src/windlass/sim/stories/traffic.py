@@ -52,7 +52,7 @@ PORTS = {"web": 80, "shop": 8080, "test": 9090}
 QUIET: Duration = 20 * MINUTE
 """Within that time after the last fault both services are as they were wanted last."""
 MOURNING: Duration = 3 * MINUTE
-"""For so long after tasks died requests may be lost: by then others are there and healthy."""
+"""For so long after the plane could learn that tasks died, requests may be lost: then others are healthy."""
 
 
 class Street(Telling):
@@ -171,19 +171,16 @@ class Street(Telling):
         return arn
 
     def _excuse(self) -> None:
-        """What may be lost at this instant: tasks of a node that was given up are dead to the plane."""
-        if any(node.lost for node in self.world.plane.store[NODES].all()):
+        """What may be lost at this instant: tasks are dead, or, of a lost node, for the plane."""
+        if self.bereft or any(node.lost for node in self.world.plane.store[NODES].all()):
             self.clients.excuse(MOURNING)
+        if not self.world.down:
+            self.bereft -= set(self.world.links().connected())
 
     # what happens
 
     def users(self) -> list[Deed]:
         return [*[self.deploy] * 5, *[self.scale] * 3, self.force, self.turn_back]
-
-    async def forget(self) -> None:
-        await super().forget()
-        if self.lost:
-            self.clients.excuse(MOURNING)
 
     async def deploy(self) -> None:
         name = self._name()
