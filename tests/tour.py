@@ -69,14 +69,26 @@ def rewritten(page: str, outputs: list[str]) -> str:
 
 
 def agrees(printed: str, output: str, within: float = 0.0) -> bool:
-    """Whether a command's output is what the page says, but for its ids, for `...`, and for such a share."""
+    """Whether a command's output is what the page says, but for its ids and for `...`.
+
+    `within` a share: half of the lines at least, and in lines that are the same the numbers are that near.
+    """
     if not within:
         return re.fullmatch(pattern(printed), output) is not None
-    printed, output = ID.sub("id", printed), ID.sub("id", output)
-    if NUMBER.sub("0", printed) != NUMBER.sub("0", output):
-        return False
-    both = zip(NUMBER.findall(printed), NUMBER.findall(output), strict=True)
-    return all(_near(_value(said), _value(found), within) for said, found in both)
+    said, found = _by_words(printed), _by_words(output)
+    shared = [words for words in said if words in found]
+    both = ((said[words], found[words]) for words in shared)
+    return 2 * len(shared) >= len(said) and all(
+        _near(_value(one), _value(other), within)
+        for numbers in both
+        for one, other in zip(*numbers, strict=True)
+    )
+
+
+def _by_words(text: str) -> dict[str, list[str]]:
+    """A line without its numbers → these."""
+    lines = [" ".join(ID.sub("id", line).split()) for line in text.splitlines()]
+    return {NUMBER.sub("0", line): NUMBER.findall(line) for line in lines}
 
 
 def _value(number: str) -> float:

@@ -107,3 +107,16 @@ until: {workload: users}
     )
     assert users.statuses == {"200": 5, "429": 15}
     assert users.cold_starts == 5
+
+
+def test_a_workload_that_begins_much_later_is_waited_for() -> None:
+    """Nothing moves for longer than the patience of a plan, which ends what can come no more."""
+    users = load(
+        FUNCTION,
+        """
+workloads:
+  - {name: users, to: {function: resize}, arrivals: {burst: 2}, at: 50m}
+until: {workload: users}
+""",
+    )
+    assert users.statuses == {"200": 2}

@@ -6,7 +6,7 @@ do not give up, and requests to a load balancer are all of one path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Asking:
         }
         self._waits: dict[str, str] = {one.name: "it has not begun" for one in scenario.workloads}
         """Workload → what it waits for; "" once it was answered."""
+        self._arriving: set[str] = set()
+        """Workloads whose target is ready, and whose last request has not come."""
 
     async def check(self) -> None:
         """Refuse workloads whose target is not there. Raises CannotPlay."""
@@ -82,6 +84,11 @@ class Asking:
             return f"{name}: {why}"
         return f"{report.open} requests of {name} are not answered" if report.open else ""
 
+    @property
+    def more_to_come(self) -> bool:
+        """Whether requests are still to arrive at a target that is there for them."""
+        return bool(self._arriving)
+
     def moved(self) -> int:
         """Rises as requests come and are answered."""
         return sum(one.offered + len(one.ended) for one in self.reports.values())
@@ -98,14 +105,20 @@ class Asking:
             self._waits[one.name] = why
             await self._world.pass_time(LOOK)
         self._waits[one.name] = "it goes on"
+        self._arriving.add(one.name)
         await self._world.pass_time(one.at)
         draw = self._world.stream(f"planner.workload.{one.name}").random
-        times = draws.moments(one.arrivals, one.lasts, draw, self._traces.pop(one.name))
+        moments = draws.moments(one.arrivals, one.lasts, draw, self._traces.pop(one.name))
+        times = self._to_the_last(one.name, moments)
         if one.to.queue is not None:
             await self._messages.send(one.name, await self._ready.queue(one.to.queue), times)
         else:
             await ask(self._world, times, await self._send(one), self.reports[one.name])
         self._waits[one.name] = ""
+
+    def _to_the_last(self, name: str, times: Iterable[Duration]) -> Iterator[Duration]:
+        yield from times
+        self._arriving.discard(name)
 
     async def _send(self, one: Workload) -> Send:
         target = one.to

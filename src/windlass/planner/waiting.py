@@ -52,6 +52,8 @@ class Waiting:
 
     async def stuck(self, lacks: str) -> str:
         """Why what is lacking can never come; "" while it may."""
+        if self._asking.more_to_come:
+            return ""
         return await self._hopeless.why(lacks, self._asking.moved())
 
     async def _service(self, until: Until, account: str) -> Any:
