@@ -56,8 +56,12 @@ def test_it_reports_at_once(units: int) -> None:
     assert reports(0, units) == [(0, [(name, "running") for name in names]), *ends]
 
 
-def test_it_gathers_what_happens_soon_after() -> None:
-    wait = 100 * MILLISECOND
-    running = [("u0", "running"), ("u1", "running"), ("u2", "running")]
-    stopped = [("u0", "stopped"), ("u1", "stopped"), ("u2", "stopped")]
-    assert reports(wait, 3) == [(wait, running), (SECOND + wait, stopped)]
+@pytest.mark.parametrize(
+    ("most", "waits"), [(100 * MILLISECOND, 3 * MILLISECOND), (MILLISECOND, MILLISECOND)]
+)
+def test_it_gathers_what_happens_soon_after(most: Duration, waits: Duration) -> None:
+    """10 µs for each of its units, here 3 ms, and never longer than it is told to: each end is told once."""
+    began, *ended = reports(most, 300)
+    assert began == (waits, [(f"u{number}", "running") for number in range(300)])
+    assert ended[0][0] == SECOND + waits
+    assert [unit for _, units in ended for unit in units] == [(f"u{n}", "stopped") for n in range(300)]
