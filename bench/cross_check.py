@@ -11,7 +11,7 @@ import boto3
 from bench.planes import plane_command, server
 from bench.result import Result
 from tests.sim.cross_check import FEW, CrossCheck, accounts_of
-from windlass.planner.reading import read
+from windlass.planner.scenario.reading import read
 
 SCENARIO = Path(__file__).parents[1] / "scenarios" / "cross-check" / "service.yaml"
 COUNTS = (80, 160, 320)

@@ -24,8 +24,8 @@ from bench.result import Result
 from tests.sim.launch_rate import launch
 from windlass.kernel import garbage
 from windlass.kernel.clock import SECOND
-from windlass.planner.play import play
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import play
+from windlass.planner.scenario.reading import parse
 
 RUNS = 3
 TASKS_DEFAULT = 64_000

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from windlass.planner.load import Load
-from windlass.planner.play import Played, play
-from windlass.planner.reading import parse
+from windlass.planner.playing.load import Load
+from windlass.planner.playing.play import Played, play
+from windlass.planner.scenario.reading import parse
 
 FUNCTION = """
   - lambda.CreateFunction:

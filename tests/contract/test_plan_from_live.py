@@ -21,8 +21,8 @@ from tests.process import REGION, PlaneProcess
 from windlass.planner.live.from_live import draft_of, text_of
 from windlass.planner.live.reads import READS
 from windlass.planner.live.survey import CannotSurvey, Survey
-from windlass.planner.play import play, refusals
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import play, refusals
+from windlass.planner.scenario.reading import parse
 
 SECRET = "hunter2-secret"
 HERE = "us-east-1"

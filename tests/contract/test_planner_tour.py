@@ -9,9 +9,9 @@ import pytest
 from tests.contract.test_readme import ROOT
 from tests.process import PlaneProcess
 from tests.tour import run_tour
-from windlass.planner.changes import profile_of
-from windlass.planner.happening import check
-from windlass.planner.reading import files, read
+from windlass.planner.playing.changes import profile_of
+from windlass.planner.playing.happening import check
+from windlass.planner.scenario.reading import files, read
 
 PAGES = [
     page

@@ -20,10 +20,10 @@ import msgspec
 from botocore import xform_name
 
 from tests.fault.waiting import until
-from windlass.planner.answers import Answers
-from windlass.planner.parts import Span
-from windlass.planner.play import play
-from windlass.planner.scenario import Delay, Scenario, Until
+from windlass.planner.playing.answers import Answers
+from windlass.planner.playing.play import play
+from windlass.planner.scenario.model import Delay, Scenario, Until
+from windlass.planner.scenario.parts import Span
 
 Client = Callable[[str], Any]
 """Service → its boto3 client, of an account that has nothing yet."""

@@ -11,11 +11,11 @@ from typing import Any
 
 from windlass.aws.quotas import Profile, load_profile
 from windlass.kernel.clock import MINUTE
-from windlass.planner.calibrate import calibrate
-from windlass.planner.changes import profile_of
-from windlass.planner.play import play
-from windlass.planner.reading import parse
-from windlass.planner.timings import read
+from windlass.planner.calibration.calibrate import calibrate
+from windlass.planner.calibration.timings import read
+from windlass.planner.playing.changes import profile_of
+from windlass.planner.playing.play import play
+from windlass.planner.scenario.reading import parse
 from windlass.services import ec2, ecs, logs
 from windlass.sim.launch_model import MB, Image, LaunchModel
 from windlass.sim.world import World

@@ -13,7 +13,7 @@ from tests.contract.test_readme import ROOT
 from tests.process import PlaneProcess
 from tests.sim.cross_check import CrossCheck, accounts_of, for_real, simulated, sized
 from windlass.aws.quotas import PROFILES
-from windlass.planner.reading import read
+from windlass.planner.scenario.reading import read
 
 SCENARIOS = ROOT / "scenarios" / "cross-check"
 WITHIN = 0.2

@@ -57,8 +57,8 @@ until: {service: web, after: 200s}
 """
 PLAYED = """
 import hashlib, sys
-from windlass.planner.play import play
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import play
+from windlass.planner.scenario.reading import parse
 played = play(parse(sys.stdin.read(), "x.yaml"), 5)
 assert played.ended == "reached", played.ended
 print(hashlib.sha256(repr(played).encode()).hexdigest())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.test_determined import SCENARIO
-from windlass.planner.play import play
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import play
+from windlass.planner.scenario.reading import parse
 from windlass.services.elbv2 import compile
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from windlass.planner.play import Played, play
-from windlass.planner.reading import BadScenario, parse
+from windlass.planner.playing.play import Played, play
+from windlass.planner.scenario.reading import BadScenario, parse
 
 SERVICE = """
 name: x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.workload_build import FUNCTION, played
-from windlass.planner.play import Played
+from windlass.planner.playing.play import Played
 
 BATCH = """
   - batch.CreateComputeEnvironment:

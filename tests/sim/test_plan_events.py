@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from windlass.planner.changes import CannotPlay
-from windlass.planner.play import Played, play
-from windlass.planner.reading import parse
+from windlass.planner.playing.changes import CannotPlay
+from windlass.planner.playing.play import Played, play
+from windlass.planner.scenario.reading import parse
 
 SERVICE = """
 name: x

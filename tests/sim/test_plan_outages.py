@@ -11,8 +11,8 @@ from windlass.aws.quotas import load_profile
 from windlass.fleet.model import INSTANCES, UNITS
 from windlass.kernel.clock import MINUTE, SECOND
 from windlass.kernel.faults import Fault
-from windlass.planner.happening import Happening
-from windlass.planner.scenario import Event, Percent, Span
+from windlass.planner.playing.happening import Happening
+from windlass.planner.scenario.model import Event, Percent, Span
 from windlass.services.autoscaling.model import MEMBERS
 from windlass.services.batch.model import JOBS
 from windlass.services.catalogue import SERVICES

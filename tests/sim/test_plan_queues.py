@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.workload_build import load, played
-from windlass.planner.changes import CannotPlay
+from windlass.planner.playing.changes import CannotPlay
 
 JOBS = """
   - sqs.CreateQueue: {QueueName: jobs, Attributes: {VisibilityTimeout: "60"}}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from windlass.planner.play import refusals
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import refusals
+from windlass.planner.scenario.reading import parse
 
 SCENARIO = """
 name: x

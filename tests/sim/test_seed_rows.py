@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from windlass.planner.planning import outcome_of
-from windlass.planner.reading import files, read
+from windlass.planner.scenario.reading import files, read
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "seed-003"
 FILES = files(FOLDER)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from windlass.planner.planning import outcome_of
-from windlass.planner.reading import parse
-from windlass.planner.scenario import Scenario
+from windlass.planner.scenario.model import Scenario
+from windlass.planner.scenario.reading import parse
 
 ROW = Path(__file__).parents[2] / "scenarios" / "seed-003" / "5-fargate-load-balancer.yaml"
 STEADY = """

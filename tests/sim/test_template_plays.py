@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from windlass.planner.play import play, refusals
-from windlass.planner.reading import parse
+from windlass.planner.playing.play import play, refusals
+from windlass.planner.scenario.reading import parse
 
 SCENARIO = """
 name: shop

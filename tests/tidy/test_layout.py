@@ -33,6 +33,19 @@ ROOTS = {
     "config",
 }
 """Composition roots (and the settings and command line around them) may see everything."""
+PLANNER_FOLDERS = (
+    "live",
+    "template",
+    "calibration",
+    "scenario",
+    "costs",
+    "spread",
+    "playing",
+    "pages",
+    "results",
+    "planning",
+)
+"""Each sees only those before it, and itself."""
 NODE_MAY_SEE = (
     "kernel",
     "fleet.messages",
@@ -159,28 +172,28 @@ PURE = (
     "node/task_metadata.py",
     "node/task_room.py",
     "services/application_autoscaling/kinds.py",
-    "planner/answers.py",
-    "planner/calibrate.py",
-    "planner/draws.py",
-    "planner/fitting.py",
-    "planner/bar_chart.py",
-    "planner/charts.py",
-    "planner/curves.py",
-    "planner/figures.py",
-    "planner/hot_spots.py",
-    "planner/load.py",
-    "planner/outcome.py",
-    "planner/parts.py",
+    "planner/playing/answers.py",
+    "planner/calibration/calibrate.py",
+    "planner/playing/draws.py",
+    "planner/calibration/fitting.py",
+    "planner/pages/bar_chart.py",
+    "planner/pages/charts.py",
+    "planner/results/curves.py",
+    "planner/results/figures.py",
+    "planner/results/hot_spots.py",
+    "planner/playing/load.py",
+    "planner/results/outcome.py",
+    "planner/scenario/parts.py",
     *(f"planner/live/{path.name}" for path in sorted(SRC.glob("planner/live/*.py")) if path.stem != "survey"),
-    "planner/prices.py",
-    "planner/quantity.py",
+    "planner/costs/prices.py",
+    "planner/scenario/quantity.py",
     *(f"planner/template/{path.name}" for path in sorted(SRC.glob("planner/template/*.py"))),
-    "planner/timings.py",
-    "planner/report.py",
-    "planner/result_json.py",
+    "planner/calibration/timings.py",
+    "planner/results/report.py",
+    "planner/results/result_json.py",
     "planner/spread.py",
-    "planner/text.py",
-    "planner/workload.py",
+    "planner/results/text.py",
+    "planner/scenario/workload.py",
     "services/apprunner/builds/recipe.py",
     "services/apprunner/builds/repository.py",
     "services/apprunner/builds/runtimes.py",
@@ -448,6 +461,19 @@ def test_the_proxy_sees_only_the_kernel_and_its_messages(trees: Trees) -> None:
         if module(path).startswith("proxy")
         for line, there in imports(tree)
         if not any(there == seen or there.startswith(f"{seen}.") for seen in PROXY_MAY_SEE)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_folders_of_the_planner_point_one_way(trees: Trees) -> None:
+    """What a scenario says knows nothing of how it is played, nor that of what is made of the results."""
+    order = {name: place for place, name in enumerate(PLANNER_FOLDERS)}
+    wrong = [
+        f"{module(path)}:{line} imports {there}"
+        for path, tree in trees.items()
+        if module(path).startswith("planner.")
+        for line, there in imports(tree)
+        if there.startswith("planner.") and order[there.split(".")[1]] > order[module(path).split(".")[1]]
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -26,9 +26,9 @@ def calibrate(
 ) -> None:
     """Fit the launch phases of a profile to observed timings of tasks."""
     from windlass.aws.quotas import BUILT_IN, load_profile
-    from windlass.planner.calibrate import TooFew
-    from windlass.planner.calibrate import calibrate as fitted
-    from windlass.planner.timings import BadTimings, read
+    from windlass.planner.calibration.calibrate import TooFew
+    from windlass.planner.calibration.calibrate import calibrate as fitted
+    from windlass.planner.calibration.timings import BadTimings, read
 
     if profile not in BUILT_IN:
         fail(f"a calibration extends a built-in profile: {', '.join(BUILT_IN)}, not {profile!r}", 2)

@@ -85,8 +85,8 @@ def print_scenario(
     from windlass.aws.quotas import load_profile
     from windlass.planner.live.from_live import draft_of, text_of
     from windlass.planner.live.survey import CannotSurvey, Survey
-    from windlass.planner.play import refusals
-    from windlass.planner.reading import parse
+    from windlass.planner.playing.play import refusals
+    from windlass.planner.scenario.reading import parse
     from windlass.sim import world
 
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -15,8 +15,8 @@ from windlass.cli.output import fail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windlass.planner.outcome import Outcome
-    from windlass.planner.scenario import Scenario
+    from windlass.planner.results.outcome import Outcome
+    from windlass.planner.scenario.model import Scenario
 
 
 def plan(
@@ -48,9 +48,9 @@ def plan(
     with_traffic: live.WithTraffic = False,
 ) -> None:
     """Predict what would happen: the plane's own code in virtual time, with AWS's quotas and delays."""
-    from windlass.planner import reading
-    from windlass.planner.changes import CannotPlay
     from windlass.planner.planning import outcome_of
+    from windlass.planner.playing.changes import CannotPlay
+    from windlass.planner.scenario import reading
 
     if live.asked(from_live, endpoint_url, profile_name, region, with_environment, with_traffic):
         return
@@ -80,8 +80,8 @@ def _give(
     outcomes: list[Outcome], single: bool, paths: tuple[Path, ...], to_json: Path | None, to_html: Path | None
 ) -> None:
     """As text, and as what else was asked for. `paths`: the scenario's, or the two that are compared."""
-    from windlass.planner.report import report, side_by_side
-    from windlass.planner.result_json import result_json
+    from windlass.planner.results.report import report, side_by_side
+    from windlass.planner.results.result_json import result_json
 
     if to_json != Path("/dev/stdout"):
         print("\n".join(_told(outcomes, single, len(paths) > 1)))
@@ -96,7 +96,7 @@ def _give(
 
 def _told(outcomes: list[Outcome], single: bool, compared: bool) -> Iterator[str]:
     """What is printed, line by line."""
-    from windlass.planner import text
+    from windlass.planner.results import text
 
     if compared:
         return text.comparison(outcomes[0], outcomes[1])
@@ -140,7 +140,7 @@ def _meant(
     scenario: Path | None, compare: tuple[Path, Path] | None, sweeps: list[str]
 ) -> tuple[list[Scenario], bool]:
     """The scenarios that are meant, and whether it is one alone. Raises BadScenario."""
-    from windlass.planner import reading, sweep
+    from windlass.planner.scenario import reading, sweep
 
     if compare is not None:
         if scenario is not None or sweeps:

@@ -1,4 +1,4 @@
-"""A simulation under a profiler: the edge of planner/hot_spots.py, which knows no clock."""
+"""A simulation under a profiler: the edge of planner/results/hot_spots.py, which knows no clock."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import cProfile
 import time
 from collections.abc import Iterator
 
-from windlass.planner.hot_spots import Spent, hot_spots
-from windlass.planner.play import play
-from windlass.planner.scenario import Scenario
+from windlass.planner.playing.play import play
+from windlass.planner.results.hot_spots import Spent, hot_spots
+from windlass.planner.scenario.model import Scenario
 
 
 def profiled(scenario: Scenario, seed: int) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from windlass.planner import bottleneck
-from windlass.planner.changes import profile_of
-from windlass.planner.outcome import Outcome
-from windlass.planner.play import play
-from windlass.planner.scenario import Scenario
+from windlass.planner.playing.changes import profile_of
+from windlass.planner.playing.play import play
+from windlass.planner.results import bottleneck
+from windlass.planner.results.outcome import Outcome
+from windlass.planner.scenario.model import Scenario
 
 
 def outcome_of(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from windlass.planner.bottleneck import Bottleneck
-from windlass.planner.cost import Usage, cost_of
-from windlass.planner.load import Load
-from windlass.planner.outcome import Outcome
-from windlass.planner.play import Played
-from windlass.planner.reading import parse
-from windlass.planner.scenario import Published, Scenario
-from windlass.planner.watching import Sample
+from windlass.planner.costs.cost import Usage, cost_of
+from windlass.planner.playing.load import Load
+from windlass.planner.playing.play import Played
+from windlass.planner.playing.watching import Sample
+from windlass.planner.results.bottleneck import Bottleneck
+from windlass.planner.results.outcome import Outcome
+from windlass.planner.scenario.model import Published, Scenario
+from windlass.planner.scenario.reading import parse
 
 BURSTS = {"fargate.on_demand": 100, "ecs.deployment.fargate": 84}
 SCENARIO = """

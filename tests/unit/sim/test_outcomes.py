@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from windlass.kernel.clock import MILLISECOND, SECOND
-from windlass.planner.load import gauges_of, load_of
+from windlass.planner.playing.load import gauges_of, load_of
 from windlass.sim.outcomes import Report
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from windlass.cli.demos import traffic_costs
 from windlass.cli.demos.traffic_load import GIVE_UP_S, Target
-from windlass.planner import charts
-from windlass.planner import page as pages
-from windlass.planner.charts import Chart
+from windlass.planner.pages import charts
+from windlass.planner.pages import page as pages
+from windlass.planner.pages.charts import Chart
 from windlass.sim.arrivals import Phase
 
 STEP_S = 5.0

@@ -1,0 +1,120 @@
+"""What a scenario came to: the result over all its seeds. Pure.
+
+The result of several runs is their median; the others are the band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from windlass.planner.playing.play import Played
+from windlass.planner.results.bottleneck import Bottleneck
+from windlass.planner.scenario.model import Scenario
+from windlass.planner.spread import Spread, spread
+
+RATE_OVER_S = 10
+"""Seconds that a rate is taken over."""
+SCARCE = 0.5
+"""Of a full bucket: one that never had less limited nothing; ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one scenario."""
+
+    scenario: Scenario
+    runs: tuple[Played, ...]
+    bottleneck: Bottleneck | None = None
+    bursts: Mapping[str, int] = field(default_factory=dict)
+    """Bucket of the profile → what is in it when it is full."""
+    asked_why: bool = False
+    """Whether a bottleneck was looked for."""
+
+    @property
+    def shown(self) -> Played:
+        """The run that is shown where one has to be: the one in the middle."""
+        return sorted(self.runs, key=lambda run: (run.took_s is None, run.took_s or 0, run.seed))[
+            (len(self.runs) - 1) // 2
+        ]
+
+    @property
+    def predicted_s(self) -> float | None:
+        """Seconds until what is waited for is there; None: in most runs it never was, or nothing was."""
+        took = [run.took_s for run in self.runs if run.took_s is not None]
+        return median(took) if len(took) * 2 > len(self.runs) else None
+
+    @property
+    def band_s(self) -> tuple[float, float] | None:
+        """The quickest and the slowest run."""
+        took = [run.took_s for run in self.runs if run.took_s is not None]
+        return (min(took), max(took)) if took else None
+
+    @property
+    def published_s(self) -> float | None:
+        return None if self.scenario.published is None else self.scenario.published.seconds
+
+    @property
+    def error_pct(self) -> float | None:
+        """How far off the prediction is, in percent of what was published."""
+        if self.predicted_s is None or not self.published_s:
+            return None
+        return (self.predicted_s / self.published_s - 1) * 100
+
+    @property
+    def spread_s(self) -> Spread | None:
+        """The band of the runs that got there; None without a prediction."""
+        return spread(run.took_s for run in self.runs)
+
+    @property
+    def scarce(self) -> list[str]:
+        """Buckets that were half empty at some time of some run, the emptiest first."""
+        shares = {
+            name: min(run.lowest.get(name, burst) for run in self.runs) / burst
+            for name, burst in self.bursts.items()
+            if burst
+        }
+        found = [name for name, share in shares.items() if share <= SCARCE]
+        return sorted(found, key=lambda name: (shares[name], name))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of all runs, each once."""
+        return tuple(dict.fromkeys(note for run in self.runs for note in run.notes))
+
+
+def times_to(played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)) -> list[tuple[int, float]]:
+    """(tasks, seconds until so many run) for shares of the most that ever ran."""
+    most = max((sample.running for sample in played.samples), default=0)
+    found = []
+    for count in dict.fromkeys(max(1, round(share * most)) for share in shares if most):
+        at = next(sample.at_s for sample in played.samples if sample.running >= count)
+        found.append((count, at))
+    return found
+
+
+def rates(at: Sequence[float], counts: Sequence[int]) -> list[float]:
+    """How quickly a count rises, a second, at each time: over the RATE_OVER_S seconds before it."""
+    found, left = [], 0
+    for place, when in enumerate(at):
+        while when - at[left] > RATE_OVER_S:
+            left += 1
+        span = max(when - at[left], float(RATE_OVER_S))
+        found.append(max(0.0, (counts[place] - counts[left]) / span))
+    return found
+
+
+def launch_rate(played: Played) -> tuple[float, float]:
+    """Tasks a second until the last launch, and the most in any five to ten seconds, a second."""
+    points = [(sample.at_s, sample.launched) for sample in played.samples]
+    if not points or not points[-1][1]:
+        return 0.0, 0.0
+    end = next(at for at, count in points if count == points[-1][1])
+    peak, left = 0.0, 0
+    for at, count in points:
+        while at - points[left][0] > RATE_OVER_S:
+            left += 1
+        span = at - points[left][0]
+        peak = max(peak, (count - points[left][1]) / span if span >= RATE_OVER_S / 2 else 0.0)
+    return points[-1][1] / max(end, 1.0), peak
