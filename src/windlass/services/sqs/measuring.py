@@ -9,6 +9,7 @@ that no pass holds up calls for long.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from windlass.aws.metric_points import Summary, one
@@ -37,20 +38,30 @@ QUEUES_AT_ONCE = 200
 """Queues looked at in one pass."""
 
 
+@dataclass(slots=True)
+class Round:
+    """What one minute is published from."""
+
+    begins: Instant
+    """Of that minute."""
+    counts: dict[tuple[QueueKey, str], Summary] = field(default_factory=dict)
+    left: list[QueueKey] = field(default_factory=list)
+    """Queues that are still to be published."""
+
+
 class Measuring:
     """A part with one loop; handlers tell it what they did."""
 
     def __init__(self, plane: Plane) -> None:
         self._store = plane.store
         self._metrics = plane.calls.part(Metrics)
+        self._clock = plane.clock
         now = plane.clock.now()
         self._ends = now - now % MINUTE + MINUTE
         self._used: dict[QueueKey, Instant] = dict.fromkeys((q.key for q in plane.store[QUEUES].all()), now)
         """Queue → the minute in which it was called last."""
         self._counts: dict[tuple[QueueKey, str], Summary] = {}
-        self._ended: dict[tuple[QueueKey, str], Summary] = {}
-        """The counts of the minute that is being published."""
-        self._left: list[QueueKey] = []
+        self._round = Round(now)
         self.loop = Loop("sqs.metrics", plane.clock, plane.journal, self.run_pass, period=MINUTE)
         plane.store.watch((QUEUES,), self._changed)
 
@@ -74,20 +85,28 @@ class Measuring:
 
     async def run_pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         """Begin a round when a minute is over, and go on with it until all is published."""
-        if not self._left and now >= self._ends:
+        if not self._round.left and now >= self._ends:
+            self._round = self._begun()
             self._ends = now - now % MINUTE + MINUTE
-            self._ended, self._counts = self._counts, {}
-            self._left = list(self._used)
-        for _ in range(min(QUEUES_AT_ONCE, len(self._left))):
-            self._publish(self._left.pop(), now)
-        return now if self._left else self._ends
+        self._go_on(now, QUEUES_AT_ONCE)
+        return now if self._round.left else self._ends
 
     def publish(self) -> None:
         """What came in this minute so far, for when nobody will see its end."""
-        self._ended, self._counts = self._counts, {}
-        self._ends += MINUTE
-        for key in [*self._used]:
-            self._publish(key, self._ends - MINUTE)
+        now = self._clock.now()
+        self._go_on(now, len(self._round.left))
+        self._round = self._begun()
+        self._go_on(now, len(self._round.left))
+
+    def _begun(self) -> Round:
+        """The minute that ends next, with all that was counted."""
+        counts, self._counts = self._counts, {}
+        return Round(self._ends - MINUTE, counts, [*self._used])
+
+    def _go_on(self, now: Instant, queues: int) -> None:
+        left = self._round.left
+        for _ in range(min(queues, len(left))):
+            self._publish(left.pop(), now)
 
     def _publish(self, key: QueueKey, now: Instant) -> None:
         queue = self._store[QUEUES].get(key)
@@ -104,13 +123,13 @@ class Measuring:
         self._put(queue, "ApproximateNumberOfMessagesDelayed", one(found.delayed), "Count")
         self._put(queue, "ApproximateAgeOfOldestMessage", one(age // SECOND), "Seconds")
         for name in COUNTED:
-            self._put(queue, name, self._ended.get((key, name), one(0)), "Count")
-        size = self._ended.get((key, SIZE))
+            self._put(queue, name, self._round.counts.get((key, name), one(0)), "Count")
+        size = self._round.counts.get((key, SIZE))
         if size is not None:
             self._put(queue, SIZE, size, "Bytes")
 
     def _put(self, queue: Queue, name: str, summary: Summary, unit: str) -> None:
-        start = (self._ends - 2 * MINUTE) // SECOND
+        start = self._round.begins // SECOND
         of = series(queue.account, queue.region, NAMESPACE, name, {"QueueName": queue.name})
         self._metrics.add(of, unit, start, summary, now=start, fine=False)
 
