@@ -13,6 +13,7 @@ from windlass.aws.calls import Call
 from windlass.aws.fargate_use import FargateUse
 from windlass.aws.quotas import Quotas
 from windlass.fleet import surroundings
+from windlass.fleet.entering import Entering
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
@@ -82,9 +83,13 @@ def write(
     ]
     mode = account_settings.in_force(call, "defaultLogDriverMode")
     around = surroundings.find(tx, call, call.scope, order.containers, order.role_arn, call.now, mode)
+    entering = call.part(Entering)
     for task, unit in launch.rows(order, cluster, definition, around, networks, call.now, call.ids):
         tasks.append(tx[TASKS].put(task))
-        tx[UNITS].put(unit)
+        if unit.desired == "run":
+            entering.put(tx, unit)
+        else:  # it was not connected: nobody is to run it
+            tx[UNITS].put(unit)
         if unit.parked:
             tx[WAITING].put(_waiting(task, order, len(tasks)))
         notices.tell(call.part(Bus), tx, task, call.now)

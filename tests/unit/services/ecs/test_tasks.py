@@ -24,6 +24,7 @@ from windlass.fleet.role_credentials import RoleCredentials
 from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import HOUR, MINUTE
 from windlass.kernel.faults import Fault
+from windlass.kernel.rows import replace
 from windlass.services.ecs.controller import Retention
 from windlass.services.ecs.handlers.tasks import remember
 from windlass.services.ecs.model import RUN_TOKENS, TASKS, RunToken
@@ -82,6 +83,24 @@ def test_ten_tasks_at_once() -> None:
         for count in (0, 11, -1):
             fault = await refused(ecs, "RunTask", taskDefinition="work", count=count)
             assert fault.code == "InvalidParameterException"
+
+    with_ecs(scenario)
+
+
+def test_a_task_has_its_node_from_the_start() -> None:
+    """The call's own transaction places its unit; the answer says PROVISIONING all the same."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition()
+        ran = await ecs.call("RunTask", taskDefinition="work")
+        assert ran["tasks"][0]["lastStatus"] == "PROVISIONING"
+        task_id = ran["tasks"][0]["taskArn"].rpartition("/")[2]
+        unit = ecs.plane.store[UNITS].require(task_id)
+        assert (unit.state, unit.node_id, unit.generation) == ("assigned", "n1", 1)
+        with ecs.plane.store.transact() as tx:
+            tx[UNITS].put(replace(unit, state="waiting", node_id="", generation=0))
+        later = await ecs.run_one()  # nobody overtakes a unit that waits
+        assert ecs.plane.store[UNITS].require(later).state == "waiting"
 
     with_ecs(scenario)
 
