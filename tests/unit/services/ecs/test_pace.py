@@ -175,7 +175,7 @@ def rates_of(profile: str = "aws-2022") -> LaunchRates:
 
 @pytest.mark.parametrize(
     ("wish", "last_s"),
-    [(Tasks(on_demand=1_000), 110), (Tasks(on_demand=500, spot=500), 110), (Tasks(other=1_000), 240)],
+    [(Tasks(on_demand=1_000), 110), (Tasks(on_demand=500, spot=500), 110), (Tasks(other=1_000), 230)],
     ids=["On-Demand", "50/50", "EC2"],
 )
 def test_one_service_of_a_thousand_tasks(wish: Tasks, last_s: int) -> None:
