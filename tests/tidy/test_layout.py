@@ -184,6 +184,7 @@ PURE = (
     "planner/playing/load.py",
     "planner/results/outcome.py",
     "planner/scenario/parts.py",
+    "planner/scenario/reporting.py",
     *(f"planner/live/{path.name}" for path in sorted(SRC.glob("planner/live/*.py")) if path.stem != "survey"),
     "planner/costs/prices.py",
     "planner/scenario/quantity.py",

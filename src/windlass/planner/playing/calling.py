@@ -12,7 +12,7 @@ from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner.playing.answers import Answers, NotThere
 from windlass.planner.playing.changes import CannotPlay
-from windlass.planner.scenario.parameters import wrong_operation, wrong_parameter
+from windlass.planner.scenario.parameters import sent, wrong_operation, wrong_parameter
 from windlass.sim.world import ACCOUNT, World
 
 AS, WHEN = "as", "when"
@@ -122,7 +122,7 @@ class Calling:
         if wrong := wrong_parameter(service, rest, filled, filled=True):
             raise CannotPlay(f"{where}: {name}: {wrong}")
         try:
-            return await self._world.call_as(self.account, service, rest, **filled)
+            return await self._world.call_as(self.account, service, rest, **sent(service, rest, filled))
         except Fault as fault:
             if fault.code in THROTTLED:
                 self.throttled[name] += 1

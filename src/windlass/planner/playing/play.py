@@ -22,6 +22,7 @@ from windlass.planner.playing.changes import CannotPlay, profile_of
 from windlass.planner.playing.gauging import Gauges
 from windlass.planner.playing.happening import NODE, Happening
 from windlass.planner.playing.load import Load
+from windlass.planner.playing.metrics import Measured, Queries
 from windlass.planner.playing.waiting import Waiting
 from windlass.planner.playing.watching import Sample, Watching
 from windlass.planner.scenario.accounts import accounts_of
@@ -60,6 +61,8 @@ class Played:
     """What became of the workloads, in their order."""
     counted: Counted = NONE_YET
     """How much happened in its world."""
+    metrics: tuple[Measured, ...] = ()
+    """What CloudWatch had of the metrics that the scenario wants reported."""
 
 
 def play(scenario: Scenario, seed: int) -> Played:
@@ -125,6 +128,8 @@ class _Play:
         for each in made:
             await each
         await self.asking.check()
+        self._queries = Queries(self.calling, world.clock, scenario.report.metrics)
+        await self._queries.check()
         self.asking.begin()
         world.begin("samples", self.watching.sample_always())
         self._happening = Happening(world)
@@ -134,6 +139,7 @@ class _Play:
         self.watching.sample()
         self.watching.add_loads(self.asking.reports)
         self._cost = cost_of(metering.read())
+        self._metrics = await self._queries.read(self.watching.began)
 
     def played(self, seed: int) -> Played:
         watching = self.watching
@@ -146,10 +152,11 @@ class _Play:
             watching.lowest,
             dict(sum((one.throttled for one in self._callings), Counter[str]())),
             (self._world.clock.now() - watching.began) / SECOND,
-            (*self._partly, *told, *self._happening.notes),
+            (*self._partly, *told, *self._happening.notes, *self._queries.notes),
             self._cost,
             tuple(self.asking.loads()),
             self._world.counted(),
+            self._metrics,
         )
 
     async def _wait(self, waiting: Waiting) -> None:

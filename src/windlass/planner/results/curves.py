@@ -24,6 +24,8 @@ GAUGE_CHARTS: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("Batch jobs", "jobs", {"jobs": "{}"}),
 )
 """(title, unit, kind of gauge → name of its line); kinds that are not here have charts of their own."""
+OF_WORKLOADS = ("requests_per_s", "errors_per_s", "p50_s", "p99_s")
+"""Kinds of gauges that workloads have; all others are levels of what there is."""
 LINES_MAX = 8
 """Of one chart; of more buckets and gauges those that were emptiest or highest are drawn. Ours."""
 
@@ -106,12 +108,14 @@ def _times(end: float) -> list[float]:
 
 
 def _of_run(played: Played, outcome: Outcome) -> Iterator[Chart]:
-    if any(sample.launched for sample in played.samples):
+    if outcome.shows("tasks") and any(sample.launched for sample in played.samples):
         yield _tasks(played)
         yield _rate(played)
-    yield from _gauges(played)
-    if scarce := outcome.scarce:
+    yield from _gauges(played, outcome)
+    if outcome.shows("buckets") and (scarce := outcome.scarce):
         yield _buckets(played, outcome.bursts, scarce)
+    if outcome.shows("metrics"):
+        yield from _metrics(played)
 
 
 def _tasks(played: Played) -> Chart:
@@ -135,10 +139,23 @@ def _rate(played: Played) -> Chart:
     return Chart(f"Launch rate, over {RATE_OVER_S} s", "tasks/s", at, lines)
 
 
-def _gauges(played: Played) -> Iterator[Chart]:
+def _metrics(played: Played) -> Iterator[Chart]:
+    """Metrics of CloudWatch: a chart for each metric and statistic."""
+    titles: dict[str, dict[str, dict[float, float]]] = {}
+    for one in played.metrics:
+        lines = titles.setdefault(one.title, {})
+        lines[f"{one.label} ({one.id})" if one.label in lines else one.label] = dict(one.points)
+    for title, lines in titles.items():
+        at = sorted({when for points in lines.values() for when in points})
+        drawn: dict[str, Line] = {name: [points.get(when) for when in at] for name, points in lines.items()}
+        yield Chart(title, "", at, drawn)
+
+
+def _gauges(played: Played, outcome: Outcome) -> Iterator[Chart]:
     samples = played.samples
     at = [one.at_s for one in samples]
-    there = sorted({key for sample in samples for key in sample.gauges})
+    every = {key for sample in samples for key in sample.gauges}
+    there = sorted(key for key in every if outcome.shows("workloads" if key[0] in OF_WORKLOADS else "levels"))
     known = {kind for _, _, kinds in GAUGE_CHARTS for kind in kinds}
     own = sorted({kind for kind, _ in there} - known)
     others = [(kind.replace("_", " ").capitalize(), "", {kind: "{}"}) for kind in own]

@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
 from windlass.planner.results.outcome import Outcome, launch_rate, times_to
+from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, middle_of, spread
 
-TASKS, MOST, LEAST, THROTTLED = "tasks", "at most", "least tokens", "throttled"
+TASKS, MOST, LEAST, THROTTLED, METRICS = "tasks", "at most", "least tokens", "throttled", "metrics, at most"
 """Groups of numbers; each workload is one of its own."""
+SECTIONS: Mapping[str, Section] = {
+    TASKS: "tasks",
+    MOST: "levels",
+    LEAST: "buckets",
+    THROTTLED: "throttled",
+    METRICS: "metrics",
+}
+"""Group → what a scenario calls it in `report`."""
 GAUGE_NAMES: Mapping[str, tuple[str, str]] = {
     "messages": ("messages in {}", ""),
     "in_flight": ("messages of {} in flight", ""),
@@ -66,9 +75,11 @@ def figures(outcome: Outcome) -> list[Figure]:
 
 
 def grouped(outcome: Outcome) -> dict[str, list[Figure]]:
-    """The same by group; what never was anything is left out."""
+    """The same by group, of what is to be reported; what never was anything is left out."""
     found: dict[str, list[Figure]] = {}
     for one in figures(outcome):
+        if one.what.group and not outcome.shows(SECTIONS.get(one.what.group, "workloads")):
+            continue
         if one.what.group == LEAST or not one.what.group or any(one.values):
             found.setdefault(one.what.group, []).append(one)
     return found
@@ -115,6 +126,9 @@ def _of_run(outcome: Outcome, run: Played) -> Iterator[tuple[What, float | None]
         yield What(LEAST, name), run.lowest.get(name, outcome.bursts[name])
     for name, count in sorted(run.throttled.items()):
         yield What(THROTTLED, name), count
+    for one in run.metrics:
+        if one.points:
+            yield What(METRICS, f"{one.id}: {one.title}"), max(value for _, value in one.points)
 
 
 def _of_tasks(run: Played) -> Iterator[tuple[What, float | None]]:

@@ -12,6 +12,7 @@ from statistics import median
 from windlass.planner.playing.play import Played
 from windlass.planner.results.bottleneck import Bottleneck
 from windlass.planner.scenario.model import Scenario
+from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, spread
 
 RATE_OVER_S = 10
@@ -38,6 +39,10 @@ class Outcome:
         return sorted(self.runs, key=lambda run: (run.took_s is None, run.took_s or 0, run.seed))[
             (len(self.runs) - 1) // 2
         ]
+
+    def shows(self, section: Section) -> bool:
+        """Whether the scenario wants that reported."""
+        return section in self.scenario.report.show
 
     @property
     def predicted_s(self) -> float | None:

@@ -136,6 +136,8 @@ def _capital(said: str, group: str = "") -> str:
 
 def _cost(outcome: Outcome) -> Iterator[str]:
     cost = outcome.shown.cost
+    if not outcome.shows("costs"):
+        return
     if cost.lines:
         rows = [(line.what, text.amount(line), f"{line.usd:.4f}", line.price.as_of) for line in cost.lines]
         total = ("In all, us-east-1", "", f"{cost.usd:.4f}", "")

@@ -34,6 +34,15 @@ def result_json(outcome: Outcome) -> dict[str, Any]:
         "bottleneck": None,
         "figures": _figures(outcome),
         "series": series(shown),
+        "metrics": [
+            {
+                "id": one.id,
+                "title": one.title,
+                "label": one.label,
+                "points": [list(point) for point in one.points],
+            }
+            for one in shown.metrics
+        ],
     }
     if len(outcome.runs) > 1:
         found["bands"] = _bands(outcome)

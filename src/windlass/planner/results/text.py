@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from windlass.planner.costs.cost import Cost, Line
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
-from windlass.planner.results.figures import MOST, differences, grouped, number, shown
+from windlass.planner.results.figures import METRICS, MOST, differences, grouped, number, shown
 from windlass.planner.results.outcome import Outcome, launch_rate, times_to
 from windlass.planner.spread import Spread, band_name
 
@@ -163,7 +163,8 @@ def _summary(outcome: Outcome) -> Iterator[str]:
     if outcome.published_s is not None and outcome.error_pct is not None:
         yield f"  published: {outcome.published_s:g} s; the prediction is off by {outcome.error_pct:+.1f} %"
     yield from _of_all(outcome) if len(outcome.runs) > 1 else _of_one(outcome)
-    yield from costs(run.cost)
+    if outcome.shows("costs"):
+        yield from costs(run.cost)
     for note in outcome.notes:
         yield f"  note: {note}"
     yield f"  not modelled: {NOT_MODELLED}"
@@ -172,13 +173,18 @@ def _summary(outcome: Outcome) -> Iterator[str]:
 def _of_one(outcome: Outcome) -> Iterator[str]:
     """The numbers of a single run, in sentences."""
     run = outcome.shown
-    yield from _tasks(run)
-    for load in run.loads:
+    if outcome.shows("tasks"):
+        yield from _tasks(run)
+    for load in run.loads if outcome.shows("workloads") else ():
         yield f"  {load_line(load)}"
     yield from _gauges(outcome)
-    yield from _buckets(outcome)
-    for name, count in sorted(run.throttled.items()):
+    if outcome.shows("buckets"):
+        yield from _buckets(outcome)
+    for name, count in sorted(run.throttled.items()) if outcome.shows("throttled") else ():
         yield f"  throttled: {name}, {count:,} times"
+    for one in grouped(outcome).get(METRICS, ()):
+        if one.spread is not None:
+            yield f"  metric {one.what.name}: at most {shown(one.spread.middle, one.what.unit)}"
 
 
 def _of_all(outcome: Outcome) -> Iterator[str]:

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from windlass.kernel.clock import HOUR
 from windlass.planner.scenario.parts import Bytes, Part, Percent, PerSecond, Span, one_of
+from windlass.planner.scenario.reporting import Reporting
 from windlass.planner.scenario.workload import Consumes, Function, Workload
 
 
@@ -211,6 +212,7 @@ class Scenario(Part, frozen=True):
     events: list[Event] = msgspec.field(default_factory=list)
     until: Until | list[Until] | None = None
     """What it waits for; of a list, for all."""
+    report: Reporting = Reporting()
     published: Published | None = None
     horizon: Span = msgspec.field(default_factory=lambda: Span(HOUR))
     """When it is over at the latest."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from windlass.aws.models import Models
+from windlass.aws.protocols.timestamps import parse_timestamp
 from windlass.services.catalogue import SERVICES
 
 REFERENCE = "${"
@@ -28,7 +29,7 @@ _SCALARS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "float": (lambda value: type(value) in (int, float), "a number"),
     "double": (lambda value: type(value) in (int, float), "a number"),
     "boolean": (lambda value: isinstance(value, bool), "true or false"),
-    "timestamp": (lambda value: isinstance(value, str | int | float | date), "a time"),
+    "timestamp": (lambda value: _moment(value) is not None, "a time: 2026-11-22T12:00:00Z, for example"),
     "blob": (lambda value: isinstance(value, bytes), "bytes: write !!binary and base64"),
 }
 """Kind of a shape → (whether a value is one, what it should be)."""
@@ -60,6 +61,13 @@ def wrong_parameter(service: str, operation: str, params: object, *, filled: boo
     if found is None or found.input_shape is None:
         return f"it takes no parameters, and gets {', '.join(map(str, params))}" if params else ""
     return _wrong(found.input_shape, params, "", filled)
+
+
+def sent(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of which none is wrong, as a client library has them: times are times."""
+    found = _models().operation(service, operation)
+    shape = None if found is None else found.input_shape
+    return {**params} if shape is None else _sent(shape, params)
 
 
 @cache
@@ -114,6 +122,28 @@ def _wrong_structure(shape: StructureShape, value: Any, where: str, filled: bool
         if wrong := _wrong(member, one, f"{at}{name}", filled):
             return wrong
     return ""
+
+
+def _sent(shape: Shape, value: Any) -> Any:
+    match shape:
+        case StructureShape() if not shape.is_document_type:
+            return {name: _sent(shape.members[name], one) for name, one in value.items()}
+        case ListShape():
+            return [_sent(shape.member, one) for one in value]
+        case MapShape():
+            return {key: _sent(shape.value, one) for key, one in value.items()}
+    return _moment(value) if shape.type_name == "timestamp" else value
+
+
+def _moment(value: Any) -> datetime | None:
+    """What clients understand as a time: epoch seconds, ISO 8601, and what YAML makes of dates."""
+    if isinstance(value, date):
+        whole = value if isinstance(value, datetime) else datetime.combine(value, time())
+        return whole if whole.tzinfo else whole.replace(tzinfo=UTC)
+    try:
+        return parse_timestamp(value)
+    except ValueError:
+        return None
 
 
 def _first(found: Iterable[str]) -> str:

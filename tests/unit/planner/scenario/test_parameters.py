@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from windlass.planner.scenario.parameters import wrong_operation, wrong_parameter
+from windlass.planner.scenario.parameters import sent, wrong_operation, wrong_parameter
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,24 @@ def test_parameters_of_a_task_definition(params: Any, why: str) -> None:
 )
 def test_parameters_of_other_kinds(service: str, operation: str, params: Any) -> None:
     assert wrong_parameter(service, operation, params) == ""
+
+
+@pytest.mark.parametrize(
+    "said", [1_795_348_800, "1795348800", "2026-11-22T12:00:00Z", datetime(2026, 11, 22, 12)]
+)
+def test_times_are_sent_as_times(said: Any) -> None:
+    """As boto3 takes them; YAML makes datetimes of what looks like one, without a zone."""
+    params = {"Namespace": "A", "MetricData": [{"MetricName": "m", "Timestamp": said}]}
+    assert wrong_parameter("cloudwatch", "PutMetricData", params, filled=True) == ""
+    [datum] = sent("cloudwatch", "PutMetricData", params)["MetricData"]
+    assert datum == {"MetricName": "m", "Timestamp": datetime(2026, 11, 22, 12, tzinfo=UTC)}
+
+
+def test_what_is_no_time_is_told() -> None:
+    params = {"MetricData": [{"Timestamp": "soon"}]}
+    assert wrong_parameter("cloudwatch", "PutMetricData", params) == (
+        "MetricData[0].Timestamp: 'soon' is not a time: 2026-11-22T12:00:00Z, for example"
+    )
 
 
 def test_references_stand_for_anything_until_they_are_filled_in() -> None:
