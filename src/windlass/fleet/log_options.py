@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from windlass.fleet.messages import LogOptions, LogTarget
@@ -134,13 +135,19 @@ def target(
     name = container["name"]
     configured = container.get("logConfiguration", {})
     if configured.get("logDriver") != "awslogs":
-        return LogTarget(account, region, f"/ecs/{family}", f"{DEFAULT_PREFIX}/{name}/{task_id}")
+        return LogTarget(account, region, _group(family), f"{DEFAULT_PREFIX}/{name}/{task_id}")
     options = configured["options"]
     prefix = options.get(STREAM_PREFIX, "")
     stream = f"{prefix}/{name}/{task_id}" if prefix else runtime_id
     return LogTarget(
         account, options["awslogs-region"], options["awslogs-group"], stream, _creates_group(options)
     )
+
+
+@lru_cache(maxsize=4_096)
+def _group(family: str) -> str:
+    """The group of output that goes nowhere else: the same text for all tasks of a family."""
+    return f"/ecs/{family}"
 
 
 def delivery(container: Container, mode_default: str) -> LogOptions:

@@ -72,6 +72,8 @@ class _LiveIndex(Generic[R]):
     """An index in use: value → bucket of keys, sorted when the index has an order.
 
     Buckets hold keys and not rows: replacing a row that keeps its value and order then costs nothing here.
+    One without an order is a tuple while it holds a single key, as those of addresses do: a dict takes five
+    times as much memory.
     """
 
     __slots__ = ("buckets", "of", "order")
@@ -113,20 +115,24 @@ class _LiveIndex(Generic[R]):
 
     def _add(self, value: Hashable, key: Key, place: tuple[Any, Key] | None) -> None:
         bucket: Any = self.buckets.get(value)
-        if bucket is None:
-            bucket = self.buckets[value] = {} if place is None else SortedList()
-        if place is None:
-            bucket[key] = None
-        else:
+        if place is not None:
+            if bucket is None:
+                bucket = self.buckets[value] = SortedList()
             bucket.add(place)
+        elif bucket is None:
+            self.buckets[value] = (key,)
+        elif type(bucket) is tuple:
+            self.buckets[value] = {bucket[0]: None, key: None}
+        else:
+            bucket[key] = None
 
     def _remove(self, value: Hashable, key: Key, order: Any) -> None:
         bucket = self.buckets[value]
-        if self.order is None:
-            del bucket[key]
-        else:
+        if self.order is not None:
             bucket.remove((order, key))
-        if not bucket:
+        elif type(bucket) is not tuple:
+            del bucket[key]
+        if not bucket or type(bucket) is tuple:
             del self.buckets[value]
 
 

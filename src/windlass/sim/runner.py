@@ -13,7 +13,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -118,13 +118,13 @@ class SimulatedNode:
         self._instants: list[Instant] = []
         """The keys of `_due`, as a heap."""
         self.states: dict[str, UnitState] = {}
-        self._courses: dict[str, Course] = {}
-        """How the lives of its units go; drawn once."""
+        self._stops: dict[str, Duration] = {}
+        """How long its units take to stop: all that is still to be known of the course of one that runs."""
         self._works.give_up_all()
         self._told_of: set[str] = set()
         """Environments whose start the plane was told of."""
-        self._places: dict[tuple[str, str], str] = {}
-        """Address and namespace of units with an interface of their own, the latest one of each."""
+        self._places: dict[str, dict[str, str]] = {}
+        """Namespace → address → unit with that interface of its own, the latest one of each."""
         self.groups: dict[str, SecurityGroup] = {}
         """The security groups that it was told last."""
         self.generation = 0
@@ -247,7 +247,7 @@ class SimulatedNode:
         self.states.pop(unit_id, None)
         self._told_of.discard(unit_id)
         self._lives.pop(unit_id, None)
-        self._courses.pop(unit_id, None)
+        self._stops.pop(unit_id, None)
         self._works.give_up(unit_id)
 
     def _stop(self, unit_id: str) -> None:
@@ -280,6 +280,8 @@ class SimulatedNode:
                     heapq.heappush(self._instants, now + pause)
                 due.append((unit_id, life))
                 return
+        if self._lives.get(unit_id) is life:  # it is over: a million of them need not be kept
+            del self._lives[unit_id]
 
     def _go_on(self) -> None:
         """All lives whose pauses are over go on."""
@@ -297,7 +299,8 @@ class SimulatedNode:
         self._alarm.set(self._instants[0] if self._instants else None)
 
     def _live(self, spec: UnitSpec) -> Life:
-        course = self._courses[spec.unit_id] = self._course(spec)
+        course = self._course(spec)
+        self._stops[spec.unit_id] = course.stop
         yield course.provision
         pulling_at = self._clock.now()
         if course.pull or course.network or course.start or course.fails:  # else nobody ever sees it so
@@ -330,7 +333,8 @@ class SimulatedNode:
 
     def listening(self, place: tuple[str, str], unit_id: str) -> str | None:
         """The unit that takes connections at that place or, by its id, at a port of the node."""
-        found = self._places.get(place, unit_id)
+        address, namespace = place
+        found = self._places.get(namespace, {}).get(address, unit_id)
         state = self.states.get(found)
         return found if state is not None and state.status == "running" else None
 
@@ -380,12 +384,10 @@ class SimulatedNode:
 
     def _die(self, spec: UnitSpec) -> Life:
         self._become(spec, "stopping", stopping_at=self._clock.now())
-        course = self._courses.get(spec.unit_id) or self._course(spec)
-        takes, within = course.stop, self._wants[spec.unit_id].stop_within
-        needs = course.work.stop() if course.work is not None else None
-        if needs is None:
-            self._works.give_up(spec.unit_id)
-        takes = max(takes, needs or 0)
+        takes, within = self._stops.get(spec.unit_id), self._wants[spec.unit_id].stop_within
+        if takes is None:  # it never began
+            takes = self._course(spec).stop
+        takes = max(takes, self._works.stop(spec.unit_id))
         killed = bool(within) and within < takes
         yield within if killed else takes
         self._end(spec, SIGKILL_EXIT if killed else SIGTERM_EXIT, stop_code="")
@@ -439,8 +441,9 @@ class SimulatedNode:
         network = state.network
         if status == "running" and spec.network.interface is not None:
             own = spec.network.interface
-            network = NetworkState(own.address, True, f"router of {own.vpc_id}")
-            self._places[own.address, network.router] = spec.unit_id
+            router = _router(own.vpc_id)
+            network = NetworkState(own.address, True, router)
+            self._places.setdefault(router, {})[own.address] = spec.unit_id
         self.states[spec.unit_id] = msgspec.structs.replace(
             state, status=status, containers=containers, network=network, **changes
         )
@@ -477,3 +480,9 @@ class SimulatedNode:
     def _acknowledge(self, number: int) -> None:
         while self._unacknowledged and self._unacknowledged[0].number <= number:
             self._unacknowledged.popleft()
+
+
+@lru_cache(maxsize=1_024)
+def _router(vpc_id: str) -> str:
+    """The namespace of a VPC's router: the same text for all of its units."""
+    return f"router of {vpc_id}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from windlass.services.ec2 import limits
 
@@ -48,7 +49,7 @@ class Block:
         return self.first <= other.last and other.first <= self.last
 
     def __str__(self) -> str:
-        return f"{text(self.first)}/{self.prefix}"
+        return _written(self.first, self.prefix)
 
 
 def block(written: str) -> Block | None:
@@ -87,13 +88,20 @@ def number(written: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def text(address: int) -> str:
-    """An address in dotted form.
+    """An address in dotted form: the same text for all who ask within a transaction, and keep it.
 
     >>> text(0xAC1F0004)
     '172.31.0.4'
     """
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+
+
+@lru_cache(maxsize=4_096)
+def _written(first: int, prefix: int) -> str:
+    """The same text for all who ask: each interface has that of its subnet, and of its VPC."""
+    return f"{text(first)}/{prefix}"
 
 
 def divided(whole: Block, prefix: int, count: int) -> list[Block]:

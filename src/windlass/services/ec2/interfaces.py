@@ -39,7 +39,7 @@ def make(
     tx: Transaction,
     quotas: Quotas,
     subnet: Subnet,
-    groups: Sequence[str],
+    groups: tuple[str, ...],
     now: Instant,
     ids: Ids,
     *,
@@ -64,7 +64,7 @@ def make(
         zone=subnet.zone,
         address=address,
         mac=mac(address, subnet.vpc_id),
-        groups=tuple(groups),
+        groups=groups,
         created_at=now,
         **columns,
     )

@@ -42,7 +42,7 @@ class TaskInterfaces:
                     f"Security group {group.id} and subnet {subnets[0].id} belong to different networks.",
                 )
         well = [subnet for subnet in subnets if not self._outages.has(subnet.zone)]
-        names = [group.id for group in groups]
+        names = tuple(group.id for group in groups)
         return _Making(tx, self._quotas, wish, well, subnets[0].id, names, now, ids)
 
     def release(self, tx: Transaction, interface_id: str) -> None:
@@ -64,7 +64,7 @@ class _Making:
         wish: Wish,
         subnets: list[Subnet],
         first: str,
-        groups: list[str],
+        groups: tuple[str, ...],
         now: Instant,
         ids: Ids,
     ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from sys import intern
 from typing import Any, Protocol
 
 import msgspec
@@ -302,7 +303,7 @@ def _task(
                 name=shape["name"],
                 image=shape["image"],
                 runtime_id=f"{task_id}-{ids.digits(10)}",
-                cpu=str(shape["cpu"]),
+                cpu=intern(str(shape["cpu"])),
                 memory=str(shape["memory"]) if "memory" in shape else None,
                 memory_reservation=str(shape["memoryReservation"]) if "memoryReservation" in shape else None,
                 essential=shape["essential"],

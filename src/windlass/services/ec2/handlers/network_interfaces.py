@@ -52,7 +52,7 @@ def create_network_interface(call: Call, params: Params) -> Result:
             tx,
             call.part(Quotas),
             subnet,
-            [group.id for group in groups],
+            tuple(group.id for group in groups),
             call.now,
             call.ids,
             wanted=address,
