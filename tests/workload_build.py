@@ -15,7 +15,17 @@ FUNCTION = """
       Timeout: 60
       Code: {ZipFile: "${default.package}"}
 """
-BALANCED = """
+DEFINITION = """\
+  - ecs.RegisterTaskDefinition:
+      family: web
+      requiresCompatibilities: [FARGATE, EC2]
+      networkMode: awsvpc
+      cpu: "256"
+      memory: "512"
+      containerDefinitions: [{name: web, image: web}]
+"""
+BALANCED = (
+    """
   - ecs.CreateCluster: {clusterName: default}
   - elbv2.CreateLoadBalancer: {Name: web, Subnets: "${default.subnets}"}
     as: lb
@@ -26,13 +36,9 @@ BALANCED = """
       Protocol: HTTP
       Port: 80
       DefaultActions: [{Type: forward, TargetGroupArn: "${group.TargetGroups[0].TargetGroupArn}"}]
-  - ecs.RegisterTaskDefinition:
-      family: web
-      requiresCompatibilities: [FARGATE]
-      networkMode: awsvpc
-      cpu: "256"
-      memory: "512"
-      containerDefinitions: [{name: web, image: web, portMappings: [{containerPort: 80}]}]
+"""
+    + DEFINITION.replace("image: web", "image: web, portMappings: [{containerPort: 80}]")
+    + """\
   - ecs.CreateService:
       serviceName: web
       taskDefinition: web
@@ -42,6 +48,7 @@ BALANCED = """
       loadBalancers:
         - {targetGroupArn: "${group.TargetGroups[0].TargetGroupArn}", containerName: web, containerPort: 80}
 """
+)
 
 
 def balanced(tasks: int) -> str:

@@ -7,9 +7,17 @@ from windlass.kernel.clock import DAY, SECOND
 from windlass.services.batch.model import CHILDREN, JOB_TABLES, JOBS
 from windlass.services.batch.reasons import MAX_RESOURCE
 from windlass.sim.disk import FSYNC
-from windlass.sim.stories.batch import Farm, ends_well, play
+from windlass.sim.stories.batch import Farm
+from windlass.sim.stories.telling import tell
 
 STEPS = 30
+
+
+class Wide(Farm):
+    """With room for large arrays, and looked at seldom: for stories of days."""
+
+    caps = (100, 100)
+    check_every = DAY
 
 
 @seeds.each(12)
@@ -19,9 +27,9 @@ def test_users_submit_and_stop_jobs(story_seed: int) -> None:
     async def story(farm: Farm) -> None:
         for _ in range(STEPS):
             await farm.step(farm.users())
-        await ends_well(farm)
+        await farm.ends_well()
 
-    play(story, story_seed)
+    tell(Farm, story, story_seed)
 
 
 @seeds.each(12)
@@ -31,9 +39,9 @@ def test_nodes_fail_under_jobs(story_seed: int) -> None:
     async def story(farm: Farm) -> None:
         for _ in range(STEPS):
             await farm.step([*farm.users(), *farm.trouble()])
-        await ends_well(farm)
+        await farm.ends_well()
 
-    play(story, story_seed)
+    tell(Farm, story, story_seed)
 
 
 @seeds.each(12)
@@ -43,9 +51,9 @@ def test_the_disk_is_full_under_jobs(story_seed: int) -> None:
     async def story(farm: Farm) -> None:
         for _ in range(STEPS):
             await farm.step([*farm.users(), *farm.trouble(), farm.fill_or_empty])
-        await ends_well(farm)
+        await farm.ends_well()
 
-    play(story, story_seed, FSYNC)
+    tell(Farm, story, story_seed, FSYNC)
 
 
 @seeds.each(16)
@@ -57,9 +65,9 @@ def test_the_plane_is_killed_under_jobs(story_seed: int) -> None:
         deeds += [farm.kill_soon] * 5 + [farm.revive] * 6
         for _ in range(STEPS + 10):
             await farm.step(deeds)
-        await ends_well(farm)
+        await farm.ends_well()
 
-    play(story, story_seed, FSYNC if story_seed % 2 else 0)
+    tell(Farm, story, story_seed, FSYNC if story_seed % 2 else 0)
 
 
 def test_a_time_limit_leaves_alone_what_runs() -> None:
@@ -81,7 +89,7 @@ def test_a_time_limit_leaves_alone_what_runs() -> None:
         assert farm.ends() == {"SUCCEEDED": 2, "FAILED": 3}
         assert farm.job(array).reason.startswith("Canceled by JobStateTimeLimit action due to reason: ")
 
-    play(story, 1)
+    tell(Farm, story, 1)
 
 
 def test_children_that_are_to_be_tried_again_end_with_their_array() -> None:
@@ -102,7 +110,7 @@ def test_children_that_are_to_be_tried_again_end_with_their_array() -> None:
         assert {(job["status"], job["statusReason"]) for job in shown} == {("FAILED", "not needed")}
         await farm.ended()
 
-    play(story, 1)
+    tell(Farm, story, 1)
 
 
 def test_a_deleted_queue_ends_what_a_cancelled_array_runs() -> None:
@@ -119,7 +127,7 @@ def test_a_deleted_queue_ends_what_a_cancelled_array_runs() -> None:
         await farm.ended(60 * SECOND)
         assert farm.ends() == {"FAILED": 6}
 
-    play(story, 1)
+    tell(Farm, story, 1)
 
 
 def test_jobs_are_forgotten_in_time() -> None:
@@ -137,4 +145,4 @@ def test_jobs_are_forgotten_in_time() -> None:
         await farm.world.pass_time(2 * DAY)
         assert not [table.name for table in JOB_TABLES if len(store[table])]
 
-    play(story, 1, check_every=DAY, caps=(100, 100))
+    tell(Wide, story, 1)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.workload_build import DEFINITION
 from windlass.aws.quotas import Profile, load_profile
 from windlass.kernel.clock import MINUTE
 from windlass.planner.calibration.calibrate import calibrate
@@ -119,30 +120,28 @@ def _predicts(toml: str, provision_s: float, folder: Path) -> None:
     profile = load_profile(str(folder / "my.toml"))
     assert profile.buckets == load_profile("aws").buckets
     assert abs(profile.delays["task.provision"] - provision_s) < 0.01
-    scenario = parse(SCENARIO.format(profile=json.dumps(str(folder / "my.toml"))), "x.yaml")
-    usual = parse(SCENARIO.format(profile="aws"), "x.yaml")
+    scenario = parse(SCENARIO.replace("PROFILE", json.dumps(str(folder / "my.toml"))), "x.yaml")
+    usual = parse(SCENARIO.replace("PROFILE", "aws"), "x.yaml")
     assert profile_of(scenario).models == profile.models
     took, before = play(scenario, 1).took_s, play(usual, 1).took_s
     assert took is not None and before is not None and took > before + 5
 
 
-SCENARIO = """
+SCENARIO = (
+    """
 name: x
-profile: {profile}
+profile: PROFILE
 resources:
-  - ecs.CreateCluster: {{}}
-  - ecs.RegisterTaskDefinition:
-      family: web
-      requiresCompatibilities: [FARGATE]
-      networkMode: awsvpc
-      cpu: "256"
-      memory: "512"
-      containerDefinitions: [{{name: web, image: web}}]
+  - ecs.CreateCluster: {}
+"""
+    + DEFINITION
+    + """\
   - ecs.CreateService:
       serviceName: web
       taskDefinition: web
       desiredCount: 9
       launchType: FARGATE
-      networkConfiguration: {{awsvpcConfiguration: {{subnets: "${{default.subnets}}"}}}}
-until: {{service: web, running: 9}}
+      networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
+until: {service: web, running: 9}
 """
+)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.metric_values import means
+from tests.sim.scaling_groups import make_group
 from windlass.aws.metrics import Metrics
 from windlass.aws.quotas import load_profile
 from windlass.fleet.model import INSTANCES as MACHINES
@@ -33,18 +34,8 @@ async def a_cluster(world: World, **provider: Any) -> None:
     """The cluster prod with a managed provider `web` on a group of m5.xlarge, and a task definition."""
     world.add_node("embedded")
     script = base64.b64encode(b"echo ECS_CLUSTER=prod >> /etc/ecs/ecs.config").decode()
-    data = {"ImageId": "ami-12345678", "InstanceType": "m5.xlarge", "UserData": script}
-    await world.call("ec2", "CreateLaunchTemplate", LaunchTemplateName="web", LaunchTemplateData=data)
-    await world.call(
-        "autoscaling",
-        "CreateAutoScalingGroup",
-        AutoScalingGroupName="web",
-        LaunchTemplate={"LaunchTemplateName": "web"},
-        AvailabilityZones=[f"{REGION}a", f"{REGION}b"],
-        MinSize=0,
-        MaxSize=200,
-        NewInstancesProtectedFromScaleIn=True,
-    )
+    template = {"InstanceType": "m5.xlarge", "UserData": script}
+    await make_group(world, "ab", 0, 200, template, NewInstancesProtectedFromScaleIn=True)
     await world.call(
         "ecs",
         "CreateCapacityProvider",

@@ -11,49 +11,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.workload_build import balanced
+
 ROOT = Path(__file__).parents[2]
-SCENARIO = """
+SCENARIO = f"""
 name: determined
 profile: aws-2022
 accounts: 2
-instances: [{count: 2, cpu: 4096, memory: 16384}]
-resources:
-  - ecs.CreateCluster: {clusterName: default}
-  - elbv2.CreateLoadBalancer: {Name: web, Subnets: "${default.subnets}"}
-    as: balancer
-  - elbv2.CreateTargetGroup: {Name: web, Protocol: HTTP, Port: 80, TargetType: ip, VpcId: "${default.vpc}"}
-    as: group
-  - elbv2.CreateListener:
-      LoadBalancerArn: "${balancer.LoadBalancers[0].LoadBalancerArn}"
-      Protocol: HTTP
-      Port: 80
-      DefaultActions: [{Type: forward, TargetGroupArn: "${group.TargetGroups[0].TargetGroupArn}"}]
-  - ecs.RegisterTaskDefinition:
-      family: web
-      requiresCompatibilities: [FARGATE, EC2]
-      networkMode: awsvpc
-      cpu: "256"
-      memory: "512"
-      containerDefinitions: [{name: web, image: web, portMappings: [{containerPort: 80}]}]
-  - ecs.CreateService:
-      serviceName: web
-      taskDefinition: web
-      desiredCount: 20
-      launchType: FARGATE
-      networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
-      loadBalancers:
-        - {containerName: web, containerPort: 80, targetGroupArn: "${group.TargetGroups[0].TargetGroupArn}"}
-  - ecs.CreateService:
+instances: [{{count: 2, cpu: 4096, memory: 16384}}]
+resources:{balanced(20)}  - ecs.CreateService:
       serviceName: own
       taskDefinition: web
       desiredCount: 8
       launchType: EC2
-      networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
+      networkConfiguration: {{awsvpcConfiguration: {{subnets: "${{default.subnets}}"}}}}
 events:
   - at: 100s
-    call: {ecs.UpdateService: {service: web, forceNewDeployment: true}}
-  - {at: 130s, kill_zone: us-east-1b, lasts: 2m}
-until: {service: web, after: 200s}
+    call: {{ecs.UpdateService: {{service: web, forceNewDeployment: true}}}}
+  - {{at: 130s, kill_zone: us-east-1b, lasts: 2m}}
+until: {{service: web, after: 200s}}
 """
 PLAYED = """
 import hashlib, sys

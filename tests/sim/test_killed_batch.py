@@ -8,7 +8,8 @@ import pytest
 
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Retry
-from windlass.sim.stories.batch import Farm, play
+from windlass.sim.stories.batch import Farm
+from windlass.sim.stories.telling import tell
 
 Deed = Callable[[Farm], Awaitable[None]]
 TWICE = {"retryStrategy": {"attempts": 3}}
@@ -84,7 +85,7 @@ def run(name: str, kill_at: int) -> int:
         if said:
             assert farm.ends() == expected
 
-    play(story, 1)
+    tell(Farm, story, 1)
     return counted
 
 

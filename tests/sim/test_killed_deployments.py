@@ -6,7 +6,8 @@ import pytest
 
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Retry
-from windlass.sim.stories.services import Estate, play
+from windlass.sim.stories.services import Estate
+from windlass.sim.stories.telling import tell
 from windlass.sim.world import ACCOUNT
 
 BREAKER = {"enable": True, "rollback": True}
@@ -75,7 +76,7 @@ def run(deed: str, way: str, kill_at: int) -> int:
         assert images == expected[deed] and len(up) == 2 * len(images)
         estate.check_settled()
 
-    play(story, 1)
+    tell(Estate, story, 1)
     return counted
 
 

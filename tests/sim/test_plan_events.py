@@ -6,28 +6,27 @@ import re
 
 import pytest
 
+from tests.workload_build import DEFINITION
 from windlass.planner.playing.changes import CannotPlay
 from windlass.planner.playing.play import Played, play
 from windlass.planner.scenario.reading import parse
 
-SERVICE = """
+SERVICE = (
+    """
 name: x
 profile: aws-2022
 resources:
   - ecs.CreateCluster: {clusterName: default, capacityProviders: [FARGATE, FARGATE_SPOT]}
-  - ecs.RegisterTaskDefinition:
-      family: web
-      requiresCompatibilities: [FARGATE, EC2]
-      networkMode: awsvpc
-      cpu: "256"
-      memory: "512"
-      containerDefinitions: [{name: web, image: web}]
+"""
+    + DEFINITION
+    + """\
   - ecs.CreateService:
       serviceName: web
       taskDefinition: web
       desiredCount: 4
       networkConfiguration: {awsvpcConfiguration: {subnets: "${default.subnets}"}}
 """
+)
 FARGATE, EC2 = "      launchType: FARGATE\n", "      launchType: EC2\n"
 SPOT = "      capacityProviderStrategy: [{capacityProvider: FARGATE_SPOT, weight: 1}]\n"
 JOB = """

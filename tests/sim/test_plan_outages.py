@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.sim.scaling_groups import make_group
+from tests.sim.services import define_fargate
 from windlass.aws.quotas import load_profile
 from windlass.fleet.model import INSTANCES, UNITS
 from windlass.kernel.clock import MINUTE, SECOND
@@ -39,19 +41,6 @@ async def network(world: World, zones: str = "abc") -> dict[str, Any]:
     return {"awsvpcConfiguration": {"subnets": subnets}}
 
 
-async def define(world: World) -> None:
-    await world.call(
-        "ecs",
-        "RegisterTaskDefinition",
-        family="web",
-        requiresCompatibilities=["FARGATE"],
-        networkMode="awsvpc",
-        cpu="256",
-        memory="512",
-        containerDefinitions=[{"name": "web", "image": "web"}],
-    )
-
-
 def zones(world: World) -> set[str]:
     """Where tasks run."""
     return {task.zone for task in world.plane.store[TASKS].all() if task.last_status == "RUNNING"}
@@ -59,7 +48,7 @@ def zones(world: World) -> set[str]:
 
 def test_services_leave_a_killed_zone_until_it_is_well() -> None:
     async def story(world: World, happening: Happening) -> None:
-        await define(world)
+        await define_fargate(world, "web")
         named = {"serviceName": "web", "taskDefinition": "web", "launchType": "FARGATE"}
         await world.call(
             "ecs", "CreateService", **named, desiredCount=9, networkConfiguration=await network(world)
@@ -84,7 +73,7 @@ def test_a_call_and_a_service_that_know_no_other_zone() -> None:
     """RunTask is refused, the service says why and starts its task when the zone is back."""
 
     async def story(world: World, happening: Happening) -> None:
-        await define(world)
+        await define_fargate(world, "web")
         world.begin("outage", happening.happen(FOR_A_WHILE))
         await world.pass_time(SECOND)
         asked = {
@@ -108,17 +97,7 @@ def test_a_group_launches_in_the_zones_that_are_left() -> None:
     """And nobody can have an instance in the other."""
 
     async def story(world: World, happening: Happening) -> None:
-        data = {"ImageId": "ami-12345678", "InstanceType": "t3.small"}
-        await world.call("ec2", "CreateLaunchTemplate", LaunchTemplateName="web", LaunchTemplateData=data)
-        await world.call(
-            "autoscaling",
-            "CreateAutoScalingGroup",
-            AutoScalingGroupName="web",
-            LaunchTemplate={"LaunchTemplateName": "web"},
-            AvailabilityZones=[f"{REGION}{letter}" for letter in "abc"],
-            MinSize=6,
-            MaxSize=6,
-        )
+        await make_group(world, "abc", 6, 6)
         await world.pass_time(5 * MINUTE)
         members = world.plane.store[MEMBERS]
         assert sorted(one.zone[-1] for one in members.all()) == list("aabbcc")

@@ -7,24 +7,29 @@ from statistics import fmean
 import pytest
 
 from tests.workload_build import FUNCTION, balanced, load, played
+from windlass.planner.playing.load import Load
+
+
+def of_one_server(arrivals: str, lasts: str, work: str) -> Load:
+    """What becomes of requests to a load balancer with one target, which works at one at a time."""
+    return load(
+        balanced(1),
+        f"""
+images: {{web: {{at_once: 1}}}}
+workloads:
+  - name: users
+    to: {{load_balancer: web}}
+    arrivals: {{{arrivals}}}
+    lasts: {lasts}
+    service_time: {{constant: {work}}}
+until: {{workload: users}}
+""",
+    )
 
 
 def test_one_server_is_as_busy_as_pollaczek_and_khinchine_say() -> None:
     """M/D/1, 80 % busy, 100 ms of work: more than a wait t has to be waited by 0.868 exp(-4.305 t)."""
-    run = played(
-        balanced(1),
-        """
-images: {web: {at_once: 1}}
-workloads:
-  - name: users
-    to: {load_balancer: web}
-    arrivals: {poisson: 8/s}
-    lasts: 40m
-    service_time: {constant: 100ms}
-until: {workload: users}
-""",
-    )
-    [users] = run.loads
+    users = of_one_server("poisson: 8/s", "40m", "100ms")
     assert users.statuses == {"200": users.offered}
     assert users.offered == pytest.approx(8 * 2_400, rel=0.05)
     assert users.p50_s is not None and users.waited_p99_s is not None
@@ -34,19 +39,7 @@ until: {workload: users}
 
 def test_more_than_a_server_can_do_ends_in_timeouts() -> None:
     """Twice what it can take: after a minute the load balancer gives up on most (504, idle timeout 60 s)."""
-    users = load(
-        balanced(1),
-        """
-images: {web: {at_once: 1}}
-workloads:
-  - name: users
-    to: {load_balancer: web}
-    arrivals: {constant: 4/s}
-    lasts: 5m
-    service_time: {constant: 500ms}
-until: {workload: users}
-""",
-    )
+    users = of_one_server("constant: 4/s", "5m", "500ms")
     assert users.offered == 1_200
     assert set(users.statuses) == {"200", "504"}
     # Of the first two minutes' requests each waits half a second longer for every two; then all are late.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.sim.scaling_groups import make_group
 from tests.sim.test_scaling import changes
 from windlass.aws.quotas import load_profile
 from windlass.kernel.clock import MINUTE, SECOND
@@ -19,17 +20,7 @@ KEY = (ACCOUNT, REGION, "web")
 def play(story: Callable[[World], Awaitable[None]]) -> None:
     async def begun(world: World) -> None:
         world.add_node("embedded")
-        data = {"ImageId": "ami-12345678", "InstanceType": "t3.small"}
-        await world.call("ec2", "CreateLaunchTemplate", LaunchTemplateName="web", LaunchTemplateData=data)
-        await world.call(
-            "autoscaling",
-            "CreateAutoScalingGroup",
-            AutoScalingGroupName="web",
-            LaunchTemplate={"LaunchTemplateName": "web"},
-            AvailabilityZones=[f"{REGION}a"],
-            MinSize=1,
-            MaxSize=8,
-        )
+        await make_group(world, "a", 1, 8)
         await world.pass_time(30 * MINUTE + 30 * SECOND)
         await story(world)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.sim import seeds
 from windlass.kernel.clock import SECOND
 from windlass.sim.disk import FSYNC
-from windlass.sim.stories.services import Estate, ends_well, play
+from windlass.sim.stories.services import Estate
+from windlass.sim.stories.telling import tell
 from windlass.sim.world import ACCOUNT
 
 STEPS = 30
@@ -18,9 +19,9 @@ def test_users_change_their_minds(story_seed: int) -> None:
     async def story(estate: Estate) -> None:
         for _ in range(STEPS):
             await estate.step(estate.users())
-        await ends_well(estate)
+        await estate.ends_well()
 
-    play(story, story_seed)
+    tell(Estate, story, story_seed)
 
 
 @seeds.each(20)
@@ -30,9 +31,9 @@ def test_machines_fail(story_seed: int) -> None:
     async def story(estate: Estate) -> None:
         for _ in range(STEPS):
             await estate.step([*estate.users(), *estate.trouble()])
-        await ends_well(estate)
+        await estate.ends_well()
 
-    play(story, story_seed)
+    tell(Estate, story, story_seed)
 
 
 @seeds.each(20)
@@ -42,9 +43,9 @@ def test_the_disk_is_full(story_seed: int) -> None:
     async def story(estate: Estate) -> None:
         for _ in range(STEPS):
             await estate.step([*estate.users(), *estate.trouble(), estate.fill_or_empty])
-        await ends_well(estate)
+        await estate.ends_well()
 
-    play(story, story_seed, FSYNC)
+    tell(Estate, story, story_seed, FSYNC)
 
 
 @seeds.each(25)
@@ -56,9 +57,9 @@ def test_the_plane_is_killed(story_seed: int) -> None:
         deeds += [estate.kill_soon] * 5 + [estate.revive] * 6
         for _ in range(STEPS + 10):
             await estate.step(deeds)
-        await ends_well(estate)
+        await estate.ends_well()
 
-    play(story, story_seed, FSYNC if story_seed % 2 else 0)
+    tell(Estate, story, story_seed, FSYNC if story_seed % 2 else 0)
 
 
 def test_tasks_of_an_instance_that_drains_are_replaced() -> None:
@@ -76,4 +77,4 @@ def test_tasks_of_an_instance_that_drains_are_replaced() -> None:
         up = [task for task in estate.tasks() if task.last_status == "RUNNING"]
         assert len(up) == 4 and drained not in {task.instance for task in up}
 
-    play(story, 1)
+    tell(Estate, story, 1)

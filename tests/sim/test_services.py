@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from tests.sim.services import LASTING, Told, tell
+from tests.sim.services import LASTING, Told, define_fargate, tell
 from windlass.kernel.clock import SECOND
 from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.service_model import DEPLOYMENTS, SERVICES
@@ -182,15 +182,7 @@ def test_the_seed_s_rates() -> None:
 
     async def story(told: Told) -> None:
         subnets = (await told.world.call("ec2", "DescribeSubnets"))["Subnets"]
-        await told.ecs(
-            "RegisterTaskDefinition",
-            family="web",
-            requiresCompatibilities=["FARGATE"],
-            networkMode="awsvpc",
-            cpu="256",
-            memory="512",
-            containerDefinitions=[{"name": "main", "image": "good"}],
-        )
+        await define_fargate(told.world, "good")
         network = {"awsvpcConfiguration": {"subnets": [subnets[0]["SubnetId"]]}}
         await told.create(1_000, launchType="FARGATE", networkConfiguration=network)
         started = []

@@ -8,13 +8,16 @@ leaving steps out as long as it fails in the same way (delta debugging: halves f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from windlass.sim.disk import FSYNC
-from windlass.sim.stories import batch, mappings, services, traffic
-from windlass.sim.stories.telling import Deed, Script, Telling
+from windlass.sim.stories.batch import Farm
+from windlass.sim.stories.mappings import Shop
+from windlass.sim.stories.services import Estate
+from windlass.sim.stories.telling import Deed, Script, Telling, tell
+from windlass.sim.stories.traffic import Street
 
 STEPS = 40
 TRIES_MAX = 200
@@ -73,28 +76,22 @@ def kept_in(text: str) -> list[Kept]:
     return found
 
 
-T = TypeVar("T", bound=Telling)
-
-
-def of(
-    play: Callable[..., object],
-    ends_well: Callable[[T], Awaitable[None]],
-) -> Play:
+def of(kind: type[Telling]) -> Play:
     """That kind of story: STEPS steps of everything that may happen, then the end of all faults."""
 
-    async def story(telling: T) -> None:
+    async def story(telling: Telling) -> None:
         for _ in range(STEPS):
             await telling.step(deeds(telling))
-        await ends_well(telling)
+        await telling.ends_well()
 
-    return lambda seed, script: play(story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
+    return lambda seed, script: tell(kind, story, seed, FSYNC if seed % 2 else 0, script, faulty=True)
 
 
 STORIES: Mapping[str, Play] = {
-    "services": of(services.play, services.ends_well),
-    "batch": of(batch.play, batch.ends_well),
-    "mappings": of(mappings.play, mappings.ends_well),
-    "traffic": of(traffic.play, traffic.ends_well),
+    "services": of(Estate),
+    "batch": of(Farm),
+    "mappings": of(Shop),
+    "traffic": of(Street),
 }
 """What is random in each stands in its module."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from windlass.aws.calls import Principal
@@ -80,16 +80,21 @@ def course(spec: UnitSpec) -> Course:
 class Farm(Telling):
     """One account: `open`, then `step` lets something happen."""
 
+    apis = SERVICES
+    profile = PROFILE
+    check_every = 200 * MILLISECOND
     refusals = REFUSALS
+    caps: Sequence[int] = (4, 2)
+    """maxvCpus of each environment."""
 
-    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script) -> None:
         super().__init__(world, disk, seed, script)
         self.began: dict[tuple[str, str], dict[str, None]] = {}
         """(job, attempt) → units that nodes began for it."""
         self._network: dict[str, Any] = {}
 
-    async def open(self, caps: Sequence[int] = (4, 2)) -> None:
-        """Nodes, environments `ce0` and so on with these caps, queues and definitions."""
+    async def open(self) -> None:
+        """Nodes, environments `ce0` and so on, queues and definitions."""
         for number in range(2):
             self.world.add_node(f"n{number}", course=self._course)
         principal = Principal(ACCOUNT, REGION, "test")
@@ -97,9 +102,9 @@ class Farm(Telling):
         group = groups["SecurityGroups"][0]["GroupId"]
         subnets = await subnets_of(self.world, ACCOUNT)
         self._network = {"subnets": subnets[:1], "securityGroupIds": [group]}
-        for number, cap in enumerate(caps):
+        for number, cap in enumerate(self.caps):
             await self.add_environment(f"ce{number}", cap)
-        names = [f"ce{number}" for number in range(len(caps))]
+        names = [f"ce{number}" for number in range(len(self.caps))]
         await self.world.pass_time(SECOND)
         await self.call("CreateSchedulingPolicy", name="fair", fairsharePolicy=POLICY)
         await self.add_queue("high", 10, names[:1])
@@ -319,30 +324,7 @@ class Farm(Telling):
         assert not [row for row in rows if row.status == "SUCCEEDED" and not attempts[row.id]]
         assert not [row for row in rows if attempts[row.id] > len(row.run.attempts)]
 
-
-def play(
-    story: Callable[[Farm], Awaitable[None]],
-    seed: int,
-    fsync: Duration = 0,
-    script: Script | None = None,
-    check_every: Duration = 200 * MILLISECOND,
-    faulty: bool = False,
-    **opened: Any,
-) -> World:
-    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
-    disk = SimulatedDisk(fsync)
-    world = World(SERVICES, PROFILE, seed, check_every=check_every, shuffle=True, disk=disk, faulty=faulty)
-
-    async def play_it(world: World) -> None:
-        farm = Farm(world, disk, seed, script)
-        await farm.open(**opened)
-        await story(farm)
-
-    world.run(play_it)
-    return world
-
-
-async def ends_well(farm: Farm) -> None:
-    """No more faults: every job ends, and nothing of it is left."""
-    await farm.end_faults()
-    await farm.ended()
+    async def ends_well(self) -> None:
+        """No more faults: every job ends, and nothing of it is left."""
+        await self.end_faults()
+        await self.ended()

@@ -7,7 +7,6 @@ taken, other than those of a queue that somebody deleted, has been handled once 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from windlass.aws.quotas import Profile
@@ -40,9 +39,11 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 class Shop(Telling):
     """The queue q (or q.fifo), the function f and the mapping."""
 
+    apis = (iam.SERVICE, lambda_.SERVICE, sqs.SERVICE)
+    profile = Profile("test")
     refusals = REFUSALS
 
-    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script) -> None:
         super().__init__(world, disk, seed, script)
         self.fifo = self.chance.random() < 0.4
         self.name = "q.fifo" if self.fifo else "q"
@@ -196,35 +197,12 @@ class Shop(Telling):
         mapping = self.mapping()
         return mapping is None or mapping.state in ("Enabled", "Disabled")
 
-
-def play(
-    story: Callable[[Shop], Awaitable[None]],
-    seed: int,
-    fsync: Duration = 0,
-    script: Script | None = None,
-    *,
-    faulty: bool = False,
-) -> World:
-    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
-    disk = SimulatedDisk(fsync)
-    services = (iam.SERVICE, lambda_.SERVICE, sqs.SERVICE)
-    world = World(services, Profile("test"), seed, shuffle=True, disk=disk, faulty=faulty)
-
-    async def told(world: World) -> None:
-        shop = Shop(world, disk, seed, script)
-        await shop.open()
-        await story(shop)
-
-    world.run(told)
-    return world
-
-
-async def ends_well(shop: Shop) -> None:
-    """No more faults: the queue is drained, and every message was handled."""
-    await shop.end_faults()
-    await shop.heal()
-    messages = shop.world.plane.store[MESSAGES]
-    await shop.until(lambda: not len(messages), 2 * HOUR)
-    assert not len(messages), f"{len(messages)} messages are left"
-    await shop.world.pass_time(10 * SECOND)
-    assert shop.sent <= shop.done, sorted(shop.sent - shop.done)
+    async def ends_well(self) -> None:
+        """No more faults: the queue is drained, and every message was handled."""
+        await self.end_faults()
+        await self.heal()
+        messages = self.world.plane.store[MESSAGES]
+        await self.until(lambda: not len(messages), 2 * HOUR)
+        assert not len(messages), f"{len(messages)} messages are left"
+        await self.world.pass_time(10 * SECOND)
+        assert self.sent <= self.done, sorted(self.sent - self.done)

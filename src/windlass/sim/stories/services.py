@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from windlass.aws.quotas import Profile
@@ -74,9 +74,12 @@ QUIET: Duration = 400 * SECOND
 class Estate(Telling):
     """The two accounts, their instances and their services; `step` lets something happen."""
 
+    apis = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
+    profile = PROFILE
+    check_every = 200 * MILLISECOND
     refusals = REFUSALS
 
-    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script) -> None:
         super().__init__(world, disk, seed, script)
         self._machines: dict[str, str] = {}
         """Instance → account."""
@@ -91,6 +94,7 @@ class Estate(Telling):
             self._networks[account] = {"awsvpcConfiguration": {"subnets": subnets[:2]}}
         for number, account in enumerate((ACCOUNT, ACCOUNT, ACCOUNT, OTHER_ACCOUNT)):
             self._add_machine(f"i-{number:017x}", account, f"{REGION}{'ab'[number % 2]}")
+        await self.world.pass_time(SECOND)
 
     def _add_machine(self, name: str, account: str, zone: str) -> None:
         self.world.add_node(name, cpu_units=4096, memory_mib=4096, course=_course, shared=False)
@@ -350,6 +354,27 @@ class Estate(Telling):
         )
         assert rows == held_ids
 
+    async def ends_well(self) -> None:
+        """1. No more faults: deployments that can end do. 2. All are healed: they complete. 3. All go."""
+        await self.end_faults()
+        await self.until(lambda: not self.unfinished(), QUIET)
+        assert not self.unfinished()
+        await self.heal()
+        await self.world.pass_time(70 * SECOND)  # protections of tasks are over
+        await self.until(lambda: not self.unfinished(), QUIET)
+        assert not self.unfinished()
+        await self.world.pass_time(30 * SECOND)
+        self.check_settled()
+        for row in self.services("ACTIVE"):
+            await self.call(row.account, "DeleteService", service=row.name, force=True)
+        # a service is INACTIVE once its tasks are STOPPING (ECS API reference, DeleteService)
+        await self.until(
+            lambda: not self.unfinished() and all(one.last_status == "STOPPED" for one in self.tasks()),
+            60 * SECOND,
+        )
+        assert not self.services("ACTIVE", "DRAINING")
+        assert all(task.last_status == "STOPPED" for task in self.tasks())
+
     # choosing
 
     async def _update(self, row: Service, **params: Any) -> None:
@@ -377,55 +402,3 @@ class Estate(Telling):
 
 def _course(spec: UnitSpec) -> Course:
     return COURSES[spec.containers[0].image]
-
-
-def play(
-    story: Callable[[Estate], Awaitable[None]],
-    seed: int,
-    fsync: Duration = 0,
-    script: Script | None = None,
-    *,
-    faulty: bool = False,
-) -> World:
-    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
-    disk = SimulatedDisk(fsync)
-    world = World(
-        (ec2.SERVICE, ecs.SERVICE, logs.SERVICE),
-        PROFILE,
-        seed,
-        check_every=200 * MILLISECOND,
-        shuffle=True,
-        disk=disk,
-        faulty=faulty,
-    )
-
-    async def told(world: World) -> None:
-        estate = Estate(world, disk, seed, script)
-        await estate.open()
-        await world.pass_time(SECOND)
-        await story(estate)
-
-    world.run(told)
-    return world
-
-
-async def ends_well(estate: Estate) -> None:
-    """1. No more faults: deployments that can end do. 2. All are healed: they complete. 3. All go."""
-    await estate.end_faults()
-    await estate.until(lambda: not estate.unfinished(), QUIET)
-    assert not estate.unfinished()
-    await estate.heal()
-    await estate.world.pass_time(70 * SECOND)  # protections of tasks are over
-    await estate.until(lambda: not estate.unfinished(), QUIET)
-    assert not estate.unfinished()
-    await estate.world.pass_time(30 * SECOND)
-    estate.check_settled()
-    for row in estate.services("ACTIVE"):
-        await estate.call(row.account, "DeleteService", service=row.name, force=True)
-    # a service is INACTIVE once its tasks are STOPPING (ECS API reference, DeleteService)
-    await estate.until(
-        lambda: not estate.unfinished() and all(one.last_status == "STOPPED" for one in estate.tasks()),
-        60 * SECOND,
-    )
-    assert not estate.services("ACTIVE", "DRAINING")
-    assert all(task.last_status == "STOPPED" for task in estate.tasks())

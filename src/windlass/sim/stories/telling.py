@@ -7,13 +7,17 @@ out: that is how a failing story is made shorter.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from windlass.aws.quotas import Profile
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault, Retry
+from windlass.services.plane import Service
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.host_clock import HostClock
 from windlass.sim.net import Net
@@ -38,19 +42,24 @@ class Script:
     """What went wrong so far, by kind: what happened, not what was tried."""
 
 
-class Telling:
+class Telling(ABC):
     """A world and what happens in it, step by step."""
 
+    apis: Sequence[Service]
+    """What the plane offers."""
+    profile: Profile
+    check_every: Duration = SECOND
+    """So often all rows are checked."""
     refusals: frozenset[str] = frozenset()
     """What a user who does not look may be told."""
 
-    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script) -> None:
         self.world = world
         self.disk = disk
         self._fsync = disk.fsync
         self._streams = Chance(seed)
         self.chance = self._streams.stream("before the first step")
-        self._script = script or Script()
+        self._script = script
         self.lost = False
         """Whether a node lost its disk, or a machine was ended: its tasks die without anybody's doing."""
         self.bereft: set[str] = set()
@@ -58,6 +67,14 @@ class Telling:
         self._number = 0
         if world.net is not None:
             world.net.counts = self._script.faults
+
+    @abstractmethod
+    async def open(self) -> None:
+        """What there is before the first step."""
+
+    @abstractmethod
+    async def ends_well(self) -> None:
+        """No more faults: all that was promised holds, or AssertionError."""
 
     async def step(self, deeds: Sequence[Deed]) -> None:
         """One of them, and some time. A plane that is down, or a disk that is full, refuses it."""
@@ -219,3 +236,33 @@ class Telling:
 
     def _node(self) -> str:
         return self.chance.choice(sorted(self.world.nodes))
+
+
+T = TypeVar("T", bound=Telling)
+
+
+def tell(
+    kind: type[T],
+    story: Callable[[T], Awaitable[None]],
+    seed: int,
+    fsync: Duration = 0,
+    script: Script | None = None,
+    *,
+    faulty: bool = False,
+) -> World:
+    """The world of that seed in which the story is told, by the script if there is one.
+
+    What users do is checked by transaction, and all rows every `check_every`. `fsync`: what a commit costs.
+    """
+    disk = SimulatedDisk(fsync)
+    world = World(
+        kind.apis, kind.profile, seed, check_every=kind.check_every, shuffle=True, disk=disk, faulty=faulty
+    )
+
+    async def told(world: World) -> None:
+        telling = kind(world, disk, seed, script or Script())
+        await telling.open()
+        await story(telling)
+
+    world.run(told)
+    return world

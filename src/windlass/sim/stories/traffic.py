@@ -8,7 +8,6 @@ so long that its tasks were given up) excuses what is lost, until all is replace
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from windlass.aws.quotas import load_profile
@@ -58,9 +57,11 @@ MOURNING: Duration = 3 * MINUTE
 class Street(Telling):
     """The load balancer, both services and their clients."""
 
+    apis = ALL
+    profile = load_profile("local")
     refusals = REFUSALS
 
-    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script | None = None) -> None:
+    def __init__(self, world: World, disk: SimulatedDisk, seed: int, script: Script) -> None:
         super().__init__(world, disk, seed, script)
         self.proxy = world.add_proxy()
         self.proxy.sites.health = self._look
@@ -228,35 +229,13 @@ class Street(Telling):
         for name in ("web", "shop"):
             await self._update(name, taskDefinition=await self.define(name, "good"), forceNewDeployment=True)
 
-
-def play(
-    story: Callable[[Street], Awaitable[None]],
-    seed: int,
-    fsync: Duration = 0,
-    script: Script | None = None,
-    *,
-    faulty: bool = False,
-) -> World:
-    """The world of that seed in which the story is told; checked by transaction, and all rows often."""
-    disk = SimulatedDisk(fsync)
-    world = World(ALL, load_profile("local"), seed, shuffle=True, disk=disk, faulty=faulty)
-
-    async def told(world: World) -> None:
-        street = Street(world, disk, seed, script)
-        await street.open()
-        await story(street)
-
-    world.run(told)
-    return world
-
-
-async def ends_well(street: Street) -> None:
-    """No more faults: both services are deployed, and nothing was lost that nothing excuses."""
-    await street.end_faults()
-    await street.heal()
-    await street.until(street.is_steady, QUIET)
-    assert street.is_steady()
-    await street.world.pass_time(20 * SECOND)
-    await street.clients.close()
-    assert street.clients.answered
-    assert not street.clients.lost, street.clients.lost
+    async def ends_well(self) -> None:
+        """No more faults: both services are deployed, and nothing was lost that nothing excuses."""
+        await self.end_faults()
+        await self.heal()
+        await self.until(self.is_steady, QUIET)
+        assert self.is_steady()
+        await self.world.pass_time(20 * SECOND)
+        await self.clients.close()
+        assert self.clients.answered
+        assert not self.clients.lost, self.clients.lost
