@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.workload_build import FUNCTION, played
+from tests.workload_build import FUNCTION, balanced, played
 from windlass.planner.playing.changes import CannotPlay
+from windlass.planner.playing.play import play
 from windlass.planner.results.curves import curves
-from windlass.planner.results.outcome import Outcome
+from windlass.planner.results.outcome import Outcome, times_to, times_to_healthy
 from windlass.planner.results.result_json import result_json
 from windlass.planner.results.text import summary
 from windlass.planner.scenario.reading import parse
@@ -77,3 +78,18 @@ def test_what_cloudwatch_refuses_is_refused_at_the_begin(query: str, why: str) -
     with pytest.raises(CannotPlay) as refused:
         played(NAMED, f"{USERS}report: {{metrics: [{query}]}}")
     assert why in str(refused.value)
+
+
+def test_healthy_targets_are_counted_over_time() -> None:
+    """The service is up once its load balancer finds all of its tasks healthy, later than they run."""
+    text = f"name: s\nprofile: aws-2022\nresources:{balanced(20)}\nuntil: {{service: web}}"
+    scenario = parse(text, "s.yaml")
+    run = play(scenario, 1)
+    [(group, times)] = times_to_healthy(run).items()
+    assert group == "web" and [count for count, _ in times] == [10, 18, 20]
+    all_run, all_healthy = times_to(run)[-1], times[-1]
+    assert all_run[0] == all_healthy[0] == 20 and all_run[1] < all_healthy[1] <= run.virtual_s
+    outcome = Outcome(scenario, (run,))
+    assert any(line.startswith("  healthy in web: 10 after ") for line in summary(outcome))
+    [chart] = [chart for chart in curves(outcome) if chart.title == "Healthy targets"]
+    assert max(value or 0 for value in chart.lines["web"]) == 20

@@ -17,6 +17,7 @@ from windlass.services.apprunner.model import SERVICES as APP_RUNNER
 from windlass.services.batch import describe
 from windlass.services.batch.model import JOBS, JobStatus
 from windlass.services.batch.resource_model import QUEUES as JOB_QUEUES
+from windlass.services.elbv2.model import TARGETS
 from windlass.services.lambda_.measuring import Measuring
 from windlass.services.lambda_.model import ENVIRONMENTS, FUNCTIONS
 from windlass.services.plane import Plane
@@ -44,6 +45,9 @@ class Gauges:
         """ARN of an App Runner service → instances that take requests."""
         self._count(INSTANCES, lambda row: row.kind == EC2 and row.phase == "running", self._add_machine)
         self._count(APP_RUNNER_INSTANCES, lambda row: row.state == "active", self._add_instance)
+        self._healthy: dict[str, int] = {}
+        """ARN of a target group → targets that the load balancer found healthy."""
+        self._count(TARGETS, lambda row: row.state == "healthy", self._add_healthy)
         plane.store.watch((ENVIRONMENTS,), self._on_environment)
 
     def read(self) -> dict[Gauge, float]:
@@ -67,6 +71,8 @@ class Gauges:
                 yield ("concurrency", subject.function), value
         for service in store[APP_RUNNER].all():
             yield ("instances", service.name), self._active[service.arn]
+        for arn, count in self._healthy.items():
+            yield ("healthy", arn.split("/")[1]), count
         if self._machines:
             yield ("instances", EC2), self._machines
         yield from self._jobs()
@@ -106,6 +112,9 @@ class Gauges:
 
     def _add_instance(self, row: Any, by: int) -> None:
         self._active[row.service] += by
+
+    def _add_healthy(self, row: Any, by: int) -> None:
+        self._healthy[row.group] = self._healthy.get(row.group, 0) + by
 
     def _on_environment(self, change: Change) -> None:
         new = change.new

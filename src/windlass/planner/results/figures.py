@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
-from windlass.planner.results.outcome import Outcome, launch_rate, times_to
+from windlass.planner.results.outcome import Outcome, launch_rate, times_to, times_to_healthy
 from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, middle_of, spread
 
@@ -29,6 +29,7 @@ GAUGE_NAMES: Mapping[str, tuple[str, str]] = {
     "in_flight": ("messages of {} in flight", ""),
     "concurrency": ("events at once in {}", ""),
     "environments": ("environments of {}", ""),
+    "healthy": ("healthy targets of {}", ""),
     "instances": ("instances of {}", ""),
     "requests_per_s": ("requests of {}", "/s"),
     "errors_per_s": ("errors of {}", "/s"),
@@ -142,6 +143,9 @@ def _of_tasks(run: Played) -> Iterator[tuple[What, float | None]]:
     mean, highest = launch_rate(run)
     yield What(TASKS, "launch rate until the last", "/s"), mean
     yield What(TASKS, "highest launch rate, over ten seconds", "/s"), highest
+    for group, healthy in times_to_healthy(run, (1.0,)).items():
+        for _, at in healthy:
+            yield What(TASKS, f"all targets of {group} healthy after", "s"), at
 
 
 def _of_load(load: Load) -> Iterator[tuple[What, float | None]]:

@@ -15,6 +15,8 @@ from windlass.planner.scenario.model import Scenario
 from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, spread
 
+HEALTHY = "healthy"
+"""Kind of gauge: healthy targets of a group."""
 RATE_OVER_S = 10
 """Seconds that a rate is taken over."""
 SCARCE = 0.5
@@ -91,11 +93,25 @@ class Outcome:
 
 def times_to(played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)) -> list[tuple[int, float]]:
     """(tasks, seconds until so many run) for shares of the most that ever ran."""
-    most = max((sample.running for sample in played.samples), default=0)
+    return _times([(sample.at_s, sample.running) for sample in played.samples], shares)
+
+
+def times_to_healthy(
+    played: Played, shares: Sequence[float] = (0.5, 0.9, 0.99, 1.0)
+) -> dict[str, list[tuple[int, float]]]:
+    """Target group → (targets, seconds until so many are healthy), for shares of the most that ever were."""
+    groups = sorted({name for sample in played.samples for kind, name in sample.gauges if kind == HEALTHY})
+    return {
+        name: _times([(one.at_s, one.gauges.get((HEALTHY, name), 0)) for one in played.samples], shares)
+        for name in groups
+    }
+
+
+def _times(counts: Sequence[tuple[float, float]], shares: Sequence[float]) -> list[tuple[int, float]]:
+    most = max((count for _, count in counts), default=0)
     found = []
-    for count in dict.fromkeys(max(1, round(share * most)) for share in shares if most):
-        at = next(sample.at_s for sample in played.samples if sample.running >= count)
-        found.append((count, at))
+    for wanted in dict.fromkeys(max(1, round(share * most)) for share in shares if most):
+        found.append((wanted, next(at for at, count in counts if count >= wanted)))
     return found
 
 

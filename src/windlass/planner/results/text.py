@@ -12,7 +12,7 @@ from windlass.planner.costs.cost import Cost, Line
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
 from windlass.planner.results.figures import METRICS, MOST, differences, grouped, number, shown
-from windlass.planner.results.outcome import Outcome, launch_rate, times_to
+from windlass.planner.results.outcome import Outcome, launch_rate, times_to, times_to_healthy
 from windlass.planner.spread import Spread, band_name
 
 WIDTH = 100
@@ -202,9 +202,17 @@ def _of_all(outcome: Outcome) -> Iterator[str]:
 
 def _tasks(run: Played) -> Iterator[str]:
     if times := times_to(run):
-        yield "  running: " + ", ".join(f"{count:,} after {shown(at, 's')}" for count, at in times)
+        yield f"  running: {_after(times)}"
         mean, peak = launch_rate(run)
         yield f"  launches: {mean:.1f} a second, {peak:.1f} a second at most over ten seconds"
+
+    for group, healthy in times_to_healthy(run).items():
+        if healthy:
+            yield f"  healthy in {group}: {_after(healthy)}"
+
+
+def _after(times: Sequence[tuple[int, float]]) -> str:
+    return ", ".join(f"{count:,} after {shown(at, 's')}" for count, at in times)
 
 
 def _gauges(outcome: Outcome) -> Iterator[str]:
