@@ -188,12 +188,16 @@ UNITS: Table[Unit] = Table(
     row=Unit,
     key=attrgetter("id"),
     indexes={
-        "state": Index(of=attrgetter("state")),
-        "node": Index(of=lambda unit: unit.node_id or None),
-        "owner": Index(of=attrgetter("owner")),
-        "waiting": Index(of=_size_waiting, order=attrgetter("created_at")),
-        "instance": Index(of=_machine),
-        "address": Index(of=_address),
+        "state": Index(of=attrgetter("state"), on=("state",)),
+        "node": Index(of=lambda unit: unit.node_id or None, on=("node_id",)),
+        "owner": Index(of=attrgetter("owner"), on=()),
+        "waiting": Index(
+            of=_size_waiting,
+            order=attrgetter("created_at"),
+            on=("state", "parked", "desired", "bound_to"),
+        ),
+        "instance": Index(of=_machine, on=("spec",)),
+        "address": Index(of=_address, on=("spec",)),
     },
     topic=attrgetter("owner"),
 )

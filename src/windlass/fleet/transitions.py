@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import cast
 
+from msgspec.structs import replace
+
 from windlass.fleet.messages import UnitState
 from windlass.fleet.model import Unit, UnitPhase
 from windlass.kernel.machine import Moves, allows, move
-from windlass.kernel.rows import replace
 
 UNIT_MOVES: Moves = {
     ("waiting", "assign"): "assigned",

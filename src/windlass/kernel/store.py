@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sortedcontainers import SortedList
@@ -33,10 +34,15 @@ class Index(Generic[R]):
 
     `of` gives the value, or None for a row that is not in the index. With `order`, the rows of one value
     are kept sorted by it (ties by key), so that `first`, `page` and `upto` cost O(log n).
+
+    `on` are the columns that both depend on, beside those that never change in the life of a row: while they
+    stay as they are neither is asked again. None: they are asked at every change. Rows that change often in
+    tables of many indexes are worth it, and a test that what is declared is so.
     """
 
     of: Callable[[R], Hashable | None]
     order: Callable[[R], Any] | None = None
+    on: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +142,19 @@ class _LiveIndex(Generic[R]):
             del self.buckets[value]
 
 
+_Group = tuple[Callable[[R], Any] | None, tuple[_LiveIndex[R], ...]]
+"""Indexes that depend on the same columns, and what reads these of a row; None: on any."""
+
+
+def _grouped(declared: Mapping[str, Index[R]], live: Mapping[str, _LiveIndex[R]]) -> tuple[_Group[R], ...]:
+    """By the columns that they depend on, without those that depend on none."""
+    groups: dict[tuple[str, ...] | None, list[_LiveIndex[R]]] = {}
+    for name, index in declared.items():
+        if index.on != ():
+            groups.setdefault(index.on, []).append(live[name])
+    return tuple((attrgetter(*on) if on else None, tuple(found)) for on, found in groups.items())
+
+
 class View(Generic[R]):
     """Reads of one table. Valid until the next `await`; take rows out of it, they never change."""
 
@@ -144,6 +163,7 @@ class View(Generic[R]):
         self._rows: dict[Key, R] = {}
         self._indexes = {name: _LiveIndex(index) for name, index in table.indexes.items()}
         self._live = tuple(self._indexes.values())
+        self._groups = _grouped(table.indexes, self._indexes)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -261,10 +281,13 @@ class View(Generic[R]):
             for index in self._live:
                 index.add(key, row, places)
         else:
-            for index in self._live:
-                was, value = index.of(old), index.of(row)
-                if was != value or (value is not None and index.order is not None):
-                    index.swap(key, old, row, was, value)
+            for columns, indexes in self._groups:
+                if columns is not None and columns(old) == columns(row):
+                    continue
+                for index in indexes:
+                    was, value = index.of(old), index.of(row)
+                    if was != value or (value is not None and index.order is not None):
+                        index.swap(key, old, row, was, value)
         self._rows[key] = row
         return old
 
@@ -277,6 +300,7 @@ class TableTx(View[R]):
         self._rows = view._rows
         self._indexes = view._indexes
         self._live = view._live
+        self._groups = view._groups
         self._changes = changes
 
     def put(self, row: R) -> R:

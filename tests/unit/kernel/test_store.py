@@ -25,8 +25,9 @@ BOATS = Table(
     row=Boat,
     key=lambda boat: boat.name,
     indexes={
-        "harbour": Index(of=lambda boat: boat.harbour),
+        "harbour": Index(of=lambda boat: boat.harbour, on=("harbour",)),
         "by_length": Index(of=lambda boat: boat.harbour, order=lambda boat: boat.length),
+        "first_letter": Index(of=lambda boat: boat.name[0], on=()),
     },
 )
 
@@ -63,6 +64,7 @@ def test_a_row_moves_between_index_values() -> None:
         tx[BOATS].put(replace(boat, harbour="Bremen"))
     assert store[BOATS].by("harbour", "Kiel") == []
     assert store[BOATS].count("harbour", "Bremen") == 1
+    assert store[BOATS].count("first_letter", "A") == 1
     with store.transact() as tx:
         tx[BOATS].delete("Anna")
     assert len(store[BOATS]) == 0

@@ -54,22 +54,25 @@ class Observer:
         return ((unit.account, unit.id) for unit in self._plane.store[UNITS].by("owner", OWNER))
 
     def _work(self, tx: Transaction, ids: Sequence[str], now: Instant) -> None:
+        units, tasks = tx[UNITS], tx[TASKS]
         for unit_id in ids:
-            if (unit := tx[UNITS].get(unit_id)) is not None:
-                self._observe(tx, unit, now)
+            unit, task = units.get(unit_id), tasks.get(unit_id)
+            if unit is None:
+                continue
+            if task is None:
+                units.delete(unit_id)
+            else:
+                self._observe(tx, task, unit, now)
 
-    def _observe(self, tx: Transaction, unit: Unit, now: Instant) -> None:
-        task = tx[TASKS].get(unit.id)
-        if task is None:
-            tx[UNITS].delete(unit.id)
-            return
+    def _observe(self, tx: Transaction, task: Task, unit: Unit, now: Instant) -> None:
         after = task_status.derive(task, unit, now)
         if after is task and task.last_status != "STOPPED":
             return
         for step in task_status.steps(task, after):
             after = tx[TASKS].put(step)
             notices.tell(self._bus, tx, step, now)
-        tx[TASKS].put(after)
+        if after.version == task.version:  # nothing that is told
+            tx[TASKS].put(after)
         if after.last_status == "STOPPED":
             tx[UNITS].delete(unit.id)
             if after.attachment is not None:

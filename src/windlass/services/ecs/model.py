@@ -319,6 +319,9 @@ def _of_cluster(*columns: str) -> Callable[[Task], Any]:
 
 _CREATED = attrgetter("created_at")
 _STARTED_BY = _of_cluster("desired_status", "started_by")
+_WANTED = ("desired_status", "instance", "zone", "draining")
+"""What is wanted of a task and where it is, which seldom change: most of its indexes look at nothing else."""
+_SEEN = ("last_status", "stopped_at", "instance")
 
 CLUSTERS: Table[Cluster] = Table(
     name="ecs.cluster",
@@ -379,40 +382,49 @@ TASKS: Table[Task] = Table(
     row=Task,
     key=attrgetter("id"),
     indexes={
-        "cluster": Index(of=_of_cluster("desired_status"), order=_CREATED),
-        "family": Index(of=_of_cluster("desired_status", "family"), order=_CREATED),
+        "cluster": Index(of=_of_cluster("desired_status"), order=_CREATED, on=_WANTED),
+        "family": Index(of=_of_cluster("desired_status", "family"), order=_CREATED, on=_WANTED),
         "started_by": Index(
             of=lambda task: _STARTED_BY(task) if task.started_by else None,
             order=_CREATED,
+            on=_WANTED,
         ),
-        "phase": Index(of=_of_cluster("launch_type", "phase")),
-        "fargate": Index(of=_bucket),
+        "phase": Index(of=_of_cluster("launch_type", "phase"), on=("last_status", "started_at")),
+        "fargate": Index(of=_bucket, on=_SEEN),
         "provider": Index(
             of=lambda task: (
                 (*task.cluster_key, task.capacity_provider)
                 if task.capacity_provider and task.last_status != "STOPPED"
                 else None
-            )
+            ),
+            on=_SEEN,
         ),
-        "instance": Index(of=lambda task: (task.instance, task.last_status) if task.instance else None),
+        "instance": Index(
+            of=lambda task: (task.instance, task.last_status) if task.instance else None, on=_SEEN
+        ),
         "held": Index(
             of=lambda task: (
                 (task.cohort, task.capacity_provider)
                 if task.capacity_provider and task.deployment and task.desired_status == "RUNNING"
                 else None
-            )
+            ),
+            on=_WANTED,
         ),
         "group_on_instance": Index(
             of=lambda task: (
                 (task.instance, task.group) if task.instance and task.last_status != "STOPPED" else None
-            )
+            ),
+            on=_SEEN,
         ),
         "on_instance": Index(
-            of=lambda task: (task.instance, task.desired_status) if task.instance else None, order=_CREATED
+            of=lambda task: (task.instance, task.desired_status) if task.instance else None,
+            order=_CREATED,
+            on=_WANTED,
         ),
         "service": Index(
             of=lambda task: (*task.cluster_key, task.service, task.desired_status) if task.service else None,
             order=_CREATED,
+            on=_WANTED,
         ),
         "standing": Index(
             of=lambda task: None if not task.deployment or task.reckoned else _stands(task),
@@ -423,18 +435,23 @@ TASKS: Table[Task] = Table(
                 (*task.cluster_key, task.service, task.zone)
                 if task.service and task.zone and task.desired_status == "RUNNING"
                 else None
-            )
+            ),
+            on=_WANTED,
         ),
         "balanced": Index(
             of=lambda task: (
                 True if task.targets or (task.target_health and task.last_status != "STOPPED") else None
-            )
+            ),
+            on=("targets", "target_health", "last_status"),
         ),
-        "target": Index(of=lambda task: task.targets[0].id if task.targets else None),
-        "definition": Index(of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn),
+        "target": Index(of=lambda task: task.targets[0].id if task.targets else None, on=("targets",)),
+        "definition": Index(
+            of=lambda task: None if task.last_status == "STOPPED" else task.definition_arn, on=_SEEN
+        ),
         "stopped": Index(
             of=lambda task: "yes" if task.last_status == "STOPPED" else None,
             order=lambda task: task.stopped_at,
+            on=_SEEN,
         ),
     },
 )

@@ -8,12 +8,13 @@ and it takes no time. Nothing here runs ACTIVATING; DEACTIVATING begins in stopp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from windlass.fleet.messages import ContainerState, UnitState
 from windlass.fleet.model import Unit, UnitPhase
 from windlass.kernel.clock import Instant
-from windlass.kernel.rows import replace
 from windlass.services.ecs import limits
 from windlass.services.ecs.model import Container, Task
 
@@ -28,6 +29,7 @@ LIFECYCLE = (
     "STOPPED",
 )
 RANK: Mapping[str, int] = {status: rank for rank, status in enumerate(LIFECYCLE)}
+_CONNECTED, _STOPPING = RANK["PENDING"], RANK["STOPPING"]
 
 STATUS_OF: Mapping[UnitPhase, str] = {
     "waiting": "PROVISIONING",
@@ -58,23 +60,26 @@ def derive(task: Task, unit: Unit, now: Instant) -> Task:
     `version` rises by one whenever something changed that a state change event would show.
     """
     status = later(task.last_status, STATUS_OF[unit.state])
+    rank = RANK[status]
     seen = unit.observed or _EMPTY
-    after = replace(
-        task,
-        last_status=status,
-        containers=_containers(task.containers, seen.containers, ended=status == "STOPPED"),
-        connected_at=task.connected_at or (now if RANK[status] >= RANK["PENDING"] and unit.node_id else 0),
-        pull_started_at=task.pull_started_at or seen.pull_started_at,
-        pull_stopped_at=max(task.pull_stopped_at, seen.pull_stopped_at),
-        started_at=task.started_at or seen.started_at or (now if status == "RUNNING" else 0),
-        stopping_at=task.stopping_at or seen.stopping_at,
-        execution_stopped_at=task.execution_stopped_at or seen.execution_stopped_at,
-    )
-    if RANK[status] >= RANK["STOPPING"]:
-        after = _ended(after, unit, seen, now)
-    if after == task:
+    told: dict[str, Any] = {
+        "last_status": status,
+        "containers": _containers(task.containers, seen.containers, ended=status == "STOPPED"),
+        "connected_at": task.connected_at or (now if rank >= _CONNECTED and unit.node_id else 0),
+        "pull_started_at": task.pull_started_at or seen.pull_started_at,
+        "pull_stopped_at": max(task.pull_stopped_at, seen.pull_stopped_at),
+        "started_at": task.started_at or seen.started_at or (now if status == "RUNNING" else 0),
+        "stopping_at": task.stopping_at or seen.stopping_at,
+        "execution_stopped_at": task.execution_stopped_at or seen.execution_stopped_at,
+    }
+    if rank >= _STOPPING:
+        told |= _ended(task, unit, seen, status, now)
+    changes = {column: value for column, value in told.items() if value != getattr(task, column)}
+    if not changes:
         return task
-    return after if _differs_in_health_only(task, after) else replace(after, version=task.version + 1)
+    if not _is_health_only(task, changes):
+        changes["version"] = task.version + 1
+    return replace(task, **changes)
 
 
 def steps(task: Task, after: Task) -> list[Task]:
@@ -87,37 +92,35 @@ def steps(task: Task, after: Task) -> list[Task]:
     return [leaving, replace(after, version=after.version + 1)]
 
 
-def _differs_in_health_only(task: Task, after: Task) -> bool:
+def _is_health_only(task: Task, changes: Mapping[str, Any]) -> bool:
     """Whether what changed is nothing that a state change event shows: those tell everything but health."""
-    if all(old.health == new.health for old, new in zip(task.containers, after.containers, strict=True)):
+    if changes.keys() != {"containers"}:
         return False
-    return _as_told(after) == _as_told(task)
-
-
-def _as_told(task: Task) -> Task:
-    """The task as events show it."""
-    return replace(task, containers=tuple(replace(c, health="UNKNOWN") for c in task.containers))
+    pairs = zip(task.containers, changes["containers"], strict=True)
+    return all(replace(new, health=old.health) == old for old, new in pairs)
 
 
 def later(one: str, other: str) -> str:
     """The further of two stages of the lifecycle."""
-    return max(one, other, key=RANK.__getitem__)
+    return one if RANK[one] >= RANK[other] else other
 
 
-def _ended(task: Task, unit: Unit, seen: UnitState, now: Instant) -> Task:
-    """A task that stops or has stopped. What was said first about why stays (StopTask's, or the node's)."""
+def _ended(task: Task, unit: Unit, seen: UnitState, status: str, now: Instant) -> dict[str, Any]:
+    """Columns of a task that stops or has stopped, as they are now.
+
+    What was said first about why stays (StopTask's, or the node's).
+    """
     code, reason = task.stop_code, task.stopped_reason
     if not code:
         code, reason = _cause(task, unit, seen)
-    stopped = task.last_status == "STOPPED"
-    return replace(
-        task,
-        desired_status="STOPPED",
-        stop_code=code,
-        stopped_reason=reason,
-        stopping_at=task.stopping_at or seen.stopped_at or now,
-        stopped_at=task.stopped_at or ((seen.stopped_at or now) if stopped else 0),
-    )
+    ended_at = seen.stopped_at or now
+    return {
+        "desired_status": "STOPPED",
+        "stop_code": code,
+        "stopped_reason": reason,
+        "stopping_at": task.stopping_at or seen.stopping_at or ended_at,
+        "stopped_at": task.stopped_at or (ended_at if status == "STOPPED" else 0),
+    }
 
 
 def _cause(task: Task, unit: Unit, seen: UnitState) -> tuple[str, str]:
@@ -141,8 +144,10 @@ def _cause(task: Task, unit: Unit, seen: UnitState) -> tuple[str, str]:
 def _containers(
     containers: tuple[Container, ...], states: tuple[ContainerState, ...], *, ended: bool
 ) -> tuple[Container, ...]:
+    if not states and not ended:
+        return containers
     by_name = {state.name: state for state in states}
-    return tuple(_container(container, by_name.get(container.name), ended) for container in containers)
+    return tuple([_container(container, by_name.get(container.name), ended) for container in containers])
 
 
 def _container(container: Container, state: ContainerState | None, ended: bool) -> Container:
