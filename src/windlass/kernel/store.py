@@ -326,12 +326,22 @@ class Transaction:
         self._store = store
         self.changes: list[Change] = []
         self._open: dict[str, TableTx[Any]] = {}
+        self._at_end: list[Callable[[], None]] = []
 
     def __getitem__(self, table: Table[R]) -> TableTx[R]:
         found = self._open.get(table.name)
         if found is None:
             found = self._open[table.name] = TableTx(self._store.view(table), self.changes)
         return found
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call that when the transaction is over: after it was told, or taken back."""
+        self._at_end.append(call)
+
+    def end(self) -> None:
+        """It is over; for the store."""
+        for call in self._at_end:
+            call()
 
 
 class Store:
@@ -421,10 +431,12 @@ class Store:
                 self._append(tx.changes)
         except BaseException:
             self._take_back(tx.changes)
+            tx.end()
             raise
         finally:
             self._open = False
         self._tell(tx.changes)
+        tx.end()
 
     async def durable(self) -> None:
         """Return when everything written so far is on disk; raises Retry when it could not be."""

@@ -8,8 +8,7 @@ then).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -171,33 +170,18 @@ def traits(instance: ContainerInstance) -> dict[str, str]:
 def choose(room: Room, demand: Demand, count: int, subjects: Subjects, draw: Draw) -> list[str]:
     """Instances for up to `count` equal tasks, one each; fewer when there is no more room.
 
-    The room is left as it was: it follows rows, and these tasks have none yet.
+    They are reserved there: the room follows rows, and these tasks have none yet. Whoever asks gives back
+    what does not become a row (rooms.Rooms.expect).
     """
     wish = demand.wish(subjects)
-    if count == 1:  # most calls: there is nothing to remember
-        found = room.choose(wish, draw)
-        return [] if found is None else [found]
     chosen: list[str] = []
-    with taken(room, demand, chosen):
-        while len(chosen) < count:
-            found = room.choose(wish, draw)
-            if found is None:
-                break
-            room.take(found, demand.need, demand.group)
-            chosen.append(found)
+    while len(chosen) < count:
+        found = room.choose(wish, draw)
+        if found is None:
+            break
+        room.take(found, demand.need, demand.group)
+        chosen.append(found)
     return chosen
-
-
-@contextmanager
-def taken(room: Room, demand: Demand, chosen: Sequence[str]) -> Iterator[None]:
-    """With that reserved on each of the chosen; those that are added to it inside are given back, too."""
-    for instance_id in chosen:
-        room.take(instance_id, demand.need, demand.group)
-    try:
-        yield
-    finally:
-        for instance_id in chosen:
-            room.give_back(instance_id, demand.need, demand.group)
 
 
 def refusal(instance: ContainerInstance, room: Room, demand: Demand, subjects: Subjects) -> str:

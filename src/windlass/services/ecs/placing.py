@@ -73,6 +73,7 @@ def place(
         for provider, count in Counter(one.provider for one in order.places).items():
             demand, subjects = _demand(order, zones, provider), Subjects(tx, room)
             chosen = placement.choose(room, demand, count, subjects, rooms.draw)
+            rooms.expect(tx, room, demand, chosen)
             places += [Place(launch_type, provider, tx[INSTANCES].require(found)) for found in chosen]
             if len(chosen) == count:
                 continue
@@ -80,8 +81,7 @@ def place(
                 waiting = _may_wait(tx, call, cluster, order, places, count - len(chosen))
                 places += [Place(launch_type, provider, waits=True)] * waiting
                 continue
-            with placement.taken(room, demand, chosen):
-                refused += _refusals(tx, room, demand, subjects)
+            refused += _refusals(tx, room, demand, subjects)
     if not places and not refused:
         why = unplaced.NONE_OF_PROVIDER if order.places[0].provider else unplaced.NO_INSTANCES
         raise Fault("InvalidParameterException", why)
@@ -169,7 +169,7 @@ def zones(
 
         def has_room(zone: str) -> bool:
             demand = _demand(order, frozenset((zone,)), order.places[0].provider)
-            return bool(placement.choose(room, demand, 1, subjects, rooms.draw))
+            return room.choose(demand.wish(subjects), rooms.draw) is not None
 
         usable = known & with_address if within else known
         return Zones(known, frozenset(filter(has_room, sorted(usable))))

@@ -2,12 +2,14 @@
 
 A part of the plane. It follows container instances and units commit by commit, so inside of a transaction it
 knows everything but that transaction's own writes. A unit takes room from the moment that it is placed,
-before its node has heard of it, until it has ended.
+before its node has heard of it, until it has ended: what is chosen for tasks that have no row yet stays
+reserved until their units come, so that each takes its room once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -18,6 +20,7 @@ from windlass.kernel.store import Change, Store, Transaction
 from windlass.services.ecs import placement, registration
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.launch import OWNER
+from windlass.services.ecs.placement import Demand
 
 Pool: TypeAlias = tuple[str, str, str, str]
 """(account, region, cluster name, launch type): what a task of that launch type may be placed on."""
@@ -33,6 +36,8 @@ class Rooms:
         """Chance for the strategy random."""
         self._rooms: dict[Pool, Room] = {}
         self._pools: dict[str, Pool] = {}
+        self._expected: Counter[tuple[Pool, str, Need, str]] = Counter()
+        """(…, instance, need, group) → units of the transaction that goes on whose room is taken already."""
         for instance in store[INSTANCES].all():
             self._put(instance)
         for unit in store[UNITS].all():
@@ -55,6 +60,25 @@ class Rooms:
         finally:
             for change in reversed(written):
                 self._on(change.undone())
+
+    def expect(self, tx: Transaction, room: Room, demand: Demand, chosen: Sequence[str]) -> None:
+        """Have what placement.choose reserved there be that of units which the transaction is to write.
+
+        What it does not write is given back when it is over. Instances that are not known here yet, as the
+        one that is lent, have their room from their rows.
+        """
+        if not self._expected:
+            tx.at_end(self._give_back)
+        for instance_id in chosen:
+            pool = self._pools.get(instance_id)
+            if pool is not None and self._rooms[pool] is room:
+                self._expected[pool, instance_id, demand.need, demand.group] += 1
+
+    def _give_back(self) -> None:
+        """What was expected and did not come."""
+        for pool, instance_id, need, group in self._expected.elements():
+            self._rooms[pool].give_back(instance_id, need, group)
+        self._expected.clear()
 
     def taken(self, instance: ContainerInstance) -> Taken:
         """What the tasks on that instance reserve."""
@@ -97,10 +121,13 @@ class Rooms:
         pool = self._pools.get(unit.target_id) if _holds(unit) else None
         if pool is None:
             return
-        if count > 0:
-            self._rooms[pool].take(unit.target_id, need(unit), group(unit))
+        reserved = (unit.target_id, need(unit), group(unit))
+        if count < 0:
+            self._rooms[pool].give_back(*reserved)
+        elif self._expected[pool, *reserved] > 0:
+            self._expected[pool, *reserved] -= 1
         else:
-            self._rooms[pool].give_back(unit.target_id, need(unit), group(unit))
+            self._rooms[pool].take(*reserved)
 
 
 def target(instance: ContainerInstance) -> Target:

@@ -8,7 +8,6 @@ that nothing tells apart only as many are looked at as find room.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from contextlib import ExitStack
 from operator import attrgetter
 from typing import cast
 
@@ -78,14 +77,14 @@ class WaitingRoom:
     def _place_all(self, tx: Transaction, call: Call, pool: Pool) -> bool:
         """Place what has room; returns whether there may be more of it."""
         placed: list[tuple[WaitingTask, str]] = []
-        with ExitStack() as held, self._rooms.within(tx):
+        with self._rooms.within(tx):
             room = self._rooms.of(pool[:3], "EC2")
             for first in self._shapes(tx, pool):
                 some = tx[WAITING].page("shape", (pool, first.shape), limit=BATCH_MAX - len(placed))
                 demand = demand_of(first, _zones(tx, call, first))
                 subjects = placing.Subjects(tx, room)
                 chosen = placement.choose(room, demand, len(some), subjects, self._rooms.draw)
-                held.enter_context(placement.taken(room, demand, chosen))
+                self._rooms.expect(tx, room, demand, chosen)
                 placed += zip(some, chosen, strict=False)
                 if len(placed) >= BATCH_MAX:
                     break

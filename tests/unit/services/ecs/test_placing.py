@@ -10,10 +10,15 @@ import pytest
 from tests.ecs_build import SUBNET, Ecs, a_container, with_ecs
 from windlass.aws.quotas import Profile
 from windlass.fleet.model import NODES, UNITS
+from windlass.fleet.room import Need
 from windlass.kernel.faults import Fault
 from windlass.kernel.rows import replace
+from windlass.kernel.store import Transaction
 from windlass.services.ecs.instance_model import INSTANCES, RESERVED_PORTS, ContainerInstance
 from windlass.services.ecs.model import TASKS
+from windlass.services.ecs.placement import Demand
+from windlass.services.ecs.placement import choose as choose_instances
+from windlass.services.ecs.placing import Subjects
 from windlass.services.ecs.registration import ZONE
 from windlass.services.ecs.rooms import Rooms
 
@@ -322,6 +327,44 @@ def test_what_the_transaction_wrote_counts() -> None:
             assert (room.taken(one.id).cpu_units, room.holds(one.id, "g"), len(room)) == (1000, 1, 1)
             tx[UNITS].delete("u2")
             tx[INSTANCES].put(one)
+
+    with_ecs(scenario)
+
+
+def test_room_is_taken_once() -> None:
+    """What is chosen is reserved until the task's unit has it; what comes to no row is given back."""
+
+    async def scenario(ecs: Ecs) -> None:
+        await ecs.a_running_definition(containerDefinitions=[a_container(cpu=1000)])
+        one = await ecs.a_machine(ONE)
+        rooms, store = ecs.plane.calls.part(Rooms), ecs.plane.store
+        room, demand = rooms.of(one.cluster_key, "EC2"), Demand(Need(1000, 128), "family:work")
+
+        def reserved() -> tuple[int, int]:
+            return room.taken(one.id).cpu_units, room.holds(one.id, demand.group)
+
+        def choose(tx: Transaction) -> None:
+            with rooms.within(tx):
+                chosen = choose_instances(room, demand, 1, Subjects(tx, room), rooms.draw)
+                rooms.expect(tx, room, demand, chosen)
+
+        with store.transact() as tx:
+            choose(tx)
+            assert reserved() == (1000, 1)
+        assert reserved() == (0, 0)
+        with pytest.raises(LookupError), store.transact() as tx:
+            choose(tx)
+            raise LookupError
+        assert reserved() == (0, 0)
+        task_id = await ecs.run_one()
+        assert reserved() == (1000, 1)
+        with store.transact() as tx:
+            tx[UNITS].put(replace(tx[UNITS].require(task_id), id="u2"))
+            choose(tx)  # beside what it wrote there is no room
+            with rooms.within(tx):
+                assert reserved() == (2000, 2)
+            tx[UNITS].delete("u2")
+        assert reserved() == (1000, 1)
 
     with_ecs(scenario)
 
