@@ -282,6 +282,7 @@ PURE = (
     "services/ecs/tagging.py",
     "services/ecs/task_definition.py",
     "services/ecs/task_set_plan.py",
+    "services/ecs/task_rows.py",
     "services/ecs/task_status.py",
     "services/ecs/unplaced.py",
     "services/ecs/utilisation.py",

@@ -87,6 +87,14 @@ class ContainerInstance(Row, frozen=True):
         """Name → value; what PutAttributes said wins."""
         return {**dict(self.attributes), **dict(self.custom)}
 
+    def attribute(self, name: str) -> str:
+        """The value of one of them; "" for one that it does not have."""
+        for own in (self.custom, self.attributes):
+            for known, value in own:
+                if known == name:
+                    return value
+        return ""
+
 
 INSTANCES: Table[ContainerInstance] = Table(
     name="ecs.container_instance",

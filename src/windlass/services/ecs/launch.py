@@ -1,45 +1,34 @@
-"""What a RunTask call makes: its rules, then its Task and Unit rows. Pure but for the ids it is given.
+"""What a RunTask call asks for: its rules, and the order that it makes. Pure.
 
 Rules: ECS API reference, RunTask. Wordings are AWS's where they are known (docs/aws/ecs.md).
-Which container instances EC2 tasks go to is placing.py's business, between `order` and `rows`.
+Which container instances EC2 tasks go to is placing.py's business; task_rows.py makes rows of an order.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from sys import intern
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from windlass.aws.arn import parse
 from windlass.aws.fargate_sizes import is_fargate_size
-from windlass.fleet.container_shapes import Surroundings
-from windlass.fleet.model import Unit
-from windlass.fleet.networks import Network, NetworkMode
+from windlass.fleet.networks import NetworkMode
 from windlass.fleet.room import Need, Strategy
-from windlass.fleet.task_messages import InstanceRoom, TaskFacts
-from windlass.kernel.clock import Instant
 from windlass.kernel.faults import Fault
-from windlass.kernel.ids import Ids
-from windlass.kernel.rows import replace
 from windlass.services.ecs import (
     capacity,
     container_definition,
     containers,
-    image_versions,
     limits,
     placement,
-    references,
-    registration,
     sizes,
     tagging,
     task_definition,
 )
 from windlass.services.ecs.capacity import Place
-from windlass.services.ecs.instance_model import ContainerInstance
-from windlass.services.ecs.model import FARGATE, Attachment, Cluster, Container, Shape, Task, TaskDefinition
+from windlass.services.ecs.model import FARGATE, Cluster, Shape, TaskDefinition
 
 FARGATE_PLATFORM = "1.4.0"
 """What LATEST means on Linux; ECS Developer Guide, Fargate platform versions."""
@@ -89,19 +78,6 @@ class Order(msgspec.Struct, frozen=True):
     """Whether load balancers are to send the tasks requests."""
     digests: Mapping[str, str] = {}
     """Container name → digest that its image's tag is to mean (image_versions.py)."""
-
-
-class Connected(Protocol):
-    """How one task is connected: wiring.Wired. `fault` says why it cannot be, "" when it can."""
-
-    @property
-    def network(self) -> Network: ...
-    @property
-    def attachment(self) -> Attachment | None: ...
-    @property
-    def zone(self) -> str: ...
-    @property
-    def fault(self) -> str: ...
 
 
 def order(params: Mapping[str, Any], cluster: Cluster, definition: TaskDefinition) -> Order:
@@ -186,155 +162,6 @@ def need(cpu: str, memory: str, shapes: Sequence[Shape], definition: TaskDefinit
     gpus = sum(map(container_definition.gpus, shapes))
     ports = placement.ports(mode, shapes)
     return Need(reserve.cpu_units, reserve.memory_mib, ports, gpus, int(mode == "awsvpc"))
-
-
-def rows(
-    made: Order,
-    cluster: Cluster,
-    definition: TaskDefinition,
-    around: Surroundings,
-    networks: Sequence[Connected],
-    now: Instant,
-    ids: Ids,
-) -> list[tuple[Task, Unit]]:
-    """The Task and Unit rows of an order; `around` is what its tasks are told, `networks` one for each.
-
-    A task that cannot be connected is there all the same, and stops before it was placed.
-    """
-    blueprint = containers.blueprint(
-        image_versions.pinned(made.containers, made.digests),
-        definition.family,
-        made.places[0].launch_type if made.places else "",
-        int(made.memory or 0),
-        around,
-        definition.definition.get("volumes", ()),
-        made.network_mode,
-    )
-    written = []
-    for place, wired in zip(made.places, networks, strict=True):
-        task_id = ids.hex(32)
-        task = _connected(_task(task_id, made, place, cluster, definition, now, ids), wired)
-        names = {row.name: (task.container_arn(row), row.runtime_id) for row in task.containers}
-        spec = blueprint.unit(task_id, _facts(task, definition.revision), names, wired.network)
-        unit = Unit(
-            id=task_id,
-            owner=OWNER,
-            account=cluster.account,
-            region=cluster.region,
-            spec=spec,
-            cpu_units=made.need.cpu_units,
-            memory_mib=made.need.memory_mib,
-            gpus=made.need.gpus,
-            created_at=now,
-            desired="stop" if wired.fault else "run",
-            parked=place.waits,
-            why=f"waits for an instance of capacity provider {place.provider}" if place.waits else "",
-        )
-        written.append((task, unit if place.host is None else hosted(unit, place.host, made.need)))
-    return written
-
-
-def zone(place: Place) -> str:
-    """The availability zone in which the place's network interfaces are, "" for any."""
-    return registration.zone(place.host) if place.host else place.zone
-
-
-def _connected(task: Task, wired: Connected) -> Task:
-    if wired.fault:
-        return replace(
-            task, desired_status="STOPPED", stop_code="TaskFailedToStart", stopped_reason=wired.fault
-        )
-    return replace(task, attachment=wired.attachment, zone=wired.zone or task.zone)
-
-
-def hosted(unit: Unit, host: ContainerInstance, needs: Need) -> Unit:
-    """The unit on its container instance, which is a part of a node or all of it."""
-    spec = unit.spec
-    if host.launch_type == "EC2" and not host.unbounded:
-        spec = replace(spec, instance=InstanceRoom(host.machine_id, host.cpu_units, host.memory_mib))
-    return replace(
-        unit, spec=spec, bound_to=host.node_id, target_id=host.id, ports=tuple(sorted(needs.ports))
-    )
-
-
-def _facts(task: Task, revision: int) -> TaskFacts:
-    """What the task may ask its agent about itself."""
-    cluster_arn = references.cluster_arn(task.account, task.region, task.cluster)
-    return TaskFacts(
-        task_arn=task.arn,
-        cluster=cluster_arn if task.launch_type == FARGATE else task.cluster,
-        family=task.family,
-        revision=revision,
-        launch_type=task.launch_type,
-        group=task.group,
-        role_arn=task.role_arn,
-        cpu_units=int(task.cpu or 0),
-        memory_mib=int(task.memory or 0),
-        ephemeral_gib=task.ephemeral_gib or 0,
-        tags=tuple(task.tags.items()),
-        service=task.service,
-    )
-
-
-def _task(
-    task_id: str,
-    made: Order,
-    place: Place,
-    cluster: Cluster,
-    definition: TaskDefinition,
-    now: Instant,
-    ids: Ids,
-) -> Task:
-    return Task(
-        id=task_id,
-        account=cluster.account,
-        region=cluster.region,
-        cluster=cluster.name,
-        definition_arn=definition.arn,
-        family=definition.family,
-        group=made.group,
-        launch_type=place.launch_type,
-        capacity_provider=place.provider or (place.host.capacity_provider if place.host else ""),
-        instance=place.host.id if place.host else "",
-        zone=place.host.all_attributes.get(registration.ZONE, "") if place.host else "",
-        containers=tuple(
-            Container(
-                id=ids.uuid(),
-                name=shape["name"],
-                image=shape["image"],
-                runtime_id=f"{task_id}-{ids.digits(10)}",
-                cpu=intern(str(shape["cpu"])),
-                memory=str(shape["memory"]) if "memory" in shape else None,
-                memory_reservation=str(shape["memoryReservation"]) if "memoryReservation" in shape else None,
-                essential=shape["essential"],
-            )
-            for shape in made.containers
-        ),
-        created_at=now,
-        platform_version=made.platform_version,
-        started_by=made.started_by,
-        cpu=made.cpu,
-        memory=made.memory,
-        ephemeral_gib=made.ephemeral_gib,
-        role_arn=made.role_arn,
-        role_id=f"AROA{ids.upper(17)}" if made.role_arn else "",
-        overrides=made.overrides,
-        tags=made.tags,
-        exec_enabled=made.exec_enabled,
-        architecture=_architecture(place.host, definition),
-        service=made.service,
-        deployment=made.deployment,
-        checked=any(shape["essential"] and "healthCheck" in shape for shape in made.containers),
-        target_health="initial" if made.balanced else "",
-    )
-
-
-def _architecture(host: ContainerInstance | None, definition: TaskDefinition) -> str:
-    """Of the instance, on Fargate what the definition asks for (RuntimePlatform, cpuArchitecture)."""
-    if host is not None:
-        return host.all_attributes.get("ecs.cpu-architecture", "x86_64")
-    asked = definition.definition.get("runtimePlatform", {}).get("cpuArchitecture")
-    return "arm64" if asked == "ARM64" else "x86_64"
 
 
 def role_arn(overrides: Shape, definition: TaskDefinition) -> str:

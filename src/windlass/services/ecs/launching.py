@@ -17,7 +17,7 @@ from windlass.fleet.entering import Entering
 from windlass.fleet.model import UNITS
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
-from windlass.services.ecs import account_settings, launch, lookup, notices, wiring
+from windlass.services.ecs import account_settings, launch, lookup, notices, task_rows, wiring
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
     CLUSTERS,
@@ -78,13 +78,13 @@ def write(
     tx[CLUSTERS].put(cluster)
     tasks = []
     networks = [
-        wiring.LATER if place.waits else wires.connect(launch.zone(place), bound=place.host is not None)
+        wiring.LATER if place.waits else wires.connect(task_rows.zone(place), bound=place.host is not None)
         for place in order.places
     ]
     mode = account_settings.in_force(call, "defaultLogDriverMode")
     around = surroundings.find(tx, call, call.scope, order.containers, order.role_arn, call.now, mode)
     entering = call.part(Entering)
-    for task, unit in launch.rows(order, cluster, definition, around, networks, call.now, call.ids):
+    for task, unit in task_rows.rows(order, cluster, definition, around, networks, call.now, call.ids):
         tasks.append(tx[TASKS].put(task))
         if unit.desired == "run":
             entering.put(tx, unit)

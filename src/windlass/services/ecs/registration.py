@@ -35,7 +35,7 @@ def zone(instance: ContainerInstance) -> str:
 
     says of itself, since a laptop has no machine in the other zones.
     """
-    return "" if instance.unbounded else instance.all_attributes.get(ZONE, "")
+    return "" if instance.unbounded else instance.attribute(ZONE)
 
 
 def of_machine(

@@ -20,7 +20,7 @@ from windlass.kernel.faults import Fault
 from windlass.kernel.reconcile import Loop
 from windlass.kernel.rows import replace
 from windlass.kernel.store import Change, Transaction
-from windlass.services.ecs import launch, placement, placing, registration, stopping, wiring
+from windlass.services.ecs import launch, placement, placing, registration, stopping, task_rows, wiring
 from windlass.services.ecs.instance_model import INSTANCES, ContainerInstance
 from windlass.services.ecs.model import TASKS
 from windlass.services.ecs.placement import Demand
@@ -108,11 +108,11 @@ class WaitingRoom:
         if wired.fault:
             stopping.stop(tx, call.part(Bus), task, "TaskFailedToStart", wired.fault, call.now)
             return
-        told = host.all_attributes.get(registration.ZONE, "")
+        told = host.attribute(registration.ZONE)
         after = replace(task, instance=host.id, zone=wired.zone or told, attachment=wired.attachment)
         tx[TASKS].put(after)
         unit = replace(unit, parked=False, why="", spec=replace(unit.spec, network=wired.network))
-        tx[UNITS].put(launch.hosted(unit, host, waiting.need))
+        tx[UNITS].put(task_rows.hosted(unit, host, waiting.need))
 
 
 def demand_of(waiting: WaitingTask, zones: frozenset[str]) -> Demand:
