@@ -162,7 +162,7 @@ class DataPlane:
 
     def _health(self, pool: str, endpoint: str, health: Health) -> None:
         if (used := self._pools.get(pool)) is not None:
-            used.look()
+            used.look(endpoint)
 
     # requests
 

@@ -42,7 +42,7 @@ class Function:
     def become(self, pool: Pool) -> None:
         self.pool = pool
 
-    def look(self) -> None:
+    def look(self, endpoint: str) -> None:
         """Functions are not probed."""
 
     def take(self, exchange: Exchange) -> None:

@@ -121,13 +121,17 @@ class Balance:
         """`health` tells what is known of a target now: Standing.of, for a proxy."""
         self._draw = draw
         self._health = health
+        self.pool = pool
         self.endpoints: dict[str, Endpoint] = {}
+        self._registered: set[str] = set()
+        """Who takes requests when all do: neither draining nor unused."""
         self._open: dict[str, int] = {}
         """Also of targets that are gone from the pool, while they have open requests."""
         self._healthy_since: dict[str, Instant] = {}
         self._turn = -1
         self._owed = 0.0
         self._take(pool, now)
+        self._sort()
 
     # what there is
 
@@ -141,37 +145,61 @@ class Balance:
             if one.draining and key not in drained and not self._open.get(key)
         ]
 
-    def look(self, now: Instant) -> None:
-        """Ask again what is healthy: call it when that changed."""
-        self._take(self.pool, now)
+    def look(self, key: str, now: Instant) -> None:
+        """Ask again how healthy that target is: call it when that changed."""
+        if key in self.endpoints:
+            self._note(self.endpoints[key], now)
 
     def _take(self, pool: Pool, now: Instant) -> None:
-        seen = self.endpoints
+        """Of a thousand targets mostly one is new or another: only of those anything is asked."""
+        seen, probed = self.endpoints, self.pool.check == pool.check
         self.pool = pool
         self.endpoints = {one.key: one for one in pool.endpoints}
-        registered = [one for one in pool.endpoints if not one.draining and self._health(one) != "unused"]
-        healthy = [one for one in registered if self._health(one) == "healthy"]
-        self.failed_open = len(healthy) < min(pool.healthy_min, len(registered))
-        """Too few are healthy: all that are registered take requests."""
-        used = registered if self.failed_open else healthy
-        self._healthy_since = {
-            one.key: self._healthy_since.get(one.key, now if one.key in seen else one.since)
-            for one in healthy
-        }
-        self._used = [one.key for one in used]
-        self._takes = frozenset(self._used)
+        for key, one in self.endpoints.items():
+            before = seen.get(key)
+            if before != one or not probed:
+                self._note(one, one.since if before is None else now)
+        for key in seen.keys() - self.endpoints.keys():
+            self._registered.discard(key)
+            self._healthy_since.pop(key, None)
+        self._sorted = False
+
+    def _note(self, one: Endpoint, since: Instant) -> None:
+        """Keep what is known of that target now; if it is healthy and was not, then `since` that instant."""
+        health = "unused" if one.draining else self._health(one)
+        if health == "unused":
+            self._registered.discard(one.key)
+        else:
+            self._registered.add(one.key)
+        if health == "healthy":
+            self._healthy_since.setdefault(one.key, since)
+        else:
+            self._healthy_since.pop(one.key, None)
+        self._sorted = False
+
+    def _sort(self) -> None:
+        """Who takes requests: looked at when a request asks, for many changes at once."""
+        healthy, registered = self._healthy_since, self._registered
+        self._failed_open = len(healthy) < min(self.pool.healthy_min, len(registered))
+        used = registered if self._failed_open else healthy
+        self._used = [key for key in self.endpoints if key in used]
         self._fewest: Outstanding | None = None
-        if pool.algorithm == "least_outstanding_requests":
+        if self.pool.algorithm == "least_outstanding_requests":
             self._fewest = Outstanding()
             for key in self._used:
                 self._fewest.add(key, self._open.get(key, 0))
-        self._warm(now)
+        self._sorted, self._warmed = True, False
+
+    def _settle(self) -> None:
+        if not self._sorted:
+            self._sort()
 
     def _warm(self, now: Instant) -> None:
         """Who has the full weight, and who is in slow start, which only taking turns knows."""
+        self._warmed = True
         duration, since = self.pool.slow_start, self._healthy_since
         ramping = []
-        if duration and self.pool.algorithm == "round_robin" and not self.failed_open:
+        if duration and self.pool.algorithm == "round_robin" and not self._failed_open:
             ramping = [
                 (since[key], key)
                 for key in self._used
@@ -182,13 +210,20 @@ class Balance:
         self._ramp = Ramp(ramping, duration)
 
     @property
+    def failed_open(self) -> bool:
+        """Too few are healthy: all that are registered take requests."""
+        self._settle()
+        return self._failed_open
+
+    @property
     def used(self) -> Sequence[str]:
         """Keys of the targets that take requests now."""
+        self._settle()
         return self._used
 
     def takes(self, key: str) -> bool:
         """Whether a client may stay with that target."""
-        return key in self._takes
+        return key in (self._registered if self.failed_open else self._healthy_since)
 
     # picking
 
@@ -197,6 +232,7 @@ class Balance:
 
         `without` are targets that this request has tried already; they are avoided if there are others.
         """
+        self._settle()
         key = self._choose(now)
         if key in without:
             key = next((one for one in self._used if one not in without), key)
@@ -209,6 +245,8 @@ class Balance:
             return None
         if self.pool.algorithm == "weighted_random":
             return self._used[int(self._draw() * len(self._used))]
+        if not self._warmed:
+            self._warm(now)
         end = self._ramp.first_end
         if end is None:
             return self._next()

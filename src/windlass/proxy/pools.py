@@ -31,8 +31,8 @@ class Used(Protocol):
     def become(self, pool: Pool) -> None:
         """As the table says now; of the same kind."""
 
-    def look(self) -> None:
-        """What is healthy has changed."""
+    def look(self, endpoint: str) -> None:
+        """How healthy that one is has changed."""
 
     def take(self, exchange: Exchange) -> None:
         """Have that request answered."""
@@ -117,8 +117,8 @@ class Balanced:
         for key in self._balance.update(pool, self._now()):
             self._idle(key)
 
-    def look(self) -> None:
-        self._balance.look(self._now())
+    def look(self, endpoint: str) -> None:
+        self._balance.look(endpoint, self._now())
 
     def take(self, exchange: Exchange) -> None:
         key = self._stays(exchange) if self.pool.sticky is not None else None

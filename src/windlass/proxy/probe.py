@@ -108,6 +108,9 @@ class Probes:
 
     def __init__(self, pool: Pool, draw: Draw, now: Instant) -> None:
         self._draw = draw
+        self.endpoints: dict[str, Endpoint] = {}
+        """Those that are probed."""
+        self._check: Check | None = None
         self._probes: dict[str, Probe] = {}
         self._due: list[tuple[Instant, str]] = []
         self._at: dict[str, Instant] = {}
@@ -124,12 +127,19 @@ class Probes:
         self.pool = pool
         check = pool.check
         wanted = {one.key: one for one in pool.endpoints if not one.draining} if check else {}
-        for key, probe in [*self._probes.items()]:
-            if key not in wanted or probe.check != check or probe.since != wanted[key].since:
-                del self._probes[key]
-                self._at.pop(key, None)
+        before, self.endpoints = self.endpoints, wanted
+        if check != self._check:
+            before, self._check = {}, check
+            self._probes.clear()
+            self._at.clear()
+        for key in before.keys() - wanted.keys():
+            del self._probes[key]
+            self._at.pop(key, None)
+        if check is None:
+            return
         for key, endpoint in wanted.items():
-            if key not in self._probes and check is not None:
+            known = before.get(key)
+            if known is None or known.since != endpoint.since:
                 self._probes[key] = Probe(endpoint, check, now)
                 self._plan(key, now + (int(self._draw() * check.interval) if check.spread else 0))
 

@@ -67,7 +67,7 @@ class Prober:
     async def _probe(self, key: str, probes: Probes, target: str) -> None:
         began, pool = self._worker.clock.now(), probes.pool
         try:
-            endpoint = next((one for one in pool.endpoints if one.key == target), None)
+            endpoint = probes.endpoints.get(target)
             if endpoint is None or pool.check is None:
                 return
             found = await probe(pool, pool.check, endpoint, self._worker.dial)

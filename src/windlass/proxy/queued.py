@@ -57,7 +57,7 @@ class Queued:
         self._leave()
         self._changed()
 
-    def look(self) -> None:
+    def look(self, endpoint: str) -> None:
         self._feed(self._queue.update(self.pool, self._now()))
         self._changed()
 

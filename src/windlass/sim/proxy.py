@@ -121,7 +121,7 @@ class SimulatedProxy:
         """Queued pools whose load changed since it was told."""
         self._load_told_at: Instant = 0
         self.current.on_change(self._become)
-        self._standing.on_change(lambda pool, endpoint, health: self._look(pool))
+        self._standing.on_change(lambda pool, endpoint, health: self._look(pool, endpoint))
 
     # the link
 
@@ -189,11 +189,11 @@ class SimulatedProxy:
     def _health_in(self, pool: str) -> Callable[[Endpoint], Health]:
         return lambda endpoint: self._standing.of(pool, endpoint)
 
-    def _look(self, pool: str) -> None:
-        """Something in that pool was found healthy, or not."""
+    def _look(self, pool: str, endpoint: str) -> None:
+        """That one was found healthy, or not."""
         now = self._clock.now()
         if pool in self._balances:
-            self._balances[pool].look(now)
+            self._balances[pool].look(endpoint, now)
         elif pool in self._queues:
             self._feed(self._queues[pool].update(self._queues[pool].pool, now), pool)
 
@@ -202,11 +202,11 @@ class SimulatedProxy:
     def _probe(self) -> None:
         now = self._clock.now()
         for pool, probes in self._probes.items():
-            endpoints = {one.key: one for one in probes.pool.endpoints}
             for key in probes.due(now):
-                told = probes.take(key, self.sites.probe(endpoints[key]), now)
+                endpoint = probes.endpoints[key]
+                told = probes.take(key, self.sites.probe(endpoint), now)
                 if told is not None:
-                    self._standing.take(pool, endpoints[key], told.state)
+                    self._standing.take(pool, endpoint, told.state)
                     self._tell(told)
         self._probing.set(first_of(self._probes.values()))
 

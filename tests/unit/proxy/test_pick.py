@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from windlass.fleet.proxy_messages import Algorithm, Endpoint, Forward, Health, Pool, Share
+from windlass.fleet.proxy_messages import Algorithm, Check, Endpoint, Forward, Health, Pool, Share
 from windlass.kernel.clock import SECOND
 from windlass.kernel.faults import Bug
 from windlass.proxy.pick import Balance, Outstanding, Ramp, Shares
@@ -99,6 +99,47 @@ def test_open_requests_outlive_a_change_of_the_pool() -> None:
     assert balance.choose(3) is None
 
 
+HEALTHS: list[Health] = ["initial", "healthy", "unhealthy", "unused"]
+TARGETS = st.builds(
+    a_target,
+    st.sampled_from("abcd"),
+    st.sampled_from(HEALTHS),
+    draining=st.booleans(),
+    since=st.integers(0, 1),
+)
+
+
+@given(
+    st.lists(st.lists(TARGETS, unique_by=lambda one: one.key), min_size=1),
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(HEALTHS))),
+)
+def test_what_changes_leads_where_a_new_balance_begins(
+    pools: list[list[Endpoint]], probed: list[tuple[str, Health]]
+) -> None:
+    """Only of targets that changed it is asked how they are, and the same ones are used."""
+    known: dict[str, Health] = {}
+    balance = Balance(a_pool(*pools[0]), lambda: 0.5, 0, lambda one: known.get(one.key, one.health))
+    for pool in pools:
+        balance.update(a_pool(*pool), 1)
+    for key, health in probed:
+        known[key] = health
+        balance.look(key, 2)
+    fresh = Balance(a_pool(*pools[-1]), lambda: 0.5, 0, lambda one: known.get(one.key, one.health))
+    assert (balance.used, balance.failed_open) == (fresh.used, fresh.failed_open)
+    assert [balance.takes(key) for key in "abcd"] == [fresh.takes(key) for key in "abcd"]
+
+
+def test_another_check_asks_of_all_again() -> None:
+    """What was probed with the former check may be forgotten with it."""
+    known: dict[str, Health] = {"a": "healthy"}
+    pool = replace(a_pool(a_target("a", "initial"), a_target("b")), check=Check("HTTP"))
+    balance = Balance(pool, lambda: 0.5, 0, lambda one: known.get(one.key, one.health))
+    assert balance.used == ["a", "b"]
+    known.clear()
+    balance.update(replace(pool, check=None), 1)
+    assert balance.used == ["b"]
+
+
 def test_what_was_tried_is_avoided_if_there_are_others() -> None:
     balance = a_balance(a_pool(*map(a_target, "ab"), algorithm="least_outstanding_requests"))
     assert [(one := balance.choose(0, tried)) and one.key for tried in ("", "a", "ab")] == ["a", "b", "a"]
@@ -116,7 +157,7 @@ def test_slow_start_gives_a_share_that_grows() -> None:
     balance = Balance(pool, lambda: 0.5, 100 * SECOND, lambda one: state.get(one.key, "healthy"))
     assert picks(balance, 4, 100 * SECOND) == "abab"
     state["c"] = "healthy"
-    balance.look(100 * SECOND)
+    balance.look("c", 100 * SECOND)
     third = Counter(picks(balance, 700, 110 * SECOND))
     assert abs(third["c"] - 100) <= 1 and abs(third["a"] - third["b"]) <= 1
     assert Counter(picks(balance, 90, 130 * SECOND)) == {"a": 30, "b": 30, "c": 30}

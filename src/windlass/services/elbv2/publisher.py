@@ -35,6 +35,8 @@ PERIOD: Duration = 30 * SECOND
 """How often all is looked at, in case a wake-up was lost."""
 LOOK_AGAIN: Duration = SECOND
 """When a target whose address nobody knows yet is looked at again."""
+Key = tuple[str, str, int]
+"""Of a target: its group's ARN, its id and its port."""
 GATHERS: Duration = 200 * MICROSECOND
 """For each target that was put, how long changes of groups are gathered then: a pool is put whole, and so a
 
@@ -59,33 +61,40 @@ class Publisher:
         """Load balancer → ARNs of its listeners that proxies have."""
         self._pools: set[str] = set()
         self._registration = seconds(plane.quotas.delay_s(REGISTRATION))
-        self._registering: dict[str, Instant] = {}
-        """Group → when its next target is known to the nodes."""
+        self._registering: dict[Key, Instant] = {}
+        """Target → when it is known to the nodes."""
         self._waiting: set[str] = set()
         """Groups that changed since the last ones were put."""
         self._gathered: Instant = 0
-        self._made: dict[str, dict[Hashable, tuple[Target, Endpoint]]] = {}
-        """Group → endpoints by their targets' keys: of a thousand only the one that changed is made again.
+        self._made: dict[str, dict[Key, Endpoint]] = {}
+        """Group → endpoints by their targets: of a thousand only the one that changed is made again.
 
         Forgotten when anything but targets of it changes, and by period.
         """
+        self._news: dict[str, set[Key]] = {}
+        """Group → targets to look at since its endpoints were made."""
         self._gathers: Duration = 0
         """For how long, and until when, changes of groups are gathered."""
         self._begun = False
-        self._unresolved: set[str] = set()
-        """Groups with a target whose address nobody knows yet."""
+        self._unresolved: set[Key] = set()
+        """Targets whose address nobody knows yet."""
         self.loop = Loop("elbv2.publisher", plane.clock, plane.journal, self._pass, period=PERIOD)
         store = plane.store
         store.watch((LOAD_BALANCERS,), lambda change: self._wake(_BALANCER, _row(change).arn))
         store.watch((LISTENERS, RULES), lambda change: self._wake(_BALANCER, _row(change).load_balancer))
         store.watch((TARGET_GROUPS,), lambda change: self._wake(_GROUP, _row(change).arn))
-        store.watch((TARGETS,), lambda change: self._wake(_TARGETS, _row(change).group))
+        store.watch((TARGETS,), self._on_target)
         store.watch((USES,), lambda change: self._wake(_GROUP, _row(change).group))
         store.watch((INSTANCES,), self._on_instance)
         self._certificates.watch(self._on_certificate)
 
     def _wake(self, kind: str, arn: str) -> None:
         self.loop.wake((kind, arn))
+
+    def _on_target(self, change: Change) -> None:
+        row: Target = _row(change)
+        self._news.setdefault(row.group, set()).add(row.key)
+        self._wake(_TARGETS, row.group)
 
     def _on_instance(self, change: Change) -> None:
         old, new = change.old, change.new
@@ -101,14 +110,15 @@ class Publisher:
     async def _pass(self, now: Instant, keys: frozenset[Hashable]) -> Instant | None:
         store = self._plane.store
         again: list[Instant] = []
-        known = {arn for arn, at in self._registering.items() if at <= now}
-        for arn in known:
-            del self._registering[arn]
+        known = [key for key, at in self._registering.items() if at <= now]
+        for key in [*known, *self._unresolved]:
+            self._registering.pop(key, None)
+            self._news.setdefault(key[0], set()).add(key)
         if keys or known or self._waiting:
             named = [key for key in keys if isinstance(key, tuple)]
             balancers = {arn for kind, arn in named if kind == _BALANCER}
             otherwise = {arn for kind, arn in named if kind == _GROUP}
-            groups = {arn for kind, arn in named if kind == _TARGETS} | otherwise | self._unresolved | known
+            groups = {arn for kind, arn in named if kind == _TARGETS} | otherwise | {*self._news}
             self._forget(None if balancers else otherwise)
         else:
             self._forget(None)
@@ -188,47 +198,59 @@ class Publisher:
     def _pool(self, arn: str) -> Pool | None:
         """None when no rule forwards to it."""
         store = self._plane.store
-        self._unresolved.discard(arn)
+        news = self._news.pop(arn, set())
         group = store[TARGET_GROUPS].get(arn)
         if group is None or not store[USES].count("group", arn):
             self._made.pop(arn, None)
+            self._unresolved -= news
+            self._registering = {key: at for key, at in self._registering.items() if key[0] != arn}
             return None
-        targets = store[TARGETS].by("group", arn)
         if group.target_type == "lambda":
-            function = next((target.id for target in targets), "")
-            return compile.pool(group, (), function)
-        spread = self._plane.quotas.switch(SPREAD)
-        return compile.pool(group, self._endpoints(group, targets), spread=spread)
+            target = store[TARGETS].first("group", arn)
+            return compile.pool(group, (), "" if target is None else target.id)
+        made = self._made.get(arn)
+        if made is None:
+            made = self._made[arn] = {}
+            news |= {target.key for target in store[TARGETS].by("group", arn)}
+        self._renew(group, made, news)
+        return compile.pool(group, made.values(), spread=self._plane.quotas.switch(SPREAD))
 
-    def _endpoints(self, group: TargetGroup, targets: Iterable[Target]) -> Iterable[Endpoint]:
-        now = self._plane.clock.now()
-        before = self._made.get(group.arn, {})
-        made = self._made[group.arn] = {}
-        for target in targets:
-            if target.state == "initial" and now < target.registered_at + self._registration:
-                known_at = target.registered_at + self._registration
-                self._registering[group.arn] = min(known_at, self._registering.get(group.arn, known_at))
-                continue
-            key = TARGETS.key(target)
-            kept = before.get(key)
-            if kept is not None and kept[0] is target:
-                made[key] = kept
-                yield kept[1]
-                continue
-            around = seeing.around(self._plane.store, group, target)
-            if around.machine in ("shutting-down", "terminated") or not around.zone_enabled:
-                continue
-            found = self._address(group, target)
-            if found is None:
-                self._unresolved.add(group.arn)
-            else:
-                made[key] = (target, compile.endpoint(target, found.host, found.netns))
-                yield made[key][1]
+    def _renew(self, group: TargetGroup, made: dict[Key, Endpoint], news: Iterable[Key]) -> None:
+        """Make the endpoints of these targets again, in the order in which they were registered."""
+        found = [(key, self._plane.store[TARGETS].get(key)) for key in news]
+        for key, target in sorted(found, key=_registered):
+            self._registering.pop(key, None)
+            self._unresolved.discard(key)
+            endpoint = None if target is None else self._endpoint(group, target)
+            if endpoint is None or (key in made and made[key].since != endpoint.since):
+                made.pop(key, None)
+            if endpoint is not None:
+                made[key] = endpoint
+
+    def _endpoint(self, group: TargetGroup, target: Target) -> Endpoint | None:
+        """None while it is not to be reached."""
+        known_at = target.registered_at + self._registration
+        if target.state == "initial" and self._plane.clock.now() < known_at:
+            self._registering[target.key] = known_at
+            return None
+        around = seeing.around(self._plane.store, group, target)
+        if around.machine in ("shutting-down", "terminated") or not around.zone_enabled:
+            return None
+        found = self._address(group, target)
+        if found is None:
+            self._unresolved.add(target.key)
+            return None
+        return compile.endpoint(target, found.host, found.netns)
 
     def _address(self, group: TargetGroup, target: Target) -> Address | None:
         if group.target_type == "instance":
             return Address(self._addresses.of_instance(target.id))
         return self._addresses.of_ip(group.account, group.region, group.vpc_id, target.id)
+
+
+def _registered(found: tuple[Key, Target | None]) -> tuple[Instant, Key]:
+    key, target = found
+    return (0 if target is None else target.registered_at, key)
 
 
 def _row(change: Change) -> Any:

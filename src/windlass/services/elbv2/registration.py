@@ -43,7 +43,11 @@ def ramps(tx: Transaction, group: TargetGroup) -> bool:
 
     (ELB User Guide, slow start mode).
     """
-    return any(row.state != "draining" for row in tx[TARGETS].by("group", group.arn))
+    targets = tx[TARGETS]
+    first = targets.first("group", group.arn)
+    if first is None or first.state != "draining":  # of a thousand the first mostly says it
+        return first is not None
+    return any(row.state != "draining" for row in targets.by("group", group.arn))
 
 
 def drain_s(group: TargetGroup) -> int:
