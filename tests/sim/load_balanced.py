@@ -101,8 +101,8 @@ class Shop:
         return to_host(self.proxy, self.host, lambda: work)
 
 
-def play(story: Callable[[Shop], Awaitable[None]], seed: int = 1) -> None:
+def play(story: Callable[[Shop], Awaitable[None]], seed: int = 1, *, faulty: bool = False) -> None:
     async def told(world: World) -> None:
         await story(Shop(world))
 
-    World(SERVICES, load_profile("local"), seed).run(told)
+    World(SERVICES, load_profile("local"), seed, faulty=faulty).run(told)

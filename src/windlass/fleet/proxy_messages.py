@@ -235,6 +235,8 @@ class Pool(Part, frozen=True):
     multi_value: bool = False
     body_max: int = 0
     healthy_min: int = 1
+    heir: str = ""
+    """Of a queued one that gets no more requests: the pool to which those go that wait here."""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
@@ -305,6 +307,8 @@ class Probed(Message, frozen=True, tag="probed"):
     reason: str = ""
     description: str = ""
     at: int = 0
+    since: int = 0
+    """`Endpoint.since` of what was probed: registered again it is another target. 0: not said."""
 
 
 class Load(Message, frozen=True, tag="load"):

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import ssl
 import time
+from collections.abc import Iterable
 from email.utils import formatdate
 from random import Random
 
@@ -110,8 +111,18 @@ class DataPlane:
                 if known is not None:
                     known.close(False)
                 self._pools[key] = self._used(pool)
+        self._hand_over(changes.pools)
         self._ingress.know()
         self._listen()
+
+    def _hand_over(self, pools: Iterable[str]) -> None:
+        """Requests that wait in those of them that get no more go to whoever gets them now."""
+        for key in sorted(pools):
+            former = self._pools[key]
+            if isinstance(former, Queued) and (heir := self._pools.get(former.pool.heir)) is not None:
+                for exchange in former.leave():
+                    exchange.used = heir
+                    heir.take(exchange)
 
     def _listen(self) -> None:
         """At the addresses of the table; what cannot be had is told, and tried again while it is wanted."""
@@ -157,7 +168,7 @@ class DataPlane:
             return Function(pool, worker.plane.ask, worker.spawn)
         if pool.kind == "queued":
             tell = _unheard if worker.index else worker.plane.tell  # only worker 0 has requests of these
-            return Queued(pool, make, worker.clock.now, health, idle, tell)
+            return Queued(pool, make, health, idle, tell)
         return Balanced(pool, make, worker.clock.now, self._chance.random, health, self._seal, idle)
 
     def _health(self, pool: str, endpoint: str, health: Health) -> None:

@@ -160,8 +160,11 @@ class Probes:
             heappop(self._due)
         return self._due[0][0] if self._due else None
 
-    def take(self, key: str, found: Found, began: Instant) -> Probed | None:
-        """The result of a probe that began then; what to tell, if anything changed."""
+    def take(self, key: str, found: Found, began: Instant, at: Instant = 0) -> Probed | None:
+        """The result of a probe that began then; what to tell, if anything changed.
+
+        `at`: when it was on the clock that others have. Instants here are of one that nobody sets.
+        """
         probe = self._probes.get(key)
         if probe is None:
             return None
@@ -176,7 +179,8 @@ class Probes:
         self._plan(key, next_at)
         if not changed:
             return None
-        return Probed(self.pool.key, key, probe.state, probe.reason, probe.description, began)
+        said = (probe.state, probe.reason, probe.description)
+        return Probed(self.pool.key, key, *said, at=at or began, since=probe.since)
 
     def _plan(self, key: str, at: Instant) -> None:
         self._at[key] = at

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from windlass.kernel.clock import SECOND
+from windlass.kernel.clock import SECOND, Duration
 from windlass.proxy.pick import Draw
 from windlass.proxy.probe import Probes, first_of
 from windlass.proxy.probing import probe
@@ -39,7 +39,7 @@ class Prober:
         """Nothing is kept."""
 
     def _take(self, changes: Changes) -> None:
-        now = self._worker.clock.now()
+        now = _elapsed()
         for key in changes.gone_pools:
             self._pools.pop(key, None)
         for key in changes.pools:
@@ -55,17 +55,17 @@ class Prober:
         while True:
             self._changed.clear()
             for key, probes in [*self._pools.items()]:
-                for endpoint in probes.due(self._worker.clock.now()):
+                for endpoint in probes.due(_elapsed()):
                     await self._room.acquire()
                     self._worker.spawn.start(f"probe {endpoint}", self._probe(key, probes, endpoint))
             first = first_of(self._pools.values())
-            wait = None if first is None else max(0, first - self._worker.clock.now()) / SECOND
+            wait = None if first is None else max(0, first - _elapsed()) / SECOND
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
 
     async def _probe(self, key: str, probes: Probes, target: str) -> None:
-        began, pool = self._worker.clock.now(), probes.pool
+        began, at, pool = _elapsed(), self._worker.clock.now(), probes.pool
         try:
             endpoint = probes.endpoints.get(target)
             if endpoint is None or pool.check is None:
@@ -75,8 +75,13 @@ class Prober:
             self._room.release()
         if self._pools.get(key) is not probes:
             return
-        told = probes.take(target, found, began)
+        told = probes.take(target, found, began, at)
         if told is not None:
             self._worker.standing.take(key, endpoint, told.state)
             self._worker.plane.tell(told)
         self._changed.set()
+
+
+def _elapsed() -> Duration:
+    """By the loop's time, which goes on as ever when somebody sets the clock of the host."""
+    return int(asyncio.get_running_loop().time() * SECOND)

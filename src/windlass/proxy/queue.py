@@ -85,6 +85,12 @@ class RequestQueue:
         self._waiting[ticket.number] = ticket
         return ticket
 
+    def leave(self) -> list[Ticket]:
+        """Those who wait, and wait here no more: another pool gets the requests now."""
+        found = [*self._waiting.values()]
+        self._waiting.clear()
+        return found
+
     def finish(self, ticket: Ticket) -> list[Ticket]:
         """Its request is done, or its client is gone, waiting or not. Returns who now has an instance."""
         if self._waiting.pop(ticket.number, None) is not None:

@@ -29,19 +29,17 @@ class Queued:
         self,
         pool: Pool,
         make: MakeTarget,
-        now: Callable[[], Instant],
         health: Callable[[Endpoint], Health],
         idle: Callable[[str], None],
         tell: Callable[[Load], None],
     ) -> None:
         self.pool = pool
-        self._now = now
         self._idle = idle
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._targets = Targets(make)
         self._targets.become(pool)
-        self._queue = RequestQueue(pool, now(), health)
+        self._queue = RequestQueue(pool, self._now(), health)
         self._tickets: dict[int, Exchange] = {}
         self._expiry: asyncio.TimerHandle | None = None
         self._report: asyncio.TimerHandle | None = None
@@ -49,6 +47,10 @@ class Queued:
         self._draining: set[str] = set()
         self._told: set[str] = set()
         self._leave()
+
+    def _now(self) -> Instant:
+        """By the loop's time: how long a request waits has nothing to do with a clock that somebody sets."""
+        return int(self._loop.time() * SECOND)
 
     def become(self, pool: Pool) -> None:
         self.pool = pool
@@ -73,6 +75,13 @@ class Queued:
         else:
             self._tickets[ticket.number] = exchange
             self._watch()
+
+    def leave(self) -> list[Exchange]:
+        """Requests that wait, if another pool is to have them; they are not ours any more."""
+        found = [self._tickets.pop(ticket.number) for ticket in self._queue.leave()] if self.pool.heir else []
+        for exchange in found:
+            exchange.ticket = None
+        return found
 
     def end(self, exchange: Exchange) -> None:
         ticket, exchange.ticket = exchange.ticket, None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from windlass.sim.disk import FSYNC
+from windlass.sim.stories.apprunner import Kiosk
 from windlass.sim.stories.batch import Farm
 from windlass.sim.stories.mappings import Shop
 from windlass.sim.stories.services import Estate
@@ -92,6 +93,7 @@ STORIES: Mapping[str, Play] = {
     "batch": of(Farm),
     "mappings": of(Shop),
     "traffic": of(Street),
+    "apprunner": of(Kiosk),
 }
 """What is random in each stands in its module."""
 

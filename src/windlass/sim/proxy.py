@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from windlass.fleet.proxy_messages import (
     Counted,
@@ -97,10 +97,13 @@ class ProxySession:
 class SimulatedProxy:
     """One proxy; `session()` opens one, which ends the former."""
 
-    def __init__(self, sites: Sites, clock: Clock, draw: Draw) -> None:
+    def __init__(self, sites: Sites, clock: Clock, wall: Clock, draw: Draw) -> None:
         self.sites = sites
         self.current = Current()
         self._clock = clock
+        """How long things take: the loop's time of a real proxy."""
+        self._wall = wall
+        """What instants are told by: that of the host, which may be set."""
         self._draw = draw
         self._session: ProxySession | None = None
         self._standing = Standing(self.current)
@@ -112,8 +115,8 @@ class SimulatedProxy:
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
         self._probes: dict[str, Probes] = {}
         self._counts = Counts()
-        self._counted_at = clock.now()
-        self._counting = Alarm(clock, self._tell_counts)
+        self._counted_at = wall.now()
+        self._counting = Alarm(wall, self._tell_counts)
         self._probing = Alarm(clock, self._probe)
         self._expiring = Alarm(clock, self._expire)
         self._loading = Alarm(clock, self._tell_load)
@@ -164,7 +167,15 @@ class SimulatedProxy:
             self._rules[key] = Rules(self.current.frontends[key].rules)
         for key in sorted(changes.pools):
             self._put(self.current.pools[key], now)
+        for key in sorted(changes.pools):
+            self._hand_over(key)
         self._probing.set(first_of(self._probes.values()))
+
+    def _hand_over(self, key: str) -> None:
+        """Requests that wait in a pool that gets no more go to whoever gets them now."""
+        queue = self._queues.get(key)
+        if queue is not None and queue.pool.heir in self._queues:
+            self._feed(queue.leave(), key)
 
     def _put(self, pool: Pool, now: Instant) -> None:
         if pool.key in self._probes:
@@ -204,7 +215,7 @@ class SimulatedProxy:
         for pool, probes in self._probes.items():
             for key in probes.due(now):
                 endpoint = probes.endpoints[key]
-                told = probes.take(key, self.sites.probe(endpoint), now)
+                told = probes.take(key, self.sites.probe(endpoint), now, self._wall.now())
                 if told is not None:
                     self._standing.take(pool, endpoint, told.state)
                     self._tell(told)
@@ -252,26 +263,36 @@ class SimulatedProxy:
         return _answer(served, endpoint.key)
 
     async def _queued(self, queue: RequestQueue, work: Duration, within: Duration) -> Answer:
-        pool, began = queue.pool.key, self._clock.now()
-        ticket = queue.arrive(began)
-        self._changed(pool)
-        if ticket is None:
-            return Answer(queue.refusal)
-        if not ticket.endpoint:
-            self._expiring.set(self._next_expiry())
-            fed = self._waiting[ticket] = asyncio.get_running_loop().create_future()
-            await fed
+        began = self._clock.now()
+        ticket = await self._ticket(queue)
         waited = self._clock.now() - began
-        if not ticket.endpoint:
+        if ticket is None:
             return Answer(queue.refusal, "", waited)
-        endpoint = next((one for one in queue.pool.endpoints if one.key == ticket.endpoint), None)
+        pool = queue.pool
+        if not ticket.endpoint:
+            heir = self._queues.get(pool.heir)
+            if heir is not None:
+                answer = await self._queued(heir, work, max(1, within - waited))
+                return replace(answer, waited=answer.waited + waited)
+            return Answer(queue.refusal, "", waited)
+        endpoint = next((one for one in pool.endpoints if one.key == ticket.endpoint), None)
         served = Served(False)
         if endpoint is not None:
             served = await self.sites.serve(endpoint, work, max(1, within - waited))
-        self._feed(queue.finish(ticket), pool)
+        self._feed(queue.finish(ticket), pool.key)
         if queue.is_idle(ticket.endpoint):
-            self._tell(Idle(pool, ticket.endpoint))
+            self._tell(Idle(pool.key, ticket.endpoint))
         return _answer(served, ticket.endpoint, waited)
+
+    async def _ticket(self, queue: RequestQueue) -> Ticket | None:
+        """A place, once there is one or it is too late for one; None: every queue is full."""
+        ticket = queue.arrive(self._clock.now())
+        self._changed(queue.pool.key)
+        if ticket is not None and not ticket.endpoint:
+            self._expiring.set(self._next_expiry())
+            fed = self._waiting[ticket] = asyncio.get_running_loop().create_future()
+            await fed
+        return ticket
 
     def _feed(self, tickets: list[Ticket], pool: str) -> None:
         for ticket in tickets:
@@ -311,8 +332,8 @@ class SimulatedProxy:
             tally.times[bucket(seconds)] = tally.times.get(bucket(seconds), 0) + 1
         else:
             tally.elb[answer.status] = tally.elb.get(answer.status, 0) + 1
-        self._counting.set(max(self._clock.now(), self._counted_at + COUNTS_EVERY))
+        self._counting.set(max(self._wall.now(), self._counted_at + COUNTS_EVERY))
 
     def _tell_counts(self) -> None:
-        since, self._counted_at = self._counted_at, self._clock.now()
+        since, self._counted_at = self._counted_at, self._wall.now()
         self._tell(Counted(since, self._counted_at, self._counts.take()))

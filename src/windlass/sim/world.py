@@ -284,7 +284,7 @@ class World:
     def add_proxy(self) -> SimulatedProxy:
         """A proxy that is connected from now on, and reaches what runs on all nodes."""
         proxy = SimulatedProxy(
-            Sites(self.nodes, self.clock), self.host_clock, self.stream("sim.proxy").random
+            Sites(self.nodes, self.clock), self.clock, self.host_clock, self.stream("sim.proxy").random
         )
         self.proxies.append(proxy)
         self.connect_proxy(proxy)

@@ -322,6 +322,27 @@ def test_who_waits_is_let_in_by_a_new_instance_or_refused_in_time(tmp_path: Path
     run(story)
 
 
+def test_who_waits_in_a_pool_that_is_replaced_goes_to_its_heir(tmp_path: Path) -> None:
+    """As a blue/green deployment of App Runner does: what waits for blue is answered by green."""
+    held = Held()
+
+    async def story() -> None:
+        async with held.running() as blue, a_target(saying("green")) as green, a_proxy(tmp_path) as proxy:
+            front = (a_frontend(proxy.port),)
+            proxy.serve(front, (a_queue(blue.port),))
+            first = asyncio.ensure_future(ask(proxy.port, get()))
+            await met(lambda: held.asked)
+            waits = asyncio.ensure_future(ask(proxy.port, get()))
+            await met(lambda: any(isinstance(m, Load) and m.queued for m in proxy.plane.told))
+            former = replace(a_queue(), endpoints=endpoints(blue.port, draining=True), heir="green")
+            proxy.serve(front, (former, replace(a_queue(green.port), key="green")))
+            assert (await waits)[2] == b"green"
+            held.go.release()
+            assert (await first)[0] == 200
+
+    run(story)
+
+
 def test_a_request_has_a_time_for_all_of_it(tmp_path: Path) -> None:
     held = Held()
 

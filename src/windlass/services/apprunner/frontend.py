@@ -78,7 +78,8 @@ class Frontends:
             deployment = store[DEPLOYMENTS].get(key)
             if deployment is not None:
                 standing = [Standing(row, self._place(row)) for row in rows]
-                for pool in pools.pools(deployment, standing, self._queue_wait):
+                serving = "" if service is None else service.serving
+                for pool in pools.pools(deployment, standing, self._queue_wait, serving):
                     self._proxies.put_pool(pool)
         if service is None or service.status == "DELETED":
             self._proxies.remove_frontend(arn)

@@ -95,16 +95,20 @@ def frontend(service: Service, hosts: Sequence[str]) -> Frontend:
     )
 
 
-def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Duration) -> tuple[Pool, Pool]:
+def pools(
+    deployment: Deployment, instances: Sequence[Standing], queue_wait: Duration, serving: str = ""
+) -> tuple[Pool, Pool]:
     """The pools of a deployment: of the instances that start, and of those that serve.
 
-    Each of those has `queue_wait` until a request that waits for it is answered 429.
+    Each of those has `queue_wait` until a request that waits for it is answered 429. `serving`: the
+    deployment that gets the requests of the service; what waits for instances of a former one is its too.
     """
     check, key = _check(deployment), (deployment.service, deployment.id)
     limit = deployment.scaling.max_concurrency
     placed = [(one.row, one.place) for one in instances if one.place is not None]
-    serving = tuple(_endpoint(row, place) for row, place in placed if row.healthy_at)
+    healthy = tuple(_endpoint(row, place) for row, place in placed if row.healthy_at)
     starting = tuple(_endpoint(row, place) for row, place in placed if row.state == "starting")
+    former = serving not in ("", deployment.id)
     impatient = replace(check, interval=min(check.interval, START_PROBE), unhealthy=NEVER)
     return (
         Pool(key=pool_key(key, STARTING), check=impatient, endpoints=starting),
@@ -112,10 +116,11 @@ def pools(deployment: Deployment, instances: Sequence[Standing], queue_wait: Dur
             key=pool_key(key, SERVING),
             kind="queued",
             check=check,
-            endpoints=serving,
+            endpoints=healthy,
             concurrency=limit,
             queue=limit,
             queue_wait=queue_wait,
+            heir=pool_key((deployment.service, serving), SERVING) if former else "",
         ),
     )
 

@@ -93,7 +93,9 @@ class Intake:
 def _take(tx: Transaction, key: Key, found: Probed) -> None:
     """What was probed before the target was registered anew says nothing of it."""
     row = tx[TARGETS].get(key)
-    if row is None or row.state == "draining" or found.at < row.registered_at:
+    if row is None or row.state == "draining":
+        return
+    if found.since != row.registered_at if found.since else found.at < row.registered_at:
         return
     said = (found.state, found.reason, found.description)
     if said != (row.state, row.reason, row.description):

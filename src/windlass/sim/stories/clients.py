@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration, Instant
-from windlass.sim.proxy import SimulatedProxy
+from windlass.sim.proxy import Answer, SimulatedProxy
 from windlass.sim.world import World
 
 LONGEST: Duration = 800 * MILLISECOND
@@ -22,12 +22,20 @@ class Clients:
         """Requests without an answer, in words."""
         self._world = world
         self._proxy = proxy
-        self._excused_until: Instant = 0
+        self._excused_until: dict[str, Instant] = {}
+        """By host; of all hosts by ""."""
+        self._left: set[str] = set()
+        """Hosts that nobody asks any more."""
         self._closed = False
 
-    def excuse(self, duration: Duration) -> None:
-        """What is asked or answered from now on, for so long, may be lost."""
-        self._excused_until = max(self._excused_until, self._world.clock.now() + duration)
+    def excuse(self, duration: Duration, host: str = "") -> None:
+        """What is asked or answered from now on, for so long, may be lost: of that host, or of all."""
+        until = self._world.clock.now() + duration
+        self._excused_until[host] = max(self._excused_until.get(host, 0), until)
+
+    def leave(self, host: str) -> None:
+        """Nobody asks there any more."""
+        self._left.add(host)
 
     def begin(
         self,
@@ -36,11 +44,15 @@ class Clients:
         pause: Duration,
         answers: tuple[int, ...] = (200,),
         look: Callable[[], None] = lambda: None,
+        judge: Callable[[Answer], str] = lambda answer: "",
     ) -> None:
-        """Ask that host, with pauses up to that; `look` is called with each question and each answer."""
+        """Ask that host, with pauses up to that; `look` is called with each question and each answer.
+
+        `judge` says what is wrong with an answer, beside its status.
+        """
 
         async def ask_always() -> None:
-            while not self._closed:
+            while not self._closed and host not in self._left:
                 await self._world.pass_time(chance.randrange(pause))
                 work = chance.randrange(20 * MILLISECOND, LONGEST)
                 self._world.begin(f"request to {host}", ask(work))
@@ -51,9 +63,10 @@ class Clients:
             answer = await self._proxy.request(host, "/", work)
             self.answered += 1
             look()
-            if answer.status not in answers and began >= self._excused_until:
+            wrong = judge(answer) or ("" if answer.status in answers else f"{answer.status} from {host}")
+            if wrong and began >= max(self._excused_until.get(of, 0) for of in ("", host)):
                 after = (began - self._world.clock.now() + self._world.elapsed) / SECOND
-                self.lost.append(f"{answer.status} from {host} after {after:.3f} s")
+                self.lost.append(f"{wrong} after {after:.3f} s")
 
         self._world.begin(f"clients of {host}", ask_always())
 

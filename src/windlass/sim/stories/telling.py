@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from windlass.aws.quotas import Profile
+from windlass.fleet.model import NODES
 from windlass.kernel.chance import Chance
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, Duration
 from windlass.kernel.faults import Fault, Retry
@@ -148,6 +149,16 @@ class Telling(ABC):
             self.world.nodes[node].forget()
             self.lost = True
             self.bereft.add(node)
+
+    def mourns(self) -> bool:
+        """Whether units died without anybody's doing and the plane may not know of it yet, at this instant:
+
+        those of a node that lost everything, or of one that it takes for lost.
+        """
+        found = bool(self.bereft) or any(node.lost for node in self.world.plane.store[NODES].all())
+        if not self.world.down:
+            self.bereft -= set(self.world.links().connected())
+        return found
 
     async def delay(self) -> None:
         """From now on each message on a link takes its own time; their order stays."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from windlass.aws.quotas import load_profile
 from windlass.fleet.messages import UnitSpec
-from windlass.fleet.model import NODES
 from windlass.kernel.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant
 from windlass.proxy.probe import Answered, Found
 from windlass.services import ec2, ecs, elbv2, iam, logs
@@ -173,10 +172,8 @@ class Street(Telling):
 
     def _excuse(self) -> None:
         """What may be lost at this instant: tasks are dead, or, of a lost node, for the plane."""
-        if self.bereft or any(node.lost for node in self.world.plane.store[NODES].all()):
+        if self.mourns():
             self.clients.excuse(MOURNING)
-        if not self.world.down:
-            self.bereft -= set(self.world.links().connected())
 
     # what happens
 
