@@ -47,7 +47,9 @@ class Observer:
 
     def _changed(self, change: Change) -> None:
         unit: Unit | None = change.new
-        if unit is not None and unit.state != "waiting":  # that is how a task begins
+        if unit is None or unit.state == "waiting":  # that is how a task begins
+            return
+        if change.old is not None or unit.state != "assigned":  # or so: launching.py has seen to it
             self._units.add(unit.account, unit.id)
 
     def _everything(self) -> Iterator[tuple[str, str]]:

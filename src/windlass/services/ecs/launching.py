@@ -14,10 +14,10 @@ from windlass.aws.fargate_use import FargateUse
 from windlass.aws.quotas import Quotas
 from windlass.fleet import surroundings
 from windlass.fleet.entering import Entering
-from windlass.fleet.model import UNITS
+from windlass.fleet.model import UNITS, Unit
 from windlass.kernel.faults import Fault
 from windlass.kernel.store import Store, Transaction
-from windlass.services.ecs import account_settings, launch, lookup, notices, task_rows, wiring
+from windlass.services.ecs import account_settings, launch, lookup, notices, task_rows, task_status, wiring
 from windlass.services.ecs.launch_rates import LaunchRates
 from windlass.services.ecs.model import (
     CLUSTERS,
@@ -74,7 +74,11 @@ def write(
     definition: TaskDefinition,
     wires: wiring.Wiring,
 ) -> list[Task]:
-    """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too."""
+    """The rows of an order, told to whoever listens; a cluster that was only a value until now is one too.
+
+    Returns the tasks as they are made (PROVISIONING). Those whose units have a node at once are PENDING in
+    the store, which is told as well: it would be the observer's next transaction otherwise.
+    """
     tx[CLUSTERS].put(cluster)
     tasks = []
     networks = [
@@ -85,15 +89,25 @@ def write(
     around = surroundings.find(tx, call, call.scope, order.containers, order.role_arn, call.now, mode)
     entering = call.part(Entering)
     for task, unit in task_rows.rows(order, cluster, definition, around, networks, call.now, call.ids):
-        tasks.append(tx[TASKS].put(task))
-        if unit.desired == "run":
-            entering.put(tx, unit)
-        else:  # it was not connected: nobody is to run it
-            tx[UNITS].put(unit)
+        tasks.append(task)
         if unit.parked:
             tx[WAITING].put(_waiting(task, order, len(tasks)))
-        notices.tell(call.part(Bus), tx, task, call.now)
+        if unit.desired == "run":
+            unit = entering.put(tx, unit)
+        else:  # it was not connected: nobody is to run it
+            tx[UNITS].put(unit)
+        _begin(tx, call, task, unit)
     return tasks
+
+
+def _begin(tx: Transaction, call: Call, task: Task, unit: Unit) -> None:
+    """The task's row as it stands after its unit has entered; every version of it is told."""
+    after = tx[TASKS].put(task_status.derive(task, unit, call.now))
+    bus = call.part(Bus)
+    notices.tell(bus, tx, task, call.now)
+    if after is not task:
+        notices.tell(bus, tx, after, call.now)
+        call.journal.note(launch.OWNER, after.arn, after.last_status)
 
 
 def _waiting(task: Task, order: launch.Order, number: int) -> WaitingTask:

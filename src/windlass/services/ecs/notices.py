@@ -1,9 +1,10 @@
 """Tells the event bus of every change of a task or container instance (source aws.ecs).
 
 Whoever raises a row's version calls `tell` or `tell_instance` in the same transaction, so each version is
-told exactly once and in order for one row, whenever the plane is killed; delivery from there on is at least
-once. Detail: ECS Developer Guide, ecs_cwe_events; `version` tells duplicates. Known gap: that an instance has
-more or less room left is no event of its own.
+told exactly once and in order for one row, whenever the plane is killed; of two that one transaction tells
+the row may have the later only. Delivery from there on is at least once. Detail: ECS Developer Guide,
+ecs_cwe_events; `version` tells duplicates. Known gap: that an instance has more or less room left is no event
+of its own.
 """
 
 from __future__ import annotations

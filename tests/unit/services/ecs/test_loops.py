@@ -25,11 +25,15 @@ class Hearer:
         return source == self._source
 
     def take(self, tx: Transaction, notice: Notice) -> None:
-        """The transaction must be the one that wrote what the notice tells; instances are another story."""
+        """The transaction must be the one that wrote what the notice tells, or what came of it at once.
+
+        Instances are another story.
+        """
         if notice.detail_type != "ECS Task State Change":
             return
         task = tx[TASKS].require(notice.resources[0].rpartition("/")[2])
-        assert task.version == notice.detail["version"]
+        begun = (notice.detail["version"], task.version, task.last_status) == (1, 2, "PENDING")
+        assert begun or task.version == notice.detail["version"]
         assert any(change.new is task for change in tx.changes)
         self.notices.append(notice)
 
@@ -44,8 +48,8 @@ def test_task_state_changes_are_told() -> None:
         await ecs.report(task, "running")
         await ecs.report(task, "stopped", containers=(exited(code=1),), stop_code="EssentialContainerExited")
         assert elsewhere == []
-        assert [n.detail["version"] for n in notices] == [1, 2, 3]
-        assert [n.detail["lastStatus"] for n in notices] == ["PROVISIONING", "RUNNING", "STOPPED"]
+        assert [n.detail["version"] for n in notices] == [1, 2, 3, 4]
+        assert [n.detail["lastStatus"] for n in notices] == ["PROVISIONING", "PENDING", "RUNNING", "STOPPED"]
         last = notices[-1]
         assert (last.source, last.detail_type) == ("aws.ecs", "ECS Task State Change")
         assert last.resources == (last.detail["taskArn"],)

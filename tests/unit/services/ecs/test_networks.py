@@ -54,8 +54,8 @@ def test_an_interface_from_start_to_end() -> None:
     async def scenario(ecs: Ecs) -> None:
         heard = Hearer(ecs).notices
         await ecs.call("RegisterTaskDefinition", **a_fargate_definition())
-        task = await ecs.run_one(**AWSVPC)
-        first = await the_task(ecs, task)
+        [first] = (await ecs.call("RunTask", taskDefinition="work", **AWSVPC))["tasks"]
+        task = first["taskArn"].rpartition("/")[2]
         assert (first["attachments"][0]["status"], details(first)) == ("PRECREATED", {"subnetId": SUBNET_ID})
         [shown] = await interfaces(ecs)
         assert (shown["Status"], shown["RequesterManaged"], shown["AvailabilityZone"]) == (
@@ -95,11 +95,12 @@ def test_an_interface_from_start_to_end() -> None:
         assert await interfaces(ecs) == []
         assert [n.detail["lastStatus"] for n in heard] == [
             "PROVISIONING",
+            "PENDING",
             "RUNNING",
             "DEPROVISIONING",
             "STOPPED",
         ]
-        assert [n.detail["version"] for n in heard] == [1, 2, 3, 4]
+        assert [n.detail["version"] for n in heard] == [1, 2, 3, 4, 5]
         assert [n.detail["attachments"][0]["status"] for n in heard][-2:] == ["DETACHING", "DELETED"]
         assert heard[0].detail["attachments"][0]["type"] == "eni"
 

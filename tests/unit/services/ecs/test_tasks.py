@@ -44,19 +44,20 @@ async def described(ecs: Ecs, task: str, **params: Any) -> dict[str, Any]:
 
 
 def test_a_task_from_start_to_end() -> None:
-    """(1) PROVISIONING with a unit; (2) PENDING; (3) RUNNING; (4) STOPPED with exit code; unit gone."""
+    """(1) PROVISIONING in the answer; (2) PENDING on a node; (3) RUNNING; (4) STOPPED, and its unit gone."""
 
     async def scenario(ecs: Ecs) -> None:
         definition = await ecs.a_running_definition()
-        task = await ecs.run_one(startedBy="me")
-        first = await described(ecs, task)
+        [first] = (await ecs.call("RunTask", taskDefinition="work", startedBy="me"))["tasks"]
+        task = first["taskArn"].rpartition("/")[2]
         assert (first["lastStatus"], first["desiredStatus"]) == ("PROVISIONING", "RUNNING")
         assert first["taskDefinitionArn"] == definition
         assert (first["startedBy"], first["group"]) == ("me", "family:work")
         unit = ecs.plane.store[UNITS].require(task)
         assert (unit.owner, unit.spec.kind, unit.desired) == ("ecs", "task", "run")
-        await ecs.report(task, "assigned")
-        assert (await described(ecs, task))["lastStatus"] == "PENDING"
+        pending = await described(ecs, task)
+        assert (pending["lastStatus"], pending["version"]) == ("PENDING", 2)
+        assert pending["connectivityAt"] == first["createdAt"]
         await ecs.report(task, "running", containers=(running(),), started_at=ecs.clock.time)
         up = await described(ecs, task)
         assert (up["lastStatus"], up["containers"][0]["lastStatus"]) == ("RUNNING", "RUNNING")
@@ -112,7 +113,7 @@ def test_stopping() -> None:
         await ecs.a_running_definition()
         task = await ecs.run_one()
         stopped = (await ecs.call("StopTask", task=task, reason="enough"))["task"]
-        assert (stopped["desiredStatus"], stopped["lastStatus"]) == ("STOPPED", "PROVISIONING")
+        assert (stopped["desiredStatus"], stopped["lastStatus"]) == ("STOPPED", "PENDING")
         assert ecs.plane.store[UNITS].require(task).desired == "stop"
         again = (await ecs.call("StopTask", task=ARN + task, reason="again"))["task"]
         fault = await refused(ecs, "StopTask", task=task, reason="x" * 1_025)
