@@ -9,20 +9,22 @@ bytes: a row that cannot be read back fails the world.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.durable import Change, Commit, DurableLog
 from windlass.kernel.faults import Retry
+from windlass.kernel.store import Table
 
 FSYNC: Duration = 2 * MILLISECOND
 """What a commit costs on a usual SSD."""
 KILLED = "the plane was killed"
 
+R = TypeVar("R")
 _Encoded = tuple[str, Any, bytes | None]
 """Table, key, row; None for one that is deleted."""
 _encode = msgspec.json.Encoder().encode
@@ -48,6 +50,11 @@ class SimulatedDisk:
         """The log of a plane that starts."""
         self._log = SimulatedLog(self)
         return self._log
+
+    def row(self, table: Table[R], key: Hashable) -> R | None:
+        """That row as it is on the disk: what the next plane will know."""
+        kept = self.rows.get(table.name, {}).get(key)
+        return None if kept is None else msgspec.json.decode(kept, type=table.row)
 
     async def probe(self) -> bool:
         """What a real plane does now and then: see whether writes are taken again after a failure."""

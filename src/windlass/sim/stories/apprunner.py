@@ -144,11 +144,15 @@ class Kiosk(Telling):
     def _look(self, host: str, arn: str) -> None:
         """What may be lost at this instant, and which deployment serves.
 
-        What the last rows of a plane that was killed say may not be durable: as long as there is none, all
-        that was so goes on to be so.
+        What the last rows of a plane that was killed say may not be durable, and proxies may not have heard
+        what is: as long as there is none, all that was so goes on to be so.
         """
         now = self.world.elapsed
         if self.world.down:
+            kept = self.disk.row(SERVICES, arn)
+            serving = None if kept is None else self.disk.row(DEPLOYMENTS, (arn, kept.serving))
+            if serving is not None:
+                self._served[arn, serving.number] = now
             self._served |= {key: now for key, last in self._served.items() if now - last < REPLACED}
             excuse, last = self._excused.get(host, (0, 0))
             excuse = excuse if now - last < excuse else 0
