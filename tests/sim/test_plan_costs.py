@@ -95,3 +95,29 @@ until: {workload: users}
 """,
     )
     assert bought(run) == {"Lambda: requests": 20, "Lambda, x86_64: time": 2.5}
+
+
+def test_what_is_deleted_counts_until_then() -> None:
+    """A load balancer of half an hour in a run of an hour; a function and a queue that were used before."""
+    run = played(
+        FUNCTION
+        + """
+  - elbv2.CreateLoadBalancer: {Name: web, Subnets: "${default.subnets}"}
+    as: lb
+  - sqs.CreateQueue: {QueueName: jobs}
+    as: jobs
+""",
+        """
+workloads:
+  - {name: users, to: {function: resize}, arrivals: {burst: 20}, service_time: {constant: 1s}}
+  - {name: mail, to: {queue: jobs}, arrivals: {constant: 1/s}, lasts: 10m}
+events:
+  - {at: 30m, call: {elbv2.DeleteLoadBalancer: {LoadBalancerArn: "${lb.LoadBalancers[0].LoadBalancerArn}"}}}
+  - {at: 30m, call: {lambda.DeleteFunction: {FunctionName: resize}}}
+  - {at: 30m, call: {sqs.DeleteQueue: {QueueUrl: "${jobs.QueueUrl}"}}}
+until: {workload: users, after: 60m}
+""",
+    )
+    used = bought(run)
+    assert used["Application Load Balancers, without LCUs"] == pytest.approx(0.5, rel=0.02)
+    assert (used["Lambda: requests"], used["SQS: requests"]) == (20, 600)

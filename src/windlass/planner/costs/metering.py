@@ -3,8 +3,9 @@
 A task or machine is counted when it ends, those that have not at the run's end. Lambda and SQS are read from
 the metrics that they publish, by whole minutes; of SQS messages are counted for requests. Public
 addresses are counted of interfaces and of load balancers, provisioned concurrency as it was asked for (AWS
-rounds up to five minutes). Known gaps: what was deleted before the end is not counted of functions, queues
-and balancers; instances have no addresses of their own here.
+rounds up to five minutes). What was deleted counts until then. Known gaps: calls of a queue in the minute in
+which it was deleted; a function that was deleted and made anew counts as it was last; instances have no
+addresses of their own here.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from windlass.planner.costs.cost import Usage
 from windlass.planner.costs.metering_units import UnitsMetering
 from windlass.services.ec2.model import INTERFACES, NetworkInterface
 from windlass.services.ecs.model import FARGATE_SPOT, TASKS, Task
-from windlass.services.elbv2.model import LOAD_BALANCERS
+from windlass.services.elbv2.model import LOAD_BALANCERS, LoadBalancer
 from windlass.services.lambda_.measuring import Measuring as FunctionsMeasuring
 from windlass.services.lambda_.model import FUNCTIONS, Function
 from windlass.services.lambda_.provisioned_model import PROVISIONED, Provisioned
 from windlass.services.plane import Plane
 from windlass.services.sqs.measuring import COUNTED
 from windlass.services.sqs.measuring import Measuring as QueuesMeasuring
-from windlass.services.sqs.model import QUEUES
+from windlass.services.sqs.model import QUEUES, Queue
 
 MILLISECONDS = 1_000
 FIFO = ".fifo"
@@ -48,11 +49,17 @@ class Metering:
         self._usage = Usage()
         self._kept_since: dict[Any, Instant] = {}
         """Provisioned concurrency → since when it is as it is."""
+        self._functions: dict[Any, Function] = {one.key: one for one in store[FUNCTIONS].all()}
+        """As they are, or were when they were deleted."""
+        self._queues: dict[Any, Queue] = {one.key: one for one in store[QUEUES].all()}
         self._units = UnitsMetering(store, clock, self._usage)
         store.watch((TASKS,), self._on_task)
         store.watch((INSTANCES,), self._on_instance)
         store.watch((INTERFACES,), self._on_interface)
         store.watch((PROVISIONED,), self._on_provisioned)
+        store.watch((LOAD_BALANCERS,), self._on_balancer)
+        store.watch((FUNCTIONS,), lambda change: _keep(self._functions, change))
+        store.watch((QUEUES,), lambda change: _keep(self._queues, change))
 
     def read(self) -> Usage:
         """All that was used until now."""
@@ -66,16 +73,14 @@ class Metering:
             if instance.phase != "terminated":
                 self._add_instance(instance, now)
         for balancer in store[LOAD_BALANCERS].all():
-            seconds = (now - max(balancer.created_at, self._began)) / SECOND
-            usage.balancer_s += seconds
-            usage.address_s += seconds * len(balancer.zones) if not balancer.internal else 0
+            self._add_balancer(balancer, now)
         for interface in store[INTERFACES].all():
             self._add_address(interface, now)
         for provisioned in store[PROVISIONED].all():
             self._add_kept(provisioned, now)
-        for function in store[FUNCTIONS].all():
+        for function in self._functions.values():
             self._add_function(function)
-        for queue in store[QUEUES].all():
+        for queue in self._queues.values():
             for name_of_count in COUNTED:
                 of_queue = series_of(
                     queue.account, queue.region, "AWS/SQS", name_of_count, {"QueueName": queue.name}
@@ -106,12 +111,21 @@ class Metering:
         self._kept_since[change.key] = self._clock.now()
 
     def _add_kept(self, row: Provisioned, end: Instant) -> None:
-        function = self._store[FUNCTIONS].get((row.account, row.region, row.function))
+        function = self._functions.get((row.account, row.region, row.function))
         if function is not None:
             settings = function.shown
             seconds = (end - self._kept_since.get(row.key, self._began)) / SECOND
             gb_s = seconds * row.requested * settings.memory_mib / MIB_PER_GB
             self._usage.kept_gb_s[settings.architecture] += gb_s
+
+    def _on_balancer(self, change: Change) -> None:
+        if change.new is None:
+            self._add_balancer(change.old, self._clock.now())
+
+    def _add_balancer(self, balancer: LoadBalancer, end: Instant) -> None:
+        seconds = (end - max(balancer.created_at, self._began)) / SECOND
+        self._usage.balancer_s += seconds
+        self._usage.address_s += seconds * len(balancer.zones) if not balancer.internal else 0
 
     def _on_interface(self, change: Change) -> None:
         if change.new is None:
@@ -153,3 +167,8 @@ class Metering:
         if instance.kind == "EC2":
             begin = max(instance.launched_at, self._began)
             self._usage.instance_s[instance.instance_type, on_spot(instance)] += (end - begin) / SECOND
+
+
+def _keep(rows: dict[Any, Any], change: Change) -> None:
+    """The row as it is, or as it was last."""
+    rows[change.key] = change.new or change.old

@@ -46,6 +46,9 @@ def durations(given: Times, draw: Draw, trace: Sequence[float] = ()) -> Callable
     if given.trace is not None:
         row = itertools.cycle([seconds(one) for one in trace])
         return lambda: next(row)
+    if given.exponential is not None:
+        mean = given.exponential
+        return lambda: round(mean * -math.log(1.0 - draw()))
     assert given.lognormal is not None
     median, sigma = given.lognormal.median, given.lognormal.sigma
 
@@ -62,5 +65,7 @@ def mean_s(given: Times, trace: Sequence[float] = ()) -> float:
         return given.constant / SECOND
     if given.trace is not None:
         return sum(trace) / len(trace)
+    if given.exponential is not None:
+        return given.exponential / SECOND
     assert given.lognormal is not None
     return given.lognormal.median / SECOND * math.exp(given.lognormal.sigma**2 / 2)

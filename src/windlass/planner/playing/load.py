@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from windlass.kernel.clock import SECOND, Duration, Instant
@@ -34,6 +35,9 @@ class Load:
     """Requests that waited for a new environment of a function; None: there are no such things here."""
     waited_p99_s: float | None = None
     """How long they waited before anybody worked on them; None: nobody knows."""
+    mean_s: float | None = None
+    waited_mean_s: float | None = None
+    """What queueing theory speaks of: its waiting time, before the work."""
 
     def as_json(self) -> dict[str, Any]:
         """As --json writes it."""
@@ -48,12 +52,15 @@ class Load:
             "max_s": self.max_s,
             "cold_starts": self.cold_starts,
             "waited_p99_s": self.waited_p99_s,
+            "mean_s": self.mean_s,
+            "waited_mean_s": self.waited_mean_s,
         }
 
 
 def load_of(name: str, to: str, report: Report, cold_starts: int | None = None) -> Load:
     """What the report comes to."""
     took, waited = (sorted(report.good(values)) for values in (report.took, report.waited))
+    queued = waited if waited and waited[-1] else []
     statuses = sorted((str(status), count) for status, count in report.statuses.items())
     return Load(
         name,
@@ -65,13 +72,20 @@ def load_of(name: str, to: str, report: Report, cold_starts: int | None = None) 
         _mark(took, 99),
         _mark(took, 100),
         cold_starts,
-        _mark(waited, 99) if waited and waited[-1] else None,
+        _mark(queued, 99),
+        _mean(took),
+        _mean(queued),
     )
 
 
 def _mark(ordered: Sequence[Duration], percent: float) -> float | None:
     """Seconds."""
     return nearest_rank(ordered, percent) / SECOND if ordered else None
+
+
+def _mean(values: Sequence[Duration]) -> float | None:
+    """Seconds."""
+    return fmean(values) / SECOND if values else None
 
 
 def gauges_of(name: str, report: Report, times: Sequence[Instant]) -> Iterator[dict[tuple[str, str], float]]:

@@ -16,7 +16,7 @@ from windlass.planner.scenario.parts import Part, PerSecond, Span, one_of
 
 TARGETS = ("load_balancer", "app_runner", "function", "queue", "call")
 ARRIVALS = ("constant", "poisson", "ramp", "burst", "diurnal", "trace")
-TIMES = ("constant", "lognormal", "trace")
+TIMES = ("constant", "lognormal", "exponential", "trace")
 
 
 class Target(Part, frozen=True):
@@ -104,10 +104,12 @@ class Lognormal(Part, frozen=True):
 
 
 class Times(Part, frozen=True):
-    """How long something takes each time: one of constant, lognormal and trace."""
+    """How long something takes each time: one of constant, lognormal, exponential and trace."""
 
     constant: Span | None = None
     lognormal: Lognormal | None = None
+    exponential: Span | None = None
+    """The mean: times without memory, as the servers of queueing theory have them (the second M of M/M/c)."""
     trace: str | None = None
     """A CSV file beside the scenario's with a column seconds: each in turn, and again from the first."""
 

@@ -58,6 +58,10 @@ def test_times_are_as_they_are_said() -> None:
     assert median(values) == pytest.approx(1, rel=0.02)
     assert fmean(values) == pytest.approx(mean_s(times), rel=0.02)
     assert stdev(values) == pytest.approx(1.133 * (1.284 - 1) ** 0.5, rel=0.05)
+    memoryless = Times(exponential=Span(SECOND))
+    draw = durations(memoryless, random.Random(1).random)
+    values = [in_seconds(draw()) for _ in range(20_000)]
+    assert (fmean(values), stdev(values)) == (pytest.approx(mean_s(memoryless), rel=0.02),) * 2
     of_trace = durations(Times(trace="t.csv"), lambda: 0.5, [1, 2])
     assert [of_trace() // SECOND for _ in range(3)] == [1, 2, 1]
     assert mean_s(Times(trace="t.csv"), [1, 2]) == 1.5
