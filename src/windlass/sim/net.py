@@ -1,4 +1,4 @@
-"""The network between a simulated plane and its nodes, with what goes wrong on it.
+"""The network between a simulated plane, its nodes and its proxies, with what goes wrong on it.
 
 What a link promises (fleet/frames.py): whole messages, in order, until it breaks. So within a session
 messages are late, each by a time of its own, or held up altogether, and arrive in order all the same; a
@@ -15,7 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, TypeVar
 
 from windlass.fleet.frames import In, decode_from_node, decode_from_plane, encode
 from windlass.fleet.messages import (
@@ -34,6 +34,7 @@ from windlass.fleet.messages import (
 from windlass.kernel.clock import SECOND, Duration
 from windlass.sim.loop import VirtualLoop
 
+Sent = TypeVar("Sent")
 REPEATABLE = (Accepted, Ack, Beat, Desired, InvokeResult, LogLines, Observed, SecretKept, SecurityGroups)
 COPY_LATE: Duration = 3 * SECOND
 """A copy arrives up to so long after the message."""
@@ -41,7 +42,7 @@ COPY_LATE: Duration = 3 * SECOND
 
 @dataclass(slots=True)
 class Line:
-    """What the way between one node and the plane is like, now."""
+    """What the way between one node, or the proxies, and the plane is like, now."""
 
     delay: Duration = 0
     """Each message takes up to so long."""
@@ -51,11 +52,18 @@ class Line:
     """Nothing arrives before that (virtual nanoseconds since the loop was made)."""
 
 
-class _Way:
-    """One direction of one session."""
+class Way(Generic[Sent]):
+    """One direction of one session: what is put here is delivered there, in order, in time."""
 
-    def __init__(self, loop: VirtualLoop, line: Line, draw: random.Random, counts: Counter[str]) -> None:
-        self.arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        line: Line,
+        draw: random.Random,
+        counts: Counter[str],
+        deliver: Callable[[Sent], None],
+    ) -> None:
+        self._deliver = deliver
         self._loop = loop
         self._line = line
         self._draw = draw
@@ -64,7 +72,7 @@ class _Way:
         self._last: Duration = 0
         """When the latest message arrives."""
 
-    def put(self, frame: bytes | None, *, repeatable: bool = False) -> None:
+    def put(self, frame: Sent, *, repeatable: bool = False) -> None:
         """On its way; None: the end of the session."""
         now, line = self._loop.elapsed, self._line
         late = self._draw.randrange(line.delay) if line.delay else 0
@@ -77,21 +85,23 @@ class _Way:
             self._under_way += 1
             self._loop.call_later((at - now) / SECOND, self._arrive, frame)
         else:
-            self.arrived.put_nowait(frame)
+            self._deliver(frame)
         if repeatable and line.copies and self._draw.random() < line.copies:
             self._counts["message repeated"] += 1
             again = at - now + self._draw.randrange(COPY_LATE)
-            self._loop.call_later(again / SECOND, self.arrived.put_nowait, frame)
+            self._loop.call_later(again / SECOND, self._deliver, frame)
 
-    def _arrive(self, frame: bytes | None) -> None:
+    def _arrive(self, frame: Sent) -> None:
         self._under_way -= 1
-        self.arrived.put_nowait(frame)
+        self._deliver(frame)
 
 
 class NetTransport(Generic[In]):
     """One end of a session; implements frames.Transport."""
 
-    def __init__(self, out: _Way, into: _Way, read: Callable[[bytes], In]) -> None:
+    def __init__(
+        self, out: Way[bytes | None], into: asyncio.Queue[bytes | None], read: Callable[[bytes], In]
+    ) -> None:
         self._out = out
         self._in = into
         self._read = read
@@ -103,7 +113,7 @@ class NetTransport(Generic[In]):
         self._out.put(encode(message), repeatable=isinstance(message, REPEATABLE))
 
     async def receive(self) -> In | None:
-        frame = None if self._closed else await self._in.arrived.get()
+        frame = None if self._closed else await self._in.get()
         if frame is None:
             self.close()
             return None
@@ -119,7 +129,7 @@ class NetTransport(Generic[In]):
         """The peer does not hear of it: it has a session that nobody is at the other end of."""
         if not self._closed:
             self._closed = True
-            self._in.arrived.put_nowait(None)
+            self._in.put_nowait(None)
 
 
 class Net:
@@ -146,6 +156,11 @@ class Net:
 
     def pair(self, node_id: str) -> tuple[NetTransport[FromNode], NetTransport[FromPlane]]:
         """The plane's end and the node's end of a new session."""
-        line = self.line(node_id)
-        there, back = (_Way(self._loop, line, self._draw, self.counts) for _ in range(2))
-        return NetTransport(there, back, decode_from_node), NetTransport(back, there, decode_from_plane)
+        plane: asyncio.Queue[bytes | None] = asyncio.Queue()
+        node: asyncio.Queue[bytes | None] = asyncio.Queue()
+        there, back = self.way(node_id, node.put_nowait), self.way(node_id, plane.put_nowait)
+        return NetTransport(there, plane, decode_from_node), NetTransport(back, node, decode_from_plane)
+
+    def way(self, line: str, deliver: Callable[[Sent], None]) -> Way[Sent]:
+        """One direction of a new session on that line."""
+        return Way(self._loop, self.line(line), self._draw, self.counts, deliver)

@@ -37,10 +37,13 @@ from windlass.proxy.queue import RequestQueue, Ticket
 from windlass.proxy.rules import Question, Rules
 from windlass.proxy.standing import Standing
 from windlass.proxy.table import Changes, Current
+from windlass.sim.net import Net
 from windlass.sim.sites import Served, Sites
 
 LOAD_EVERY: Duration = 10 * MILLISECOND
 COUNTS_EVERY: Duration = SECOND
+LINE = "proxy"
+"""Of proxies' sessions in a network (sim/net.py)."""
 BAD_GATEWAY, NOBODY, TOO_LATE = 502, 503, 504
 
 
@@ -73,21 +76,29 @@ def _patience(frontend: Frontend) -> Duration:
 class ProxySession:
     """The plane's end of a session: implements proxy_session.ProxyTransport."""
 
-    def __init__(self, take: Callable[[ToProxy], None]) -> None:
+    def __init__(self, take: Callable[[ToProxy], None], net: Net | None) -> None:
         self._take = take
         self._said: asyncio.Queue[FromProxy | None] = asyncio.Queue()
         self._closed = False
+        self._there: Callable[[ToProxy], None] = self._deliver
+        self._back: Callable[[FromProxy | None], None] = self._said.put_nowait
+        if net is not None:
+            self._there, self._back = net.way(LINE, self._deliver).put, net.way(LINE, self._back).put
 
     async def send(self, message: ToProxy) -> None:
         if self._closed:
             raise ConnectionResetError("the proxy's session is closed")
-        self._take(message)
+        self._there(message)
+
+    def _deliver(self, message: ToProxy) -> None:
+        if not self._closed:
+            self._take(message)
 
     async def receive(self) -> FromProxy | None:
         return await self._said.get()
 
     def tell(self, message: FromProxy) -> None:
-        self._said.put_nowait(message)
+        self._back(message)
 
     def close(self) -> None:
         self._closed = True
@@ -99,6 +110,8 @@ class SimulatedProxy:
 
     def __init__(self, sites: Sites, clock: Clock, wall: Clock, draw: Draw) -> None:
         self.sites = sites
+        self.net: Net | None = None
+        """What goes wrong on its way to the plane; None: nothing."""
         self.current = Current()
         self._clock = clock
         """How long things take: the loop's time of a real proxy."""
@@ -131,7 +144,7 @@ class SimulatedProxy:
     def session(self) -> ProxySession:
         """The plane's end of a new session, with Hello in it already."""
         self.disconnect()
-        self._session = ProxySession(self._take)
+        self._session = ProxySession(self._take, self.net)
         self._session.tell(ProxyHello(0, 1, self.current.generation, "/ingress"))
         return self._session
 

@@ -286,6 +286,7 @@ class World:
         proxy = SimulatedProxy(
             Sites(self.nodes, self.clock), self.clock, self.host_clock, self.stream("sim.proxy").random
         )
+        proxy.net = self.net
         self.proxies.append(proxy)
         self.connect_proxy(proxy)
         return proxy

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from windlass.fleet.messages import Beat, FromNode, Hello, Observed
-from windlass.kernel.clock import SECOND
+from windlass.kernel.clock import SECOND, Instant
 from windlass.sim.loop import VirtualClock, VirtualLoop
 from windlass.sim.net import Net, NetTransport
 
@@ -93,5 +93,25 @@ def test_half_open() -> None:
         await again.send(Observed(2, ()))
         plane.close()
         assert await plane.receive() is None
+
+    play(story)
+
+
+def test_a_way_of_a_proxy_keeps_the_order_and_waits_while_it_is_held() -> None:
+    """Each message takes a time of its own, and none comes before the hold is over."""
+
+    async def story(net: Net, clock: VirtualClock) -> None:
+        came: list[tuple[int, Instant]] = []
+        way = net.way("proxy", lambda number: came.append((number, clock.now())))
+        net.line("proxy").delay = SECOND
+        net.hold("proxy", 3 * SECOND)
+        for number in range(5):
+            way.put(number)
+        await clock.sleep(10 * SECOND)
+        assert [number for number, _ in came] == [0, 1, 2, 3, 4]
+        assert came[0][1] >= 3 * SECOND and net.counts.total() == 5
+        net.calm()
+        way.put(5)
+        assert came[-1] == (5, clock.now())
 
     play(story)

@@ -147,31 +147,29 @@ class Kiosk(Telling):
         What the last rows of a plane that was killed say may not be durable, and proxies may not have heard
         what is: as long as there is none, all that was so goes on to be so.
         """
-        now = self.world.elapsed
+        now, store = self.world.elapsed, self.world.plane.store
         if self.world.down:
-            kept = self.disk.row(SERVICES, arn)
-            serving = None if kept is None else self.disk.row(DEPLOYMENTS, (arn, kept.serving))
-            if serving is not None:
-                self._served[arn, serving.number] = now
             self._served |= {key: now for key, last in self._served.items() if now - last < REPLACED}
             excuse, last = self._excused.get(host, (0, 0))
-            excuse = excuse if now - last < excuse else 0
+            row = self.disk.row(SERVICES, arn)
+            serving = None if row is None else self.disk.row(DEPLOYMENTS, (arn, row.serving))
+            excuse = max(excuse if now - last < excuse else 0, self._excuse(arn, serving))
         else:
-            excuse = self._excuse(host, arn)
+            row = store[SERVICES].get(arn)
+            serving = None if row is None else store[DEPLOYMENTS].get((arn, row.serving))
+            excuse = self._excuse(arn, serving)
+            if row is None or row.status == "DELETED":
+                self.clients.leave(host)
         if excuse:
             self._excused[host] = (excuse, now)
             self.clients.excuse(excuse, host)
         if self.mourns():
             self.clients.excuse(MOURNING)
 
-    def _excuse(self, host: str, arn: str) -> Duration:
-        """For how long requests that come now may be lost."""
-        row = self.world.plane.store[SERVICES].get(arn)
-        if row is None or row.status == "DELETED":
-            self.clients.leave(host)
-        if row is None or not row.serving:
+    def _excuse(self, arn: str, serving: Deployment | None) -> Duration:
+        """For how long requests that come now may be lost, when that serves; notes that it does."""
+        if serving is None:
             return SETTLING
-        serving = self._serving(row)
         self._served[arn, serving.number] = self.world.elapsed
         return MOURNING if _command(serving) == "crashes" else 0
 

@@ -22,6 +22,7 @@ from windlass.services.plane import Service
 from windlass.sim.disk import SimulatedDisk
 from windlass.sim.host_clock import HostClock
 from windlass.sim.net import Net
+from windlass.sim.proxy import LINE
 from windlass.sim.world import World
 
 Deed = Callable[[], Awaitable[None]]
@@ -129,7 +130,8 @@ class Telling(ABC):
     def storms(self) -> list[Deed]:
         """What else the world does to links, agents, clocks and disks, if it is a `faulty` one."""
         links = [self.delay, self.repeat, self.hold_up, self.half_open, self.calm]
-        return [*links, self.restart_agent, self.set_clock, self.slow_disk, self.quick_disk]
+        proxies = [self.delay_proxies, self.hold_up_proxies] if self.world.proxies else []
+        return [*links, *proxies, self.restart_agent, self.set_clock, self.slow_disk, self.quick_disk]
 
     async def cut(self) -> None:
         node = self._node()
@@ -172,6 +174,17 @@ class Telling(ABC):
         """Nothing passes a link for a while, longer than the lease of a session at times; then all does."""
         self.suffered("link held up")
         self._net().hold(self._node(), self.chance.randrange(1, 40) * SECOND)
+
+    async def delay_proxies(self) -> None:
+        """From now on each message between the plane and a proxy takes its own time; their order stays."""
+        if self.world.proxies:
+            self._net().line(LINE).delay = self.chance.choice((5, 50, 500)) * MILLISECOND
+
+    async def hold_up_proxies(self) -> None:
+        """A proxy and the plane hear nothing of each other for a while: a machine that is out of breath."""
+        if self.world.proxies:
+            self.suffered("proxy's link held up")
+            self._net().hold(LINE, self.chance.randrange(100, 2_000) * MILLISECOND)
 
     async def half_open(self) -> None:
         """An agent's session breaks and the plane does not notice; the agent comes back."""
