@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,19 @@ def test_what_is_wrong_is_one_line(windlass: Run, tmp_path: Path) -> None:
     assert "there is no folder" in windlass("plan", str(wrong), "--json", str(tmp_path / "no" / "x"), fails=2)
     wrong.write_text(SCENARIO + "horizen: 3m\n")
     assert windlass("plan", str(wrong), fails=2).strip().endswith("did you mean horizon?")
+
+
+def test_what_is_broken_in_a_folder_does_not_keep_the_others(tmp_path: Path) -> None:
+    """They are played, it is told with its line, and the exit code says so; on a terminal of ASCII too."""
+    (tmp_path / "a.yaml").write_text(SCENARIO)
+    (tmp_path / "b.yaml").write_text(SCENARIO.replace("two-tasks", "größer") + "horizen: 3m\n")
+    (tmp_path / "c.yaml").write_text(SCENARIO.replace("two-tasks", "größer"))
+    command = [sys.executable, "-m", "windlass", "plan", str(tmp_path), "--no-why"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 1 and re.search(r"^two-tasks +60 s +\d+ s", done.stdout, re.MULTILINE)
+    assert "gr??er" in done.stdout
+    assert re.fullmatch(r"windlass: \S+b\.yaml:\d+: unknown key 'horizen'.*\n", done.stderr)
 
 
 def test_sweeps_comparisons_and_the_schema(windlass: Run, tmp_path: Path) -> None:

@@ -68,6 +68,25 @@ PROXY_MAY_SEE = (
 """Of node/: what enters a network namespace, and what keeps a directory to one process."""
 
 PURE = (
+    "cli/demos/traffic_costs.py",
+    "cli/demos/traffic_page.py",
+    "cli/top_frame.py",
+    "node/oci_reason.py",
+    "planner/costs/cost.py",
+    "planner/playing/partly.py",
+    "planner/scenario/parameters.py",
+    "planner/scenario/sweep.py",
+    "services/batch/machine_plan.py",
+    "services/ecs/daemon.py",
+    "services/ecs/deployment.py",
+    "services/ecs/express/configuration.py",
+    "services/ecs/stages.py",
+    "services/lambda_/settings.py",
+    "services/lambda_/sources/parameters.py",
+    "services/lambda_/why_function.py",
+    "services/sqs/batch.py",
+    "sim/arrivals.py",
+    "sim/outcomes.py",
     "aws/arn.py",
     "aws/capacity_plan.py",
     "aws/certificate_pem.py",
@@ -359,6 +378,25 @@ PURE = (
     "services/sqs/receipts.py",
 )
 NEVER_PURE = (
+    "cli/demos/traffic_costs.py",
+    "cli/demos/traffic_page.py",
+    "cli/top_frame.py",
+    "node/oci_reason.py",
+    "planner/costs/cost.py",
+    "planner/playing/partly.py",
+    "planner/scenario/parameters.py",
+    "planner/scenario/sweep.py",
+    "services/batch/machine_plan.py",
+    "services/ecs/daemon.py",
+    "services/ecs/deployment.py",
+    "services/ecs/express/configuration.py",
+    "services/ecs/stages.py",
+    "services/lambda_/settings.py",
+    "services/lambda_/sources/parameters.py",
+    "services/lambda_/why_function.py",
+    "services/sqs/batch.py",
+    "sim/arrivals.py",
+    "sim/outcomes.py",
     "kernel.store", "kernel.durable", "kernel.spawn", "kernel.reconcile", "kernel.journal", "kernel.chance",
     "aws.calls", "fleet.link", "fleet.session", "services.plane",
 )  # fmt: skip
@@ -518,6 +556,19 @@ def test_services_never_import_each_other(trees: Trees) -> None:
             if there.startswith("services.") and there not in shared and there.split(".")[1] != here[1]:
                 wrong.append(f"{'.'.join(here)}:{line} imports {there}")
     assert not wrong, "\n".join(wrong)
+
+
+SAYS_PURE = re.compile(r"(^|\s)Pure\.")
+
+
+def test_modules_that_say_that_they_are_pure_are_listed(trees: Trees) -> None:
+    """A docstring is held to what it says."""
+    said = {
+        path.relative_to(SRC).as_posix()
+        for path, tree in trees.items()
+        if SAYS_PURE.search(ast.get_docstring(tree) or "")
+    }
+    assert not said - {*PURE}, sorted(said - {*PURE})
 
 
 @pytest.mark.parametrize("name", PURE)

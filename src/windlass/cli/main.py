@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -339,6 +340,9 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Entry point of `windlass`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode gets ? and no traceback
+            stream.reconfigure(errors="replace")
     try:
         app()
     except Unreachable as error:

@@ -57,23 +57,28 @@ def plan(
     if schema:
         print(json.dumps(reading.schema(), indent=2))
         return
-    for path in (to_json, to_html):
-        _check_room(path)
-    outcomes: list[Outcome] = []
-    at = ""
+    _check_room(to_json, to_html)
+    broken: list[str] = []
     try:
-        scenarios, single = _meant(scenario, compare, sweep or [])
-        if profile:
-            _profile(scenarios, seed)
-            return
-        for one in scenarios:
-            at = f"{one.name}: "
+        scenarios, single = _meant(scenario, compare, sweep or [], broken)
+    except reading.BadScenario as error:
+        fail(str(error), 2)
+    if profile:
+        _profile(scenarios, seed)
+        return
+    outcomes: list[Outcome] = []
+    for one in scenarios:
+        try:
             outcomes.append(outcome_of(one, seed=seed, runs=runs, why=why, tell=_tell))
-        _tell("")
-    except (reading.BadScenario, CannotPlay) as error:
-        _tell("")
-        fail(f"{at}{error}", 2)
-    _give(outcomes, single, compare or (scenario or Path(),), to_json, to_html)
+        except CannotPlay as error:
+            broken.append(f"{one.name}: {error}")
+            if scenario is None or not scenario.is_dir():
+                _tell("")
+                fail(broken[0], 2)
+    _tell("")
+    if outcomes:
+        _give(outcomes, single, compare or (scenario or Path(),), to_json, to_html)
+    _tell_broken(broken)
 
 
 def _give(
@@ -103,6 +108,12 @@ def _told(outcomes: list[Outcome], single: bool, compared: bool) -> Iterator[str
     return text.summary(outcomes[0]) if single else text.table(outcomes)
 
 
+def _tell_broken(broken: list[str]) -> None:
+    """What of a folder was not played: the end, if there is any."""
+    if broken:
+        fail("\nwindlass: ".join(broken))
+
+
 def _tell(said: str) -> None:
     """On a terminal, what is played now: in the place of what was told before."""
     if sys.stderr.isatty():
@@ -112,20 +123,25 @@ def _tell(said: str) -> None:
 def _profile(scenarios: list[Scenario], seed: int | None) -> None:
     """Print where the time of one run goes."""
     from windlass.cli.profiling import profiled
+    from windlass.planner.playing.changes import CannotPlay
 
     if len(scenarios) != 1:
         fail("--profile takes one scenario", 2)
     [scenario] = scenarios
-    for line in profiled(scenario, scenario.seed if seed is None else seed):
-        print(line)
+    try:
+        for line in profiled(scenario, scenario.seed if seed is None else seed):
+            print(line)
+    except CannotPlay as error:
+        fail(f"{scenario.name}: {error}", 2)
 
 
-def _check_room(path: Path | None) -> None:
+def _check_room(*paths: Path | None) -> None:
     """A long run should not end with what could have been said before it."""
-    if path is not None and path.is_dir():
-        fail(f"{path}: this is a folder, and no file can be written there", 2)
-    if path is not None and not path.parent.is_dir():
-        fail(f"{path}: there is no folder {path.parent}", 2)
+    for path in paths:
+        if path is not None and path.is_dir():
+            fail(f"{path}: this is a folder, and no file can be written there", 2)
+        if path is not None and not path.parent.is_dir():
+            fail(f"{path}: there is no folder {path.parent}", 2)
 
 
 def _write(path: Path, text: str) -> None:
@@ -137,9 +153,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _meant(
-    scenario: Path | None, compare: tuple[Path, Path] | None, sweeps: list[str]
+    scenario: Path | None, compare: tuple[Path, Path] | None, sweeps: list[str], broken: list[str]
 ) -> tuple[list[Scenario], bool]:
-    """The scenarios that are meant, and whether it is one alone. Raises BadScenario."""
+    """The scenarios that are meant, and whether it is one alone. Raises BadScenario.
+
+    `broken` is told why files of a folder are none: the others are played all the same.
+    """
     from windlass.planner.scenario import reading, sweep
 
     if compare is not None:
@@ -148,14 +167,27 @@ def _meant(
         return _told_apart([(path, reading.read(path)) for path in compare]), False
     if scenario is None:
         fail("which scenario? windlass plan FILE, or --compare FILE FILE", 2)
+    if scenario.is_dir() and not sweeps:
+        return list(_of_folder(scenario, broken)), False
     if not sweeps:
-        return [reading.read(path) for path in reading.files(scenario)], not scenario.is_dir()
+        return [reading.read(scenario)], True
     if scenario.is_dir():
         fail("--sweep takes one scenario, not a folder", 2)
     try:
         return reading.swept(scenario, [sweep.read(one) for one in sweeps]), False
     except sweep.BadSweep as error:
         raise reading.BadScenario(str(error)) from error
+
+
+def _of_folder(folder: Path, broken: list[str]) -> Iterator[Scenario]:
+    """The scenarios in it; `broken` is told of the others. Raises BadScenario when there are no files."""
+    from windlass.planner.scenario import reading
+
+    for path in reading.files(folder):
+        try:
+            yield reading.read(path)
+        except reading.BadScenario as error:
+            broken.append(str(error))
 
 
 def _told_apart(read: list[tuple[Path, Scenario]]) -> list[Scenario]:

@@ -1,6 +1,6 @@
 """What became of requests. Pure.
 
-A load has many: three numbers and a byte are kept of each, no object.
+A load has many: four numbers and a byte are kept of each, no object.
 """
 
 from __future__ import annotations
@@ -43,14 +43,23 @@ class Report:
     """What became of a load, in the order of the answers."""
 
     def __init__(self) -> None:
-        self.offered = 0
-        """Requests that have arrived, answered or not."""
+        self.arrived = array("q")
+        """When each came, answered or not: in order."""
         self.ended = array("q")
         """When each was answered: in order."""
         self.took = array("q")
         self.waited = array("q")
         self._places = array("H")
         self._statuses: dict[Status, int] = {}
+
+    @property
+    def offered(self) -> int:
+        """Requests that have arrived, answered or not."""
+        return len(self.arrived)
+
+    def arrive(self, now: Instant, count: int = 1) -> None:
+        """So many came now."""
+        self.arrived.extend([now] * count)
 
     def add(self, now: Instant, took: Duration, status: Status, waited: Duration = 0) -> None:
         """One was answered now."""

@@ -52,7 +52,7 @@ async def ask(world: World, times: Iterable[Duration], send: Send, report: Repor
     for at in times:
         if began + at > clock.now():
             await clock.sleep_until(began + at)
-        report.offered += 1
+        report.arrive(clock.now())
         world.begin("request", one())
     made_all = True
     if report.open:

@@ -10,7 +10,8 @@ from windlass.sim.outcomes import Report
 def some() -> Report:
     """Ten good answers of 100 to 1,000 ms, one each second from 1 on, then a 503 at once and an open one."""
     report = Report()
-    report.offered = 12
+    report.arrive(0)
+    report.arrive(3 * SECOND, 11)
     for place in range(1, 11):
         report.add(place * SECOND, place * 100 * MILLISECOND, 200, place * MILLISECOND)
     report.add(10 * SECOND, 0, 503)
@@ -39,6 +40,7 @@ def test_gauges_are_of_the_time_since_the_sample_before() -> None:
     first, second, third = gauges_of("u", some(), [0, 4 * SECOND, 12 * SECOND])
     assert first == {}
     assert second == {
+        ("offered_per_s", "u"): 11 / 4,
         ("requests_per_s", "u"): 1, ("errors_per_s", "u"): 0, ("p50_s", "u"): 0.2, ("p99_s", "u"): 0.4,
     }  # fmt: skip
     assert third["requests_per_s", "u"] == pytest.approx(7 / 8)

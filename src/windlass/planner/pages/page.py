@@ -1,4 +1,4 @@
-"""A page of a report: one file that needs no network, with tables that are text. Pure."""
+"""A page of a report: one file that needs no network, with tables that are text. Reads its style."""
 
 from __future__ import annotations
 

@@ -63,8 +63,6 @@ class Asking:
         """Refuse workloads whose target is not there. Raises CannotPlay."""
         for one in self._workloads:
             where = f"workload {one.name}"
-            if one.to.call is not None:
-                self._calling.check(one.to.call, where)
             try:
                 await self._ready.lacks(one.to)
             except CannotPlay as error:

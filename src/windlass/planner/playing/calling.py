@@ -102,15 +102,6 @@ class Calling:
         if AS in said:
             known.keep(said[AS], answer)
 
-    def check(self, said: Mapping[str, Any], where: str) -> None:
-        """Refuse what is no operation of the plane. Raises CannotPlay."""
-        name, _ = operation(said, where)
-        service, _, rest = name.partition(".")
-        try:
-            self._world.plane.calls.handler(service, rest)
-        except Fault as fault:
-            raise CannotPlay(f"{where}: {name}: {fault.message}") from fault
-
     async def once(self, said: Mapping[str, Any], where: str, answers: Answers | None = None) -> Result:
         """One operation, called once. Raises Fault and CannotPlay."""
         name, params = operation(said, where)

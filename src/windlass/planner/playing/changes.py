@@ -1,4 +1,4 @@
-"""What a scenario changes of its profile, at its begin or by an event. Pure.
+"""What a scenario changes of its profile, at its begin or by an event. Reads the file of a profile.
 
 Names that no profile knows are refused with the nearest one: a misspelt quota would change nothing, silently.
 """

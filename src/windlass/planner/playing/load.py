@@ -89,7 +89,7 @@ def _mean(values: Sequence[Duration]) -> float | None:
 
 
 def gauges_of(name: str, report: Report, times: Sequence[Instant]) -> Iterator[dict[tuple[str, str], float]]:
-    """For each time what went on since the one before it: answers and errors a second, percentiles.
+    """For each time what went on since the one before it: arrivals, answers and errors a second, percentiles.
 
     Of a second at least: the last sample may follow at once, and a rate needs time. Percentiles are those
     of good answers, and missing where there were none.
@@ -100,7 +100,9 @@ def gauges_of(name: str, report: Report, times: Sequence[Instant]) -> Iterator[d
         first, last = bisect_right(report.ended, begin), bisect_right(report.ended, end)
         took = sorted(report.good(report.took, first, last))
         span = (end - begin) / SECOND
+        arrived = bisect_right(report.arrived, end) - bisect_right(report.arrived, begin)
         found = {
+            ("offered_per_s", name): arrived / span,
             ("requests_per_s", name): (last - first) / span,
             ("errors_per_s", name): (last - first - len(took)) / span,
         }

@@ -41,7 +41,7 @@ class Messages:
         for at, count in batches(times):
             if began + at > self._clock.now():
                 await self._clock.sleep_until(began + at)
-            report.offered += count
+            report.arrive(self._clock.now(), count)
             entries = [{"Id": str(number), "MessageBody": name} for number in range(count)]
             if url.endswith(FIFO):
                 for entry in entries:

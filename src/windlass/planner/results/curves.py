@@ -16,7 +16,11 @@ from windlass.planner.results.outcome import RATE_OVER_S, Outcome, rates
 from windlass.planner.spread import band_name, middle_of, spread
 
 GAUGE_CHARTS: Sequence[tuple[str, str, Mapping[str, str]]] = (
-    ("Requests", "requests/s", {"requests_per_s": "{}", "errors_per_s": "{}: errors"}),
+    (
+        "Requests",
+        "requests/s",
+        {"offered_per_s": "{}: offered", "requests_per_s": "{}: answered", "errors_per_s": "{}: errors"},
+    ),
     ("Latency of good answers", "s", {"p50_s": "{}: half within", "p99_s": "{}: 99 % within"}),
     ("Healthy targets", "targets", {"healthy": "{}"}),
     ("Queues", "messages", {"messages": "{}: visible", "in_flight": "{}: in flight"}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
-from windlass.planner.results.outcome import Outcome, launch_rate, times_to, times_to_healthy
+from windlass.planner.results.outcome import Outcome, launches, times_to, times_to_healthy
 from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, middle_of, spread
 
@@ -27,11 +27,12 @@ SECTIONS: Mapping[str, Section] = {
 GAUGE_NAMES: Mapping[str, tuple[str, str]] = {
     "messages": ("messages in {}", ""),
     "in_flight": ("messages of {} in flight", ""),
-    "concurrency": ("events at once in {}", ""),
+    "concurrency": ("concurrent executions of {}", ""),
     "environments": ("environments of {}", ""),
     "healthy": ("healthy targets of {}", ""),
     "instances": ("instances of {}", ""),
-    "requests_per_s": ("requests of {}", "/s"),
+    "offered_per_s": ("requests of {} offered", "/s"),
+    "requests_per_s": ("requests of {} answered", "/s"),
     "errors_per_s": ("errors of {}", "/s"),
     "jobs": ("jobs in {}", ""),
 }
@@ -140,9 +141,9 @@ def _of_tasks(run: Played) -> Iterator[tuple[What, float | None]]:
     for share, name in ((0.5, "half"), (0.9, "90 %"), (1.0, "all")):
         [(_, at)] = times_to(run, (share,))
         yield What(TASKS, f"{name} of them running after", "s"), at
-    mean, highest = launch_rate(run)
-    yield What(TASKS, "launch rate until the last", "/s"), mean
-    yield What(TASKS, "highest launch rate, over ten seconds", "/s"), highest
+    if found := launches(run):
+        yield What(TASKS, "launch rate until the last", "/s"), found.per_s
+        yield What(TASKS, "highest launch rate, over ten seconds", "/s"), found.highest_per_s
     for group, healthy in times_to_healthy(run, (1.0,)).items():
         for _, at in healthy:
             yield What(TASKS, f"all targets of {group} healthy after", "s"), at

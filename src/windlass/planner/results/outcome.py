@@ -116,26 +116,41 @@ def _times(counts: Sequence[tuple[float, float]], shares: Sequence[float]) -> li
 
 
 def rates(at: Sequence[float], counts: Sequence[int]) -> list[float]:
-    """How quickly a count rises, a second, at each time: over the RATE_OVER_S seconds before it."""
-    found, left = [], 0
+    """How quickly a count rises, a second, at each time: over the RATE_OVER_S seconds before it.
+
+    Where samples are further apart, since the one before. Before the first sample the count was 0.
+    """
+    found, base = [], 0
     for place, when in enumerate(at):
-        while when - at[left] > RATE_OVER_S:
-            left += 1
-        span = max(when - at[left], float(RATE_OVER_S))
-        found.append(max(0.0, (counts[place] - counts[left]) / span))
+        while base < place and at[min(base + 1, place)] <= when - RATE_OVER_S:
+            base += 1
+        if when - at[base] >= RATE_OVER_S:
+            before, span = counts[base], when - at[base]
+        else:
+            before, span = 0, float(RATE_OVER_S)
+        found.append(max(0.0, (counts[place] - before) / span))
     return found
 
 
-def launch_rate(played: Played) -> tuple[float, float]:
-    """Tasks a second until the last launch, and the most in any five to ten seconds, a second."""
-    points = [(sample.at_s, sample.launched) for sample in played.samples]
-    if not points or not points[-1][1]:
-        return 0.0, 0.0
-    end = next(at for at, count in points if count == points[-1][1])
-    peak, left = 0.0, 0
-    for at, count in points:
-        while at - points[left][0] > RATE_OVER_S:
-            left += 1
-        span = at - points[left][0]
-        peak = max(peak, (count - points[left][1]) / span if span >= RATE_OVER_S / 2 else 0.0)
-    return points[-1][1] / max(end, 1.0), peak
+@dataclass(frozen=True, slots=True)
+class Launches:
+    """Of one run: how many tasks, when the last one was, and the most a second (`rates`)."""
+
+    count: int
+    last_s: float
+    highest_per_s: float
+
+    @property
+    def per_s(self) -> float:
+        """Until the last one; those of less than RATE_OVER_S count as in so many."""
+        return self.count / max(self.last_s, float(RATE_OVER_S))
+
+
+def launches(played: Played) -> Launches | None:
+    """None when nothing was launched."""
+    at = [sample.at_s for sample in played.samples]
+    counts = [sample.launched for sample in played.samples]
+    if not counts or not counts[-1]:
+        return None
+    last_s = next(when for when, count in zip(at, counts, strict=True) if count == counts[-1])
+    return Launches(counts[-1], last_s, max(rates(at, counts)))

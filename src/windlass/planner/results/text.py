@@ -12,7 +12,7 @@ from windlass.planner.costs.cost import Cost, Line
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
 from windlass.planner.results.figures import METRICS, MOST, differences, grouped, number, shown
-from windlass.planner.results.outcome import Outcome, launch_rate, times_to, times_to_healthy
+from windlass.planner.results.outcome import Outcome, launches, times_to, times_to_healthy
 from windlass.planner.spread import Spread, band_name
 
 WIDTH = 100
@@ -127,9 +127,9 @@ def band(about: Spread | None, unit: str) -> str:
 
 def load_line(load: Load) -> str:
     """What became of a workload."""
-    answered = ", ".join(f"{count:,} {status}" for status, count in sorted(load.statuses.items()))
+    answered = ", ".join(f"{count:,} answered {status}" for status, count in sorted(load.statuses.items()))
     left = load.offered - sum(load.statuses.values())
-    parts = [f"{load.offered:,} requests", f"answers: {answered}" if answered else "no answers"]
+    parts = [f"{load.offered:,} requests", answered or "no answers"]
     if left > 0:
         parts.append(f"{left:,} without an answer by the end")
     times = (("p50", load.p50_s), ("p90", load.p90_s), ("p99", load.p99_s), ("max", load.max_s))
@@ -203,8 +203,9 @@ def _of_all(outcome: Outcome) -> Iterator[str]:
 def _tasks(run: Played) -> Iterator[str]:
     if times := times_to(run):
         yield f"  running: {_after(times)}"
-        mean, peak = launch_rate(run)
-        yield f"  launches: {mean:.1f} a second, {peak:.1f} a second at most over ten seconds"
+    if found := launches(run):
+        most = f"{number(found.highest_per_s)} a second at most, over ten seconds"
+        yield f"  launches: {found.count:,} in all, the last after {shown(found.last_s, 's')}; {most}"
 
     for group, healthy in times_to_healthy(run).items():
         if healthy:

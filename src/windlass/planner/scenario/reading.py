@@ -28,6 +28,8 @@ from windlass.planner.template.stack import operations
 SIZE_MAX = 1_000_000
 """Bytes of a scenario file; ours."""
 START = yaml.Mark("", 0, 0, 0, None, 0)
+EXPANDED_MAX = 200_000
+"""Values of a file with all of its aliases written out: a few lines may stand for billions. Ours."""
 ANY = "*"
 """In a path: some key of a mapping; msgspec does not say which."""
 _WHERE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
@@ -137,12 +139,31 @@ def _yaml(text: str, name: str) -> tuple[yaml.Node, Any]:
     """What it says, and where. Raises BadScenario."""
     try:
         node = yaml.compose(text or "null", Loader=TemplateLoader)
+        if node is not None:
+            _expanded_size(node, {}, name)
         return node or yaml.ScalarNode("", "", START, START), yaml.load(text, TemplateLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
         raise BadScenario(f"{name}:{line}: {error.problem or 'this is no YAML'}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise BadScenario(f"{name}:1: {error}") from error
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, int], name: str) -> int:
+    """How many values it stands for. Raises BadScenario for too many, or for one that is in itself."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise BadScenario(f"{name}:{node.start_mark.line + 1}: an alias of this stands inside it")
+        return known[id(node)]
+    known[id(node)] = 0
+    size = 1 + sum(_expanded_size(child, known, name) for _, child, _ in _children(node))
+    if size > EXPANDED_MAX:
+        line = node.start_mark.line + 1
+        raise BadScenario(
+            f"{name}:{line}: with its aliases written out, this is more than {EXPANDED_MAX:,} values"
+        )
+    known[id(node)] = size
+    return size
 
 
 def _expanded(read: Any, node: yaml.Node | None, name: str) -> Any:

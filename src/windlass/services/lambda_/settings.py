@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from windlass.aws.calls import Params
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_ import snap_start
 from windlass.services.lambda_.destinations import dead_letter_problem
@@ -40,14 +39,14 @@ _ABSENT: Mapping[str, str] = {
 """Parameters that ask for what is not there. Empty values ask for nothing."""
 
 
-def refuse_absent(params: Params) -> None:
+def refuse_absent(params: Mapping[str, Any]) -> None:
     """Raise the fault for the first parameter that asks for something that Windlass does not have."""
     for member, what in _ABSENT.items():
         if asks(params.get(member)):
             raise invalid(f"Windlass does not have {what} for Lambda functions yet: leave out {member}")
 
 
-def refuse_foreign_code(code: Params) -> None:
+def refuse_foreign_code(code: Mapping[str, Any]) -> None:
     """Raise the fault for code that is not in the request."""
     if any(code.get(member) for member in ("S3Bucket", "S3Key", "S3ObjectVersion")):
         raise invalid("Windlass does not take function code from S3 yet: send it as ZipFile")
@@ -58,7 +57,7 @@ def asks(value: Any) -> bool:
     return any(asks(inner) for inner in value.values()) if isinstance(value, Mapping) else bool(value)
 
 
-def created(params: Params, package: Package) -> Settings:
+def created(params: Mapping[str, Any], package: Package) -> Settings:
     """The settings of a new function of a package."""
     if asks(params.get("ImageConfig")):
         raise invalid(
@@ -89,7 +88,7 @@ def with_package(settings: Settings, package: Package) -> Settings:
     )
 
 
-def updated(settings: Settings, params: Params) -> Settings:
+def updated(settings: Settings, params: Mapping[str, Any]) -> Settings:
     """The settings with those of the request in place; each member of a request replaces the whole value."""
     runtime = params.get("Runtime", settings.runtime)
     if settings.image is None:
@@ -118,7 +117,7 @@ def updated(settings: Settings, params: Params) -> Settings:
     return found
 
 
-def _snap_start(params: Params, settings: Settings) -> bool:
+def _snap_start(params: Mapping[str, Any], settings: Settings) -> bool:
     if "SnapStart" not in params:
         return settings.snap_start
     return bool(params["SnapStart"].get("ApplyOn", "None") == "PublishedVersions")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from windlass.aws.calls import Result
 from windlass.kernel.faults import Fault
 from windlass.services.sqs import errors
 from windlass.services.sqs.limits import BATCH_ENTRIES_MAX, BATCH_ID_MAX
@@ -35,7 +34,7 @@ def check(entries: Entries, operation: str) -> None:
         seen.add(entry_id)
 
 
-def each(entries: Entries, act: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> Result:
+def each(entries: Entries, act: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> dict[str, Any]:
     """Do every entry; `act` gives the further members of its `Successful` line, or raises a Fault."""
     successful: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Parameters that a call must have, refused in SQS's words rather than the model's. Pure.
+"""Parameters that a call must have, refused in SQS's words rather than the model's.
 
 The model lists the same members as required; tests/unit/services/sqs/test_required.py compares.
 """

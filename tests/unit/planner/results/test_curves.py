@@ -57,7 +57,7 @@ def test_what_never_was_is_not_drawn() -> None:
     run = a_run()
     calm = {("requests_per_s", "users"): 5.0, ("errors_per_s", "users"): 0.0}
     run = replace(run, samples=tuple(replace(one, gauges=calm) for one in run.samples))
-    assert list(by_title(an_outcome(run))["Requests"].lines) == ["users"]
+    assert list(by_title(an_outcome(run))["Requests"].lines) == ["users: answered"]
 
 
 def test_of_many_gauges_the_highest_are_drawn() -> None:

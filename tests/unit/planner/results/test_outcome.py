@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.planner.outcomes import BURSTS, a_run, a_scenario, an_outcome, several
-from windlass.planner.results.outcome import launch_rate, rates
+from windlass.planner.results.outcome import Launches, launches, rates
 
 
 def test_the_middle_of_several_runs() -> None:
@@ -36,13 +36,16 @@ def test_scarce_buckets_are_those_that_were_half_empty_in_any_run() -> None:
 def test_a_rate_is_over_ten_seconds_also_at_the_beginning() -> None:
     """A hundred tasks in the first second are ten a second, and none when a count goes down."""
     at = [float(second) for second in range(21)]
-    assert rates(at, [100] * 21) == [0.0] * 21
+    assert rates(at, [100] * 21) == [10.0] * 10 + [0.0] * 11
     found = rates(at, [0] + [100] * 20)
     assert found[1] == found[10] == 10 and found[11] == 0
-    assert max(rates(at, list(range(21, 0, -1)))) == 0
+    assert rates([0.0, 16.0, 32.0], [0, 32, 40]) == [0.0, 2.0, 0.5]
+    assert max(rates(at, list(range(20, -1, -1)))[10:]) == 0
 
 
 def test_launches_until_the_last() -> None:
     """A hundred within the first 20 of 40 seconds; none at all."""
-    assert launch_rate(a_run()) == (5.0, 5.0)
-    assert launch_rate(a_run(tasks=0)) == (0.0, 0.0) == launch_rate(replace(a_run(), samples=()))
+    found = launches(a_run())
+    assert found == Launches(100, 20.0, 5.0) and found.per_s == 5.0
+    assert Launches(2, 0.0, 0.2).per_s == 0.2
+    assert launches(a_run(tasks=0)) is None is launches(replace(a_run(), samples=()))

@@ -27,7 +27,9 @@ def test_the_answer_first_then_what_limits_it() -> None:
 def test_one_run_in_sentences() -> None:
     found = said(an_outcome(a_run(gauges=True, loads=(a_load(),), throttled=2)))
     assert "running: 50 after 30 s, 90 after 38 s" in found
-    assert "  users to load balancer web: 1,000 requests; answers: 980 200, 15 503; 5 without" in found
+    assert (
+        "  users to load balancer web: 1,000 requests; 980 answered 200, 15 answered 503; 5 without" in found
+    )
     assert "p50 50 ms, p90 110 ms, p99 300 ms, max 2.5 s; 7 cold starts" in found
     assert "buckets at their lowest: fargate.on_demand 0 of 100\n" in found  # the other one was full
     assert "throttled: ecs.RunTask, 2 times" in found and "100 messages in jobs" in found

@@ -127,3 +127,20 @@ def test_a_profile_beside_the_scenario_is_found(tmp_path: Path) -> None:
         assert read(tmp_path / "a.yaml").profile == meant
         [variant] = swept(tmp_path / "a.yaml", [sweep.read("/seed=2")])
         assert variant.profile == meant
+
+
+@pytest.mark.parametrize(
+    ("bomb", "said"),
+    [
+        (
+            "x0: &x0 [1, 1]\n" + "".join(f"x{n}: &x{n} [*x{n - 1}, *x{n - 1}]\n" for n in range(1, 40)),
+            "f.yaml:1",
+        ),
+        ("images: &a {web: *a}\n", "f.yaml:1: an alias of this stands inside it"),
+    ],
+    ids=["many", "in itself"],
+)
+def test_aliases_that_stand_for_too_much_are_refused(bomb: str, said: str) -> None:
+    with pytest.raises(BadScenario, match="alias") as error:
+        parse(bomb, "f.yaml")
+    assert str(error.value).startswith(said)

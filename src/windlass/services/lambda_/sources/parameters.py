@@ -6,11 +6,11 @@ AWS has for SQS and Windlass does not is refused with a sentence that says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from windlass.aws.arn import Arn, parse
-from windlass.aws.calls import Params
 from windlass.kernel.faults import Fault
 from windlass.services.lambda_.package import invalid
 from windlass.services.lambda_.settings import asks
@@ -48,7 +48,7 @@ _ABSENT = {
 }
 
 
-def queue_arn(params: Params, region: str) -> Arn:
+def queue_arn(params: Mapping[str, Any], region: str) -> Arn:
     """The queue that a new mapping reads. Raises the fault of another kind of source, or another Region."""
     if asks(params.get("SelfManagedEventSource")):
         raise _absent_source("self-managed Kafka clusters")
@@ -62,14 +62,14 @@ def queue_arn(params: Params, region: str) -> Arn:
     return found
 
 
-def created(params: Params, *, fifo: bool, filters_max: int) -> Rules:
+def created(params: Mapping[str, Any], *, fifo: bool, filters_max: int) -> Rules:
     """The rules of a new mapping."""
     if params.get("StartingPosition") or params.get("StartingPositionTimestamp"):
         raise invalid("StartingPosition is not valid for SQS event sources.")
     return updated(Rules(), params, fifo=fifo, filters_max=filters_max)
 
 
-def updated(rules: Rules, params: Params, *, fifo: bool, filters_max: int) -> Rules:
+def updated(rules: Rules, params: Mapping[str, Any], *, fifo: bool, filters_max: int) -> Rules:
     """The rules with those of the request in place; what it leaves out stays."""
     _refuse(params)
     if "MaximumBatchingWindowInSeconds" in params:
@@ -97,7 +97,7 @@ def check_timeouts(visibility_s: int, function_s: int) -> None:
         )
 
 
-def _refuse(params: Params) -> None:
+def _refuse(params: Mapping[str, Any]) -> None:
     for member in _NOT_FOR_QUEUES:
         if asks(params.get(member)):
             raise invalid(f"Unsupported {member} parameter for given event source mapping type.")
@@ -125,7 +125,7 @@ def _metrics(asked: Sequence[str]) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def _filters(criteria: Params, most: int) -> tuple[str, ...]:
+def _filters(criteria: Mapping[str, Any], most: int) -> tuple[str, ...]:
     found = tuple(one.get("Pattern", "") for one in criteria.get("Filters", ()))
     if len(found) > most:
         raise invalid(f"An event source mapping has at most {most} filters, not {len(found)}.")
