@@ -19,7 +19,7 @@ PAGES = [
     if Path(__file__).name in page.read_text()
 ]
 WITHIN = 0.03
-"""Runs are determined, but for what a machine's libm does to a draw; `python -m tests.pages` writes pages anew."""
+"""Runs are determined, but for a machine's libm: `python -m tests.pages` writes a page anew."""
 LIBRARY = files(ROOT / "scenarios" / "library")
 
 
