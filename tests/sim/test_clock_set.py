@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.load_balanced import Shop, play
-from windlass.aws.quotas import Profile
+from tests.sim.test_app_runner_requests import SERVICES as APP_RUNNER
+from tests.sim.test_app_runner_requests import service
+from windlass.aws.quotas import Profile, load_profile
 from windlass.fleet.model import NODES
 from windlass.kernel.clock import MINUTE, SECOND, Duration
 from windlass.proxy.probe import Answered
@@ -71,3 +73,21 @@ def test_a_target_that_was_registered_before_the_jump_becomes_healthy(jump: Dura
         assert await shop.states() == ["healthy"] * 2
 
     play(story, faulty=True)
+
+
+@EITHER_WAY
+def test_requests_wait_as_long_as_ever(jump: Duration) -> None:
+    """For an instance of App Runner: none is refused, or late, before its time, and all are answered."""
+
+    async def story(world: World) -> None:
+        proxy, host = await service(world, concurrency=1, most=1)
+        first = world.begin("first", proxy.request(host, "/", 3 * SECOND))
+        await world.pass_time(SECOND)
+        waits = world.begin("waits", proxy.request(host, "/", SECOND))
+        await world.pass_time(SECOND)
+        set_clock(world, jump)
+        await world.pass_time(30 * SECOND)
+        assert [(await first).status, (await waits).status] == [200, 200]
+        assert (await waits).waited == 2 * SECOND
+
+    World(APP_RUNNER, load_profile("local"), 1, faulty=True).run(story)
