@@ -71,6 +71,13 @@ def test_a_broken_image_is_mended() -> None:
     assert run.took_s is not None and run.took_s > 300 and stopped(run) >= 4
 
 
+def test_what_is_provisioned_while_its_image_is_broken_is_pulled_later() -> None:
+    """On Fargate a pull begins some 20 s after the launch: what was broken in between did not matter."""
+    events = "images: {web: {}}\nevents:\n  - {at: 0, break_image: web, lasts: 2s}\n"
+    whole, broken = played(SERVICE + FARGATE + UP), played(SERVICE + FARGATE + UP + events)
+    assert (broken.took_s, stopped(broken)) == (whole.took_s, 0)
+
+
 def test_health_checks_of_containers_pass_after_their_interval() -> None:
     checked = SERVICE.replace(
         "{name: web, image: web}", "{name: web, image: web, healthCheck: {command: [CMD, ok], interval: 50}}"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from windlass.fleet.function_messages import StartPhases
-from windlass.fleet.messages import Health
+from windlass.fleet.messages import Health, UnitSpec
 from windlass.kernel.clock import Duration
 from windlass.sim.works import Work
 
@@ -47,6 +47,8 @@ class Course(msgspec.Struct, frozen=True, gc=False):
     """How long each event runs, in place of `event`."""
     does: Callable[[bytes], Awaitable[tuple[bytes, str]]] | None = None
     """What a function does with an event after its own time, in place of `answers`; it may take its time."""
+    pulls: Callable[[UnitSpec], str] | None = None
+    """In place of `fails`, asked when its pull begins: an image may break or be mended until then."""
     work: Work | None = None
     """What a unit does while it runs; it ends when that does."""
 

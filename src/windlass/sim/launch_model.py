@@ -61,7 +61,8 @@ class LaunchModel:
     def __init__(self, seed: int, images: Mapping[str, Image] | None = None) -> None:
         self._seed = seed
         self.images = dict(images or {})
-        """What is known of images: of those that are launched from now on."""
+        """What is known of images: of those that are pulled from now on."""
+        self._asked = self.fails
         self.work: Callable[[UnitSpec], Work | None] = lambda spec: None
         """What the containers of a unit do while it runs."""
         self._held: dict[str, set[str]] = {}
@@ -89,9 +90,14 @@ class LaunchModel:
             exit_code=first.exit_code,
             health="HEALTHY" if checks else "UNKNOWN",
             health_after=seconds(max(checks, default=0.0)),
-            fails=next((one.fails for one in images if one.fails), ""),
+            pulls=self._asked,
             work=self.work(spec),
         )
+
+    def fails(self, spec: UnitSpec) -> str:
+        """Why a unit never starts whose pull begins now; "" when it does."""
+        known = (self.images.get(one.image, NOTHING_SAID) for one in spec.containers)
+        return next((one.fails for one in known if one.fails), "")
 
     def slots(self, spec: UnitSpec) -> int:
         """Requests that a unit works on at a time: as few as any of its containers does."""

@@ -303,12 +303,13 @@ class SimulatedNode:
         self._stops[spec.unit_id] = course.stop
         yield course.provision
         pulling_at = self._clock.now()
-        if course.pull or course.network or course.start or course.fails:  # else nobody ever sees it so
+        fails = course.fails if course.pulls is None else course.pulls(spec)
+        if course.pull or course.network or course.start or fails:  # else nobody ever sees it so
             self._become(spec, "pending", pull_started_at=pulling_at)
         yield course.pull
         pulled_at = self._clock.now()
-        if course.fails:
-            self._end(spec, None, stop_code="TaskFailedToStart", reason=course.fails)
+        if fails:
+            self._end(spec, None, stop_code="TaskFailedToStart", reason=fails)
             return
         yield course.network
         yield course.start

@@ -107,7 +107,7 @@ def test_draws_are_lognormal_and_belong_to_the_unit() -> None:
 def test_what_is_said_of_an_image_becomes_its_course() -> None:
     images = {"bad": Image(fails="CannotPullContainerError"), "job": Image(run=SECOND, exit_code=3)}
     quotas, model = Quotas(Profile("test")), LaunchModel(1, images)
-    assert course(model, unit(image="bad"), quotas).fails == "CannotPullContainerError"
+    assert model.fails(unit(image="bad")) == "CannotPullContainerError" and not model.fails(unit(image="web"))
     job = course(model, unit(image="job"), quotas)
     assert (job.run, job.exit_code) == (SECOND, 3)
     assert course(model, unit(image="web"), quotas).run is None

@@ -136,7 +136,7 @@ class Event(Part, frozen=True):
     throttle: dict[str, PerSecond] | None = None
     """Buckets that fill at that rate only, with hardly a burst: {fargate.on_demand: 2/s}."""
     break_image: str | None = None
-    """Containers of that image that are launched from now on never start."""
+    """Pulls of that image that begin from now on fail: its containers never start."""
     why: str = ""
     """What they stop with: CannotPullContainerError: …"""
     mend_image: str | None = None
