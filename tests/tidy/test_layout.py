@@ -198,6 +198,7 @@ PURE = (
     "planner/pages/bar_chart.py",
     "planner/pages/charts.py",
     "planner/results/curves.py",
+    "planner/results/candidates.py",
     "planner/results/figures.py",
     "planner/results/hot_spots.py",
     "planner/playing/load.py",

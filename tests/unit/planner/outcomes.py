@@ -70,7 +70,10 @@ def an_outcome(
     """Of these runs, or of one."""
     bottleneck = None
     if would_be_s is not None:
-        bottleneck = Bottleneck("fargate.on_demand", "A rate", "20 per second", "twice that", would_be_s)
+        gives = f"it takes {would_be_s:g} s instead of {(runs or (a_run(),))[0].took_s:g} s"
+        bottleneck = Bottleneck(
+            "fargate.on_demand", "A rate", "20 per second", "twice that", gives, would_be_s
+        )
     return Outcome(scenario or a_scenario(), runs or (a_run(),), bottleneck, BURSTS, why)
 
 

@@ -1,90 +1,119 @@
 """What limited a result, found by asking: the scenario again with one thing twice as good.
 
-Buckets that were empty and quotas and delays of launches are tried one by one; the one that helps most is the
-bottleneck. No share of the time is guessed: what raising it gives was simulated too.
+The candidate that helps most is the bottleneck. No share of the time is guessed: what raising it gives was
+simulated too. What helps is what the scenario is about: the time until something is there, or how requests
+are served, where it waits for these or for nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
-from windlass.aws.quotas import Profile
-from windlass.kernel.clock import SECOND
-from windlass.planner.playing.changes import profile_of
+from windlass.planner.playing.changes import CannotPlay, profile_of
+from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
-from windlass.planner.scenario.model import Delay, Scenario
-from windlass.planner.scenario.parts import Span
+from windlass.planner.results.candidates import candidates
+from windlass.planner.scenario.model import Scenario
 
 GAIN_MIN = 0.02
 """A gain below this share of the time is none: the scenario's end is looked for once a second."""
-BUCKETS_TRIED = 3
-DELAYS: Mapping[str, str] = {
-    "ecs.healthy_after": "the time that a task must run to count as healthy",
-    "task.provision": "provisioning of a task",
-    "instance.register": "the time until an instance has registered",
-    "ecs.managed_scaling_minute": "the minute of managed scaling",
-}
-SUPPLIES: Mapping[str, str] = {"fargate.spot.supply_per_s": "the supply of Fargate Spot"}
+SERVED_GAIN_MIN = 0.1
+"""The same of latencies and refusals, which chance moves more; ours."""
+FAILED_MIN = 0.01
+"""A smaller share of failed requests is not what limits a service; ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """What limited the result; `would_be_s` is the result with it twice as good."""
+    """What limited the result, and what it would be with that twice as good."""
 
     name: str
     what: str
     now: str
     changed: str
-    would_be_s: float
+    gives: str
+    """For people: "it takes 100 s instead of 200 s"."""
+    would_be_s: float | None = None
+    """The time until it is there, if that is what it limits."""
 
-    def sentence(self, took_s: float) -> str:
-        """For people."""
-        return (
-            f"{self.what} ({self.name}, {self.now}) limits it: with {self.changed} it takes "
-            f"{self.would_be_s:g} s instead of {took_s:g} s."
-        )
+    @property
+    def sentence(self) -> str:
+        return f"{self.what} ({self.name}, {self.now}) limits it: with {self.changed} {self.gives}."
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
-    name: str
-    what: str
-    now: str
-    changed: str
-    scenario: Scenario
+class Goal:
+    """What is to be small: a number of a run, None where it has none."""
+
+    value: Callable[[Played], float | None]
+    gain_min: float
+    gives: Callable[[float, float], str]
+    """(what it would be, what it is) as words."""
+    is_time: bool = False
 
 
 def find(scenario: Scenario, played: Played, play: Callable[[Scenario, int], Played]) -> Bottleneck | None:
-    """The bottleneck of a run that reached its end; None when nothing of what is tried helps."""
-    if played.took_s is None:
+    """The bottleneck of a run; None when it came to no end, or nothing of what is tried helps alone."""
+    goal = next((goal for goal in _goals(scenario) if goal.value(played)), None)
+    if goal is None or (scenario.waits_for and played.took_s is None):
         return None
-    found: list[Bottleneck] = []
-    for one in _tries(scenario, played, profile_of(scenario)):
-        took = play(one.scenario, played.seed).took_s
-        if took is not None and took < played.took_s * (1 - GAIN_MIN):
-            found.append(Bottleneck(one.name, one.what, one.now, one.changed, took))
-    return min(found, key=lambda one: (one.would_be_s, one.name), default=None)
+    now, best = goal.value(played) or 0.0, None
+    least = now * (1 - goal.gain_min)
+    for one in candidates(scenario, played.lowest, profile_of(scenario)):
+        if one.serves and goal.is_time:
+            continue
+        try:
+            value = goal.value(play(one.scenario, played.seed))
+        except CannotPlay:  # twice that is more than AWS takes
+            continue
+        if value is not None and value < least:
+            least, best = value, one
+    if best is None:
+        return None
+    time = least if goal.is_time else None
+    return Bottleneck(best.name, best.what, best.now, best.changed, goal.gives(least, now), time)
 
 
-def _tries(scenario: Scenario, played: Played, profile: Profile) -> Iterator[_Try]:
-    empty = [name for name, least in sorted(played.lowest.items()) if least == 0]
-    for name in empty[:BUCKETS_TRIED]:
-        rate = profile.buckets[name]
-        per_minute = 60 * rate.per_second + rate.per_minute
-        shown = f"{per_minute:g} per minute" if per_minute % 60 else f"{per_minute / 60:g} per second"
-        twice = {"refill": f"{2 * per_minute}/min", "burst": 2 * rate.burst}
-        changed = msgspec.structs.replace(scenario, quotas={**scenario.quotas, name: twice})
-        yield _Try(name, "A rate", shown, "twice that", changed)
-    for name, what in SUPPLIES.items():
-        if name in profile.models and any("spot" in bucket for bucket in played.lowest):
-            value = profile.models[name]
-            changed = msgspec.structs.replace(scenario, models={**scenario.models, name: 2 * value})
-            yield _Try(name, what.capitalize(), f"{value:g} per second", "twice that", changed)
-    for name, what in DELAYS.items():
-        if delay := profile.delays.get(name, 0.0):
-            half = Delay(Span(round(delay / 2 * SECOND)), profile.sigmas.get(name, 0.0))
-            changed = msgspec.structs.replace(scenario, delays={**scenario.delays, name: half})
-            yield _Try(name, what[0].upper() + what[1:], f"{delay:g} s", "half of that", changed)
+def _goals(scenario: Scenario) -> Sequence[Goal]:
+    """What the scenario is about: the first of these that its run has."""
+    served = not scenario.waits_for or any(one.workload is not None for one in scenario.waits_for)
+    return (FAILED, LATENCY, TIME) if served and scenario.workloads else (TIME,)
+
+
+def _failed(played: Played) -> float | None:
+    """Share of requests that had no good answer."""
+    offered = sum(load.offered for load in played.loads)
+    good = sum(_good(load) for load in played.loads)
+    return 1 - good / offered if offered and 1 - good / offered >= FAILED_MIN else 0.0
+
+
+def _good(load: Load) -> int:
+    return sum(count for status, count in load.statuses.items() if status.startswith("2"))
+
+
+def _latency(played: Played) -> float | None:
+    """Of the slowest workload."""
+    return max((load.p99_s for load in played.loads if load.p99_s is not None), default=None)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1_000:.3g} ms"
+
+
+TIME = Goal(
+    lambda played: played.took_s,
+    GAIN_MIN,
+    lambda would_be, now: f"it takes {would_be:g} s instead of {now:g} s",
+    is_time=True,
+)
+FAILED = Goal(
+    _failed,
+    SERVED_GAIN_MIN,
+    lambda would_be, now: f"{would_be:.1%} of the requests fail instead of {now:.1%}".replace("%", " %"),
+)
+LATENCY = Goal(
+    _latency,
+    SERVED_GAIN_MIN,
+    lambda would_be, now: f"99 % are answered within {_seconds(would_be)} instead of {_seconds(now)}",
+)

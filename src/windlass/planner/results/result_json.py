@@ -48,11 +48,11 @@ def result_json(outcome: Outcome) -> dict[str, Any]:
         found["bands"] = _bands(outcome)
     if outcome.published_s is not None:
         found |= {"published_s": outcome.published_s, "error_pct": outcome.error_pct}
-    if outcome.bottleneck is not None and shown.took_s is not None:
+    if outcome.bottleneck is not None:
         found["bottleneck"] = {
             "name": outcome.bottleneck.name,
             "would_be_s": outcome.bottleneck.would_be_s,
-            "sentence": outcome.bottleneck.sentence(shown.took_s),
+            "sentence": outcome.bottleneck.sentence,
         }
     return found
 

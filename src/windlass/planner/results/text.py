@@ -91,12 +91,13 @@ def result(outcome: Outcome) -> str:
 
 def bottleneck(outcome: Outcome) -> str:
     """What limits it, in a sentence; "" when that was not asked, or nothing got there."""
-    took_s = outcome.shown.took_s
-    if not outcome.asked_why or took_s is None:
+    if not outcome.asked_why or (outcome.scenario.waits_for and outcome.shown.took_s is None):
         return ""
-    if outcome.bottleneck is None:
-        return "none of the quotas and delays that were tried makes it quicker."
-    return outcome.bottleneck.sentence(took_s)
+    if outcome.bottleneck is not None:
+        return outcome.bottleneck.sentence
+    if not outcome.scenario.waits_for and not outcome.scenario.workloads:
+        return ""
+    return "none of the quotas, delays, percentages and sizes that were tried makes it better alone."
 
 
 def predicted(outcome: Outcome) -> str:

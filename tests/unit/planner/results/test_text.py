@@ -33,7 +33,7 @@ def test_one_run_in_sentences() -> None:
     assert "p50 50 ms, p90 110 ms, p99 300 ms, max 2.5 s; 7 cold starts" in found
     assert "buckets at their lowest: fargate.on_demand 0 of 100\n" in found  # the other one was full
     assert "throttled: ecs.RunTask, 2 times" in found and "100 messages in jobs" in found
-    assert "none of the quotas and delays that were tried makes it quicker" in found
+    assert "none of the quotas, delays, percentages and sizes that were tried makes" in found
     assert "not modelled: " in found
 
 
