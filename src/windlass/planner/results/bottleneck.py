@@ -7,13 +7,13 @@ are served, where it waits for these or for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from windlass.planner.playing.changes import CannotPlay, profile_of
 from windlass.planner.playing.load import Load
 from windlass.planner.playing.play import Played
-from windlass.planner.results.candidates import candidates
+from windlass.planner.results.candidates import Candidate, candidates, together
 from windlass.planner.scenario.model import Scenario
 
 GAIN_MIN = 0.02
@@ -54,25 +54,35 @@ class Goal:
 
 
 def find(scenario: Scenario, played: Played, play: Callable[[Scenario, int], Played]) -> Bottleneck | None:
-    """The bottleneck of a run; None when it came to no end, or nothing of what is tried helps alone."""
+    """The bottleneck of a run; None when it came to no end, or nothing of what is tried helps."""
     goal = next((goal for goal in _goals(scenario) if goal.value(played)), None)
     if goal is None or (scenario.waits_for and played.took_s is None):
         return None
-    now, best = goal.value(played) or 0.0, None
-    least = now * (1 - goal.gain_min)
-    for one in candidates(scenario, played.lowest, profile_of(scenario)):
-        if one.serves and goal.is_time:
-            continue
-        try:
-            value = goal.value(play(one.scenario, played.seed))
-        except CannotPlay:  # twice that is more than AWS takes
-            continue
-        if value is not None and value < least:
-            least, best = value, one
+    now, profile = goal.value(played) or 0.0, profile_of(scenario)
+    tried = (one for one in candidates(scenario, played.lowest, profile) if not (one.serves and goal.is_time))
+    best = _best(goal, now, tried, lambda changed: play(changed, played.seed))
+    if best is None and (every := together(scenario, played.lowest, profile)) is not None:
+        best = _best(goal, now, [every], lambda changed: play(changed, played.seed))
     if best is None:
         return None
-    time = least if goal.is_time else None
-    return Bottleneck(best.name, best.what, best.now, best.changed, goal.gives(least, now), time)
+    value, one = best
+    time = value if goal.is_time else None
+    return Bottleneck(one.name, one.what, one.now, one.changed, goal.gives(value, now), time)
+
+
+def _best(
+    goal: Goal, now: float, tried: Iterable[Candidate], play: Callable[[Scenario], Played]
+) -> tuple[float, Candidate] | None:
+    """The one that makes it least, and how much it is then."""
+    best: tuple[float, Candidate] | None = None
+    for one in tried:
+        try:
+            value = goal.value(play(one.scenario))
+        except CannotPlay:  # twice that is more than AWS takes
+            continue
+        if value is not None and value < (best[0] if best else now * (1 - goal.gain_min)):
+            best = value, one
+    return best
 
 
 def _goals(scenario: Scenario) -> Sequence[Goal]:

@@ -1,8 +1,8 @@
 """What may limit a scenario: the same scenario with one quota, delay, percentage or size twice as good. Pure.
 
 Buckets that were empty, quotas, supplies, delays of launches and of cold starts, percentages of a deployment,
-and the sizes that resources of the scenario were given. Known gaps: two things that limit together (twice of
-one alone gives nothing), CPU and memory of tasks and functions, and what applications do.
+and the sizes that resources of the scenario were given. Known gaps: sizes that limit together (twice of one
+alone gives nothing), CPU and memory of tasks and functions, and what applications do.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from typing import Any
 import msgspec
 
 from windlass.aws.quotas import Profile
+from windlass.kernel.bucket import Rate
 from windlass.kernel.clock import SECOND
 from windlass.planner.scenario.model import Delay, Scenario
 from windlass.planner.scenario.parts import Span
 
 BUCKETS_TRIED = 3
+SCARCE = 0.5
+"""Of a full bucket: one that never had less limits nothing, with others neither; ours."""
 DELAYS: Mapping[str, str] = {
     "ecs.healthy_after": "the time that a task must run to count as healthy",
     "task.provision": "provisioning of a task",
@@ -107,14 +110,31 @@ def candidates(scenario: Scenario, lowest: Mapping[str, int], profile: Profile) 
     yield from _sizes(scenario)
 
 
+def together(scenario: Scenario, lowest: Mapping[str, int], profile: Profile) -> Candidate | None:
+    """Quotas and rates at once, where each alone may hide behind the other; None of less than two."""
+    made = {name for said in scenario.resources for name in said}
+    scarce = [
+        name
+        for name, least in sorted(lowest.items())
+        if name in profile.buckets and least <= profile.buckets[name].burst * SCARCE
+    ]
+    changed = {name: _twice(profile.buckets[name]) for name in scarce}
+    for one in _quotas(scenario, profile, made):
+        changed[one.name] = one.scenario.quotas[one.name]
+    if len(changed) < 2:
+        return None
+    now = "none of them alone"
+    raised = msgspec.structs.replace(scenario, quotas={**scenario.quotas, **changed})
+    return Candidate(", ".join(changed), "A combination of quotas", now, "twice each", raised)
+
+
 def _buckets(scenario: Scenario, lowest: Mapping[str, int], profile: Profile) -> Iterator[Candidate]:
     empty = [name for name, least in sorted(lowest.items()) if least == 0]
     for name in empty[:BUCKETS_TRIED]:
         rate = profile.buckets[name]
         per_minute = 60 * rate.per_second + rate.per_minute
         shown = f"{per_minute:g} per minute" if per_minute % 60 else f"{per_minute / 60:g} per second"
-        twice = {"refill": f"{2 * per_minute}/min", "burst": 2 * rate.burst}
-        changed = msgspec.structs.replace(scenario, quotas={**scenario.quotas, name: twice})
+        changed = msgspec.structs.replace(scenario, quotas={**scenario.quotas, name: _twice(rate)})
         yield Candidate(name, "A rate", shown, "twice that", changed)
 
 
@@ -161,6 +181,11 @@ def _sizes(scenario: Scenario) -> Iterator[Candidate]:
             name = f"{path[-1]} of {subject}" if subject else path[-1]
             changed = _with(scenario, place, operation, path, 2 * now)
             yield Candidate(name, _capital(what), f"{now:,}", "twice that", changed, operation == _CREATE)
+
+
+def _twice(rate: Rate) -> dict[str, Any]:
+    per_minute = 60 * rate.per_second + rate.per_minute
+    return {"refill": f"{2 * per_minute}/min", "burst": 2 * rate.burst}
 
 
 def _at(params: Any, path: Sequence[str]) -> Any:

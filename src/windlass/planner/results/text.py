@@ -97,7 +97,7 @@ def bottleneck(outcome: Outcome) -> str:
         return outcome.bottleneck.sentence
     if not outcome.scenario.waits_for and not outcome.scenario.workloads:
         return ""
-    return "none of the quotas, delays, percentages and sizes that were tried makes it better alone."
+    return "none of the quotas, delays, percentages and sizes that were tried makes it better."
 
 
 def predicted(outcome: Outcome) -> str:

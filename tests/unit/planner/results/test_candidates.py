@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from windlass.planner.playing.changes import profile_of
-from windlass.planner.results.candidates import Candidate, candidates
+from windlass.planner.results.candidates import Candidate, candidates, together
 from windlass.planner.scenario.model import Scenario
 from windlass.planner.scenario.reading import parse
 
@@ -73,6 +73,21 @@ def test_what_is_not_tried() -> None:
     _, found = tried({"fargate.on_demand": 1})
     assert not [name for name in found if "still" in name or name.startswith("fargate")]
     assert [one.name for one in found.values() if one.serves] == ["desiredCount of web"]
+
+
+def test_quotas_and_scarce_rates_at_once() -> None:
+    """A rate that had most of its tokens limits nothing; one quota by itself was tried before."""
+    scenario = parse(TEXT, "x.yaml")
+    profile = profile_of(scenario)
+    both = together(scenario, {"lambda.environment_starts": 100, "fargate.on_demand": 99}, profile)
+    assert both is not None
+    assert both.name.split(", ") == [
+        "lambda.environment_starts",
+        "lambda.concurrent_executions",
+        "lambda.mapping_pollers_per_minute",
+    ]
+    assert both.scenario.quotas["lambda.environment_starts"]["burst"] == 2_000
+    assert together(parse("name: x\nresources: []", "x"), {"fargate.on_demand": 0}, profile) is None
 
 
 def test_rates_quotas_and_delays() -> None:
