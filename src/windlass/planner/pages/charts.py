@@ -1,8 +1,8 @@
 """Charts over time as SVG: readable on a screen, in the dark, by people who see no red, and on paper. Pure.
 
 A chart shows lines, and bands around them where there were several runs; moving over it tells the values
-there, and a click on a name hides its line (report.js). Lines are told apart by dashes too, so that they
-survive a black-and-white printer. Colours are names of the style sheet's.
+there, dragging over it zooms in, and a click on a name hides its line (report.js). Lines are told apart by
+dashes too, so that they survive a black-and-white printer. Colours are names of the style sheet's.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 14, 24, 44
 COLOURS = 8
 """That the style sheet has: c0 to c7."""
 DASHES = ("", "7 4", "2 3", "10 3 2 3")
-POINTS_MAX = 400
-"""Points that are drawn of a line: more than pixels are nothing."""
+POINTS_MAX = 800
+"""Points that are drawn of a line: more than there are pixels, for those who zoom in."""
 MARK_LENGTH = 28
 """Letters of a mark's name."""
 MARKS_NAMED = 9
 """Of more marks the others have no name in the chart."""
 AXIS = "time since the beginning"
+ROOM = 2
+"""Around what is clipped when one zooms in: half a line at the top and at the bottom."""
 
 Line: TypeAlias = "Sequence[float | None]"
 """Values; None is a gap."""
@@ -83,7 +85,7 @@ def svg(chart: Chart, *, end: float | None = None, top: float | None = None) -> 
     bands = {
         name: tuple([line[place] for place in kept] for line in band) for name, band in chart.bands.items()
     }
-    parts = [*_grid(frame, chart.unit), *_marks(chart.marks, frame)]
+    parts = [*_marks(chart.marks, frame)]
     drawn = [(name, [line[place] for place in kept]) for name, line in chart.lines.items()]
     for number, (name, _) in enumerate(drawn):
         if name in bands:
@@ -108,8 +110,11 @@ def svg(chart: Chart, *, end: float | None = None, top: float | None = None) -> 
     }
     return (
         f'<figure class="chart"><figcaption>{escape(chart.title)}</figcaption>'
+        '<button type="button" class="whole" hidden="">Show all</button>'
         f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" tabindex="0" '
-        f'aria-label="{escape(_label(chart))}">{"".join(parts)}'
+        f'aria-label="{escape(_label(chart))}">{"".join(_grid(frame, chart.unit))}'
+        f'<g class="times">{"".join(_times(frame))}</g>{_window("".join(parts))}'
+        f'<rect class="chosen" y="{TOP}" height="{HEIGHT - BOTTOM - TOP}"/>'
         f'<line class="cursor" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/></svg></div>'
         f'<div class="legend">{legend}<span class="now"></span></div>{said if bands else ""}'
         f'<script type="application/json">{inert(json.dumps(data))}</script></figure>'
@@ -161,13 +166,26 @@ def _grid(frame: _Frame, unit: str) -> Iterable[str]:
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield _tick(LEFT - 6, y + 4, "end", number_said(value))
     yield f'<text class="axis" x="4" y="{TOP - 11}">{escape(unit)}</text>'
+    x = (LEFT + WIDTH - RIGHT) / 2
+    yield f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 8}">{AXIS}</text>'
+
+
+def _times(frame: _Frame) -> Iterable[str]:
+    """On the axis; when one zooms in the page writes others there."""
     step = _step(frame.end)
     for place in range(int(frame.end / step + 1e-9) + 1):
         x = frame.x(place * step)
         anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
         yield _tick(x, HEIGHT - BOTTOM + 16, anchor, seconds(place * step))
-    x = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 8}">{AXIS}</text>'
+
+
+def _window(drawn: str) -> str:
+    """What moves when one zooms in, clipped to the axes; its coordinates are those around it."""
+    box = f"{LEFT} {TOP - ROOM} {WIDTH - LEFT - RIGHT} {HEIGHT - TOP - BOTTOM + 2 * ROOM}"
+    x, y, width, height = box.split()
+    return (
+        f'<svg class="window" x="{x}" y="{y}" width="{width}" height="{height}" viewBox="{box}">{drawn}</svg>'
+    )
 
 
 def _tick(x: float, y: float, anchor: str, said: str) -> str:
@@ -180,12 +198,13 @@ def _marks(marks: Sequence[tuple[float, str]], frame: _Frame) -> Iterator[str]:
         if not 0 <= at <= frame.end:
             continue
         x = frame.x(at)
-        yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        ends = f'x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"'
+        yield f'<line class="mark" data-x="{x:.2f}" {ends}/>'
         if named < MARKS_NAMED:
             side, anchor = (-4, "end") if x > WIDTH * 0.7 else (4, "start")
             short = name if len(name) <= MARK_LENGTH else name[: MARK_LENGTH - 1] + "…"
             yield (
-                f'<text class="mark" text-anchor="{anchor}" x="{x + side:.1f}" '
+                f'<text class="mark" data-x="{x:.2f}" text-anchor="{anchor}" x="{x + side:.1f}" '
                 f'y="{TOP + 10 + named % 3 * 12}">{escape(short)}</text>'
             )
             named += 1
@@ -205,8 +224,8 @@ def _path(frame: _Frame, at: Sequence[float], line: Line, steps: bool) -> str:
             continue
         x, y = frame.x(when), frame.y(value)
         if steps and pen == "L" and y != before:
-            drawn.append(f"L{x:.1f} {before:.1f}")
-        drawn.append(f"{pen}{x:.1f} {y:.1f}")
+            drawn.append(f"L{x:.2f} {before:.1f}")
+        drawn.append(f"{pen}{x:.2f} {y:.1f}")
         pen, before = "L", y
     return "".join(drawn)
 
@@ -221,9 +240,9 @@ def _area(frame: _Frame, at: Sequence[float], low: Line, high: Line) -> str:
             pieces[-1].append((frame.x(when), frame.y(below), frame.y(above)))
     return "".join(
         "M"
-        + "L".join(f"{x:.1f} {above:.1f}" for x, _, above in piece)
+        + "L".join(f"{x:.2f} {above:.1f}" for x, _, above in piece)
         + "L"
-        + "L".join(f"{x:.1f} {below:.1f}" for x, below, _ in reversed(piece))
+        + "L".join(f"{x:.2f} {below:.1f}" for x, below, _ in reversed(piece))
         + "Z"
         for piece in pieces
         if piece

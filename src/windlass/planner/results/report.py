@@ -21,6 +21,10 @@ from windlass.planner.spread import band_kind, band_name, middle_of
 
 LINES_MAX = 32
 """Scenarios whose curves are in one chart: with more, no two of them could be told apart."""
+HANDLING = (
+    "Charts: drag over a part of the time to zoom in to it (with the keyboard: + and -), double-click or "
+    "press Escape to see all; click a name to hide its line."
+)
 
 
 def report(outcomes: Sequence[Outcome], title: str) -> str:
@@ -191,4 +195,5 @@ def _limits() -> Iterator[str]:
     yield "<footer><p>Played by the plane's own code in virtual time; machines, pulls, starts and chance are "
     yield "models, with the numbers of the profile.</p>"
     yield f"<p>Not modelled: {escape(text.NOT_MODELLED)}.</p>"
-    yield f"<p>Not in the costs: {escape(text.NOT_PRICED)}.</p></footer>"
+    yield f"<p>Not in the costs: {escape(text.NOT_PRICED)}.</p>"
+    yield f'<p class="screen">{HANDLING}</p></footer>'

@@ -26,7 +26,11 @@ def test_a_chart_says_its_numbers() -> None:
     assert (data["at"], data["lines"], data["end"]) == ([0, 60, 120], [[0, 5, None], [1, 2, 3]], 120)
     paths = [path.get("d") or "" for path in figure.iter("path")]
     assert [path.count("L") for path in paths] == [1, 2]  # None is a gap
-    assert [button.findtext(".") or "".join(button.itertext()) for button in figure.iter("button")] == [
+    assert [
+        button.findtext(".") or "".join(button.itertext())
+        for button in figure.iter("button")
+        if button.get("data-line")
+    ] == [
         "run",
         "<b>",
     ]
@@ -49,6 +53,32 @@ def test_many_points_are_thinned_and_the_last_is_kept() -> None:
     figure = parsed(charts.svg(Chart("t", "u", list(range(10_000)), {"x": list(range(10_000))})))
     data = json.loads(figure.find("script").text or "")  # type: ignore[union-attr]
     assert len(data["at"]) <= charts.POINTS_MAX + 1 and data["at"][-1] == 9_999
+
+
+def test_what_moves_when_one_zooms_in_is_in_one_window() -> None:
+    """report.js moves the lines, bands and marks in it, and writes the times on the axis anew."""
+    line, around = [1.0, 2.0], ([0.0, 1.0], [2.0, 3.0])
+    marks = [(30.0, "deploy")]
+    figure = parsed(charts.svg(Chart("t", "u", [0, 60], {"x": line}, marks, bands={"x": around})))
+    window = next(part for part in figure.iter("svg") if part.get("class") == "window")
+    assert set(figure.iter("path")) == set(window.iter("path"))
+    middle = (charts.LEFT + charts.WIDTH - charts.RIGHT) / 2
+    moved = {part.tag: part for part in window if part.get("class") == "mark"}
+    assert {tag: float(part.get("data-x") or 0) for tag, part in moved.items()} == {
+        "line": middle,
+        "text": middle,
+    }
+    box = [float(value) for value in (window.get("viewBox") or "").split()]
+    assert box == [float(window.get(name) or 0) for name in ("x", "y", "width", "height")]
+    times = next(part for part in figure.iter("g") if part.get("class") == "times")
+    assert [text.text for text in times][:2] == ["0 s", "10 s"]
+
+
+def test_all_is_shown_until_one_zooms_in() -> None:
+    """And the button that comes back to it is no line of the legend."""
+    figure = parsed(charts.svg(Chart("t", "u", [0, 60], {"x": [1, 2]})))
+    whole = next(button for button in figure.iter("button") if button.get("class") == "whole")
+    assert whole.get("hidden") is not None and whole.get("data-line") is None
 
 
 def test_nothing_to_draw_is_drawn_too() -> None:
