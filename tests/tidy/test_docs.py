@@ -11,7 +11,7 @@ import pytest
 from windlass.fleet.transitions import UNIT_MOVES
 from windlass.front.coverage import coverage, markdown
 from windlass.kernel.machine import Moves, diagram
-from windlass.planner.scenario.reading import schema
+from windlass.planner.scenario.schema import schema
 from windlass.services.apprunner.transitions import OPERATION_MOVES, SERVICE_MOVES
 from windlass.services.catalogue import SERVICES
 from windlass.services.lambda_.sources.transitions import MAPPING_MOVES

@@ -55,7 +55,7 @@ def plan(
     if live.asked(from_live, endpoint_url, profile_name, region, with_environment, with_traffic):
         return
     if schema:
-        print(json.dumps(reading.schema(), indent=2))
+        _print_schema()
         return
     _check_room(to_json, to_html)
     broken: list[str] = []
@@ -79,6 +79,12 @@ def plan(
     if outcomes:
         _give(outcomes, single, compare or (scenario or Path(),), to_json, to_html)
     _tell_broken(broken)
+
+
+def _print_schema() -> None:
+    from windlass.planner.scenario.schema import schema
+
+    print(json.dumps(schema(), indent=2))
 
 
 def _give(

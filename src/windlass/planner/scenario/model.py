@@ -38,6 +38,7 @@ class Delay(Part, frozen=True):
     """A lognormal delay."""
 
     median: Span
+    """Half of the times are shorter."""
     sigma: float = 0.0
     """Standard deviation of its logarithm."""
 
@@ -46,14 +47,18 @@ class Rate(Part, frozen=True):
     """A token bucket."""
 
     refill: PerSecond
+    """What flows into it."""
     burst: int
+    """Tokens in it when it is full."""
 
 
 class Instances(Part, frozen=True):
     """EC2 container instances that are registered and run before the scenario begins."""
 
     count: Annotated[int, Meta(ge=1, le=20_000)]
+    """How many there are."""
     cluster: str = "default"
+    """That they register in."""
     cpu: Annotated[int, Meta(ge=128)] = 4_096
     """CPU units of each."""
     memory: Annotated[int, Meta(ge=128)] = 16_384
@@ -73,7 +78,9 @@ class Until(Part, frozen=True):
     """What the scenario waits for: one of service, queue, job_queue, launched and workload."""
 
     service: str | None = None
+    """Name of an ECS service: it is up when enough of its tasks run."""
     cluster: str = "default"
+    """Of the service, or of what is launched."""
     running: int | None = None
     """So many tasks of the service are RUNNING."""
     stable: bool = True
@@ -125,6 +132,7 @@ class Event(Part, frozen=True):
     """Something that happens at some time after the resources are there: one thing, beside `at`."""
 
     at: Span
+    """When, after the resources are there."""
     call: dict[str, Any] | None = None
     """An operation of a client: {ecs.UpdateService: {service: web, desiredCount: 5}}."""
     times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
@@ -140,6 +148,7 @@ class Event(Part, frozen=True):
     why: str = ""
     """What they stop with: CannotPullContainerError: …"""
     mend_image: str | None = None
+    """Containers of that image that are launched from now on start again."""
     lose_node: str | None = None
     """No word comes from that node any more; n1 is the one that stands for all machines."""
     kill_zone: str | None = None
@@ -178,7 +187,9 @@ class Published(Part, frozen=True):
     """What somebody measured, to compare with."""
 
     seconds: Annotated[float, Meta(gt=0, le=1e9)]
+    """How long it took there."""
     source: str = ""
+    """Where it is published: a title or an address."""
 
 
 class Scenario(Part, frozen=True):
@@ -205,18 +216,25 @@ class Scenario(Part, frozen=True):
     models: dict[str, float] = msgspec.field(default_factory=dict)
     """What is changed of the profile's numbers of simulations: image.pull_mb_per_s and the like."""
     images: dict[str, Image] = msgspec.field(default_factory=dict)
+    """What there is to say of images, by the names that definitions use."""
     instances: list[Instances] = msgspec.field(default_factory=list)
+    """EC2 container instances that are there before the scenario begins."""
     functions: dict[str, Function] = msgspec.field(default_factory=dict)
     """What the code of functions does, by their names."""
     workloads: list[Workload] = msgspec.field(default_factory=list)
+    """What users ask: requests to a load balancer, a function, a queue."""
     events: list[Event] = msgspec.field(default_factory=list)
+    """What happens after the resources are there."""
     until: Until | list[Until] | None = None
     """What it waits for; of a list, for all."""
     report: Reporting = Reporting()
+    """What the summary and the page show."""
     published: Published | None = None
+    """What somebody measured: the prediction is compared with it."""
     horizon: Span = msgspec.field(default_factory=lambda: Span(HOUR))
     """When it is over at the latest."""
     seed: int = 1
+    """Of all chance: the same seed gives the same result."""
     runs: Annotated[int, Meta(ge=1, le=1_000)] = 1
     """With as many seeds: the result is their median."""
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -11,7 +11,7 @@ from windlass.planner.scenario import quantity
 
 
 class Span(int):
-    """Nanoseconds, said as "500ms", "10m" or seconds."""
+    """A time, said as "500ms", "10m" or seconds; kept in nanoseconds."""
 
 
 class PerSecond(float):

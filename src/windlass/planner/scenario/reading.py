@@ -199,20 +199,8 @@ def _scenario(read: Any, node: yaml.Node | None, name: str) -> Scenario:
         raise BadScenario(f"{where}: {why}") from error
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of scenario files."""
-    found = msgspec.json.schema(Scenario, schema_hook=_quantity_schema)
-    members = found["$defs"]["Scenario"]["properties"]
-    members["resources"] = {"anyOf": [members["resources"], {"type": "object"}, {"type": "string"}]}
-    return found
-
-
 def _quantity(kind: type, given: object) -> Any:
     return kind(QUANTITIES[kind](given))
-
-
-def _quantity_schema(kind: type) -> dict[str, Any]:
-    return {"type": ["string", "number"], "description": (kind.__doc__ or "").splitlines()[0]}
 
 
 def _said(error: msgspec.ValidationError) -> tuple[list[str | int], str]:

@@ -58,15 +58,20 @@ class Ramp(Part, frozen=True):
     """A rate that rises or falls evenly."""
 
     begin: PerSecond = msgspec.field(name="from")
+    """At its begin."""
     end: PerSecond = msgspec.field(name="to")
+    """At its end."""
 
 
 class Diurnal(Part, frozen=True):
     """A rate that goes up and down as a sine does, from its least at the begin."""
 
     mean: PerSecond
+    """Over a whole period."""
     peak: PerSecond
+    """At the middle of a period; at most twice the mean."""
     period: Span
+    """From one least to the next: 24h is a day."""
 
     def __post_init__(self) -> None:
         if not self.mean <= self.peak <= 2 * self.mean:
@@ -99,6 +104,7 @@ class Lognormal(Part, frozen=True):
     """Times as they usually are: many short ones, few long ones."""
 
     median: Span
+    """Half of them are shorter."""
     sigma: Annotated[float, Meta(ge=0, le=5)] = 0.5
     """Standard deviation of the logarithm."""
 
@@ -107,7 +113,9 @@ class Times(Part, frozen=True):
     """How long something takes each time: one of constant, lognormal, exponential and trace."""
 
     constant: Span | None = None
+    """Always the same."""
     lognormal: Lognormal | None = None
+    """By chance: many short ones, few long ones."""
     exponential: Span | None = None
     """The mean: times without memory, as the servers of queueing theory have them (the second M of M/M/c)."""
     trace: str | None = None
@@ -123,7 +131,9 @@ class Workload(Part, frozen=True):
     name: str
     """It names the workload in results."""
     to: Target
+    """What takes them."""
     arrivals: Arrivals
+    """When they come."""
     at: Span = msgspec.field(default_factory=Span)
     """When it begins, from when its target can serve: its service runs, its function is active."""
     lasts: Span = msgspec.field(default_factory=lambda: Span(10 * MINUTE))
