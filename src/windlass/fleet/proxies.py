@@ -41,6 +41,8 @@ from windlass.kernel.spawn import Spawn
 
 HELLO_WITHIN: Duration = 10 * SECOND
 """A connection that has not said Hello by then is closed."""
+BACK_WITHIN: Duration = 5 * SECOND
+"""After its start a plane waits so long for proxies that outlived the one before."""
 
 M = TypeVar("M")
 Refusals: TypeAlias = tuple[tuple[str, str], ...]
@@ -72,6 +74,7 @@ class Proxies:
         self._told: dict[type, list[Callable[..., None]]] = {}
         self._function: OnFunction = _no_function
         self._hosts: dict[str, str] = {}
+        self._began = clock.now()
         self.served = Served()
 
     # the table
@@ -132,6 +135,15 @@ class Proxies:
     def on_idle(self, tell: Callable[[Idle], None]) -> None:
         """`tell` hears of an endpoint that drains when no proxy has a request open there; maybe twice."""
         self._subscribe(Idle, tell)
+
+    def drained_by(self, since: Instant, within: Duration) -> Instant:
+        """When an endpoint that drains since then is idle at the latest, if requests may take `within`.
+
+        Proxies that outlived a plane may not have been told, and send it requests until they have the table
+        of the next, however long there was none. When none is back in time, nobody does.
+        """
+        by = max(since, self._began) + within
+        return by if self._sessions else min(by, self._began + BACK_WITHIN)
 
     def on_counted(self, tell: Callable[[Counted], None]) -> None:
         self._subscribe(Counted, tell)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.build import NOW, SetClock
 from windlass.fleet.frames import BadFrame
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import (
@@ -24,7 +25,7 @@ from windlass.fleet.proxy_messages import (
     Took,
     ToProxy,
 )
-from windlass.kernel.clock import WallClock
+from windlass.kernel.clock import SECOND, WallClock
 from windlass.kernel.faults import Fault, Retry
 from windlass.kernel.journal import Journal
 from windlass.kernel.spawn import Spawn
@@ -159,6 +160,29 @@ def test_an_endpoint_is_idle_when_it_is_at_every_proxy() -> None:
         assert await said(1, "b") == []
 
     played(story)
+
+
+@pytest.mark.parametrize(
+    ("since_s", "within_s", "back_s", "alone_s"), [(-60, 120, 120, 5), (-60, 3, 3, 3), (10, 120, 130, 5)]
+)
+def test_how_long_what_drains_may_have_requests(
+    since_s: int, within_s: int, back_s: int, alone_s: int
+) -> None:
+    """Seconds after a plane's start, with a proxy that is back, and without."""
+
+    async def story() -> None:
+        spawn = Spawn(lambda name, error: None)
+        proxies = Proxies(spawn, SetClock(NOW), Journal(lambda: NOW))
+
+        def found() -> int:
+            return (proxies.drained_by(NOW + since_s * SECOND, within_s * SECOND) - NOW) // SECOND
+
+        assert found() == alone_s
+        await opened(proxies, spawn).hears.get()
+        assert found() == back_s
+        await spawn.close()
+
+    asyncio.run(story())
 
 
 def test_binds_that_are_refused_are_known_until_they_are_had() -> None:

@@ -18,7 +18,7 @@ from windlass.fleet.networks import Network
 from windlass.fleet.proxies import Proxies
 from windlass.fleet.proxy_messages import Idle, Probed
 from windlass.fleet.transitions import ENDED
-from windlass.kernel.clock import MINUTE, SECOND, Duration, Instant
+from windlass.kernel.clock import MINUTE, Duration, Instant
 from windlass.kernel.faults import Fault
 from windlass.kernel.ids import Ids
 from windlass.kernel.reconcile import Loop
@@ -50,11 +50,6 @@ from windlass.services.plane import Plane
 
 PERIOD: Duration = MINUTE
 """How often every set is looked at, in case a wake-up was lost."""
-PROXIES_BACK: Duration = 5 * SECOND
-"""After its start a plane waits so long for proxies that outlived the one before.
-
-They may send requests to instances that are to go, and have not been told.
-"""
 TABLES: tuple[Table[Any], ...] = INSTANCE_TABLES
 
 
@@ -97,7 +92,6 @@ class Provisioning:
         self._proxies = proxies
         self._interfaces = plane.calls.part(Interfaces)
         self._ids = Ids(plane.chance.stream("apprunner.instances"))
-        self._began = plane.clock.now()
         self._again: dict[SetKey, Instant] = {}
         self._probed: dict[str, Probed] = {}
         """By instance: the last that was heard."""
@@ -231,9 +225,7 @@ class Provisioning:
         """Stop the unit of an instance that is to go and has nothing to do. Returns when it has to go."""
         if row.state != "stopping":
             return None
-        until = max(row.since, self._began) + REQUEST_LIMIT
-        if not self._proxies.proxies():
-            until = min(until, self._began + PROXIES_BACK)
+        until = self._proxies.drained_by(row.since, REQUEST_LIMIT)
         unit = tx[UNITS].require(row.id)
         gone = not row.healthy_at or row.id in self._idle or now >= until
         if not (row.drained or gone):

@@ -3,7 +3,9 @@
 Of a target that drains the row goes when its delay is over. Where the profile does not keep to the delay
 (`elbv2.whole_deregistration_delay`), it goes as soon as nothing is open there at any proxy: on
 AWS the target is free then too, and merely shows as draining until the end (ELB User Guide, deregistration
-delay).
+delay). One that began to drain before the plane's start is given its delay from that start: proxies that
+outlived the plane before may not have been told, and send it requests until they are.
+Known gap: a target that fell idle while there was no plane is not said to be so again; its delay passes.
 """
 
 from __future__ import annotations
@@ -70,7 +72,8 @@ class Intake:
         store = self._plane.store
         idle = sorted(self._idle)
         probed = list(self._probed.items())[:TARGETS_MAX]
-        drained = [row.key for row in store[TARGETS].upto("draining", True, now, TARGETS_MAX)]
+        late = store[TARGETS].upto("draining", True, now)
+        drained = [row.key for row in late if self._end(row) <= now][:TARGETS_MAX]
         if probed or drained or idle:
             with store.transact() as tx:
                 for key, found in probed:
@@ -86,8 +89,13 @@ class Intake:
             self._idle.difference_update(idle, drained)
         if self._probed:
             return now
-        following = store[TARGETS].first("draining", True)
-        return None if following is None else following.drained_at
+        ends = [self._end(row) for row in store[TARGETS].upto("draining", True, now)]
+        following = store[TARGETS].after("draining", True, now)
+        return min(ends if following is None else [*ends, following.drained_at], default=None)
+
+    def _end(self, row: Target) -> Instant:
+        """When a draining target goes, whatever proxies say."""
+        return max(row.drained_at, self._proxies.drained_by(row.since, row.drained_at - row.since))
 
 
 def _take(tx: Transaction, key: Key, found: Probed) -> None:

@@ -1,6 +1,6 @@
 """Targets come and go: what that does to their rows, whoever asks for it (the API, ECS).
 
-A target that leaves a group in use drains: no new requests, and its row stays until draining.py takes it.
+A target that leaves a group in use drains: no new requests, and its row stays until intake.py takes it.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ class Kiosk(Telling):
         if excuse:
             self._excused[host] = (excuse, now)
             self.clients.excuse(excuse, host)
-        if self.mourns():
+        if self.mourns() or (self.world.down and self.clients.excused()):
             self.clients.excuse(MOURNING)
 
     def _excuse(self, arn: str, serving: Deployment | None) -> Duration:

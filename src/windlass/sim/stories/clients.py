@@ -33,6 +33,10 @@ class Clients:
         until = self._world.clock.now() + duration
         self._excused_until[host] = max(self._excused_until.get(host, 0), until)
 
+    def excused(self) -> bool:
+        """Whether what is asked now of whatever host may be lost."""
+        return self._world.clock.now() < self._excused_until.get("", 0)
+
     def leave(self, host: str) -> None:
         """Nobody asks there any more."""
         self._left.add(host)

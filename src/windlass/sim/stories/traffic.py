@@ -171,8 +171,11 @@ class Street(Telling):
         return arn
 
     def _excuse(self) -> None:
-        """What may be lost at this instant: tasks are dead, or, of a lost node, for the plane."""
-        if self.mourns():
+        """What may be lost at this instant: tasks are dead, or, of a lost node, for the plane.
+
+        As long as there is no plane nobody replaces them.
+        """
+        if self.mourns() or (self.world.down and self.clients.excused()):
             self.clients.excuse(MOURNING)
 
     # what happens
