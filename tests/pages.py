@@ -1,6 +1,6 @@
 """`python -m tests.pages [PAGE …]`: run the planner's pages, and write anew what their commands print.
 
-Without names all of docs/planner/. What they say in words is not touched: read it against the new numbers.
+Without names docs/planner.md and all of docs/planner/. What they say in words is not touched: read it against the new numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MARKS = ("<!-- figures: ", "tests/contract/test_planner_tour.py")
 """What a page says whose commands are run here."""
 PAGES = [
     page
-    for page in sorted((ROOT / "docs" / "planner").glob("*.md"))
+    for page in [ROOT / "docs" / "planner.md", *sorted((ROOT / "docs" / "planner").glob("*.md"))]
     if any(mark in page.read_text() for mark in MARKS)
 ]
 KINDS = ("tour", "figures")

@@ -102,7 +102,7 @@ class Asking:
         while why := await self._ready.lacks(one.to):
             self._waits[one.name] = why
             await self._world.pass_time(LOOK)
-        self._waits[one.name] = "it goes on"
+        self._waits[one.name] = "its arrivals are not over"
         self._arriving.add(one.name)
         await self._world.pass_time(one.at)
         draw = self._world.stream(f"planner.workload.{one.name}").random
