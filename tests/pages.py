@@ -1,6 +1,7 @@
 """`python -m tests.pages [PAGE …]`: run the planner's pages, and write anew what their commands print.
 
-Without names docs/planner.md and all of docs/planner/. What they say in words is not touched: read it against the new numbers.
+Without names docs/planner.md and all of docs/planner/. What they say in words is not touched: read it
+against the new numbers.
 """
 
 from __future__ import annotations
