@@ -15,7 +15,7 @@ from windlass.kernel.clock import MILLISECOND, SECOND, Duration
 from windlass.kernel.faults import Fault
 from windlass.planner.costs.cost import NOTHING, Cost, cost_of
 from windlass.planner.costs.metering import Metering
-from windlass.planner.playing import happening, partly
+from windlass.planner.playing import happening, partly, waiting
 from windlass.planner.playing.asking import Asking
 from windlass.planner.playing.calling import AS, Calling, operation
 from windlass.planner.playing.changes import CannotPlay, profile_of
@@ -69,6 +69,7 @@ def play(scenario: Scenario, seed: int) -> Played:
     """One run. Raises CannotPlay."""
     profile = profile_of(scenario)
     happening.check(scenario)
+    waiting.check(scenario)
     world = World(
         SERVICES, profile, seed, check_every=scenario.horizon, as_bytes=False, traced=False
     )  # fmt: skip

@@ -6,12 +6,14 @@ to wait is hopeless.py's.
 
 from __future__ import annotations
 
+import difflib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from windlass.kernel.clock import SECOND
 from windlass.planner.playing.asking import Asking
+from windlass.planner.playing.changes import CannotPlay
 from windlass.planner.playing.happening import observer
 from windlass.planner.playing.hopeless import OBSERVED, Hopeless
 from windlass.planner.playing.watching import Watching
@@ -19,7 +21,32 @@ from windlass.planner.scenario.model import Scenario, Until
 from windlass.services.batch.model import JOBS
 from windlass.sim.world import ACCOUNT, REGION, World
 
+MADE_BY: Mapping[str, Sequence[tuple[str, str]]] = {
+    "service": (("ecs.CreateService", "serviceName"), ("ecs.CreateExpressGatewayService", "serviceName")),
+    "queue": (("sqs.CreateQueue", "QueueName"),),
+    "job_queue": (("batch.CreateJobQueue", "jobQueueName"),),
+}
+"""What is waited for → (operation that makes one, member that names it)."""
 OPEN = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+
+
+def check(scenario: Scenario) -> None:
+    """Refuse to wait for what nothing in the scenario makes. Raises CannotPlay."""
+    calls = [one for function in scenario.functions.values() for one in function.calls]
+    calls += [one for event in scenario.events if (one := event.call) is not None]
+    calls += [one for load in scenario.workloads if (one := load.to.call) is not None]
+    for kind, operations in MADE_BY.items():
+        said = [one[name].get(member) for one in (*scenario.resources, *calls) for name, member in operations
+                if isinstance(one.get(name), Mapping)]  # fmt: skip
+        names = sorted(name for name in said if isinstance(name, str))
+        if len(names) < len(said) or any("${" in name for name in names):
+            continue  # what it is called is known only later
+        for until in scenario.waits_for:
+            wanted = getattr(until, kind)
+            if wanted is not None and wanted not in names:
+                close = difflib.get_close_matches(wanted, names, 1)
+                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names) or 'none'}"
+                raise CannotPlay(f"until: nothing makes the {kind.replace('_', ' ')} {wanted!r}: {hint}")
 
 
 class Waiting:

@@ -34,22 +34,23 @@ def summary(outcome: Outcome) -> Iterator[str]:
 
 
 def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """A line for each scenario: published, predicted, error."""
+    """A line for each scenario: published, predicted, error; without columns that are empty."""
     names = [_short(one.scenario.name) for one in outcomes]
     width = max(map(len, names))
     several = any(len(one.runs) > 1 for one in outcomes)
     spreads = [band(one.spread_s, "s") for one in outcomes]
-    wide = max(map(len, [*spreads, "band"])) + 2 if several else 0
-    yield (
-        f"{'scenario':{width}}  {'published':>10}  {'predicted':>10}{'band' if several else '':>{wide}}"
-        f"  {'error':>7}  bottleneck"
-    )
+    wide = max(map(len, [*spreads, "band"])) if several else 0
+    compared = any(one.published_s is not None for one in outcomes)
+    widths = (("published", 10 * compared), ("predicted", 10), ("band", wide), ("error", 7 * compared))
+    head = "".join(f"  {name:>{wide}}" for name, wide in widths if wide)
+    why = "  bottleneck" if any(one.asked_why for one in outcomes) else ""
+    yield f"{'scenario':{width}}{head}{why}"
     for one, name, spread in zip(outcomes, names, spreads, strict=True):
         published = "" if one.published_s is None else f"{one.published_s:,.0f} s"
         error = "" if one.error_pct is None else f"{one.error_pct:+.1f} %"
-        yield (
-            f"{name:{width}}  {published:>10}  {predicted(one):>10}{spread:>{wide}}  {error:>7}  {limit(one)}"
-        ).rstrip()
+        cells = zip((published, predicted(one), spread, error), widths, strict=True)
+        row = "".join(f"  {cell:>{wide}}" for cell, (_, wide) in cells if wide)
+        yield f"{name:{width}}{row}  {limit(one)}".rstrip()
     if bands := {band_name(len(one.runs)) for one in outcomes} - {""}:
         yield f"band: {', '.join(sorted(bands))}"
 
@@ -228,11 +229,10 @@ def _gauges(outcome: Outcome) -> Iterator[str]:
 
 
 def _buckets(outcome: Outcome) -> Iterator[str]:
-    """The least that was in a bucket, of what it holds."""
+    """The least that was in a bucket that was half empty at times, of what it holds."""
+    lowest = outcome.shown.lowest
     said = [
-        f"{name} {least:,} of {outcome.bursts[name]:,}"
-        for name, least in sorted(outcome.shown.lowest.items(), key=lambda item: (item[1], item[0]))
-        if least < outcome.bursts.get(name, 0)
+        f"{name} {lowest[name]:,} of {outcome.bursts[name]:,}" for name in outcome.scarce if name in lowest
     ]
     if said:
         yield f"  buckets at their lowest: {', '.join(said)}"
