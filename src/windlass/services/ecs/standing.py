@@ -73,14 +73,14 @@ def tasks(
         return table.past("standing", (deployment_id, kind), bound)
 
     ripe = now - patience.healthy_after if _ripens(reads, deployment_id) else -1
-    judged = now - patience.grace
     match counted:
         case "healthy":
             return table.by("standing", (deployment_id, "healthy")) + upto("running", ripe)
         case "running":
-            return after("running", ripe) + after("unhealthy", judged)
-        case "unhealthy":
-            return upto("unhealthy", judged)
+            unjudged = after("unhealthy", now - patience.grace) if patience.grace else []
+            return after("running", ripe) + unjudged
+        case "unhealthy" if patience.grace:
+            return upto("unhealthy", now - patience.grace)
         case _:
             return table.by("standing", (deployment_id, counted))
 
