@@ -72,10 +72,15 @@ class Plane:
         self.told: list[FromProxy] = []
         self.refused: tuple[tuple[str, str, str], ...] = ()
         self.asked: list[FunctionCall] = []
+        self.opened: list[Callable[[], None]] = []
+        """Who is called when a session begins."""
         self.function: Callable[[FunctionCall], FunctionAnswer] = lambda call: FunctionAnswer(call.id, 200)
 
     def tell(self, message: FromProxy) -> None:
         self.told.append(message)
+
+    def on_open(self, tell: Callable[[], None]) -> None:
+        self.opened.append(tell)
 
     def refuse(self, refused: tuple[tuple[str, str, str], ...]) -> None:
         self.refused = refused

@@ -23,9 +23,9 @@ SERVICES = (ec2.SERVICE, ecs.SERVICE, logs.SERVICE)
 
 
 def launch(
-    seed: int, *, tasks: int = 1_000, per_call: int = 1, shuffle: bool = False
+    seed: int, *, tasks: int = 1_000, per_call: int = 1, shuffle: bool = False, lasts_s: int = 50
 ) -> tuple[World, Answers]:
-    """50 virtual seconds of it: the world afterwards, and what the client was told."""
+    """So many virtual seconds of it: the world afterwards, and what the client was told."""
     answers = Answers()
 
     async def story(world: World) -> None:
@@ -39,7 +39,7 @@ def launch(
         world.begin(
             "client", ask_for_tasks(world, answers, tasks=tasks, per_call=per_call, definition="worker")
         )
-        await world.pass_time(50 * SECOND)
+        await world.pass_time(lasts_s * SECOND)
 
     world = World(SERVICES, load_profile("aws-2022"), seed, shuffle=shuffle)
     world.run(story)

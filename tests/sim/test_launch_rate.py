@@ -25,7 +25,7 @@ def test_a_hundred_at_once_then_twenty_a_second(per_call: int) -> None:
     for second in range(50):
         assert answers.accepted_by(EPOCH + second * SECOND) == min(1_000, 100 + 20 * second)
     assert set(answers.refused) == {"ThrottlingException: Rate exceeded"}
-    assert world.plane.store[UNITS].count("state", "running") > 500
+    assert world.plane.store[UNITS].count("state", "running") > 400
 
 
 REFERENCES_MAX = 11
@@ -75,6 +75,6 @@ def test_same_seed_same_trace_in_separate_processes() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_any_order_of_ties(seed: int) -> None:
     """Whatever runs first among things of one instant: the client gets its tasks, and the rows agree."""
-    world, answers = launch(seed, tasks=200, shuffle=True)
+    world, answers = launch(seed, tasks=200, shuffle=True, lasts_s=90)
     assert answers.accepted_by(EPOCH + 50 * SECOND) == 200
     assert world.plane.store[UNITS].count("state", "running") == 200

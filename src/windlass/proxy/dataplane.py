@@ -74,6 +74,7 @@ class DataPlane:
         self._quiet.set()
         worker.current.on_change(self._changed)
         worker.standing.on_change(self._health)
+        worker.plane.on_open(self._tell_idle)
 
     async def open(self) -> None:
         if not self._worker.index:
@@ -170,6 +171,12 @@ class DataPlane:
             tell = _unheard if worker.index else worker.plane.tell  # only worker 0 has requests of these
             return Queued(pool, make, health, idle, tell)
         return Balanced(pool, make, worker.clock.now, self._chance.random, health, self._seal, idle)
+
+    def _tell_idle(self) -> None:
+        """What drained while there was no plane, or was told to the one before."""
+        for key, used in sorted(self._pools.items()):
+            for endpoint in used.idle():
+                self._worker.plane.tell(Idle(key, endpoint))
 
     def _health(self, pool: str, endpoint: str, health: Health) -> None:
         if (used := self._pools.get(pool)) is not None:

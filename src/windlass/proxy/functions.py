@@ -51,6 +51,9 @@ class Function:
     def end(self, exchange: Exchange) -> None:
         """Nothing is held."""
 
+    def idle(self) -> Iterable[str]:
+        return ()
+
     def cookies(self, exchange: Exchange, set_by_target: Iterable[str], secure: bool) -> Iterable[str]:
         return ()
 

@@ -74,8 +74,10 @@ class Haproxy:
         up: look again in a second.
         """
         self._idle: set[tuple[str, str]] = set()
+        """What was told of in this session."""
         self._ending = False
         worker.current.on_change(self._changed)
+        worker.plane.on_open(lambda: self._idle.clear())
         worker.standing.on_change(lambda pool, endpoint, health: self._dirty.set())
 
     async def open(self) -> None:

@@ -139,11 +139,11 @@ class Balance:
         """Take the pool as it is now; open requests stay counted. Returns who drains and has none open."""
         drained = {key for key, one in self.endpoints.items() if one.draining}
         self._take(pool, now)
-        return [
-            key
-            for key, one in self.endpoints.items()
-            if one.draining and key not in drained and not self._open.get(key)
-        ]
+        return [key for key in self.idle() if key not in drained]
+
+    def idle(self) -> list[str]:
+        """Who drains and has no request open."""
+        return [key for key, one in self.endpoints.items() if one.draining and not self._open.get(key)]
 
     def look(self, key: str, now: Instant) -> None:
         """Ask again how healthy that target is: call it when that changed."""

@@ -43,6 +43,9 @@ class Used(Protocol):
     def cookies(self, exchange: Exchange, set_by_target: Iterable[str], secure: bool) -> Iterable[str]:
         """Set-Cookie headers for its response."""
 
+    def idle(self) -> Iterable[str]:
+        """Endpoints that drain and have no request."""
+
     def sweep(self, now: float) -> None:
         """Close connections that have waited too long; `now` as the loop tells it."""
 
@@ -116,6 +119,9 @@ class Balanced:
         self._sessions.update(pool)
         for key in self._balance.update(pool, self._now()):
             self._idle(key)
+
+    def idle(self) -> Iterable[str]:
+        return self._balance.idle()
 
     def look(self, endpoint: str) -> None:
         self._balance.look(endpoint, self._now())

@@ -119,14 +119,16 @@ class Queued:
         for ticket in tickets:
             self._start(ticket, self._tickets.pop(ticket.number))
 
+    def idle(self) -> Iterable[str]:
+        return [one.key for one in self.pool.endpoints if one.draining and self._queue.is_idle(one.key)]
+
     def _leave(self) -> None:
         """Tell of endpoints that drain and have no request left, once."""
-        draining = {one.key for one in self.pool.endpoints if one.draining}
-        told = {key for key in draining if self._queue.is_idle(key)}
-        for key in sorted(told & (draining - self._told)):
+        told = {*self.idle()}
+        for key in sorted(told - self._told):
             self._idle(key)
         self._told = told
-        self._draining = draining - told
+        self._draining = {one.key for one in self.pool.endpoints if one.draining} - told
 
     def _watch(self) -> None:
         """Have the one who waits longest looked at in time."""

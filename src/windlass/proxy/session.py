@@ -65,7 +65,14 @@ class Sessions:
         self._asked: dict[int, asyncio.Future[FunctionAnswer]] = {}
         self._calls = 0
         self._refused: Refused = ()
+        self._on_open: list[Callable[[], None]] = []
+        self._open = False
+        """Whether this session has had its first table."""
         self.connected = False
+
+    def on_open(self, tell: Callable[[], None]) -> None:
+        """`tell` is called with the first table of each session: this plane may be another one."""
+        self._on_open.append(tell)
 
     def tell(self, message: FromProxy) -> None:
         """Send it, now or with the next session."""
@@ -121,6 +128,7 @@ class Sessions:
         self._waiting.extend(kept)
 
     async def _session(self, transport: Connection) -> None:
+        self._open = False
         try:
             await transport.send(self._hello())
             self.connected = True
@@ -138,6 +146,10 @@ class Sessions:
             case Table() as table:
                 self._current.take(table)
                 self.tell(Took(self._current.generation, self._refused))
+                if not self._open:
+                    self._open = True
+                    for tell in self._on_open:
+                        tell()
             case FunctionAnswer() as answer:
                 waiting = self._asked.get(answer.id)
                 if waiting is not None and not waiting.done():

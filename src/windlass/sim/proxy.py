@@ -119,6 +119,8 @@ class SimulatedProxy:
         """What instants are told by: that of the host, which may be set."""
         self._draw = draw
         self._session: ProxySession | None = None
+        self._open = False
+        """Whether this session has had its first table."""
         self._standing = Standing(self.current)
         self._hosts: dict[str, Frontend] = {}
         self._rules: dict[str, Rules] = {}
@@ -144,7 +146,7 @@ class SimulatedProxy:
     def session(self) -> ProxySession:
         """The plane's end of a new session, with Hello in it already."""
         self.disconnect()
-        self._session = ProxySession(self._take, self.net)
+        self._session, self._open = ProxySession(self._take, self.net), False
         self._session.tell(ProxyHello(0, 1, self.current.generation, "/ingress"))
         return self._session
 
@@ -158,6 +160,19 @@ class SimulatedProxy:
         if isinstance(message, Table):
             self.current.take(message)
             self._tell(Took(message.generation))
+            if not self._open:
+                self._open = True
+                self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        """What drained while there was no plane, or was told to the one before."""
+        for key, balance in sorted(self._balances.items()):
+            for endpoint in balance.idle():
+                self._tell(Idle(key, endpoint))
+        for key, queue in sorted(self._queues.items()):
+            for one in queue.pool.endpoints:
+                if one.draining and queue.is_idle(one.key):
+                    self._tell(Idle(key, one.key))
 
     def _tell(self, message: FromProxy) -> None:
         if self._session is not None:

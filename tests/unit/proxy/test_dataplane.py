@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -216,6 +217,34 @@ def test_a_draining_endpoint_finishes_what_it_has_and_says_so(tmp_path: Path) ->
                 held.go.release()
                 assert (await response(reader))[2] == b"ok"
                 assert idle(proxy) == [f"t:{old.port}"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("kind", ["balanced", "queued"])
+def test_another_plane_hears_who_is_idle(tmp_path: Path, kind: Literal["balanced", "queued"]) -> None:
+    """One that has a request is not; it is told of when that is answered."""
+    held = Held()
+
+    async def story() -> None:
+        async with held.running() as busy, a_target(saying("b")) as free, a_proxy(tmp_path) as proxy:
+            front = (a_frontend(proxy.port),)
+            pool = Pool("pool", kind=kind, endpoints=endpoints(busy.port), concurrency=1)
+            proxy.serve(front, (pool,))
+            async with a_client(proxy.port) as (reader, writer):
+                writer.write(get())
+                await met(lambda: held.asked)
+                left = endpoints(busy.port, free.port, draining=True)
+                proxy.serve(front, (replace(pool, endpoints=left),))
+                assert idle(proxy) == [f"t:{free.port}"]
+                for tell in proxy.plane.opened:
+                    tell()
+                assert idle(proxy) == [f"t:{free.port}"] * 2
+                held.go.release()
+                assert (await response(reader))[2] == b"ok"
+                for tell in proxy.plane.opened:
+                    tell()
+                assert sorted(idle(proxy)) == sorted([f"t:{free.port}"] * 3 + [f"t:{busy.port}"] * 2)
 
     run(story)
 

@@ -64,6 +64,8 @@ def test_keeps_its_table_and_what_it_has_to_tell(tmp_path: Path) -> None:
     """Through a plane's absence; the next plane hears which generation it holds."""
 
     async def story(sessions: Sessions, current: Current, planes: asyncio.Queue[Plane]) -> None:
+        opened: list[int] = []
+        sessions.on_open(lambda: opened.append(current.generation))
         first = await planes.get()
         assert await first.receive() == ProxyHello(0, 1, 0, "")
         await first.send(Table(7, True, (), (Pool("p"),)))
@@ -79,6 +81,10 @@ def test_keeps_its_table_and_what_it_has_to_tell(tmp_path: Path) -> None:
         await second.send(End())
         await second.send(Table(8, False))
         assert await second.receive() == Took(8, (("f", "127.0.0.1:80", "taken"),))
+        assert opened == [7, 8]  # with the first table of each session, and no other
+        await second.send(Table(9, False))
+        assert await second.receive() == Took(9, (("f", "127.0.0.1:80", "taken"),))
+        assert opened == [7, 8]
 
     assert played(tmp_path / "s", story)
 

@@ -4,8 +4,8 @@ Of a target that drains the row goes when its delay is over. Where the profile d
 (`elbv2.whole_deregistration_delay`), it goes as soon as nothing is open there at any proxy: on
 AWS the target is free then too, and merely shows as draining until the end (ELB User Guide, deregistration
 delay). One that began to drain before the plane's start is given its delay from that start: proxies that
-outlived the plane before may not have been told, and send it requests until they are.
-Known gap: a target that fell idle while there was no plane is not said to be so again; its delay passes.
+outlived the plane before may not have been told, and send it requests until they are. They say again what is
+idle in each session.
 """
 
 from __future__ import annotations
