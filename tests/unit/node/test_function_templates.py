@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.fault.waiting import until
 from tests.unit.node.function_world import World, a_world
 from windlass.fleet.function_messages import (
     INIT_FAILURE,
@@ -252,6 +253,12 @@ def test_a_template_that_ends_is_reported_and_its_environments_go_on(tmp_path: P
     play(tmp_path, story)
 
 
+def alone(template: str) -> list[int] | None:
+    """The template's process; None while a fork that was just made still has its mark."""
+    found = [pid for pid in proc.children() if proc.mark(pid) == (template, "function")]
+    return found if len(found) == 1 else None
+
+
 def test_a_template_that_was_killed_unnoticed_costs_an_initialisation(tmp_path: Path) -> None:
     """Killed while it is frozen, it dies when it is asked for a fork: the environment initialises itself."""
 
@@ -259,7 +266,9 @@ def test_a_template_that_was_killed_unnoticed_costs_an_initialisation(tmp_path: 
         source = "import uuid\nmade = str(uuid.uuid4())\ndef handler(event, context): return made"
         template = await a_template(world, source)
         first = await ask(world, world.start(source, snapshot="s"))
-        [pid] = [pid for pid in proc.children() if proc.mark(pid) == (template, "function")]
+        [pid] = await asyncio.to_thread(
+            until, lambda: alone(template), "no fork looks like its template any more"
+        )
         os.kill(pid, signal.SIGKILL)
         seen = [await ask(world, world.start(source, snapshot="s")) for _ in range(4)]
         assert seen[-1] != first, "more than there were spares"
