@@ -155,7 +155,7 @@ def _python(arguments: list[str], **environment: str) -> str:
 def world(kind: str, tasks: int) -> Ran:
     """Play the world of that size, here."""
     garbage.look_seldom()  # as a plane does
-    accounts = max(1, tasks // PER_ACCOUNT)
+    accounts = -(-tasks // PER_ACCOUNT)
     half = tasks // accounts // 2
     fargate = kind == "fargate"
     size = {"count": INSTANCES, "cpu": 50 * 256, "memory": 50 * 512}
