@@ -22,7 +22,7 @@ from windlass.planner.scenario.parts import Span
 
 BUCKETS_TRIED = 3
 SCARCE = 0.5
-"""Of a full bucket: one that never had less limits nothing, with others neither; ours."""
+"""Of a full bucket: one that never had less limited nothing, with others neither; ours."""
 DELAYS: Mapping[str, str] = {
     "ecs.healthy_after": "the time that a task must run to count as healthy",
     "task.provision": "provisioning of a task",

@@ -11,6 +11,7 @@ from statistics import median
 
 from windlass.planner.playing.play import Played
 from windlass.planner.results.bottleneck import Bottleneck
+from windlass.planner.results.candidates import SCARCE
 from windlass.planner.scenario.model import Scenario
 from windlass.planner.scenario.reporting import Section
 from windlass.planner.spread import Spread, spread
@@ -19,8 +20,6 @@ HEALTHY = "healthy"
 """Kind of gauge: healthy targets of a group."""
 RATE_OVER_S = 10
 """Seconds that a rate is taken over."""
-SCARCE = 0.5
-"""Of a full bucket: one that never had less limited nothing; ours."""
 
 
 @dataclass(frozen=True, slots=True)
